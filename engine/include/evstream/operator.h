@@ -1,0 +1,125 @@
+/* The operator contract.
+ *
+ * Call order, guaranteed by the runtime and asserted by the conformance wrapper (engine/run/conformance.c) in test builds:
+ *
+ *   open ──► [restore]* ──► ( process | watermark | snapshot )* ──► [drain] ──► close
+ *
+ * One thread calls one instance, never re-entrantly. No slot may block, or read a clock other than evs_op_now. A NULL slot
+ * means the default given beside it.
+ *
+ * Output credit: the runtime calls process, watermark or drain only when `emit_max` batches can be emitted on every output,
+ * so evs_emit cannot fail. An operator with more to say returns EVS_MORE: it is called again with the same input, later, when
+ * there is credit again. It must keep where it was in its state.
+ *
+ * Plan and state are apart: `config` is immutable, shared by all workers, made by the planner; the state is `state_bytes`,
+ * zeroed, aligned to a cache line, one for each worker. */
+#ifndef EVS_OPERATOR_H
+#define EVS_OPERATOR_H
+
+#include "evstream/batch.h"
+#include "evstream/os.h"
+
+struct evs_op; /* the running instance, given to every slot */
+struct evs_snapshot_writer;
+struct evs_snapshot_record;
+
+enum {
+    EVS_OP_KEYED = 1,           /* its input must be exchanged by its key columns when there are several workers */
+    EVS_OP_STATEFUL = 2,        /* has snapshot and restore */
+    EVS_OP_HOLDS_WATERMARK = 4, /* its watermark slot emits before it passes the watermark on */
+    EVS_OP_ORDER_SENSITIVE = 8, /* rows of one key in another order may give another result (exactness, 4) */
+};
+
+struct evs_operator {
+    const char *kind;          /* stable: DSL keyword, metric label, snapshot tag */
+    uint32_t flags;            /* EVS_OP_… */
+    uint32_t snapshot_version; /* raised on every layout change; restore gets the stored one */
+    uint32_t state_bytes;
+    uint8_t inputs_max; /* 1, or more for joins and unions */
+    uint8_t emit_max;   /* batches emitted by one call, at most */
+
+    evs_status (*open)(struct evs_op *op, void *state, struct evs_error *error); /* default: nothing */
+    /* A borrowed batch; evs_batch_ref keeps it. Emits any number of batches up to emit_max. */
+    evs_status (*process)(struct evs_op *op, void *state, uint32_t input, struct evs_batch *batch);
+    /* The watermark of the operator (the minimum over its inputs) has risen to `watermark_us`; everything that it releases is
+     * emitted, in event-time order, before EVS_OK; the runtime then passes the watermark on. Default: passed on. */
+    evs_status (*watermark)(struct evs_op *op, void *state, int64_t watermark_us);
+    /* Writes what changed since the last call (full == false) or everything (full == true). Changes no result. */
+    evs_status (*snapshot)(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full);
+    /* One stored record whose shard this worker owns; `version` is the one that wrote it. */
+    evs_status (*restore)(struct evs_op *op, void *state, uint32_t version, const struct evs_snapshot_record *record,
+                          struct evs_error *error);
+    evs_status (*drain)(struct evs_op *op, void *state); /* the input is complete (after watermark EVS_TIME_MAX); default: nothing */
+    void (*close)(struct evs_op *op, void *state);       /* cannot fail; accepts half-open state */
+};
+
+/* --- what an operator may ask of the runtime ---------------------------------------------------------------------- */
+
+const void *evs_op_config(const struct evs_op *op);
+const struct evs_schema *evs_op_input_schema(const struct evs_op *op, uint32_t input);
+const struct evs_schema *evs_op_schema(const struct evs_op *op); /* output */
+int64_t evs_op_now(const struct evs_op *op);                     /* monotonic, as of the start of this call */
+int64_t evs_op_watermark(const struct evs_op *op);               /* the last one that the watermark slot has finished */
+
+/* A new batch of this operator's output schema, columns not yet allocated. */
+struct evs_batch *evs_op_new_batch(struct evs_op *op);
+/* Emits to `output` (0: the main output; others are named by the operator's config, such as late rows). Takes the caller's
+ * reference. A batch with no selected row is dropped. */
+void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch);
+
+/* A row that cannot be processed: to the dead letter of its source, and counted by reason. The row is named by its physical
+ * number in a batch of input schema `input`. */
+struct evs_row_error {
+    const char *reason;     /* stable, snake_case, a metric label: overflow, division_by_zero, cast, … */
+    const char *code;       /* stable diagnostic code, such as "R0102" */
+    const char *message;    /* for the reader; may be NULL */
+    const char *expression; /* canonical text; may be NULL */
+    const char *file;       /* place in the pipeline; may be NULL */
+    uint32_t line;
+};
+void evs_op_dead_letter(struct evs_op *op, uint32_t input, const struct evs_batch *batch, uint32_t row,
+                        const struct evs_row_error *error);
+
+/* Counters of the operator, for metrics and the final summary. */
+enum evs_counter {
+    EVS_COUNT_ROWS_IN,
+    EVS_COUNT_ROWS_OUT,
+    EVS_COUNT_LATE,
+    EVS_COUNT_DEAD,
+    EVS_COUNT_NULL_KEY,
+    EVS_COUNT_STATE_KEYS,  /* a gauge */
+    EVS_COUNT_STATE_BYTES, /* a gauge */
+    EVS_COUNTERS
+};
+void evs_op_count(struct evs_op *op, enum evs_counter counter, int64_t delta);
+
+/* --- snapshots ----------------------------------------------------------------------------------------------------
+ *
+ * An operator's state is a set of records. A record is one key of one section: fixed bytes (the same length for all records of a
+ * section, so that the encoder can transpose them) and variable bytes. The runtime stores the last record of a key; a tombstone
+ * deletes it. A full snapshot replaces everything of the operator in its shards. Sections let one operator keep several kinds of
+ * records (groups, timers, …). Record bytes are little-endian and must not hold pointers. */
+#define EVS_SECTIONS_MAX 16
+
+enum evs_record_kind { EVS_RECORD_PUT = 0, EVS_RECORD_DELETE = 1 };
+
+/* `hash` is the key's hash: its shard is evs_shard_of(hash). `key` and `value` are the variable part; either may be empty. Copies
+ * all bytes before it returns. Records of the same (section, fixed key) are told apart by the operator itself at restore. */
+void evs_snapshot_put(struct evs_snapshot_writer *writer, uint32_t section, enum evs_record_kind kind, uint64_t hash,
+                      struct evs_slice fixed, struct evs_slice variable);
+
+struct evs_snapshot_record {
+    uint32_t section;
+    enum evs_record_kind kind;
+    uint64_t hash;
+    struct evs_slice fixed;    /* borrowed, not aligned: memcpy out of it */
+    struct evs_slice variable; /* borrowed */
+};
+
+#define EVS_SHARDS 64u
+static inline uint32_t evs_shard_of(uint64_t hash)
+{
+    return (uint32_t)(hash >> 58); /* the top 6 bits: a shard is a range of hashes, so that a snapshot range never crosses one */
+}
+
+#endif

@@ -1,0 +1,97 @@
+/* The seams: clock, random, files, sockets (waiting on them), threads. One interface each.
+ *
+ * Everything that the engine, operators, connectors and stores ask of the operating system goes through these tables, so
+ * that a simulator can stand behind them: one seed then decides every time, wake-up, fault and interleaving. The client
+ * libraries (cnats, hiredis) own their sockets; each is reached through the one file that wraps it (sources/nats_link.h,
+ * stores/redis_link.h), which is the seam for its traffic. evs_os_system() is the real implementation, engine/base/os_*.c. */
+#ifndef EVS_OS_H
+#define EVS_OS_H
+
+#include "evstream/status.h"
+#include "evstream/text.h"
+
+/* All times are microseconds. */
+struct evs_clock {
+    int64_t (*monotonic_us)(void *self); /* CLOCK_MONOTONIC: intervals */
+    int64_t (*boot_us)(void *self);      /* CLOCK_BOOTTIME: goes on while the machine is suspended; leases */
+    int64_t (*wall_us)(void *self);      /* CLOCK_REALTIME since 1970 UTC: only for _ingested_at of files and for logs */
+    void (*sleep_us)(void *self, int64_t us);
+    void *self;
+};
+
+struct evs_random {
+    uint64_t (*next)(void *self); /* nonces, jitter; not for secrets */
+    void *self;
+};
+
+/* Files. A handle is an opaque pointer; errors are EVS_E_IO with errno's text in `error`. */
+struct evs_file;
+enum evs_file_mode {
+    EVS_FILE_READ,
+    EVS_FILE_WRITE_TRUNCATE,
+    EVS_FILE_WRITE_RESUME, /* create or keep; the caller truncates to its committed offset */
+};
+struct evs_files {
+    evs_status (*open)(void *self, const char *path, enum evs_file_mode mode, struct evs_file **file, struct evs_error *error);
+    /* Reads up to `bytes` at the current position; *got 0 means end. */
+    evs_status (*read)(struct evs_file *file, void *data, size_t bytes, size_t *got, struct evs_error *error);
+    evs_status (*write)(struct evs_file *file, const void *data, size_t bytes, struct evs_error *error); /* all of it */
+    evs_status (*seek)(struct evs_file *file, uint64_t offset, struct evs_error *error);
+    evs_status (*truncate)(struct evs_file *file, uint64_t bytes, struct evs_error *error);
+    evs_status (*sync)(struct evs_file *file, struct evs_error *error);
+    evs_status (*size)(struct evs_file *file, uint64_t *bytes, bool *is_regular, struct evs_error *error);
+    void (*close)(struct evs_file *file);
+    void *self;
+};
+
+/* Threads: parking and waking. A park is a counter that wakes its one waiter (an eventfd, so that it can be waited on
+ * together with sockets). */
+struct evs_thread;
+struct evs_park;
+struct evs_threads {
+    evs_status (*spawn)(void *self, const char *name, void (*run)(void *argument), void *argument, struct evs_thread **thread);
+    void (*join)(struct evs_thread *thread);
+    struct evs_park *(*park_new)(void *self);
+    void (*park_free)(struct evs_park *park);
+    void (*wake)(struct evs_park *park); /* any thread; never blocks; wakes are not counted */
+    void *self;
+};
+
+/* Sockets: waiting for readiness. The park of the calling thread is always part of the wait. */
+struct evs_wait_fd {
+    int fd;
+    bool want_read, want_write;     /* in */
+    bool can_read, can_write;       /* out */
+};
+struct evs_sockets {
+    /* Blocks until an fd is ready, the park is woken, or timeout_us has passed (0 polls, negative waits without end).
+     * Returns the number of ready fds. */
+    int (*wait)(void *self, struct evs_park *park, struct evs_wait_fd *fds, uint32_t fd_count, int64_t timeout_us);
+    void *self;
+};
+
+struct evs_os {
+    struct evs_clock clock;
+    struct evs_random random;
+    struct evs_files files;
+    struct evs_threads threads;
+    struct evs_sockets sockets;
+};
+
+/* The real operating system. One static instance; nothing to free. */
+const struct evs_os *evs_os_system(void);
+
+static inline int64_t evs_monotonic_us(const struct evs_os *os)
+{
+    return os->clock.monotonic_us(os->clock.self);
+}
+
+/* Log lines go to standard error only. Text or JSON (ECS field names). Rate-limited by `cause` (a short stable name):
+ * after EVS_LOG_BURST lines of a cause within 10 s the rest is counted and told in one line. Thread-safe. */
+enum evs_log_level { EVS_LOG_DEBUG, EVS_LOG_INFO, EVS_LOG_WARN, EVS_LOG_ERROR };
+struct evs_log;
+struct evs_log *evs_log_new(const struct evs_os *os, enum evs_log_level level, bool json);
+void evs_log_free(struct evs_log *log);
+void evs_log(struct evs_log *log, enum evs_log_level level, const char *cause, const char *format, ...) EVS_PRINTF(4, 5);
+
+#endif

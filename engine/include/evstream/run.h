@@ -1,0 +1,45 @@
+/* Running a plan. */
+#ifndef EVS_RUN_H
+#define EVS_RUN_H
+
+#include "evstream/plan.h"
+#include "evstream/store.h"
+
+struct evs_run_options {
+    const struct evs_os *os;
+    struct evs_log *log;
+    uint32_t worker_count;           /* at least 1 */
+    uint32_t batch_rows;             /* rows a batch, 1 to EVS_BATCH_ROWS; results never depend on it */
+    int64_t checkpoint_interval_us;
+    const struct evs_store *store;   /* NULL: state in memory only */
+    const char *nats_url, *nats_credentials, *redis_url;
+    bool create;
+    bool until_end;
+    bool at_end_stop;                /* --at-end stop: the end leaves the watermark where it is */
+    enum evs_start start;
+    int64_t start_value;
+    int64_t retry_us;                /* the retry policy: how long a server may be away */
+    bool progress;                   /* a progress line on standard error */
+    bool checkpoint_each_batches;    /* tests: a barrier after every n-th source batch… */
+    uint32_t checkpoint_batches;     /* … n */
+};
+
+struct evs_run_summary {
+    uint64_t events, rows_out, late, dead;
+    uint64_t checkpoints;
+    uint64_t checkpoint_bytes;
+    int64_t elapsed_us;
+    bool finished;   /* ended by itself */
+};
+
+struct evs_run; /* a running pipeline */
+
+/* Opens everything (connects, acquires, restores) and starts the workers. */
+evs_status evs_run_start(const struct evs_plan *plan, const struct evs_run_options *options, struct evs_run **run, struct evs_error *error);
+/* Asks for a drain: sources stop, a last checkpoint commits, no window closes. Async-signal-safe. */
+void evs_run_stop(struct evs_run *run);
+/* Blocks until the run has ended. */
+evs_status evs_run_wait(struct evs_run *run, struct evs_run_summary *summary, struct evs_error *error);
+void evs_run_free(struct evs_run *run);
+
+#endif

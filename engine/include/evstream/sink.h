@@ -1,0 +1,97 @@
+/* The sink contract: a connector that rows leave by, and the formats that encode them.
+ *
+ * Two shapes:
+ *   bytes     files and standard output: encoded rows are appended; the position is a byte offset that is part of the commit, and
+ *             a restore truncates to it.
+ *   messages  NATS, Redis Streams (later webhooks, PostgreSQL): every row is a message with a deterministic id.
+ *
+ * Delivery of messages is the runtime's (engine/run/sink_node.c), the same for all connectors:
+ *   fast   sent at once; what is not acknowledged at a barrier is written into the checkpoint's outbox, and a restore sends it again
+ *          under the same id (exactness, 12)
+ *   exact  rows go to the checkpoint's outbox only, and are sent when that commit may be told to others (exactness, 8)
+ * A connector only sends and tells what was acknowledged. It never blocks. */
+#ifndef EVS_SINK_H
+#define EVS_SINK_H
+
+#include "evstream/batch.h"
+#include "evstream/option.h"
+#include "evstream/os.h"
+
+/* --- formats --- */
+struct evs_format_place {      /* what a format may add to the row */
+    const char *pipeline, *sink;
+    struct evs_hash128 id;     /* the trigger id */
+    bool has_id;
+};
+struct evs_format {
+    const char *kind; /* "json", "cloudevents" */
+    const struct evs_option *options;
+    evs_status (*configure)(const struct evs_option_value *values, const struct evs_schema *schema, struct evs_arena *arena,
+                            const void **config, struct evs_error *error);
+    /* Appends one encoded row, without a line end. */
+    void (*encode)(const void *config, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
+                   const struct evs_format_place *place, struct evs_buffer *payload);
+    /* Appends header lines "Name: value\r\n" for transports that have them; may be NULL. */
+    void (*headers)(const void *config, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
+                    const struct evs_format_place *place, struct evs_buffer *headers);
+};
+
+/* --- templates: "triggers.{user_id}" with the holes bound to columns ------------------------------------------------ */
+struct evs_template; /* immutable; lives in the plan's arena */
+/* Binds `text` against the schema; an unknown column or an unclosed brace fails with a text that names it. */
+evs_status evs_template_bind(struct evs_slice text, const struct evs_schema *schema, struct evs_arena *arena,
+                             const struct evs_template **template_, struct evs_error *error);
+/* Appends the filled text. Bytes of values outside [A-Za-z0-9_-] are percent-encoded. False when a hole is NULL. */
+bool evs_template_fill(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row, struct evs_buffer *out);
+
+/* --- connectors --- */
+struct evs_sink_message {
+    uint64_t number;           /* of this lane of the sink, from 1, without gaps: what acknowledgements and cursors name */
+    struct evs_hash128 id;     /* deterministic (exactness, 1) */
+    struct evs_slice address;  /* the filled template: subject, key; empty when the connector has none */
+    struct evs_slice headers;  /* "Name: value\r\n"… */
+    struct evs_slice payload;
+    uint64_t epoch;            /* exact only: term and checkpoint of the commit, and the message's index in it (exactness, 7) */
+    uint64_t checkpoint;
+    uint32_t index;
+};
+
+struct evs_sink_open {
+    const struct evs_os *os;
+    struct evs_log *log;
+    const char *pipeline, *name;
+    const void *config;
+    uint32_t lane;             /* the worker */
+    struct evs_park *park;
+    uint64_t resume_offset;    /* bytes sinks: the committed offset */
+    bool resume;               /* bytes sinks: truncate to resume_offset instead of to nothing */
+    const char *nats_url, *nats_credentials, *redis_url;
+    bool create;
+    uint64_t epoch;            /* the term that this engine holds; 0 without a durable store */
+    uint64_t nonce;            /* the owner's */
+};
+
+struct evs_sink {
+    const char *kind;
+    enum { EVS_SINK_BYTES, EVS_SINK_MESSAGES } shape;
+    bool single;      /* one instance in all: rows of all workers are gathered to worker 0 */
+    bool always_exact;/* ids come from the commit: never sent before it */
+    const struct evs_option *options;
+    /* `address` options of kind TEMPLATE are bound by the planner; the connector gets their text. */
+    const char *address_option; /* the option whose template fills evs_sink_message.address; NULL: none */
+    evs_status (*configure)(const struct evs_option_value *values, struct evs_arena *arena, const void **config,
+                            struct evs_error *error);
+    evs_status (*open)(const struct evs_sink_open *open, void **instance, struct evs_error *error);
+    /* bytes: appends; may buffer. flush: all of it is with the operating system (sync == true: on disk); *offset is where it ends. */
+    evs_status (*append)(void *instance, struct evs_slice bytes, struct evs_error *error);
+    evs_status (*flush)(void *instance, bool sync, uint64_t *offset, struct evs_error *error);
+    /* messages: EVS_OK: taken (bytes copied or written); EVS_AGAIN: no room now, nothing taken. Retries, reconnects and time-outs are
+     * the connector's own; EVS_E_UNREACHABLE only after its retry policy. */
+    evs_status (*send)(void *instance, const struct evs_sink_message *message, struct evs_error *error);
+    /* Numbers acknowledged since the last call, in any order; at most `max`. */
+    evs_status (*poll)(void *instance, uint64_t *acknowledged, uint32_t max, uint32_t *count, struct evs_error *error);
+    uint32_t (*wait_fds)(void *instance, struct evs_wait_fd *fds, uint32_t max);
+    void (*close)(void *instance); /* bytes: what was appended is flushed by a flush before */
+};
+
+#endif

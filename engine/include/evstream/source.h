@@ -1,0 +1,85 @@
+/* The source contract: a connector that brings messages of partitions, in order, with positions.
+ *
+ *   open ──► [seek]* ──► ( poll | position )* ──► close
+ *
+ * A source delivers whole messages. A message holds any number of physical records (lines); its sequence is that of the
+ * partition's log (file: 1 for the whole file and index counts records; JetStream: the stream sequence). The runtime splits
+ * messages into records, decodes them, judges lateness and makes batches; a connector knows bytes and positions only.
+ *
+ * One instance a worker; it owns the partitions p with p % worker_count == worker. */
+#ifndef EVS_SOURCE_H
+#define EVS_SOURCE_H
+
+#include "evstream/option.h"
+#include "evstream/os.h"
+
+/* Where a partition stands: the last whole message consumed, with its fingerprint (exactness, 2). */
+struct evs_position {
+    uint32_t partition;
+    uint64_t sequence;     /* 0: nothing yet */
+    uint64_t byte_offset;  /* files: bytes consumed */
+    int64_t time_us;       /* broker's time of that message */
+    uint32_t fingerprint;  /* 32-bit hash of its payload */
+    int64_t log_created_us;/* when the log itself was created; 0 unknown */
+};
+
+struct evs_message {
+    uint32_t partition;
+    uint64_t sequence;
+    uint32_t first_index;    /* index of its first record: 0 but for a file read in pieces */
+    int64_t ingested_at_us;  /* stored time; INT64_MIN when the connector has none */
+    struct evs_slice payload;/* borrowed until the next poll; EVS_PADDING readable bytes behind it */
+    struct evs_slice subject;
+    struct evs_slice headers;/* raw header block, or empty */
+    bool last_of_position;   /* false: more pieces of the same position follow; no barrier may fall here */
+    uint64_t byte_offset;    /* position behind this piece, for files */
+    bool skip_check_future;
+};
+#define EVS_PADDING 64
+
+enum evs_start { EVS_START_EARLIEST, EVS_START_LATEST, EVS_START_COMMITTED, EVS_START_TIME, EVS_START_SEQUENCE };
+
+struct evs_source_open {
+    const struct evs_os *os;
+    struct evs_log *log;
+    const char *name;          /* of the source in the pipeline */
+    const void *config;        /* made by the connector's configure */
+    uint32_t worker, worker_count;
+    struct evs_park *park;     /* of the worker: wake it when a poll would find something */
+    bool until_end;            /* fix the end at open: what is stored now */
+    enum evs_start start;
+    int64_t start_value;       /* µs or sequence */
+    const struct evs_position *positions; /* of the last commit; count 0: none */
+    uint32_t position_count;
+    const char *nats_url, *nats_credentials;
+    bool create;               /* --create */
+};
+
+struct evs_source_state {
+    bool caught_up;        /* evidence that nothing is waiting (exactness, 3): connected, heartbeat seen, nothing pending */
+    bool ended;            /* bounded: everything was delivered */
+    uint64_t lag_messages; /* pending at the broker, as far as known */
+    uint64_t reconnects, gap_messages, lost_messages;
+};
+
+struct evs_source {
+    const char *kind; /* "file", "nats" */
+    bool bounded;     /* always ends: files */
+    bool durable;     /* has committed positions worth keeping (a broker) */
+    const struct evs_option *options; /* table, ended by a NULL name */
+    /* Validates options at compile time (no I/O); `*config` lives in `arena`. Errors name the option. */
+    evs_status (*configure)(const struct evs_option_value *values, struct evs_arena *arena, const void **config,
+                            struct evs_error *error);
+    evs_status (*open)(const struct evs_source_open *open, void **instance, struct evs_error *error);
+    /* Up to `max` whole messages or pieces. EVS_OK with *count > 0; EVS_AGAIN: nothing now; EVS_END: bounded input is over.
+     * Never blocks. Payloads stay valid until the next poll or close. */
+    evs_status (*poll)(void *instance, struct evs_message *messages, uint32_t max, uint32_t *count, struct evs_error *error);
+    void (*state)(void *instance, struct evs_source_state *state);
+    /* Sockets to wait on besides the park; returns how many were written (at most max). */
+    uint32_t (*wait_fds)(void *instance, struct evs_wait_fd *fds, uint32_t max);
+    /* A commit that covers these positions is durable: fingerprints before them may be dropped, progress may be told. */
+    void (*committed)(void *instance, const struct evs_position *positions, uint32_t count);
+    void (*close)(void *instance);
+};
+
+#endif
