@@ -32,6 +32,7 @@ struct evs_decode_bad {
 
 struct evs_decode_out {
     struct evs_batch *batch;     /* rows are appended behind row_count; columns hold room for EVS_BATCH_ROWS */
+    uint32_t row_max;            /* the batch is full at this row_count: at most EVS_BATCH_ROWS */
     uint32_t *record_index;      /* a row: index of its record (room for EVS_BATCH_ROWS) */
     struct evs_slice *raw;       /* a row: bytes of its record, borrowed (room for EVS_BATCH_ROWS) */
     struct evs_decode_bad *bad;  /* room for bad_max */
