@@ -17,11 +17,18 @@
 struct evs_position {
     uint32_t partition;
     uint64_t sequence;     /* 0: nothing yet */
-    uint64_t byte_offset;  /* files: bytes consumed */
+    uint64_t byte_offset;  /* files: (uncompressed) bytes consumed */
+    uint64_t next_index;   /* files: index of the next record */
     int64_t time_us;       /* broker's time of that message */
-    uint32_t fingerprint;  /* 32-bit hash of its payload */
+    uint32_t fingerprint;  /* evs_fingerprint of its payload */
     int64_t log_created_us;/* when the log itself was created; 0 unknown */
 };
+
+/* 32-bit hash of a message's stored bytes (exactness, 2). */
+static inline uint32_t evs_fingerprint(struct evs_slice payload)
+{
+    return (uint32_t)evs_hash64(payload.data, payload.count);
+}
 
 struct evs_message {
     uint32_t partition;
@@ -31,9 +38,9 @@ struct evs_message {
     struct evs_slice payload;/* borrowed until the next poll; EVS_PADDING readable bytes behind it */
     struct evs_slice subject;
     struct evs_slice headers;/* raw header block, or empty */
+    uint32_t fingerprint;    /* evs_fingerprint(payload), filled by durable connectors */
     bool last_of_position;   /* false: more pieces of the same position follow; no barrier may fall here */
     uint64_t byte_offset;    /* position behind this piece, for files */
-    bool skip_check_future;
 };
 #define EVS_PADDING 64
 
@@ -49,7 +56,9 @@ struct evs_source_open {
     bool until_end;            /* fix the end at open: what is stored now */
     enum evs_start start;
     int64_t start_value;       /* µs or sequence */
-    const struct evs_position *positions; /* of the last commit; count 0: none */
+    /* Of the last commit, ascending by (partition, sequence); count 0: none. The last entry of a partition is its position; the ones
+     * before it are fingerprints of older messages, so that the fork of a log that lost its tail can be found (exactness, 2). */
+    const struct evs_position *positions;
     uint32_t position_count;
     const char *nats_url, *nats_credentials;
     bool create;               /* --create */
