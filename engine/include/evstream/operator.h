@@ -68,7 +68,7 @@ struct evs_batch *evs_op_new_batch(struct evs_op *op);
 void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch);
 
 /* A row that cannot be processed: to the dead letter of its source, and counted by reason. The row is named by its physical
- * number in a batch of input schema `input`. */
+ * number in a batch of `schema`: the input's, or for a group that fails, one that shows its keys. */
 struct evs_row_error {
     const char *reason;     /* stable, snake_case, a metric label: overflow, division_by_zero, cast, … */
     const char *code;       /* stable diagnostic code, such as "R0102" */
@@ -77,8 +77,10 @@ struct evs_row_error {
     const char *file;       /* place in the pipeline; may be NULL */
     uint32_t line;
 };
-void evs_op_dead_letter(struct evs_op *op, uint32_t input, const struct evs_batch *batch, uint32_t row,
+void evs_op_dead_letter(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
                         const struct evs_row_error *error);
+/* Somebody downstream makes ids of rows: a stateful operator must fill batch->key. */
+bool evs_op_wants_key(const struct evs_op *op);
 
 /* Counters of the operator, for metrics and the final summary. */
 enum evs_counter {

@@ -65,6 +65,7 @@ struct evs_source_open {
 };
 
 struct evs_source_state {
+    uint32_t partition_count; /* of the whole source, fixed after open; partition p belongs to worker p % worker_count */
     bool caught_up;        /* evidence that nothing is waiting (exactness, 3): connected, heartbeat seen, nothing pending */
     bool ended;            /* bounded: everything was delivered */
     uint64_t lag_messages; /* pending at the broker, as far as known */
