@@ -69,6 +69,7 @@ struct evs_sink_open {
     bool create;
     uint64_t epoch;            /* the term that this engine holds; 0 without a durable store */
     uint64_t nonce;            /* the owner's */
+    int64_t retry_us;          /* how long the server may be away before poll returns EVS_E_UNREACHABLE; 0: for ever */
 };
 
 struct evs_sink {

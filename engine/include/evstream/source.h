@@ -62,6 +62,7 @@ struct evs_source_open {
     uint32_t position_count;
     const char *nats_url, *nats_credentials;
     bool create;               /* --create */
+    int64_t retry_us;          /* how long the server may be away before poll returns EVS_E_UNREACHABLE; 0: for ever */
 };
 
 struct evs_source_state {
@@ -70,6 +71,7 @@ struct evs_source_state {
     bool ended;            /* bounded: everything was delivered */
     uint64_t lag_messages; /* pending at the broker, as far as known */
     uint64_t reconnects, gap_messages, lost_messages;
+    int64_t log_created_us;/* of the log that is being read: goes into its positions; 0 unknown */
 };
 
 struct evs_source {
@@ -90,6 +92,9 @@ struct evs_source {
     /* A commit that covers these positions is durable: fingerprints before them may be dropped, progress may be told. */
     void (*committed)(void *instance, const struct evs_position *positions, uint32_t count);
     void (*close)(void *instance);
+    /* Where each owned partition begins, as `open` resolved `latest`, a time or a sequence: committed as checkpoint 0 before the
+     * first poll, so that a restart begins there too (exactness, 14). Returns how many were written; NULL: nothing to tell. */
+    uint32_t (*resolved)(void *instance, struct evs_position *positions, uint32_t max);
 };
 
 #endif
