@@ -24,7 +24,8 @@ struct evs_random {
     void *self;
 };
 
-/* Files. A handle is an opaque pointer; errors are EVS_E_IO with errno's text in `error`. */
+/* Files. A handle is an opaque pointer; errors are EVS_E_IO with errno's text in `error`. The path "-" is standard input
+ * or output. After sync the file's bytes and its name survive a power cut. Calls block; signals do not interrupt them. */
 struct evs_file;
 enum evs_file_mode {
     EVS_FILE_READ,
@@ -58,14 +59,15 @@ struct evs_threads {
 };
 
 /* Sockets: waiting for readiness. The park of the calling thread is always part of the wait. */
+#define EVS_WAIT_FDS_MAX 64u
 struct evs_wait_fd {
     int fd;
     bool want_read, want_write;     /* in */
     bool can_read, can_write;       /* out */
 };
 struct evs_sockets {
-    /* Blocks until an fd is ready, the park is woken, or timeout_us has passed (0 polls, negative waits without end).
-     * Returns the number of ready fds. */
+    /* Blocks until an fd is ready, the park (NULL: none) is woken, a signal came, or timeout_us has passed (0 polls,
+     * negative waits without end). A broken fd is ready. Returns the number of ready fds, at most EVS_WAIT_FDS_MAX. */
     int (*wait)(void *self, struct evs_park *park, struct evs_wait_fd *fds, uint32_t fd_count, int64_t timeout_us);
     void *self;
 };
@@ -88,6 +90,7 @@ static inline int64_t evs_monotonic_us(const struct evs_os *os)
 
 /* Log lines go to standard error only. Text or JSON (ECS field names). Rate-limited by `cause` (a short stable name):
  * after EVS_LOG_BURST lines of a cause within 10 s the rest is counted and told in one line. Thread-safe. */
+#define EVS_LOG_BURST 10u
 enum evs_log_level { EVS_LOG_DEBUG, EVS_LOG_INFO, EVS_LOG_WARN, EVS_LOG_ERROR };
 struct evs_log;
 struct evs_log *evs_log_new(const struct evs_os *os, enum evs_log_level level, bool json);
