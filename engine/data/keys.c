@@ -57,14 +57,12 @@ static void hash_column(const struct evs_batch *batch, const struct evs_column *
     bool plain_text = evs_kind_is_text(column->kind) && column->valid == NULL && !(column->flags & EVS_COLUMN_CONSTANT);
     if (plain_text && first) {
         const struct evs_str *text = column->data;
-        EVS_FOR_ROWS(batch, position, row)
-        {
+        EVS_FOR_ROWS(batch, position, row) {
             hashes[position] = hash_text(&text[row]);
         }
         return;
     }
-    EVS_FOR_ROWS(batch, position, row)
-    {
+    EVS_FOR_ROWS(batch, position, row) {
         uint64_t hash = hash_element(column, row);
         hashes[position] = first ? hash : combine(hashes[position], hash);
     }

@@ -1,0 +1,38 @@
+/* The real operating system, put together from its parts. */
+#include "os_system.h"
+
+static const struct evs_os system_os = {
+    .clock =
+        {
+            .monotonic_us = evs_system_monotonic_us,
+            .boot_us = evs_system_boot_us,
+            .wall_us = evs_system_wall_us,
+            .sleep_us = evs_system_sleep_us,
+        },
+    .random = {.next = evs_system_random_next},
+    .files =
+        {
+            .open = evs_system_file_open,
+            .read = evs_system_file_read,
+            .write = evs_system_file_write,
+            .seek = evs_system_file_seek,
+            .truncate = evs_system_file_truncate,
+            .sync = evs_system_file_sync,
+            .size = evs_system_file_size,
+            .close = evs_system_file_close,
+        },
+    .threads =
+        {
+            .spawn = evs_system_spawn,
+            .join = evs_system_join,
+            .park_new = evs_system_park_new,
+            .park_free = evs_system_park_free,
+            .wake = evs_system_wake,
+        },
+    .sockets = {.wait = evs_system_wait},
+};
+
+const struct evs_os *evs_os_system(void)
+{
+    return &system_os;
+}

@@ -1,0 +1,59 @@
+/* Waiting for readiness: poll(2) in its form with a fine timeout. The few descriptors of a worker (its park, one or two
+ * connections) are no case for epoll, whose registration would have to follow every reconnect of a client library. */
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+
+#include "os_system.h"
+
+static void describe(const struct evs_wait_fd *fds, uint32_t fd_count, struct pollfd *polls)
+{
+    for (uint32_t i = 0; i < fd_count; i++) {
+        int events = (fds[i].want_read ? POLLIN : 0) | (fds[i].want_write ? POLLOUT : 0);
+        polls[i] = (struct pollfd){.fd = fds[i].fd, .events = (short)events};
+    }
+}
+
+/* An error or a hang-up makes ready whatever was asked for: the next read or write tells what is wrong. */
+static int take_results(struct evs_wait_fd *fds, uint32_t fd_count, const struct pollfd *polls)
+{
+    int ready = 0;
+    for (uint32_t i = 0; i < fd_count; i++) {
+        bool broken = (polls[i].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0;
+        fds[i].can_read = fds[i].want_read && (broken || (polls[i].revents & POLLIN));
+        fds[i].can_write = fds[i].want_write && (broken || (polls[i].revents & POLLOUT));
+        ready += fds[i].can_read || fds[i].can_write;
+    }
+    return ready;
+}
+
+static int poll_for(struct pollfd *polls, uint32_t count, int64_t timeout_us)
+{
+    struct timespec timeout = {.tv_sec = timeout_us / 1000000, .tv_nsec = (timeout_us % 1000000) * 1000};
+    return ppoll(polls, count, timeout_us < 0 ? NULL : &timeout, NULL);
+}
+
+int evs_system_wait(void *self, struct evs_park *park, struct evs_wait_fd *fds, uint32_t fd_count, int64_t timeout_us)
+{
+    (void)self;
+    EVS_ASSERT(fd_count <= EVS_WAIT_FDS_MAX);
+    EVS_ASSERT(fd_count == 0 || fds != NULL);
+    bool woken = park != NULL && evs_park_is_woken(park);
+    if (fd_count == 0 && timeout_us == 0 && !woken) {
+        return 0; /* a busy worker asks this between batches: no system call for "nothing" */
+    }
+    struct pollfd polls[EVS_WAIT_FDS_MAX + 1];
+    describe(fds, fd_count, polls);
+    polls[fd_count] = (struct pollfd){.fd = park == NULL ? -1 : evs_park_fd(park), .events = POLLIN};
+    int result = poll_for(polls, fd_count + 1, timeout_us);
+    if (result < 0) {
+        EVS_ASSERT(errno == EINTR || errno == ENOMEM);
+        for (uint32_t i = 0; i < fd_count + 1; i++) {
+            polls[i].revents = 0; /* a signal is a wake without a reason: the caller looks round and waits again */
+        }
+    }
+    if (polls[fd_count].revents != 0) {
+        evs_park_consume(park);
+    }
+    return take_results(fds, fd_count, polls);
+}
