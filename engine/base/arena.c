@@ -4,8 +4,9 @@
  *                                     ▲     next ▲     ▲ end    kept from before a reset
  *                                     current
  *
- * Chunks stay in a list. Those up to `current` are in use; those behind it are left from before a reset and are taken
- * again, first fit, before a new one is made: what a batch needed once is there for the next batch, whatever the sizes.
+ * Chunks stay in a list. Those up to `current` are in use; those behind it (all, after a reset) are left from before and are
+ * taken again, first fit, before a new one is made. The list keeps the order of use, so the same pieces in the same order
+ * find the same chunks: a batch like the one before needs no new memory.
  *
  * Under AddressSanitizer everything that has not been handed out is poisoned, with a gap behind each piece, so that a
  * pointer that outlives its batch, or a write past the end, is reported like one of malloc's. */
@@ -39,13 +40,6 @@ struct evs_arena_chunk {
 static uint8_t *align_up(uint8_t *address, size_t align)
 {
     return (uint8_t *)(((uintptr_t)address + align - 1) & ~(uintptr_t)(align - 1));
-}
-
-static void enter_chunk(struct evs_arena *arena, struct evs_arena_chunk *chunk)
-{
-    arena->current = chunk;
-    arena->next = chunk->data;
-    arena->end = chunk->data + chunk->bytes;
 }
 
 /* The first chunk behind `current` that is large enough, taken out of the list; NULL when there is none. */
@@ -82,7 +76,9 @@ static void next_chunk(struct evs_arena *arena, size_t bytes)
     struct evs_arena_chunk **link = arena->current == NULL ? &arena->first : &arena->current->next;
     chunk->next = *link;
     *link = chunk;
-    enter_chunk(arena, chunk);
+    arena->current = chunk;
+    arena->next = chunk->data;
+    arena->end = chunk->data + chunk->bytes;
 }
 
 void *evs_arena_alloc(struct evs_arena *arena, size_t bytes, size_t align)
@@ -149,9 +145,9 @@ void evs_arena_reset(struct evs_arena *arena)
     for (struct evs_arena_chunk *chunk = arena->first; GAP_BYTES > 0 && chunk != NULL; chunk = chunk->next) {
         POISON(chunk->data, chunk->bytes);
     }
-    if (arena->first != NULL) {
-        enter_chunk(arena, arena->first);
-    }
+    /* No chunk is entered yet: the first piece takes the first chunk that it fits, and wastes none that is too small. */
+    arena->current = NULL;
+    arena->next = arena->end = NULL;
     arena->used_bytes = 0;
 }
 
