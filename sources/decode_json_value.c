@@ -1,0 +1,512 @@
+/* One value into one column: the conversions, each with a fast path for what producers really send.
+ *
+ * | column \ JSON | string            | number                    | true, false | object, array |
+ * |---------------|-------------------|---------------------------|-------------|---------------|
+ * | bool          | as cast           | type                      | as it is    | type          |
+ * | int64         | as cast           | if integral; else type    | type        | type          |
+ * | float64       | as cast           | nearest; beyond: range    | type        | type          |
+ * | numeric       | as cast           | rounded at 9 digits; range| type        | type          |
+ * | string, bytes | unescaped         | its text as written       | its text    | type          |
+ * | json          | its text          | its text                  | its text    | its text      |
+ * | timestamp     | ISO 8601          | with a unit; else type    | type        | type          |
+ * | date, datetime, time | ISO 8601   | type                      | type        | type          |
+ *
+ * null is NULL in all of them, and bad, reason "null", where the column is not null. A string that does not convert is bad, reason
+ * "type". A value is written to the row in hand; when the record turns out bad, the row is not counted and is written again. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "decode_json_internal.h"
+
+#define JSON_TIME_MIN_US INT64_C(-62135596800000000) /* 0001-01-01T00:00:00Z */
+#define JSON_TIME_END_US INT64_C(253402300800000000) /* 10000-01-01T00:00:00Z */
+
+/* A number of at most 18 digits without an exponent, which nearly all are: digits ÷ 10^places. */
+struct short_number {
+    int64_t digits;
+    uint32_t places;
+    bool is_valid;
+};
+
+/* A scalar or string as it stands in the record, and without its quotes. */
+struct scalar {
+    enum { SCALAR_STRING, SCALAR_NUMBER, SCALAR_TRUE, SCALAR_FALSE, SCALAR_NULL } kind;
+    struct evs_slice raw;
+    struct evs_slice text; /* of a string: inside its quotes, unescaped */
+    struct short_number number;
+};
+
+#define VALUE_AT(column, type, row) (((type *)(column)->target->data)[row])
+
+/* --- NULL, fallbacks -------------------------------------------------------------------------------------------------- */
+
+/* A batch has no validity bits for a column until its first NULL: its readers have a faster way for columns without. */
+static void make_validity(struct json_decoder *decoder, struct evs_column *target)
+{
+    size_t bytes = EVS_VALID_WORDS(EVS_BATCH_ROWS) * sizeof(uint64_t);
+    target->valid = evs_arena_alloc(decoder->arena, bytes, 64);
+    memset(target->valid, 0xFF, bytes);
+}
+
+static bool store_null(struct json_decoder *decoder, struct json_column *column, const char *why)
+{
+    if (column->wish->not_null) {
+        return evs_json_bad(decoder, "null", "%s: %s, and the column is `not null`.", column->wish->name, why);
+    }
+    if (column->target->valid == NULL) {
+        make_validity(decoder, column->target);
+    }
+    evs_column_set_null(column->target, decoder->row);
+    memset((char *)column->target->data + (size_t)decoder->row * evs_kind_width(column->wish->kind), 0,
+           evs_kind_width(column->wish->kind));
+    return true;
+}
+
+static void store_fallback(struct json_column *column, uint32_t row)
+{
+    const struct evs_value *value = &column->wish->fallback;
+    EVS_ASSERT(value->kind == column->wish->kind && !value->is_null);
+    switch (value->kind) {
+    case EVS_BOOL:
+        VALUE_AT(column, uint8_t, row) = value->boolean;
+        break;
+    case EVS_FLOAT64:
+        VALUE_AT(column, double, row) = value->float64;
+        break;
+    case EVS_NUMERIC:
+        VALUE_AT(column, evs_numeric, row) = value->numeric;
+        break;
+    case EVS_STRING:
+    case EVS_BYTES:
+    case EVS_JSON:
+        VALUE_AT(column, struct evs_str, row) = value->str;
+        break;
+    default:
+        EVS_ASSERT(evs_kind_width(value->kind) == sizeof(int64_t));
+        VALUE_AT(column, int64_t, row) = value->int64;
+    }
+}
+
+bool evs_json_store_missing(struct json_decoder *decoder)
+{
+    for (uint32_t i = 0; i < decoder->column_count; i++) {
+        struct json_column *column = &decoder->columns[i];
+        if (column->record == decoder->record) {
+            continue;
+        }
+        if (column->wish->has_default && !column->wish->fallback.is_null) {
+            store_fallback(column, decoder->row);
+        } else if (!store_null(decoder, column, "missing")) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* --- text ------------------------------------------------------------------------------------------------------------ */
+
+/* evs_str_make for text with padding behind it: two words and a mask in place of a copy of unknown length. */
+static inline void store_text(struct json_column *column, uint32_t row, struct evs_slice text)
+{
+    uint32_t head;
+    uint64_t words[2];
+    memcpy(&head, text.data, 4);
+    memcpy(&words[1], text.data + 4, 8);
+    if (text.count > EVS_STR_INLINE_MAX) {
+        words[1] = (uint64_t)(uintptr_t)text.data;
+    } else if (text.count > 4) {
+        words[1] &=
+            UINT64_MAX >> (8 * (EVS_STR_INLINE_MAX - text.count)); /* little-endian: the bytes that belong to it */
+    } else {
+        words[1] = 0;
+        head = text.count == 0 ? 0 : head & UINT32_MAX >> (8 * (4 - text.count));
+    }
+    words[0] = (uint32_t)text.count | (uint64_t)head << 32;
+    memcpy(&VALUE_AT(column, struct evs_str, row), words, sizeof words);
+}
+_Static_assert(offsetof(struct evs_str, text) == 4 && offsetof(struct evs_str, pointer) == 8,
+               "the two words of a view");
+
+static bool unescape(struct json_decoder *decoder, struct evs_slice inside, struct evs_slice *text)
+{
+    char *out = evs_arena_alloc(decoder->arena, inside.count + EVS_PADDING, 1);
+    uint32_t count;
+    if (!evs_json_unescape(inside, out, &count)) {
+        return evs_json_bad(decoder, "json",
+                            "Byte %u: a string has an escape that is none, or half of a surrogate pair.",
+                            (uint32_t)(inside.data - decoder->start));
+    }
+    *text = (struct evs_slice){out, count};
+    return true;
+}
+
+/* --- numbers --------------------------------------------------------------------------------------------------------- */
+
+#define SHORT_DIGITS_MAX 18
+
+static inline struct short_number read_short(struct evs_slice text)
+{
+    const struct short_number none = {.is_valid = false};
+    bool negative = text.data[0] == '-';
+    const char *first = text.data + negative, *end = text.data + text.count, *point = NULL;
+    if (end == first || end - first > SHORT_DIGITS_MAX + 1 || (*first == '0' && end - first > 1 && first[1] != '.')) {
+        return none;
+    }
+    uint64_t sum = 0;
+    for (const char *next = first; next < end; next++) {
+        uint8_t digit = (uint8_t)(*next - '0');
+        if (EVS_LIKELY(digit <= 9)) {
+            sum = sum * 10 + digit;
+        } else if (*next == '.' && point == NULL && next > first && next + 1 < end) {
+            point = next;
+        } else {
+            return none;
+        }
+    }
+    return (struct short_number){
+        .digits = negative ? -(int64_t)sum : (int64_t)sum,
+        .places = point == NULL ? 0 : (uint32_t)(end - point - 1),
+        .is_valid = end - first <= SHORT_DIGITS_MAX || point != NULL,
+    };
+}
+
+static const int64_t powers_of_ten[19] = {1,
+                                          10,
+                                          100,
+                                          1000,
+                                          10000,
+                                          100000,
+                                          1000000,
+                                          10000000,
+                                          100000000,
+                                          1000000000,
+                                          10000000000,
+                                          100000000000,
+                                          1000000000000,
+                                          10000000000000,
+                                          100000000000000,
+                                          1000000000000000,
+                                          10000000000000000,
+                                          100000000000000000,
+                                          1000000000000000000};
+
+enum read { READ, READ_TYPE, READ_RANGE };
+
+static enum read read_int64(struct evs_slice text, int64_t *value)
+{
+    struct evs_json_decimal number = evs_json_decimal(text);
+    if (number.digits == 0) {
+        *value = 0;
+        return READ;
+    }
+    if (number.exponent < 0 || (number.more && number.exponent == 0)) {
+        return READ_TYPE;
+    }
+    if (number.more || number.exponent > SHORT_DIGITS_MAX) {
+        return READ_RANGE;
+    }
+    unsigned __int128 magnitude = (unsigned __int128)number.digits * (uint64_t)powers_of_ten[number.exponent];
+    if (magnitude > (uint64_t)INT64_MAX + number.negative) {
+        return READ_RANGE;
+    }
+    *value = number.negative ? (int64_t)(0 - (uint64_t)magnitude) : (int64_t)magnitude;
+    return READ;
+}
+
+/* A number of units since 1970, in µs; what is smaller than a µs is cut towards the past, as with ISO text. */
+static enum read read_epoch(struct evs_slice text, int64_t unit_us, int64_t *us)
+{
+    struct evs_json_decimal number = evs_json_decimal(text);
+    unsigned __int128 scaled = (unsigned __int128)number.digits * (unit_us > 0 ? (uint64_t)unit_us : 1);
+    int64_t exponent = number.exponent - (unit_us > 0 ? 0 : 3); /* ns */
+    bool rest = number.more;
+    for (; exponent > 0 && scaled != 0; exponent--) {
+        if (scaled > (uint64_t)INT64_MAX) {
+            return READ_RANGE;
+        }
+        scaled *= 10;
+    }
+    for (; exponent < 0 && scaled != 0; exponent++) {
+        rest |= scaled % 10 != 0;
+        scaled /= 10;
+    }
+    if (scaled > (uint64_t)INT64_MAX) {
+        return READ_RANGE;
+    }
+    *us = number.negative ? -(int64_t)scaled - rest : (int64_t)scaled;
+    return *us < JSON_TIME_MIN_US || *us >= JSON_TIME_END_US ? READ_RANGE : READ;
+}
+
+static enum read read_float64(const struct scalar *value, double *result)
+{
+    /* Digits and power of ten are exact as doubles, so their quotient is the nearest double (Clinger). A zero keeps its sign. */
+    int64_t digits = value->number.digits;
+    if (EVS_LIKELY(value->number.is_valid && digits != 0 && llabs(digits) <= INT64_C(1) << 53)) {
+        *result = (double)digits / (double)powers_of_ten[value->number.places];
+        return READ;
+    }
+    return evs_parse_float64(value->raw, result) && isfinite(*result) ? READ : READ_RANGE;
+}
+
+static enum read read_numeric(const struct scalar *value, evs_numeric *result)
+{
+    if (EVS_LIKELY(value->number.is_valid && value->number.places <= 9)) {
+        *result = (evs_numeric)value->number.digits * powers_of_ten[9 - value->number.places];
+        return READ;
+    }
+    return evs_parse_numeric(value->raw, result) ? READ : READ_RANGE;
+}
+
+static enum read read_number(struct json_column *column, const struct scalar *value, uint32_t row)
+{
+    switch (column->wish->kind) {
+    case EVS_INT64:
+        if (EVS_LIKELY(value->number.is_valid && value->number.places == 0)) {
+            VALUE_AT(column, int64_t, row) = value->number.digits;
+            return READ;
+        }
+        return read_int64(value->raw, &VALUE_AT(column, int64_t, row));
+    case EVS_FLOAT64:
+        return read_float64(value, &VALUE_AT(column, double, row));
+    case EVS_NUMERIC:
+        return read_numeric(value, &VALUE_AT(column, evs_numeric, row));
+    case EVS_STRING:
+    case EVS_BYTES:
+        store_text(column, row, value->raw);
+        return READ;
+    case EVS_TIMESTAMP:
+        return column->wish->unit_us == 0
+                   ? READ_TYPE
+                   : read_epoch(value->raw, column->wish->unit_us, &VALUE_AT(column, int64_t, row));
+    default:
+        return READ_TYPE;
+    }
+}
+
+/* --- times ----------------------------------------------------------------------------------------------------------- */
+
+#define MINUTE_BYTES 16 /* 2026-01-05T10:00 */
+
+/* Seconds, a fraction of up to six digits and the Z behind "2026-01-05T10:00", in µs; -1 when it is another form. */
+static inline int64_t read_seconds(const char *text, size_t count)
+{
+    uint8_t tens = (uint8_t)(text[1] - '0'), ones = (uint8_t)(text[2] - '0');
+    if (text[0] != ':' || tens > 5 || ones > 9 || text[count - 1] != 'Z') {
+        return -1;
+    }
+    int64_t us = 0;
+    if (count > 4) {
+        if (text[3] != '.' || count == 5) {
+            return -1;
+        }
+        for (size_t i = 4; i + 1 < count; i++) {
+            uint8_t digit = (uint8_t)(text[i] - '0');
+            if (digit > 9) {
+                return -1;
+            }
+            us = us * 10 + digit;
+        }
+        us *= powers_of_ten[6 - (count - 5)];
+    }
+    return (tens * 10 + ones) * INT64_C(1000000) + us;
+}
+
+static void remember_minute(struct json_column *column, const char *text)
+{
+    char minute[MINUTE_BYTES + 4];
+    memcpy(minute, text, MINUTE_BYTES);
+    memcpy(minute + MINUTE_BYTES, ":00Z", 4);
+    if (evs_parse_timestamp((struct evs_slice){minute, sizeof minute}, false, &column->minute_us)) {
+        memcpy(column->minute_text, text, MINUTE_BYTES);
+    } else {
+        column->minute_us = INT64_MIN;
+    }
+}
+
+/* Neighbours in a stream lie in the same minute, so its date is worked out once. */
+static inline bool read_timestamp(struct json_column *column, struct evs_slice text, int64_t *us)
+{
+    uint64_t minute[2];
+    bool short_form = text.count >= MINUTE_BYTES + 4 && text.count <= MINUTE_BYTES + 11;
+    if (short_form) {
+        memcpy(minute, text.data, MINUTE_BYTES);
+        int64_t rest = read_seconds(text.data + MINUTE_BYTES, text.count - MINUTE_BYTES);
+        if (EVS_LIKELY(rest >= 0 && minute[0] == column->minute_text[0] && minute[1] == column->minute_text[1] &&
+                       column->minute_us != INT64_MIN)) {
+            *us = column->minute_us + rest;
+            return true;
+        }
+    }
+    if (!evs_parse_timestamp(text, true, us)) {
+        return false;
+    }
+    if (short_form) {
+        remember_minute(column, text.data);
+    }
+    return true;
+}
+
+/* A time without a zone: what evs_parse_timestamp takes only when an offset may be missing. */
+static bool read_local(struct evs_slice text, int64_t *us)
+{
+    int64_t ignored;
+    return evs_parse_timestamp(text, true, us) && !evs_parse_timestamp(text, false, &ignored);
+}
+
+static bool read_time(struct evs_slice text, int64_t *us)
+{
+    char local[EVS_FORMAT_MAX] = "1970-01-01T";
+    size_t date = strlen(local);
+    if (text.count == 0 || text.count > sizeof local - date) {
+        return false;
+    }
+    memcpy(local + date, text.data, text.count);
+    return read_local((struct evs_slice){local, date + text.count}, us);
+}
+
+/* --- strings --------------------------------------------------------------------------------------------------------- */
+
+static bool read_string(struct json_column *column, const struct scalar *value, uint32_t row)
+{
+    struct evs_slice text = value->text;
+    bool flag;
+    switch (column->wish->kind) {
+    case EVS_STRING:
+    case EVS_BYTES:
+        store_text(column, row, text);
+        return true;
+    case EVS_BOOL:
+        flag = false;
+        if (!evs_parse_bool(text, &flag)) {
+            return false;
+        }
+        VALUE_AT(column, uint8_t, row) = flag;
+        return true;
+    case EVS_INT64:
+        return evs_parse_int64(text, &VALUE_AT(column, int64_t, row));
+    case EVS_FLOAT64:
+        return evs_parse_float64(text, &VALUE_AT(column, double, row));
+    case EVS_NUMERIC:
+        return evs_parse_numeric(text, &VALUE_AT(column, evs_numeric, row));
+    case EVS_TIMESTAMP:
+        return read_timestamp(column, text, &VALUE_AT(column, int64_t, row));
+    case EVS_DATE:
+        return evs_parse_date(text, &VALUE_AT(column, int64_t, row));
+    case EVS_DATETIME:
+        return read_local(text, &VALUE_AT(column, int64_t, row));
+    case EVS_TIME:
+        return read_time(text, &VALUE_AT(column, int64_t, row));
+    default:
+        EVS_ASSERT(!"a kind that open has let through");
+        return false;
+    }
+}
+
+/* --- storing --------------------------------------------------------------------------------------------------------- */
+
+static const char *expected_kind(const struct json_column *column)
+{
+    bool unit = column->wish->kind == EVS_TIMESTAMP && column->wish->unit_us == 0;
+    return unit ? "timestamp (a number needs a `unit` in the declaration)" : evs_kind_name(column->wish->kind);
+}
+
+static bool store_number(struct json_decoder *decoder, struct json_column *column, const struct scalar *value)
+{
+    switch (read_number(column, value, decoder->row)) {
+    case READ:
+        return true;
+    case READ_RANGE:
+        return evs_json_bad(decoder, "range", "%s: %.*s is beyond what %s can hold.", column->wish->name,
+                            evs_json_shown(value->raw), value->raw.data, evs_kind_name(column->wish->kind));
+    default:
+        return evs_json_bad_type(decoder, column->wish->name, expected_kind(column), value->raw);
+    }
+}
+
+static bool store_bool(struct json_decoder *decoder, struct json_column *column, const struct scalar *value)
+{
+    switch (column->wish->kind) {
+    case EVS_BOOL:
+        VALUE_AT(column, uint8_t, decoder->row) = value->kind == SCALAR_TRUE;
+        return true;
+    case EVS_STRING:
+    case EVS_BYTES:
+        store_text(column, decoder->row, value->raw);
+        return true;
+    default:
+        return evs_json_bad_type(decoder, column->wish->name, expected_kind(column), value->raw);
+    }
+}
+
+static inline bool store(struct json_decoder *decoder, struct json_column *column, const struct scalar *value)
+{
+    if (value->kind == SCALAR_NULL) {
+        return store_null(decoder, column, "null");
+    }
+    if (column->wish->kind == EVS_JSON) {
+        store_text(column, decoder->row, value->raw);
+        return true;
+    }
+    if (value->kind == SCALAR_STRING) {
+        return EVS_LIKELY(read_string(column, value, decoder->row)) ||
+               evs_json_bad_type(decoder, column->wish->name, expected_kind(column), value->raw);
+    }
+    return value->kind == SCALAR_NUMBER ? store_number(decoder, column, value) : store_bool(decoder, column, value);
+}
+
+static bool bad_scalar(struct json_decoder *decoder, struct evs_slice text, const char *what)
+{
+    return evs_json_bad(decoder, "json", "Byte %u: `%.*s` is no %s.", (uint32_t)(text.data - decoder->start),
+                        evs_json_shown(text), text.data, what);
+}
+
+/* What kind of scalar `text` is; false when it is none. */
+static inline bool classify(struct json_decoder *decoder, struct evs_slice text, struct scalar *value)
+{
+    char first = text.data[0];
+    value->raw = text;
+    if (first == '"') {
+        EVS_ASSERT(text.count >= 2 && text.data[text.count - 1] == '"');
+        value->kind = SCALAR_STRING;
+        value->text = (struct evs_slice){text.data + 1, text.count - 2};
+        return EVS_LIKELY(!evs_json_has_escape(value->text)) || unescape(decoder, value->text, &value->text);
+    }
+    if (first == '-' || (uint8_t)(first - '0') <= 9) {
+        value->kind = SCALAR_NUMBER;
+        value->number = read_short(text);
+        return EVS_LIKELY(value->number.is_valid) || evs_json_is_number(text) || bad_scalar(decoder, text, "number");
+    }
+    value->kind = first == 't' ? SCALAR_TRUE : first == 'f' ? SCALAR_FALSE : SCALAR_NULL;
+    return EVS_LIKELY(evs_json_is_literal(text)) || bad_scalar(decoder, text, "value");
+}
+
+bool evs_json_store(struct json_decoder *decoder, struct json_node *node, struct evs_slice text)
+{
+    struct scalar value = {0};
+    if (!classify(decoder, text, &value)) {
+        return false;
+    }
+    for (struct json_column *column = node->columns; column != NULL; column = column->next) {
+        EVS_ASSERT(column->record != decoder->record);
+        column->record = decoder->record;
+        decoder->unset--;
+        if (EVS_UNLIKELY(!store(decoder, column, &value))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool evs_json_store_container(struct json_decoder *decoder, struct json_node *node, struct evs_slice text)
+{
+    for (struct json_column *column = node->columns; column != NULL; column = column->next) {
+        if (column->wish->kind != EVS_JSON) {
+            return evs_json_bad_type(decoder, column->wish->name, evs_kind_name(column->wish->kind),
+                                     text.data[0] == '{' ? EVS_SLICE("an object") : EVS_SLICE("an array"));
+        }
+        column->record = decoder->record;
+        decoder->unset--;
+        store_text(column, decoder->row, text);
+    }
+    return true;
+}
