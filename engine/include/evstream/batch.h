@@ -86,7 +86,7 @@ struct evs_batch {
     int64_t *watermark_us;      /* row_count, or NULL: no row's time is below its partition's watermark before it */
     struct evs_hash128 *key;    /* row_count, or NULL: hash of the group key of a stateful operator's result (trigger id) */
     enum evs_cause_kind cause_kind;
-    uint32_t source_index;      /* plan source that the rows stem from (dead letters; leftmost after a join) */
+    uint32_t source_index;      /* number of the source that the rows stem from (dead letters; leftmost after a join) */
     int64_t min_time_us, max_time_us; /* over physical rows; min > max when unknown is not allowed: always set */
 
     struct evs_batch *root;     /* itself for a root */

@@ -19,13 +19,22 @@ struct evs_run_options {
     enum evs_start start;
     int64_t start_value;
     int64_t retry_us;                /* the retry policy: how long a server may be away */
+    const struct evs_format *row_format; /* shows a row inside its dead letter: json; NULL: rows are not shown */
     bool progress;                   /* a progress line on standard error */
-    bool checkpoint_each_batches;    /* tests: a barrier after every n-th source batch… */
-    uint32_t checkpoint_batches;     /* … n */
+    uint64_t outbox_bytes_max;       /* messages waiting in sinks above which sources stop */
+    uint32_t checkpoint_batches;     /* tests: a checkpoint after every n-th batch of the sources; 0: by time */
+};
+
+struct evs_run_totals {
+    uint64_t events;   /* physical records that sources have read, good and bad */
+    uint64_t rows_out; /* rows that sinks have taken, dead letters apart */
+    uint64_t late, dead, null_keys;
+    uint64_t state_keys, state_bytes;
 };
 
 struct evs_run_summary {
-    uint64_t events, rows_out, late, dead;
+    struct evs_run_totals totals; /* of this run */
+    struct evs_run_totals all;    /* since the state's first start */
     uint64_t checkpoints;
     uint64_t checkpoint_bytes;
     int64_t elapsed_us;

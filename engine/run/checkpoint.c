@@ -1,0 +1,390 @@
+/* The checkpointer: one background thread that makes checkpoints, and ends the run.
+ *
+ *   ask for barrier k ──► workers pass it (each op copies what changed) ──► encode blocks and record ──► commit ──► committed = k
+ *                                                                                                        │ durability delay
+ *                                                                                                        └──► confirmed = k
+ *
+ * Workers go on with the events behind the barrier while a checkpoint is encoded and stored; the next barrier waits for the commit.
+ *
+ * A full snapshot replaces the log's beginning when the deltas since the last one have grown to twice its size; so the log stays within a
+ * small multiple of the live state and the writing is amortised. (Rolling snapshots, range by range, come later; the block format has the
+ * hash ranges that they need.)
+ *
+ * The end of a run: when the sources of all workers have ended (or were told to stop), a last barrier; when its commit is confirmed and the
+ * sinks have delivered everything, one more commit, which says so; then the workers end. */
+#include "runtime.h"
+
+#define FULL_BYTES_MIN (INT64_C(8) << 20) /* of deltas before a full snapshot is worth while */
+#define OUTBOX_BYTES_MIN (UINT64_C(1) << 20)
+#define OWNER_MAX_US (INT64_C(5) * 1000 * 1000)   /* half of a lease of 10 s (exactness, 15) */
+#define OWNER_ASK_US (INT64_C(2) * 1000 * 1000)
+#define TICK_US 20000
+
+struct unconfirmed {
+    uint64_t checkpoint;
+    int64_t ready_us; /* monotonic */
+};
+
+struct checkpointer {
+    struct evs_run *run;
+    uint64_t next;
+    int64_t due_us;
+    uint64_t batches_due;
+    bool first; /* the first of this term: everything undelivered is written again, under the new numbers */
+    struct evs_arena arena;
+    struct evs_buffer record;
+    struct unconfirmed *unconfirmed;
+    uint32_t unconfirmed_count, unconfirmed_capacity;
+    uint64_t full_bytes, delta_bytes, outbox_bytes;
+};
+
+static int64_t boot_us(const struct evs_run *run)
+{
+    return run->options.os->clock.boot_us(run->options.os->clock.self);
+}
+
+bool evs_run_may_send(struct evs_run *run)
+{
+    if (run->store == NULL || boot_us(run) - atomic_load(&run->owner_us) < OWNER_MAX_US) {
+        return true;
+    }
+    run->options.os->threads.wake(run->checkpointer_park);
+    return false;
+}
+
+/* Waits until woken, or for at most `us`. False when the run has failed. */
+static bool pause_for(struct evs_run *run, int64_t us)
+{
+    const struct evs_os *os = run->options.os;
+    os->sockets.wait(os->sockets.self, run->checkpointer_park, NULL, 0, us < 0 ? 0 : us);
+    return !atomic_load(&run->failed);
+}
+
+/* --- one checkpoint ----------------------------------------------------------------------------------------------------------- */
+
+static bool pass_barrier(struct checkpointer *c, bool final)
+{
+    struct evs_run *run = c->run;
+    bool full = run->store != NULL && c->delta_bytes > FULL_BYTES_MIN && c->delta_bytes > 2 * c->full_bytes;
+    uint64_t waiting = atomic_load(&run->outbox_bytes);
+    bool rewrite = c->first || (c->outbox_bytes > OUTBOX_BYTES_MIN && c->outbox_bytes > 2 * waiting) || (waiting == 0 && c->outbox_bytes > 0);
+    atomic_store(&run->workers_at_barrier, 0);
+    atomic_store(&run->barrier_full, full);
+    atomic_store(&run->barrier_rewrite, rewrite);
+    atomic_store(&run->barrier_final, final);
+    atomic_store(&run->barrier, c->next);
+    evs_run_wake_all(run);
+    while (atomic_load(&run->workers_at_barrier) < run->options.worker_count) {
+        if (!pause_for(run, TICK_US)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct evs_record_source *record_source(struct evs_record *record, struct evs_arena *arena, const char *name, uint32_t max)
+{
+    for (uint32_t i = 0; i < record->source_count; i++) {
+        if (strcmp(record->sources[i].name, name) == 0) {
+            return &record->sources[i];
+        }
+    }
+    if (record->sources == NULL) {
+        record->sources = EVS_ARENA_ARRAY(arena, struct evs_record_source, max);
+    }
+    record->sources[record->source_count].name = name;
+    return &record->sources[record->source_count++];
+}
+
+static struct evs_record_sink *record_sink(struct evs_record *record, struct evs_arena *arena, const char *name, uint32_t max, uint32_t lanes)
+{
+    for (uint32_t i = 0; i < record->sink_count; i++) {
+        if (strcmp(record->sinks[i].name, name) == 0) {
+            return &record->sinks[i];
+        }
+    }
+    if (record->sinks == NULL) {
+        record->sinks = EVS_ARENA_ARRAY(arena, struct evs_record_sink, max);
+    }
+    struct evs_record_sink *sink = &record->sinks[record->sink_count++];
+    sink->name = name;
+    sink->lanes = EVS_ARENA_ARRAY(arena, struct evs_record_lane, lanes);
+    return sink;
+}
+
+/* All workers have the same watermark at a keyed operator when a barrier passes: every source told it to all of them before. */
+static void record_node(struct evs_record *record, struct evs_arena *arena, const struct evs_op *op, uint32_t max)
+{
+    for (uint32_t i = 0; i < record->node_count; i++) {
+        if (strcmp(record->nodes[i].name, op->node->name) == 0) {
+            EVS_ASSERT(record->nodes[i].watermark_us == op->barrier_watermark_us);
+            return;
+        }
+    }
+    if (record->nodes == NULL) {
+        record->nodes = EVS_ARENA_ARRAY(arena, struct evs_record_node, max);
+    }
+    record->nodes[record->node_count++] = (struct evs_record_node){
+        .name = op->node->name,
+        .identity = op->node->state_identity,
+        .version = op->operator_->snapshot_version,
+        .watermark_us = op->barrier_watermark_us,
+    };
+}
+
+static void record_op(struct checkpointer *c, struct evs_record *record, const struct evs_op *op)
+{
+    record->late += (uint64_t)op->barrier_counters[EVS_COUNT_LATE];
+    record->dead += (uint64_t)op->barrier_counters[EVS_COUNT_DEAD];
+    uint32_t nodes = c->run->plan->node_count;
+    if (op->class == &evs_class_source) {
+        record->events += (uint64_t)op->barrier_counters[EVS_COUNT_ROWS_IN];
+        evs_source_node_record(op, record_source(record, &c->arena, op->node->name, nodes), &c->arena);
+    } else if (op->class == &evs_class_sink) {
+        record->rows_out += op->node->sink->is_dead_letter ? 0 : (uint64_t)op->barrier_counters[EVS_COUNT_ROWS_OUT];
+        struct evs_record_sink *sink = record_sink(record, &c->arena, op->node->name, nodes, c->run->options.worker_count);
+        evs_sink_node_record(op, &sink->lanes[sink->lane_count++]);
+    } else if (op->operator_ != NULL && op->operator_->snapshot != NULL) {
+        record_node(record, &c->arena, op, nodes);
+    }
+}
+
+static void record_build(struct checkpointer *c, bool finished)
+{
+    struct evs_run *run = c->run;
+    evs_arena_reset(&c->arena);
+    struct evs_record record = {
+        .checkpoint = c->next,
+        .plan_hash = run->plan->hash,
+        .incarnation = run->incarnation,
+        .finished = finished,
+        .split_version = EVS_SPLIT_VERSION,
+        .key_version = EVS_KEY_VERSION,
+        .events = run->base.events,
+        .rows_out = run->base.rows_out,
+        .late = run->base.late,
+        .dead = run->base.dead,
+    };
+    for (uint32_t i = 0; i < run->options.worker_count; i++) {
+        struct worker *worker = &run->workers[i];
+        for (uint32_t j = 0; j < worker->op_count; j++) {
+            record_op(c, &record, &worker->ops[j]);
+        }
+    }
+    c->record.count = 0;
+    evs_record_encode(&record, &c->record);
+}
+
+/* Encodes what the ops wrote. From here on their writers are theirs again. */
+static void encode_blocks(struct evs_run *run, struct evs_block_list *state, struct evs_block_list *outbox)
+{
+    for (uint32_t i = 0; i < run->options.worker_count; i++) {
+        for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
+            struct evs_op *op = &run->workers[i].ops[j];
+            uint32_t version = op->operator_ != NULL ? op->operator_->snapshot_version : 1;
+            evs_blocks_add(op->class == &evs_class_sink ? outbox : state, op->node->name, version, &op->writer);
+            evs_snapshot_writer_clear(&op->writer);
+        }
+    }
+    evs_blocks_finish(state);
+    evs_blocks_finish(outbox);
+}
+
+static void account(struct checkpointer *c, const struct evs_block_list *state, const struct evs_block_list *outbox, bool full, bool rewrite)
+{
+    c->full_bytes = full ? state->bytes : c->full_bytes;
+    c->delta_bytes = full ? 0 : c->delta_bytes + state->bytes;
+    c->outbox_bytes = rewrite ? outbox->bytes : c->outbox_bytes + outbox->bytes;
+    c->run->checkpoints++;
+    c->run->checkpoint_bytes += state->bytes + outbox->bytes + c->record.count;
+}
+
+static void committed(struct checkpointer *c)
+{
+    struct evs_run *run = c->run;
+    EVS_GROW(c->unconfirmed, c->unconfirmed_count, c->unconfirmed_capacity);
+    c->unconfirmed[c->unconfirmed_count++] =
+        (struct unconfirmed){c->next, evs_monotonic_us(run->options.os) + run->terms.confirm_delay_us};
+    atomic_store(&run->owner_us, boot_us(run));
+    atomic_store(&run->committed, c->next);
+    c->next++;
+    c->first = false;
+    evs_run_wake_all(run);
+}
+
+static bool commit(struct checkpointer *c, bool finished)
+{
+    struct evs_run *run = c->run;
+    struct evs_block_list state = {0}, outbox = {0};
+    bool full = atomic_load(&run->barrier_full), rewrite = atomic_load(&run->barrier_rewrite);
+    encode_blocks(run, &state, &outbox);
+    record_build(c, finished);
+    struct evs_store_commit request = {
+        .checkpoint = c->next,
+        .snapshot_starts = full || c->next == 1,
+        .blocks = state.blocks,
+        .block_count = state.block_count,
+        .outbox = outbox.blocks,
+        .outbox_count = outbox.block_count,
+        .outbox_restart = rewrite,
+        .record = {c->record.data, c->record.count},
+    };
+    struct evs_error error = {0};
+    evs_status status = run->options.store->commit(run->store, &request, &error);
+    account(c, &state, &outbox, full, rewrite);
+    evs_blocks_fini(&state);
+    evs_blocks_fini(&outbox);
+    if (status != EVS_OK) {
+        evs_run_fail(run, status, &error);
+        return false;
+    }
+    committed(c);
+    return true;
+}
+
+static bool checkpoint(struct checkpointer *c, bool final, bool finished)
+{
+    if (!pass_barrier(c, final)) {
+        return false;
+    }
+    if (c->run->store != NULL) {
+        return commit(c, finished);
+    }
+    c->next++;
+    return true;
+}
+
+/* --- between checkpoints ---------------------------------------------------------------------------------------------------------- */
+
+static void tell_confirmed(struct checkpointer *c)
+{
+    struct evs_run *run = c->run;
+    int64_t now = evs_monotonic_us(run->options.os);
+    uint32_t done = 0;
+    while (done < c->unconfirmed_count && c->unconfirmed[done].ready_us <= now) {
+        atomic_store(&run->confirmed, c->unconfirmed[done].checkpoint);
+        done++;
+    }
+    if (done > 0) {
+        c->unconfirmed_count -= done;
+        memmove(c->unconfirmed, c->unconfirmed + done, c->unconfirmed_count * sizeof *c->unconfirmed);
+        evs_run_wake_all(run);
+    }
+}
+
+/* Asks the store whether the group is still ours when the last commit is a while ago; a process that was stopped learns here that another one
+ * has taken over, before it sends anything. */
+static void ask_owner(struct checkpointer *c)
+{
+    struct evs_run *run = c->run;
+    struct evs_error error = {0};
+    int64_t asked_us = boot_us(run);
+    if (run->store == NULL || asked_us - atomic_load(&run->owner_us) < OWNER_ASK_US) {
+        return;
+    }
+    evs_status status = run->options.store->confirm(run->store, &error);
+    if (status != EVS_OK) {
+        evs_run_fail(run, status, &error);
+        return;
+    }
+    atomic_store(&run->owner_us, asked_us);
+    evs_run_wake_all(run);
+}
+
+static bool housekeeping(struct checkpointer *c, int64_t us)
+{
+    if (!pause_for(c->run, us)) {
+        return false;
+    }
+    tell_confirmed(c);
+    ask_owner(c);
+    return !atomic_load(&c->run->failed);
+}
+
+static bool is_due(struct checkpointer *c)
+{
+    const struct evs_run_options *options = &c->run->options;
+    if (c->run->store == NULL) {
+        return false;
+    }
+    if (options->checkpoint_batches > 0) {
+        uint64_t done = c->next - 1 - c->run->terms.checkpoint;
+        return atomic_load(&c->run->source_batches) >= options->checkpoint_batches * (done + 1);
+    }
+    return evs_monotonic_us(options->os) >= c->due_us;
+}
+
+static void schedule(struct checkpointer *c)
+{
+    c->due_us = evs_monotonic_us(c->run->options.os) + c->run->options.checkpoint_interval_us;
+}
+
+/* --- the end --------------------------------------------------------------------------------------------------------------------- */
+
+/* Everything has been delivered: one more commit moves the cursors, so that the next start sends nothing again. */
+static bool closing_commit(struct checkpointer *c, bool finished)
+{
+    struct evs_run *run = c->run;
+    for (uint32_t i = 0; i < run->options.worker_count; i++) {
+        for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
+            struct evs_op *op = &run->workers[i].ops[j];
+            if (op->class == &evs_class_sink) {
+                evs_sink_node_delivered(op);
+            }
+        }
+    }
+    atomic_store(&run->barrier_full, false);
+    atomic_store(&run->barrier_rewrite, true);
+    return commit(c, finished);
+}
+
+static bool is_finished(const struct evs_run *run)
+{
+    return !atomic_load(&run->stop) && !run->options.at_end_stop;
+}
+
+static void end_run(struct checkpointer *c)
+{
+    struct evs_run *run = c->run;
+    bool finished = is_finished(run);
+    if (!checkpoint(c, true, finished)) {
+        return;
+    }
+    while (atomic_load(&run->workers_idle) < run->options.worker_count) {
+        if (!housekeeping(c, TICK_US)) {
+            return;
+        }
+    }
+    if (run->store != NULL && !closing_commit(c, finished)) {
+        return;
+    }
+    atomic_store(&run->finish, true);
+    evs_run_wake_all(run);
+}
+
+void evs_checkpointer_main(void *argument)
+{
+    struct evs_run *run = argument;
+    struct checkpointer c = {.run = run, .next = run->terms.checkpoint + 1, .first = true};
+    schedule(&c);
+    bool alive = !atomic_load(&run->failed);
+    /* The place where reading begins is committed before anything is read (exactness, 14). */
+    if (alive && run->store != NULL && !run->terms.has_commit) {
+        alive = checkpoint(&c, false, false);
+    }
+    while (alive && atomic_load(&run->workers_ended) < run->options.worker_count) {
+        if (is_due(&c)) {
+            schedule(&c);
+            alive = checkpoint(&c, false, false);
+            continue;
+        }
+        int64_t wait = c.due_us - evs_monotonic_us(run->options.os);
+        alive = housekeeping(&c, wait < TICK_US && run->store != NULL ? wait : TICK_US);
+    }
+    if (alive) {
+        end_run(&c);
+    }
+    evs_arena_fini(&c.arena);
+    evs_buffer_fini(&c.record);
+    evs_free(c.unconfirmed);
+}

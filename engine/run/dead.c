@@ -1,0 +1,184 @@
+/* Dead letters: rows that could not be processed, gathered into batches of the dead schema and sent to the sink that their source names.
+ *
+ * A dead row leaves by an ordinary edge of the op at which it died, so that barriers count it exactly once: it is delivered with the
+ * checkpoint that covers its event. Without a sink it is counted by the op and nothing of it is kept or logged. */
+#include <stdio.h>
+
+#include "runtime.h"
+
+static const struct evs_type type_string = {EVS_STRING, NULL}, type_int64 = {EVS_INT64, NULL}, type_json = {EVS_JSON, NULL},
+                             type_bytes = {EVS_BYTES, NULL}, type_timestamp = {EVS_TIMESTAMP, NULL};
+
+static const struct evs_field dead_fields[EVS_DEAD_COLUMNS] = {
+    [EVS_DEAD_REASON] = {"_reason", &type_string, false},
+    [EVS_DEAD_CODE] = {"_code", &type_string, true},
+    [EVS_DEAD_FILE] = {"_file", &type_string, true},
+    [EVS_DEAD_LINE] = {"_line", &type_int64, true},
+    [EVS_DEAD_EXPR] = {"_expr", &type_string, true},
+    [EVS_DEAD_SOURCE] = {"_source", &type_string, false},
+    [EVS_DEAD_SUBJECT] = {"_subject", &type_string, true},
+    [EVS_DEAD_SEQUENCE] = {"_sequence", &type_int64, true},
+    [EVS_DEAD_INGESTED_AT] = {"_ingested_at", &type_timestamp, true},
+    [EVS_DEAD_ROW] = {"row", &type_json, true},
+    [EVS_DEAD_RAW] = {"raw", &type_bytes, true},
+};
+const struct evs_schema evs_dead_schema = {EVS_DEAD_COLUMNS, dead_fields};
+
+evs_status evs_dead_prepare(struct evs_run *run, const struct evs_schema *schema, struct evs_error *error)
+{
+    const struct evs_format *format = run->options.row_format;
+    if (format == NULL || schema->count == 0) {
+        return EVS_OK;
+    }
+    for (uint32_t i = 0; i < run->row_encoder_count; i++) {
+        if (run->row_encoders[i].schema == schema) {
+            return EVS_OK;
+        }
+    }
+    const void *config = NULL;
+    evs_status status = format->configure == NULL ? EVS_OK : format->configure(NULL, schema, &run->arena, &config, error);
+    if (status != EVS_OK) {
+        return status;
+    }
+    EVS_GROW(run->row_encoders, run->row_encoder_count, run->row_encoder_capacity);
+    run->row_encoders[run->row_encoder_count++] = (struct row_encoder){schema, config};
+    return EVS_OK;
+}
+
+static const struct row_encoder *encoder_of(const struct evs_run *run, const struct evs_schema *schema)
+{
+    for (uint32_t i = 0; i < run->row_encoder_count; i++) {
+        if (run->row_encoders[i].schema == schema) {
+            return &run->row_encoders[i];
+        }
+    }
+    return NULL;
+}
+
+static struct evs_batch *dead_batch_new(struct evs_op *op, uint32_t source_index)
+{
+    struct evs_batch *batch = evs_batch_new(op->worker->pool, EVS_DEAD_COLUMNS);
+    evs_batch_init_rows(batch, EVS_BATCH_ROWS);
+    batch->row_count = batch->selected_count = 0;
+    batch->key = evs_arena_alloc(batch->arena, EVS_BATCH_ROWS * sizeof *batch->key, 64);
+    batch->source_index = source_index;
+    batch->min_time_us = INT64_MAX;
+    batch->max_time_us = INT64_MIN;
+    for (uint32_t i = 0; i < EVS_DEAD_COLUMNS; i++) {
+        evs_column_init(&batch->columns[i], batch, dead_fields[i].type->kind, EVS_BATCH_ROWS, dead_fields[i].nullable);
+    }
+    return batch;
+}
+
+static void put_text(struct evs_batch *batch, enum evs_dead_column number, struct evs_slice text)
+{
+    struct evs_column *column = &batch->columns[number];
+    uint32_t row = batch->row_count;
+    struct evs_str *cell = &((struct evs_str *)column->data)[row];
+    *cell = (struct evs_str){0};
+    if (text.data == NULL) {
+        evs_column_set_null(column, row);
+        return;
+    }
+    const char *kept = text.count <= EVS_STR_INLINE_MAX ? text.data : evs_arena_copy(batch->arena, text.data, text.count);
+    *cell = evs_str_make(kept, (uint32_t)text.count);
+}
+
+static void put_int64(struct evs_batch *batch, enum evs_dead_column number, bool known, int64_t value)
+{
+    struct evs_column *column = &batch->columns[number];
+    ((int64_t *)column->data)[batch->row_count] = known ? value : 0;
+    if (!known) {
+        evs_column_set_null(column, batch->row_count);
+    }
+}
+
+static struct evs_slice slice_or_null(const char *text)
+{
+    return text == NULL ? (struct evs_slice){0} : evs_slice_of(text);
+}
+
+/* Two dead rows of one event, from two operators or two branches, are two rows: the op's name keeps their ids apart. */
+static struct evs_hash128 dead_key(const struct evs_op *op, const char *reason)
+{
+    char text[512];
+    int count = snprintf(text, sizeof text, "%s|%s", op->node->name, reason);
+    return evs_hash128(text, (size_t)count < sizeof text ? (size_t)count : sizeof text - 1);
+}
+
+static void dead_append(struct evs_op *op, struct evs_batch *batch, const struct dead_row *dead)
+{
+    const struct evs_run *run = op->worker->run;
+    const char *source = run->plan->nodes[run->source_nodes[dead->source_index]].name;
+    const struct evs_row_error *error = dead->error;
+    uint32_t row = batch->row_count;
+    put_text(batch, EVS_DEAD_REASON, evs_slice_of(error->reason));
+    put_text(batch, EVS_DEAD_CODE, slice_or_null(error->code));
+    put_text(batch, EVS_DEAD_FILE, slice_or_null(error->file));
+    put_int64(batch, EVS_DEAD_LINE, error->line != 0, error->line);
+    put_text(batch, EVS_DEAD_EXPR, slice_or_null(error->expression));
+    put_text(batch, EVS_DEAD_SOURCE, evs_slice_of(source));
+    put_text(batch, EVS_DEAD_SUBJECT, dead->subject);
+    put_int64(batch, EVS_DEAD_SEQUENCE, true, (int64_t)evs_cause_sequence(dead->cause));
+    put_int64(batch, EVS_DEAD_INGESTED_AT, dead->ingested_at_us != EVS_TIME_MIN, dead->ingested_at_us);
+    put_text(batch, EVS_DEAD_ROW, dead->json);
+    put_text(batch, EVS_DEAD_RAW, dead->raw);
+    int64_t time_us = dead->event_time_us == EVS_TIME_MIN ? 0 : dead->event_time_us;
+    batch->event_time_us[row] = time_us;
+    batch->cause[row] = dead->cause;
+    batch->key[row] = dead_key(op, error->reason);
+    batch->min_time_us = time_us < batch->min_time_us ? time_us : batch->min_time_us;
+    batch->max_time_us = time_us > batch->max_time_us ? time_us : batch->max_time_us;
+    batch->row_count++;
+    batch->selected_count = batch->row_count;
+}
+
+void evs_dead_put(struct evs_op *op, const struct dead_row *dead)
+{
+    op->counters[EVS_COUNT_DEAD]++;
+    uint32_t output = op->output_count + dead->source_index;
+    if (output >= op->output_total || op->outputs[output].edge_count == 0) {
+        return;
+    }
+    if (op->dead != NULL && (op->dead_source != dead->source_index || op->dead->row_count == EVS_BATCH_ROWS)) {
+        evs_op_flush_dead(op);
+    }
+    if (op->dead == NULL) {
+        op->dead = dead_batch_new(op, dead->source_index);
+        op->dead_source = dead->source_index;
+    }
+    dead_append(op, op->dead, dead);
+}
+
+void evs_op_flush_dead(struct evs_op *op)
+{
+    if (op->dead != NULL) {
+        struct evs_batch *batch = op->dead;
+        op->dead = NULL;
+        uint8_t emitted = op->emitted;
+        evs_emit(op, op->output_count + op->dead_source, batch);
+        op->emitted = emitted; /* dead rows are not the operator's own output */
+    }
+}
+
+void evs_op_dead_letter(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
+                        const struct evs_row_error *error)
+{
+    struct evs_run *run = op->worker->run;
+    const struct row_encoder *encoder = encoder_of(run, schema);
+    struct evs_buffer json = {0};
+    if (encoder != NULL) {
+        struct evs_format_place place = {.pipeline = run->plan->pipeline, .sink = "dead letter"};
+        run->options.row_format->encode(encoder->config, schema, batch, row, &place, &json);
+    }
+    struct dead_row dead = {
+        .source_index = batch->source_index,
+        .error = error,
+        .json = {json.data, json.count},
+        .cause = batch->cause[row],
+        .event_time_us = batch->event_time_us[row],
+        .ingested_at_us = EVS_TIME_MIN,
+    };
+    evs_dead_put(op, &dead);
+    evs_buffer_fini(&json);
+}

@@ -1,0 +1,210 @@
+/* Ops: their edges, their credit, and what operators ask of the runtime. */
+#include "ring.h"
+#include "runtime.h"
+
+/* --- edges ------------------------------------------------------------------------------------------------------------ */
+
+bool evs_edge_peek(struct edge *edge, struct item *item)
+{
+    if (edge->ring != NULL) {
+        return evs_ring_peek(edge->ring, item);
+    }
+    if (edge->count == 0) {
+        return false;
+    }
+    *item = edge->items[edge->first];
+    return true;
+}
+
+void evs_edge_pop(struct edge *edge)
+{
+    if (edge->ring != NULL) {
+        evs_ring_pop(edge->ring);
+        return;
+    }
+    EVS_ASSERT(edge->count > 0);
+    edge->first = (edge->first + 1) % EDGE_ROOM;
+    edge->count--;
+}
+
+static void edge_push(struct edge *edge, struct item item)
+{
+    EVS_ASSERT(edge->ring == NULL && edge->count < EDGE_ROOM);
+    edge->items[(edge->first + edge->count) % EDGE_ROOM] = item;
+    edge->count++;
+}
+
+/* Room for one more call of the op: its batches, dead rows, a watermark and a barrier on every edge. */
+bool evs_op_has_credit(const struct evs_op *op)
+{
+    uint32_t need = op->class->emit_max + 3u;
+    for (uint32_t i = 0; i < op->output_total; i++) {
+        const struct output *output = &op->outputs[i];
+        for (uint32_t j = 0; j < output->edge_count; j++) {
+            if (EDGE_ROOM - output->edges[j]->count < need) {
+                return false;
+            }
+        }
+    }
+    return op->class->has_room == NULL || op->class->has_room((struct evs_op *)op);
+}
+
+static void send_to_all(struct evs_op *op, struct item item)
+{
+    for (uint32_t i = 0; i < op->output_total; i++) {
+        for (uint32_t j = 0; j < op->outputs[i].edge_count; j++) {
+            edge_push(op->outputs[i].edges[j], item);
+        }
+    }
+}
+
+void evs_op_send_watermark(struct evs_op *op, int64_t watermark_us)
+{
+    send_to_all(op, (struct item){.kind = ITEM_WATERMARK, .watermark_us = watermark_us});
+}
+
+void evs_op_send_barrier(struct evs_op *op, uint64_t checkpoint)
+{
+    send_to_all(op, (struct item){.kind = ITEM_BARRIER, .checkpoint = checkpoint});
+}
+
+void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch)
+{
+    EVS_ASSERT(output < op->output_total);
+    if (batch->selected_count > 0) {
+        const struct output *out = &op->outputs[output];
+        for (uint32_t i = 0; i < out->edge_count; i++) {
+            edge_push(out->edges[i], (struct item){.kind = ITEM_BATCH, .batch = evs_batch_ref(batch)});
+        }
+        if (output < op->output_count) {
+            op->counters[EVS_COUNT_ROWS_OUT] += batch->selected_count;
+        }
+        op->emitted++;
+    }
+    evs_batch_unref(batch);
+}
+
+/* --- what operators ask ----------------------------------------------------------------------------------------------- */
+
+const void *evs_op_config(const struct evs_op *op)
+{
+    return op->node->config;
+}
+
+const struct evs_schema *evs_op_schema(const struct evs_op *op)
+{
+    return &op->node->schema;
+}
+
+const struct evs_schema *evs_op_input_schema(const struct evs_op *op, uint32_t input)
+{
+    const struct evs_plan *plan = op->worker->run->plan;
+    for (uint32_t i = 0; i < plan->edge_count; i++) {
+        const struct evs_plan_edge *edge = &plan->edges[i];
+        if (edge->to == op->node_index && edge->input == input) {
+            const struct evs_plan_node *from = &plan->nodes[edge->from];
+            return edge->output == 0 ? &from->schema : &from->late_schema;
+        }
+    }
+    EVS_ASSERT(!"an op has an input that no edge feeds");
+}
+
+int64_t evs_op_now(const struct evs_op *op)
+{
+    return op->worker->now_us;
+}
+
+int64_t evs_op_watermark(const struct evs_op *op)
+{
+    return op->watermark_us;
+}
+
+struct evs_batch *evs_op_new_batch(struct evs_op *op)
+{
+    struct evs_batch *batch = evs_batch_new(op->worker->pool, op->node->schema.count);
+    batch->source_index = op->source_number;
+    return batch;
+}
+
+bool evs_op_wants_key(const struct evs_op *op)
+{
+    return op->wants_key;
+}
+
+void evs_op_count(struct evs_op *op, enum evs_counter counter, int64_t delta)
+{
+    op->counters[counter] += delta;
+}
+
+/* --- the class of plain operators -------------------------------------------------------------------------------------- */
+
+static evs_status operator_batch(struct evs_op *op, struct edge *edge, struct evs_batch *batch)
+{
+    op->emitted = 0;
+    evs_status status = op->operator_->process(op, op->state, edge->input, batch);
+    EVS_ASSERT(op->emitted <= op->operator_->emit_max);
+    evs_op_flush_dead(op);
+    return status;
+}
+
+static evs_status operator_watermark(struct evs_op *op, int64_t watermark_us)
+{
+    if (op->operator_->watermark == NULL) {
+        return EVS_OK;
+    }
+    op->emitted = 0;
+    evs_status status = op->operator_->watermark(op, op->state, watermark_us);
+    EVS_ASSERT(op->emitted <= op->operator_->emit_max);
+    evs_op_flush_dead(op);
+    return status;
+}
+
+static evs_status operator_barrier(struct evs_op *op, uint64_t checkpoint)
+{
+    (void)checkpoint;
+    struct evs_run *run = op->worker->run;
+    if (op->operator_->snapshot == NULL || run->store == NULL) {
+        return EVS_OK;
+    }
+    op->writer.full = atomic_load(&run->barrier_full);
+    return op->operator_->snapshot(op, op->state, &op->writer, op->writer.full);
+}
+
+static void operator_close(struct evs_op *op)
+{
+    if (op->state != NULL && op->operator_->close != NULL) {
+        op->operator_->close(op, op->state);
+    }
+    evs_free(op->state);
+    op->state = NULL;
+}
+
+evs_status evs_operator_node_open(struct evs_op *op, struct evs_error *error)
+{
+    EVS_ASSERT(op->operator_->emit_max <= EMIT_MAX);
+    size_t bytes = op->operator_->state_bytes + 64u;
+    op->state = evs_alloc_aligned(64, bytes);
+    memset(op->state, 0, bytes);
+    if (op->operator_->open == NULL) {
+        return EVS_OK;
+    }
+    return op->operator_->open(op, op->state, error);
+}
+
+const struct op_class evs_class_operator = {
+    .batch = operator_batch,
+    .watermark = operator_watermark,
+    .barrier = operator_barrier,
+    .close = operator_close,
+    .emit_max = EMIT_MAX,
+};
+
+/* An exchange with one worker: everything passes. */
+static evs_status pass_batch(struct evs_op *op, struct edge *edge, struct evs_batch *batch)
+{
+    (void)edge;
+    evs_emit(op, 0, evs_batch_ref(batch));
+    return EVS_OK;
+}
+
+const struct op_class evs_class_pass = {.batch = pass_batch, .emit_max = 1};

@@ -1,0 +1,227 @@
+/* Starting, stopping and ending a run.
+ *
+ * Order: the graph; the store is opened and acquired, which fences every earlier owner; the state is restored; only then sources and sinks are
+ * opened, with the positions and offsets of the last commit; threads last. */
+#include "runtime.h"
+
+#include "evstream/os.h"
+
+#define PROGRESS_US 200000
+
+static evs_status for_each_op(struct evs_run *run, enum evs_node_kind kind, evs_status (*open)(struct evs_op *op, struct evs_error *error),
+                              struct evs_error *error)
+{
+    for (uint32_t i = 0; i < run->options.worker_count; i++) {
+        for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
+            struct evs_op *op = &run->workers[i].ops[j];
+            evs_status status = op->node->kind == kind ? open(op, error) : EVS_OK;
+            if (status != EVS_OK) {
+                return status;
+            }
+        }
+    }
+    return EVS_OK;
+}
+
+static evs_status prepare_op(struct evs_op *op, struct evs_error *error)
+{
+    const struct evs_run *run = op->worker->run;
+    if (op->node->kind == EVS_NODE_SOURCE) {
+        evs_source_node_prepare(op);
+        return EVS_OK;
+    }
+    evs_sink_node_prepare(op);
+    if (op->node->sink->connector->always_exact && run->options.store == NULL) {
+        return evs_fail(error, EVS_E_USAGE, "the sink `%s` writes with the ids of commits and needs durable state: run it with --state redis",
+                        op->node->name);
+    }
+    return EVS_OK;
+}
+
+static struct evs_hash128 new_incarnation(const struct evs_os *os)
+{
+    return (struct evs_hash128){os->random.next(os->random.self), os->random.next(os->random.self)};
+}
+
+static evs_status open_store(struct evs_run *run, struct evs_error *error)
+{
+    const struct evs_run_options *options = &run->options;
+    if (options->store == NULL) {
+        run->incarnation = new_incarnation(options->os);
+        return EVS_OK;
+    }
+    struct evs_store_open open = {
+        .os = options->os,
+        .log = options->log,
+        .url = options->redis_url,
+        .pipeline = run->plan->pipeline,
+        .group = "0",
+        .retry_us = options->retry_us,
+    };
+    evs_status status = options->store->open(&open, &run->store, error);
+    if (status == EVS_OK) {
+        status = options->store->acquire(run->store, &run->terms, error);
+    }
+    if (status != EVS_OK) {
+        return status;
+    }
+    atomic_store(&run->owner_us, options->os->clock.boot_us(options->os->clock.self));
+    evs_log(options->log, EVS_LOG_INFO, "state", "state in redis, %s; term %llu", run->terms.durability,
+            (unsigned long long)run->terms.epoch);
+    if (!run->terms.has_commit) {
+        run->terms.checkpoint = 0;
+        run->incarnation = new_incarnation(options->os);
+        return EVS_OK;
+    }
+    status = evs_record_decode(run->terms.record, &run->arena, &run->restored, error);
+    run->incarnation = run->restored.incarnation;
+    run->base = (struct evs_run_totals){
+        .events = run->restored.events, .rows_out = run->restored.rows_out, .late = run->restored.late, .dead = run->restored.dead};
+    return status == EVS_E_CORRUPT ? EVS_E_STATE : status;
+}
+
+static evs_status restore_state(struct evs_run *run, struct evs_error *error)
+{
+    if (!run->terms.has_commit) {
+        return EVS_OK;
+    }
+    int64_t begun_us = evs_monotonic_us(run->options.os);
+    evs_status status = evs_restore(run, error);
+    if (status == EVS_OK) {
+        evs_log(run->options.log, EVS_LOG_INFO, "restore", "restored checkpoint %llu in %.1f ms: %llu events counted so far",
+                (unsigned long long)run->terms.checkpoint, (double)(evs_monotonic_us(run->options.os) - begun_us) / 1e3,
+                (unsigned long long)run->base.events);
+    }
+    return status;
+}
+
+static evs_status open_all(struct evs_run *run, struct evs_error *error)
+{
+    evs_status status = open_store(run, error);
+    if (status == EVS_OK) { /* ops start from the checkpoint that the store knows, so the graph comes after it */
+        status = evs_graph_build(run, error);
+    }
+    if (status == EVS_OK) {
+        status = for_each_op(run, EVS_NODE_SOURCE, prepare_op, error);
+    }
+    if (status == EVS_OK) {
+        status = for_each_op(run, EVS_NODE_SINK, prepare_op, error);
+    }
+    if (status == EVS_OK) {
+        status = for_each_op(run, EVS_NODE_OPERATOR, evs_operator_node_open, error);
+    }
+    if (status == EVS_OK) {
+        status = restore_state(run, error);
+    }
+    if (status == EVS_OK) {
+        status = for_each_op(run, EVS_NODE_SOURCE, evs_source_node_open, error);
+    }
+    if (status == EVS_OK) {
+        status = for_each_op(run, EVS_NODE_SINK, evs_sink_node_open, error);
+    }
+    return status;
+}
+
+static evs_status start_threads(struct evs_run *run, struct evs_error *error)
+{
+    const struct evs_threads *threads = &run->options.os->threads;
+    for (uint32_t i = 0; i < run->options.worker_count; i++) {
+        evs_status status = threads->spawn(threads->self, "evs-worker", evs_worker_main, &run->workers[i], &run->workers[i].thread);
+        if (status != EVS_OK) {
+            return evs_fail(error, status, "a worker thread cannot be started");
+        }
+    }
+    evs_status status = threads->spawn(threads->self, "evs-checkpoint", evs_checkpointer_main, run, &run->checkpointer);
+    return status == EVS_OK ? EVS_OK : evs_fail(error, status, "the checkpoint thread cannot be started");
+}
+
+static void join_threads(struct evs_run *run)
+{
+    const struct evs_threads *threads = &run->options.os->threads;
+    if (run->checkpointer != NULL) {
+        threads->join(run->checkpointer);
+        run->checkpointer = NULL;
+    }
+    for (uint32_t i = 0; run->workers != NULL && i < run->options.worker_count; i++) {
+        if (run->workers[i].thread != NULL) {
+            threads->join(run->workers[i].thread);
+            run->workers[i].thread = NULL;
+        }
+    }
+}
+
+evs_status evs_run_start(const struct evs_plan *plan, const struct evs_run_options *options, struct evs_run **result, struct evs_error *error)
+{
+    EVS_ASSERT(options->worker_count >= 1 && options->batch_rows >= 1 && options->batch_rows <= EVS_BATCH_ROWS);
+    struct evs_run *run = evs_alloc_aligned(64, sizeof *run);
+    memset(run, 0, sizeof *run);
+    run->plan = plan;
+    run->options = *options;
+    run->started_us = evs_monotonic_us(options->os);
+    run->checkpointer_park = options->os->threads.park_new(options->os->threads.self);
+    run->main_park = options->os->threads.park_new(options->os->threads.self);
+    evs_status status = open_all(run, error);
+    if (status == EVS_OK) {
+        status = start_threads(run, error);
+    }
+    if (status != EVS_OK) {
+        if (run->workers != NULL) {
+            evs_run_fail(run, status, error);
+        }
+        evs_run_free(run);
+        return status;
+    }
+    *result = run;
+    return EVS_OK;
+}
+
+void evs_run_stop(struct evs_run *run)
+{
+    atomic_store(&run->stop, true);
+    evs_run_wake_all(run);
+}
+
+evs_status evs_run_wait(struct evs_run *run, struct evs_run_summary *summary, struct evs_error *error)
+{
+    const struct evs_os *os = run->options.os;
+    while (!atomic_load(&run->failed) && !atomic_load(&run->finish)) {
+        os->sockets.wait(os->sockets.self, run->main_park, NULL, 0, run->options.progress ? PROGRESS_US : -1);
+        if (run->options.progress) {
+            evs_progress_line(run, false);
+        }
+    }
+    join_threads(run);
+    if (run->options.progress) {
+        evs_progress_line(run, true);
+    }
+    struct evs_run_totals totals = evs_run_totals(run);
+    *summary = (struct evs_run_summary){
+        .totals = totals,
+        .all = {totals.events + run->base.events, totals.rows_out + run->base.rows_out, totals.late + run->base.late,
+                totals.dead + run->base.dead, totals.null_keys, totals.state_keys, totals.state_bytes},
+        .checkpoints = run->checkpoints,
+        .checkpoint_bytes = run->checkpoint_bytes,
+        .elapsed_us = evs_monotonic_us(os) - run->started_us,
+        .finished = !atomic_load(&run->failed) && !atomic_load(&run->stop),
+    };
+    if (atomic_load(&run->failed)) {
+        if (error != NULL) {
+            *error = run->error;
+        }
+        return run->error.code;
+    }
+    return EVS_OK;
+}
+
+void evs_run_free(struct evs_run *run)
+{
+    join_threads(run);
+    evs_graph_free(run);
+    if (run->store != NULL) {
+        run->options.store->close(run->store);
+    }
+    run->options.os->threads.park_free(run->checkpointer_park);
+    run->options.os->threads.park_free(run->main_park);
+    evs_arena_fini(&run->arena);
+    evs_free(run);
+}

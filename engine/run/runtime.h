@@ -1,0 +1,237 @@
+/* The runtime's own structures: how a plan becomes running things. Private to engine/run.
+ *
+ *   struct evs_run ── owns ──► workers (threads) ── own ──► ops (a node on one worker) ── edges (bounded queues) ──► ops
+ *        │                                                     exchange: sender op ══ rings ══► receiver op of every worker
+ *        └── the checkpointer (a thread): asks for barriers, gathers what the ops wrote, commits, tells the workers
+ *
+ * Scheduling. A worker always runs the op nearest to the sinks that has input and room for output; a source is polled only when nothing
+ * else can run. So queues stay short, batches stay in the cache, and backpressure is nothing but a full queue. No op ever waits: one that
+ * has no room downstream is simply not called. Exchanges cannot deadlock, because the graph has no cycle and the most downstream op that
+ * has input always has room or waits for the outside world.
+ *
+ * Threads. Everything of a worker belongs to its thread. Threads meet at the rings, at the atomics of struct evs_run, and at the
+ * checkpoint: from an op's barrier until the checkpointer has committed it, the op's snapshot writer belongs to the checkpointer. */
+#ifndef EVS_RUN_RUNTIME_H
+#define EVS_RUN_RUNTIME_H
+
+#include <stdatomic.h>
+
+#include "evstream/run.h"
+#include "state/record.h"
+#include "state/snapshot.h"
+
+#define EDGE_ROOM 16u /* items in a queue between two ops; emit_max + control items must fit */
+#define EMIT_MAX 8u
+#define FDS_MAX 64u
+
+struct worker;
+struct ring;
+
+enum item_kind { ITEM_BATCH, ITEM_WATERMARK, ITEM_BARRIER };
+struct item {
+    enum item_kind kind;
+    struct evs_batch *batch;
+    int64_t watermark_us;
+    uint64_t checkpoint;
+};
+
+/* A bounded queue between two ops of one worker, or the receiving end of a ring. */
+struct edge {
+    struct evs_op *to;
+    uint32_t input; /* of `to` */
+    struct ring *ring; /* NULL: the queue below */
+    struct item items[EDGE_ROOM];
+    uint32_t first, count;
+    int64_t watermark_us; /* last one that came along it */
+    bool at_barrier;      /* waits until the other edges have it too */
+};
+
+struct output {
+    struct edge **edges;
+    uint32_t edge_count, edge_capacity;
+};
+
+/* What an op does with what comes in. One static table a kind of node. */
+struct op_class {
+    /* Room for one call: beyond the room in the edges, which is checked for all. NULL: yes. */
+    bool (*has_room)(struct evs_op *op);
+    evs_status (*batch)(struct evs_op *op, struct edge *edge, struct evs_batch *batch); /* EVS_MORE: again with the same batch */
+    evs_status (*watermark)(struct evs_op *op, int64_t watermark_us);                   /* EVS_MORE: again */
+    evs_status (*barrier)(struct evs_op *op, uint64_t checkpoint); /* all inputs are aligned; write what must be kept */
+    /* Work without input: sources poll, sinks take acknowledgements. EVS_OK: something was done; EVS_AGAIN: nothing to do. */
+    evs_status (*poll)(struct evs_op *op);
+    uint32_t (*wait_fds)(struct evs_op *op, struct evs_wait_fd *fds, uint32_t max);
+    void (*confirmed)(struct evs_op *op, uint64_t checkpoint); /* the commit may be told to others */
+    bool (*is_idle)(struct evs_op *op); /* nothing is under way outside: a run may end */
+    void (*close)(struct evs_op *op);
+    uint8_t emit_max;
+};
+
+struct evs_op {
+    const struct evs_plan_node *node;
+    uint32_t node_index;
+    struct worker *worker;
+    const struct op_class *class;
+    void *impl; /* source, sink, exchange: their own structures */
+
+    const struct evs_operator *operator_;
+    void *state;
+    bool opened;
+
+    struct edge **in;
+    uint32_t in_count, in_capacity, in_next; /* in_next: where to look first, so that no input starves */
+    struct output *outputs;
+    uint32_t output_count; /* the node's own; the dead letters of source s leave by output_count + s */
+    uint32_t output_total;
+    uint32_t source_number; /* the leftmost source that feeds it */
+
+    int64_t watermark_us;        /* the last one finished and passed on */
+    int64_t watermark_target_us; /* being worked on when above watermark_us */
+    uint64_t barrier;            /* the last one that passed … */
+    int64_t barrier_watermark_us;/* … and the watermark at it */
+
+    struct evs_batch *dead;      /* dead rows of the running call, being gathered */
+    uint32_t dead_source;
+    struct evs_snapshot_writer writer;
+    bool wants_key;
+    uint8_t emitted; /* in the running call */
+    int64_t counters[EVS_COUNTERS];
+    int64_t barrier_counters[EVS_COUNTERS]; /* as of the last barrier */
+};
+
+#define PUBLISHED 7u /* fields of struct evs_run_totals */
+
+struct worker {
+    struct evs_run *run;
+    uint32_t number;
+    struct evs_thread *thread;
+    struct evs_park *park;
+    struct evs_batch_pool *pool;
+    struct evs_op *ops; /* in topological order */
+    uint32_t op_count;
+    int64_t now_us;
+    uint64_t confirmed_seen; /* what the ops have been told */
+    uint32_t ops_at_barrier; /* that have passed the barrier under way */
+    bool ended_told, idle_told;
+    int64_t published_us;
+    _Atomic uint32_t sleeping;
+    _Atomic uint64_t published[PUBLISHED]; /* for progress and metrics: the fields of struct evs_run_totals, in order */
+    _Alignas(64) char pad[64];
+};
+
+/* Shared by the sources of one node on all workers: the frontier F (language, "Event time, exactly", 3). */
+struct source_shared {
+    _Alignas(64) _Atomic int64_t frontier_us;   /* largest event time shown by any partition */
+    _Atomic int64_t all_idle_us;                /* monotonic time since which every partition is idle */
+    _Atomic uint32_t active_workers;            /* workers whose partitions are not all idle */
+};
+
+/* How rows of one schema are shown inside a dead letter. */
+struct row_encoder {
+    const struct evs_schema *schema;
+    const void *config;
+};
+
+struct evs_run {
+    const struct evs_plan *plan;
+    struct evs_run_options options;
+    struct worker *workers;
+    struct source_shared *source_shared; /* one a source */
+    uint32_t *source_nodes;              /* node index of source number s; batches carry s as source_index */
+    uint32_t source_count;
+    struct row_encoder *row_encoders; /* one a schema that dead rows may have */
+    uint32_t row_encoder_count, row_encoder_capacity;
+    struct evs_arena arena;
+
+    void *store;
+    struct evs_store_terms terms;
+    struct evs_hash128 incarnation;
+    struct evs_record restored; /* valid when terms.has_commit */
+    struct evs_run_totals base; /* of earlier runs of this state */
+    int64_t started_us;
+
+    /* Asked by anyone, read by everyone. */
+    _Atomic bool stop;           /* drain: sources poll no more */
+    _Atomic bool failed;         /* some thread has failed: all stop at once */
+    _Atomic bool finish;         /* all is delivered: workers may end */
+    _Atomic uint64_t barrier;    /* sources inject barriers up to this number */
+    _Atomic bool barrier_full;   /* that barrier asks for full snapshots */
+    _Atomic bool barrier_rewrite;/* … and for every undelivered message, so that the outbox can begin anew */
+    _Atomic bool barrier_final;  /* it is the last one: nothing comes after it */
+    _Atomic uint64_t committed;  /* the last commit that the store has taken */
+    _Atomic uint64_t confirmed;  /* the last commit that may be told to others */
+    _Atomic uint32_t workers_at_barrier, workers_ended, workers_idle;
+    _Atomic int64_t owner_us;    /* boot time at which the store last said that we own the group (exactness, 15) */
+    _Atomic uint64_t outbox_bytes;   /* messages waiting in sinks */
+    _Atomic uint64_t source_batches; /* for checkpoint_batches */
+
+    struct evs_thread *checkpointer;
+    struct evs_park *checkpointer_park, *main_park;
+    uint64_t checkpoints, checkpoint_bytes;
+    _Atomic uint32_t error_taken;
+    struct evs_error error;
+};
+
+/* --- graph.c --- */
+evs_status evs_graph_build(struct evs_run *run, struct evs_error *error);
+void evs_graph_free(struct evs_run *run);
+struct evs_op *evs_worker_op(struct worker *worker, uint32_t node_index); /* the op that takes input (an exchange's sender) */
+
+/* --- op.c: edges, emitting; dead.c: dead letters --- */
+bool evs_edge_peek(struct edge *edge, struct item *item);
+void evs_edge_pop(struct edge *edge);
+bool evs_op_has_credit(const struct evs_op *op);
+void evs_op_send_watermark(struct evs_op *op, int64_t watermark_us);
+void evs_op_send_barrier(struct evs_op *op, uint64_t checkpoint);
+void evs_op_flush_dead(struct evs_op *op);
+evs_status evs_dead_prepare(struct evs_run *run, const struct evs_schema *schema, struct evs_error *error);
+
+/* A dead row before it is one: what is known of it. */
+struct dead_row {
+    uint32_t source_index;
+    const struct evs_row_error *error;
+    struct evs_slice json;    /* the row as an object; empty: NULL */
+    struct evs_slice raw;     /* original bytes; empty: NULL */
+    struct evs_slice subject; /* empty: NULL */
+    struct evs_cause cause;
+    int64_t event_time_us, ingested_at_us; /* EVS_TIME_MIN: unknown */
+};
+void evs_dead_put(struct evs_op *op, const struct dead_row *row);
+
+/* --- worker.c --- */
+/* The op has taken a barrier on all inputs: writes its part, passes it on, and tells the checkpointer when the worker is complete. */
+evs_status evs_op_pass_barrier(struct evs_op *op, uint64_t checkpoint);
+void evs_worker_main(void *worker);
+void evs_worker_wake(struct worker *worker);
+void evs_run_wake_all(struct evs_run *run);
+/* Keeps the first failure and stops everything. */
+void evs_run_fail(struct evs_run *run, evs_status status, const struct evs_error *error);
+
+/* --- node classes --- */
+extern const struct op_class evs_class_source, evs_class_operator, evs_class_pass, evs_class_sender, evs_class_receiver, evs_class_sink;
+void evs_source_node_prepare(struct evs_op *op); /* before a restore */
+evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error);
+void evs_sink_node_prepare(struct evs_op *op); /* before a restore */
+evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error);
+evs_status evs_operator_node_open(struct evs_op *op, struct evs_error *error);
+evs_status evs_sender_open(struct evs_op *op, struct ring **rings, struct evs_error *error);
+bool evs_source_node_ended(const struct evs_op *op);
+/* As of the last barrier. Lists live in `arena`. */
+void evs_source_node_record(const struct evs_op *op, struct evs_record_source *source, struct evs_arena *arena);
+void evs_sink_node_record(const struct evs_op *op, struct evs_record_lane *lane);
+/* Everything is delivered and the worker is at rest: the record shall say so. */
+void evs_sink_node_delivered(struct evs_op *op);
+/* One stored record of a source (fingerprints) or a sink (undelivered messages); before the node is opened, or after it. */
+void evs_source_node_restore(struct evs_op *op, const struct evs_snapshot_record *record);
+evs_status evs_sink_node_restore(struct evs_op *op, const struct evs_snapshot_record *record, uint64_t delivered, struct evs_error *error);
+uint32_t evs_sink_node_stored_lane(const struct evs_snapshot_record *record);
+/* May anything be sent now? False while the store has not confirmed for too long that we own the group (exactness, 15). */
+bool evs_run_may_send(struct evs_run *run);
+
+/* --- checkpoint.c, restore.c, progress.c --- */
+struct evs_run_totals evs_run_totals(const struct evs_run *run);
+void evs_progress_line(const struct evs_run *run, bool last);
+void evs_checkpointer_main(void *run);
+evs_status evs_restore(struct evs_run *run, struct evs_error *error);
+
+#endif

@@ -1,0 +1,511 @@
+/* The sink op: encodes rows and has them delivered exactly once, with connectors that only send.
+ *
+ * Bytes sinks (files) append encoded lines; at a barrier everything is flushed and the offset becomes part of the commit, to which a restore
+ * truncates.
+ *
+ * Messages sinks keep every row as a message with a number and a deterministic id until the receiver has acknowledged it:
+ *
+ *        cursor            sent                 sendable              last
+ *   ───────┬─────────────────┬─────────────────────┬───────────────────┬──►  number
+ *          │ under way       │ may be sent now     │ exact: its commit │
+ *          │                 │                     │ is not yet told   │
+ *
+ * fast:  sendable == last. At a barrier, messages that are not acknowledged go into the checkpoint's outbox (exactness, 12).
+ * exact: a barrier puts all messages since the one before into the outbox; they become sendable when that commit may be told (8).
+ * Either way a message stands in the outbox of the last commit or was acknowledged before it, so a restore sends what is missing, under the
+ * same ids (6). A sink never stops a checkpoint: rows are always taken; above the limit of waiting bytes it is the sources that stop. */
+#include "runtime.h"
+
+#define ACKS_MAX 512u
+#define SENDS_MAX 512u /* a poll: other ops want to run, too */
+#define FLUSH_IDLE_US 200000
+#define INDEX_BITS 20 /* ids in a stream: checkpoint · 2^20 + index (exactness, 7) */
+
+struct pending {
+    uint64_t number;
+    struct evs_hash128 id;
+    uint64_t epoch, checkpoint;
+    uint32_t index;
+    bool acknowledged, in_outbox;
+    uint32_t address_bytes, header_bytes, payload_bytes;
+    char *text; /* address, headers, payload */
+};
+
+struct told { /* a barrier whose commit may not be told yet */
+    uint64_t checkpoint, last;
+};
+
+struct sink_node {
+    const struct evs_plan_sink *plan;
+    struct evs_op *op;
+    void *connector;
+    struct evs_buffer encoded, headers, address;
+    int64_t appended_us; /* bytes sinks: when something was appended that is not flushed; 0: nothing */
+    uint64_t offset;
+
+    struct pending *pending; /* a ring in order of numbers: cursor + 1 … last */
+    uint32_t first, count, capacity;
+    uint64_t cursor, sent, sendable, last;
+    struct told *told;
+    uint32_t told_count, told_capacity;
+    uint64_t stream_sequence; /* of the last message that a checkpoint has numbered: checkpoint · 2^20 + index */
+    struct evs_record_lane at_barrier;
+    uint64_t id_salt[4];     /* incarnation, sink and operator path */
+};
+
+/* --- messages ---------------------------------------------------------------------------------------------------------------- */
+
+static struct pending *pending_at(const struct sink_node *node, uint32_t index)
+{
+    return &node->pending[(node->first + index) & (node->capacity - 1)];
+}
+
+static size_t pending_bytes(const struct pending *pending)
+{
+    return (size_t)pending->address_bytes + pending->header_bytes + pending->payload_bytes + sizeof *pending;
+}
+
+static void pending_grow(struct sink_node *node)
+{
+    uint32_t capacity = node->capacity == 0 ? 64 : node->capacity * 2;
+    struct pending *grown = evs_alloc(capacity * sizeof *grown);
+    for (uint32_t i = 0; i < node->count; i++) {
+        grown[i] = *pending_at(node, i);
+    }
+    evs_free(node->pending);
+    node->pending = grown;
+    node->capacity = capacity;
+    node->first = 0;
+}
+
+static struct pending *pending_add(struct sink_node *node, struct evs_slice address, struct evs_slice headers, struct evs_slice payload)
+{
+    if (node->count == node->capacity) {
+        pending_grow(node);
+    }
+    struct pending *pending = pending_at(node, node->count++);
+    *pending = (struct pending){
+        .number = ++node->last,
+        .address_bytes = (uint32_t)address.count,
+        .header_bytes = (uint32_t)headers.count,
+        .payload_bytes = (uint32_t)payload.count,
+        .text = evs_alloc(address.count + headers.count + payload.count + 1),
+    };
+    memcpy(pending->text, address.data, address.count);
+    memcpy(pending->text + address.count, headers.data, headers.count);
+    memcpy(pending->text + address.count + headers.count, payload.data, payload.count);
+    atomic_fetch_add(&node->op->worker->run->outbox_bytes, pending_bytes(pending));
+    return pending;
+}
+
+/* Drops acknowledged messages from the front: the cursor moves. */
+static void pending_trim(struct sink_node *node)
+{
+    while (node->count > 0 && pending_at(node, 0)->acknowledged) {
+        struct pending *pending = pending_at(node, 0);
+        atomic_fetch_sub(&node->op->worker->run->outbox_bytes, pending_bytes(pending));
+        node->cursor = pending->number;
+        evs_free(pending->text);
+        node->first = (node->first + 1) & (node->capacity - 1);
+        node->count--;
+    }
+}
+
+/* exactness, 1: H(incarnation, sink, operator path, key, cause, ordinal). Neither owner nor checkpoint is in it. */
+static struct evs_hash128 trigger_id(const struct sink_node *node, const struct evs_batch *batch, uint32_t row)
+{
+    uint64_t parts[10] = {node->id_salt[0],
+                          node->id_salt[1],
+                          node->id_salt[2],
+                          node->id_salt[3],
+                          batch->cause[row].major,
+                          batch->cause[row].minor,
+                          (uint64_t)batch->cause_kind,
+                          batch->ordinal == NULL ? 0 : batch->ordinal[row],
+                          batch->key == NULL ? 0 : batch->key[row].low,
+                          batch->key == NULL ? 0 : batch->key[row].high};
+    return evs_hash128(parts, sizeof parts);
+}
+
+static void encode_message(struct sink_node *node, const struct evs_batch *batch, uint32_t row)
+{
+    const struct evs_plan_sink *plan = node->plan;
+    node->encoded.count = node->headers.count = node->address.count = 0;
+    if (plan->address != NULL && !evs_template_fill(plan->address, batch, row, &node->address)) {
+        struct evs_row_error error = {.reason = "null_address", .code = "R0009"};
+        evs_op_dead_letter(node->op, &node->op->node->schema, batch, row, &error);
+        return;
+    }
+    struct evs_format_place place = {
+        .pipeline = node->op->worker->run->plan->pipeline, .sink = node->op->node->name, .id = trigger_id(node, batch, row), .has_id = true};
+    plan->format->encode(plan->format_config, &node->op->node->schema, batch, row, &place, &node->encoded);
+    if (plan->format->headers != NULL) {
+        plan->format->headers(plan->format_config, &node->op->node->schema, batch, row, &place, &node->headers);
+    }
+    struct pending *pending = pending_add(node, (struct evs_slice){node->address.data, node->address.count},
+                                          (struct evs_slice){node->headers.data, node->headers.count},
+                                          (struct evs_slice){node->encoded.data, node->encoded.count});
+    pending->id = place.id;
+    node->op->counters[EVS_COUNT_ROWS_OUT]++;
+}
+
+static bool waits_for_commit(const struct sink_node *node)
+{
+    return node->plan->exact && node->op->worker->run->store != NULL;
+}
+
+static evs_status messages_batch(struct sink_node *node, const struct evs_batch *batch)
+{
+    EVS_FOR_ROWS(batch, position, row)
+    {
+        encode_message(node, batch, row);
+    }
+    if (!waits_for_commit(node)) {
+        node->sendable = node->last;
+    }
+    evs_op_flush_dead(node->op);
+    return EVS_OK;
+}
+
+static struct evs_sink_message message_of(const struct pending *pending)
+{
+    const char *headers = pending->text + pending->address_bytes;
+    return (struct evs_sink_message){
+        .number = pending->number,
+        .id = pending->id,
+        .address = {pending->text, pending->address_bytes},
+        .headers = {headers, pending->header_bytes},
+        .payload = {headers + pending->header_bytes, pending->payload_bytes},
+        .epoch = pending->epoch,
+        .checkpoint = pending->checkpoint,
+        .index = pending->index,
+    };
+}
+
+static evs_status fail(struct sink_node *node, evs_status status, const struct evs_error *error)
+{
+    evs_run_fail(node->op->worker->run, status, error);
+    return EVS_AGAIN;
+}
+
+static evs_status send_some(struct sink_node *node, bool *did)
+{
+    struct evs_error error = {0};
+    for (uint32_t i = 0; i < SENDS_MAX && node->sent < node->sendable; i++) {
+        EVS_ASSERT(node->sent >= node->cursor && node->sent - node->cursor < node->count);
+        struct evs_sink_message message = message_of(pending_at(node, (uint32_t)(node->sent - node->cursor)));
+        evs_status status = node->plan->connector->send(node->connector, &message, &error);
+        if (status == EVS_AGAIN) {
+            break;
+        }
+        if (status != EVS_OK) {
+            return fail(node, status, &error);
+        }
+        node->sent++;
+        *did = true;
+    }
+    return EVS_OK;
+}
+
+static evs_status take_acknowledgements(struct sink_node *node, bool *did)
+{
+    struct evs_error error = {0};
+    uint64_t numbers[ACKS_MAX];
+    uint32_t count = 0;
+    evs_status status = node->plan->connector->poll(node->connector, numbers, ACKS_MAX, &count, &error);
+    if (status != EVS_OK && status != EVS_AGAIN) {
+        return fail(node, status, &error);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        EVS_ASSERT(numbers[i] > node->cursor && numbers[i] <= node->sent);
+        pending_at(node, (uint32_t)(numbers[i] - node->cursor - 1))->acknowledged = true;
+        *did = true;
+    }
+    pending_trim(node);
+    return EVS_OK;
+}
+
+/* --- bytes --------------------------------------------------------------------------------------------------------------------- */
+
+static evs_status bytes_batch(struct sink_node *node, const struct evs_batch *batch)
+{
+    const struct evs_plan_sink *plan = node->plan;
+    struct evs_error error = {0};
+    struct evs_format_place place = {.pipeline = node->op->worker->run->plan->pipeline, .sink = node->op->node->name};
+    node->encoded.count = 0;
+    EVS_FOR_ROWS(batch, position, row)
+    {
+        plan->format->encode(plan->format_config, &node->op->node->schema, batch, row, &place, &node->encoded);
+        evs_buffer_put(&node->encoded, "\n", 1);
+    }
+    node->op->counters[EVS_COUNT_ROWS_OUT] += batch->selected_count;
+    node->appended_us = node->op->worker->now_us;
+    evs_status status = plan->connector->append(node->connector, (struct evs_slice){node->encoded.data, node->encoded.count}, &error);
+    if (status != EVS_OK) {
+        evs_run_fail(node->op->worker->run, status, &error);
+    }
+    return EVS_OK;
+}
+
+static evs_status bytes_flush(struct sink_node *node, bool sync)
+{
+    struct evs_error error = {0};
+    evs_status status = node->plan->connector->flush(node->connector, sync, &node->offset, &error);
+    node->appended_us = 0;
+    if (status != EVS_OK) {
+        evs_run_fail(node->op->worker->run, status, &error);
+    }
+    return EVS_OK;
+}
+
+/* --- the class ------------------------------------------------------------------------------------------------------------------- */
+
+static bool is_bytes(const struct sink_node *node)
+{
+    return node->plan->connector->shape == EVS_SINK_BYTES;
+}
+
+static evs_status sink_batch(struct evs_op *op, struct edge *edge, struct evs_batch *batch)
+{
+    struct sink_node *node = op->impl;
+    (void)edge;
+    return is_bytes(node) ? bytes_batch(node, batch) : messages_batch(node, batch);
+}
+
+static evs_status sink_poll(struct evs_op *op)
+{
+    struct sink_node *node = op->impl;
+    bool did = false;
+    if (is_bytes(node)) {
+        if (node->appended_us != 0 && op->worker->now_us - node->appended_us > FLUSH_IDLE_US) {
+            return bytes_flush(node, false);
+        }
+        return EVS_AGAIN;
+    }
+    if (node->sent < node->sendable && evs_run_may_send(op->worker->run) && send_some(node, &did) != EVS_OK) {
+        return EVS_AGAIN;
+    }
+    if (take_acknowledgements(node, &did) != EVS_OK) {
+        return EVS_AGAIN;
+    }
+    return did ? EVS_OK : EVS_AGAIN;
+}
+
+/* The stored form of a message; part of the state format. */
+struct stored_message {
+    uint64_t number;
+    struct evs_hash128 id;
+    uint64_t epoch, checkpoint;
+    uint32_t index, lane, address_bytes, header_bytes;
+};
+
+static void outbox_put(struct sink_node *node, struct pending *pending)
+{
+    struct stored_message stored = {pending->number,     pending->id, pending->epoch,         pending->checkpoint, pending->index,
+                                    node->op->worker->number, pending->address_bytes, pending->header_bytes};
+    size_t bytes = (size_t)pending->address_bytes + pending->header_bytes + pending->payload_bytes;
+    evs_snapshot_put(&node->op->writer, 0, EVS_RECORD_PUT, 0, (struct evs_slice){(const char *)&stored, sizeof stored},
+                     (struct evs_slice){pending->text, bytes});
+    pending->in_outbox = true;
+}
+
+/* The place of a message in its commit. A checkpoint with more than 2^20 messages runs on into the numbers of the next one, which then
+ * begins behind it: the numbers only ever rise within a term. */
+static void number_message(struct sink_node *node, struct pending *pending, uint64_t checkpoint)
+{
+    uint64_t least = checkpoint << INDEX_BITS;
+    node->stream_sequence = node->stream_sequence + 1 > least ? node->stream_sequence + 1 : least;
+    pending->epoch = node->op->worker->run->terms.epoch;
+    pending->checkpoint = node->stream_sequence >> INDEX_BITS;
+    pending->index = (uint32_t)(node->stream_sequence & ((UINT64_C(1) << INDEX_BITS) - 1));
+}
+
+static void messages_barrier(struct sink_node *node, uint64_t checkpoint)
+{
+    struct evs_run *run = node->op->worker->run;
+    bool rewrite = atomic_load(&run->barrier_rewrite);
+    for (uint32_t i = 0; i < node->count; i++) {
+        struct pending *pending = pending_at(node, i);
+        if (pending->epoch == 0) { /* of this checkpoint */
+            number_message(node, pending, checkpoint);
+        }
+        if (!pending->acknowledged && (rewrite || !pending->in_outbox)) {
+            outbox_put(node, pending);
+        }
+    }
+    EVS_GROW(node->told, node->told_count, node->told_capacity);
+    node->told[node->told_count++] = (struct told){checkpoint, node->last};
+}
+
+static evs_status sink_barrier(struct evs_op *op, uint64_t checkpoint)
+{
+    struct sink_node *node = op->impl;
+    struct evs_run *run = op->worker->run;
+    if (is_bytes(node)) {
+        bytes_flush(node, run->store != NULL);
+    } else if (run->store != NULL) {
+        messages_barrier(node, checkpoint);
+    }
+    node->at_barrier = (struct evs_record_lane){op->worker->number, node->last, node->cursor, node->offset};
+    return EVS_OK;
+}
+
+void evs_sink_node_record(const struct evs_op *op, struct evs_record_lane *lane)
+{
+    const struct sink_node *node = op->impl;
+    *lane = node->at_barrier;
+}
+
+void evs_sink_node_delivered(struct evs_op *op)
+{
+    struct sink_node *node = op->impl;
+    EVS_ASSERT(is_bytes(node) || node->count == 0);
+    node->at_barrier.cursor = node->cursor;
+}
+
+static void sink_confirmed(struct evs_op *op, uint64_t checkpoint)
+{
+    struct sink_node *node = op->impl;
+    uint32_t done = 0;
+    while (done < node->told_count && node->told[done].checkpoint <= checkpoint) {
+        node->sendable = node->told[done].last > node->sendable ? node->told[done].last : node->sendable;
+        done++;
+    }
+    node->told_count -= done;
+    memmove(node->told, node->told + done, node->told_count * sizeof *node->told);
+}
+
+static bool sink_is_idle(struct evs_op *op)
+{
+    const struct sink_node *node = op->impl;
+    return is_bytes(node) || node->count == 0;
+}
+
+static uint32_t sink_wait_fds(struct evs_op *op, struct evs_wait_fd *fds, uint32_t max)
+{
+    const struct sink_node *node = op->impl;
+    return node->plan->connector->wait_fds == NULL ? 0 : node->plan->connector->wait_fds(node->connector, fds, max);
+}
+
+static void sink_close(struct evs_op *op)
+{
+    struct sink_node *node = op->impl;
+    if (node == NULL) {
+        return;
+    }
+    if (node->connector != NULL) {
+        node->plan->connector->close(node->connector);
+    }
+    for (uint32_t i = 0; i < node->count; i++) {
+        evs_free(pending_at(node, i)->text);
+    }
+    evs_free(node->pending);
+    evs_free(node->told);
+    evs_buffer_fini(&node->encoded);
+    evs_buffer_fini(&node->headers);
+    evs_buffer_fini(&node->address);
+    evs_free(node);
+    op->impl = NULL;
+}
+
+const struct op_class evs_class_sink = {
+    .batch = sink_batch,
+    .barrier = sink_barrier,
+    .poll = sink_poll,
+    .wait_fds = sink_wait_fds,
+    .confirmed = sink_confirmed,
+    .is_idle = sink_is_idle,
+    .close = sink_close,
+    .emit_max = 1,
+};
+
+/* --- opening, restoring ------------------------------------------------------------------------------------------------------------ */
+
+void evs_sink_node_prepare(struct evs_op *op)
+{
+    struct sink_node *node = evs_alloc_zero(sizeof *node);
+    node->op = op;
+    node->plan = op->node->sink;
+    op->impl = node;
+}
+
+static uint64_t restored_offset(const struct evs_run *run, const char *name, bool *known)
+{
+    for (uint32_t i = 0; i < run->restored.sink_count; i++) {
+        const struct evs_record_sink *sink = &run->restored.sinks[i];
+        if (strcmp(sink->name, name) == 0 && sink->lane_count > 0) {
+            *known = true;
+            return sink->lanes[0].offset;
+        }
+    }
+    *known = false;
+    return 0;
+}
+
+evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
+{
+    struct sink_node *node = op->impl;
+    struct evs_run *run = op->worker->run;
+    struct evs_hash128 path = evs_hash128(node->plan->operator_path, strlen(node->plan->operator_path));
+    node->id_salt[0] = run->incarnation.low;
+    node->id_salt[1] = run->incarnation.high;
+    node->id_salt[2] = evs_hash64(op->node->name, strlen(op->node->name));
+    node->id_salt[3] = path.low;
+    struct evs_sink_open open = {
+        .os = run->options.os,
+        .log = run->options.log,
+        .pipeline = run->plan->pipeline,
+        .name = op->node->name,
+        .config = node->plan->config,
+        .lane = op->worker->number,
+        .park = op->worker->park,
+        .nats_url = run->options.nats_url,
+        .nats_credentials = run->options.nats_credentials,
+        .redis_url = run->options.redis_url,
+        .create = run->options.create,
+        .epoch = run->terms.epoch,
+        .nonce = run->terms.nonce,
+    };
+    if (run->terms.has_commit) {
+        open.resume_offset = restored_offset(run, op->node->name, &open.resume);
+        node->offset = open.resume_offset;
+    }
+    return node->plan->connector->open(&open, &node->connector, error);
+}
+
+uint32_t evs_sink_node_stored_lane(const struct evs_snapshot_record *record)
+{
+    struct stored_message stored = {0};
+    if (record->fixed.count == sizeof stored) {
+        memcpy(&stored, record->fixed.data, sizeof stored);
+    }
+    return stored.lane;
+}
+
+/* An undelivered message of the last commit, from whichever lane: it is this lane's now, under a new number and its old id. */
+evs_status evs_sink_node_restore(struct evs_op *op, const struct evs_snapshot_record *record, uint64_t delivered, struct evs_error *error)
+{
+    struct sink_node *node = op->impl;
+    struct stored_message stored;
+    if (record->fixed.count != sizeof stored) {
+        return evs_fail(error, EVS_E_CORRUPT, "an outbox message of %s has an unknown layout", op->node->name);
+    }
+    memcpy(&stored, record->fixed.data, sizeof stored);
+    size_t head = (size_t)stored.address_bytes + stored.header_bytes;
+    if (head > record->variable.count) {
+        return evs_fail(error, EVS_E_CORRUPT, "an outbox message of %s is shorter than its parts", op->node->name);
+    }
+    if (stored.number <= delivered) {
+        return EVS_OK;
+    }
+    const char *text = record->variable.data;
+    struct pending *pending =
+        pending_add(node, (struct evs_slice){text, stored.address_bytes}, (struct evs_slice){text + stored.address_bytes, stored.header_bytes},
+                    (struct evs_slice){text + head, record->variable.count - head});
+    pending->id = stored.id;
+    pending->epoch = stored.epoch;
+    pending->checkpoint = stored.checkpoint;
+    pending->index = stored.index;
+    node->sendable = node->last;
+    return EVS_OK;
+}

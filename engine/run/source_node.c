@@ -1,0 +1,421 @@
+/* The source op: polling, barriers between messages, positions and fingerprints (source_node.h). */
+#include <stdlib.h>
+
+#include "expr.h"
+#include "source_node.h"
+
+/* --- fingerprints: a ring of what was consumed lately, so that the fork of a log that lost its tail can be found ------------- */
+
+static struct fingerprint *fingerprint_at(const struct source_node *node, uint32_t index)
+{
+    return &node->fingerprints[(node->fingerprint_first + index) & (node->fingerprint_capacity - 1)];
+}
+
+static void fingerprints_grow(struct source_node *node)
+{
+    uint32_t capacity = node->fingerprint_capacity == 0 ? 1024 : node->fingerprint_capacity * 2;
+    struct fingerprint *grown = evs_alloc(capacity * sizeof *grown);
+    for (uint32_t i = 0; i < node->fingerprint_count; i++) {
+        grown[i] = *fingerprint_at(node, i);
+    }
+    evs_free(node->fingerprints);
+    node->fingerprints = grown;
+    node->fingerprint_capacity = capacity;
+    node->fingerprint_first = 0;
+}
+
+static void fingerprint_drop_first(struct source_node *node)
+{
+    node->fingerprint_first = (node->fingerprint_first + 1) & (node->fingerprint_capacity - 1);
+    node->fingerprint_count--;
+    node->fingerprint_written -= node->fingerprint_written > 0;
+}
+
+static void fingerprint_add(struct source_node *node, const struct evs_message *message)
+{
+    int64_t now = node->op->worker->now_us;
+    while (node->fingerprint_count > 0 && (now - fingerprint_at(node, 0)->kept_us > FINGERPRINT_KEEP_US ||
+                                           node->fingerprint_count == FINGERPRINTS_MAX)) {
+        fingerprint_drop_first(node);
+    }
+    if (node->fingerprint_count == node->fingerprint_capacity) {
+        fingerprints_grow(node);
+    }
+    *fingerprint_at(node, node->fingerprint_count++) = (struct fingerprint){
+        .partition = message->partition,
+        .hash = message->fingerprint,
+        .sequence = message->sequence,
+        .time_us = message->ingested_at_us,
+        .kept_us = now,
+    };
+}
+
+/* The stored form; part of the state format. */
+struct stored_fingerprint {
+    uint32_t partition, hash;
+    uint64_t sequence;
+    int64_t time_us;
+};
+
+static void fingerprints_write(struct source_node *node, bool full)
+{
+    uint32_t first = full ? 0 : node->fingerprint_written;
+    for (uint32_t i = first; i < node->fingerprint_count; i++) {
+        const struct fingerprint *f = fingerprint_at(node, i);
+        struct stored_fingerprint stored = {f->partition, f->hash, f->sequence, f->time_us};
+        evs_snapshot_put(&node->op->writer, 0, EVS_RECORD_PUT, 0, (struct evs_slice){(const char *)&stored, sizeof stored},
+                         (struct evs_slice){0});
+    }
+    node->fingerprint_written = node->fingerprint_count;
+}
+
+void evs_source_node_restore(struct evs_op *op, const struct evs_snapshot_record *record)
+{
+    struct source_node *node = op->impl;
+    struct stored_fingerprint stored;
+    if (record->fixed.count != sizeof stored) {
+        return;
+    }
+    memcpy(&stored, record->fixed.data, sizeof stored);
+    EVS_GROW(node->restored, node->restored_count, node->restored_capacity);
+    node->restored[node->restored_count++] = (struct evs_position){
+        .partition = stored.partition, .sequence = stored.sequence, .time_us = stored.time_us, .fingerprint = stored.hash};
+}
+
+/* --- opening ------------------------------------------------------------------------------------------------------------------ */
+
+static int by_partition_and_sequence(const void *a, const void *b)
+{
+    const struct evs_position *left = a, *right = b;
+    if (left->partition != right->partition) {
+        return left->partition < right->partition ? -1 : 1;
+    }
+    return left->sequence < right->sequence ? -1 : left->sequence > right->sequence;
+}
+
+static const struct evs_record_source *restored_source(const struct evs_run *run, const char *name)
+{
+    for (uint32_t i = 0; i < run->restored.source_count; i++) {
+        if (strcmp(run->restored.sources[i].name, name) == 0) {
+            return &run->restored.sources[i];
+        }
+    }
+    return NULL;
+}
+
+/* The list for the connector: fingerprints older than a partition's position, then the position itself. */
+static uint32_t gather_positions(struct source_node *node, const struct evs_record_source *record)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < node->restored_count; i++) {
+        for (uint32_t j = 0; j < record->partition_count; j++) {
+            const struct evs_position *position = &record->partitions[j].position;
+            if (position->partition == node->restored[i].partition && node->restored[i].sequence < position->sequence) {
+                node->restored[kept] = node->restored[i];
+                node->restored[kept++].log_created_us = position->log_created_us;
+                break;
+            }
+        }
+    }
+    node->restored_count = kept;
+    for (uint32_t j = 0; j < record->partition_count; j++) {
+        EVS_GROW(node->restored, node->restored_count, node->restored_capacity);
+        node->restored[node->restored_count++] = record->partitions[j].position;
+    }
+    qsort(node->restored, node->restored_count, sizeof *node->restored, by_partition_and_sequence);
+    return node->restored_count;
+}
+
+static void partitions_init(struct source_node *node, const struct evs_record_source *record)
+{
+    struct evs_source_state state = {0};
+    node->plan->connector->state(node->connector, &state);
+    EVS_ASSERT(state.partition_count > 0);
+    node->partition_count = state.partition_count;
+    node->partitions = evs_alloc_zero(state.partition_count * sizeof *node->partitions);
+    node->at_barrier = evs_alloc_zero(state.partition_count * sizeof *node->at_barrier);
+    uint32_t workers = node->op->worker->run->options.worker_count;
+    for (uint32_t i = 0; i < state.partition_count; i++) {
+        node->partitions[i].owned = i % workers == node->op->worker->number;
+    }
+    evs_source_time_start(node, record);
+}
+
+/* Allocated before the restore, which may bring fingerprints. */
+void evs_source_node_prepare(struct evs_op *op)
+{
+    struct source_node *node = evs_alloc_zero(sizeof *node);
+    node->op = op;
+    node->plan = op->node->source;
+    node->pool = evs_batch_pool_new();
+    op->impl = node;
+}
+
+evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error)
+{
+    struct source_node *node = op->impl;
+    struct evs_run *run = op->worker->run;
+    const struct evs_run_options *options = &run->options;
+    const struct evs_record_source *record = run->terms.has_commit ? restored_source(run, op->node->name) : NULL;
+    node->shared = &run->source_shared[op->source_number];
+    struct evs_source_open open = {
+        .os = options->os,
+        .log = options->log,
+        .name = op->node->name,
+        .config = node->plan->config,
+        .worker = op->worker->number,
+        .worker_count = options->worker_count,
+        .park = op->worker->park,
+        .until_end = options->until_end,
+        .start = options->start,
+        .start_value = options->start_value,
+        .position_count = record == NULL ? 0 : gather_positions(node, record),
+        .nats_url = options->nats_url,
+        .nats_credentials = options->nats_credentials,
+        .create = options->create,
+    };
+    open.positions = node->restored;
+    evs_status status = node->plan->connector->open(&open, &node->connector, error);
+    if (status != EVS_OK) {
+        return status;
+    }
+    node->decoder = node->plan->format->open(node->plan->columns, node->plan->column_count, node->plan->row_bytes_max);
+    if (node->plan->watermark != NULL) {
+        node->watermark_eval = evs_eval_new(node->plan->watermark);
+    }
+    partitions_init(node, record);
+    node->counted_active = evs_source_watermark(node) != EVS_TIME_MAX; /* it owns a partition */
+    atomic_fetch_add(&node->shared->active_workers, node->counted_active);
+    return EVS_OK;
+}
+
+static void source_close(struct evs_op *op)
+{
+    struct source_node *node = op->impl;
+    if (node == NULL) {
+        return;
+    }
+    if (node->connector != NULL) {
+        node->plan->connector->close(node->connector);
+    }
+    if (node->decoder != NULL) {
+        node->plan->format->close(node->decoder);
+    }
+    if (node->watermark_eval != NULL) {
+        evs_eval_free(node->watermark_eval);
+    }
+    evs_batch_pool_free(node->pool);
+    evs_free(node->partitions);
+    evs_free(node->at_barrier);
+    evs_free(node->fingerprints);
+    evs_free(node->restored);
+    evs_free(node);
+    op->impl = NULL;
+}
+
+/* --- barriers ------------------------------------------------------------------------------------------------------------------- */
+
+static evs_status source_barrier(struct evs_op *op, uint64_t checkpoint)
+{
+    struct source_node *node = op->impl;
+    struct evs_run *run = op->worker->run;
+    (void)checkpoint;
+    for (uint32_t i = 0; i < node->partition_count; i++) {
+        const struct partition *partition = &node->partitions[i];
+        node->at_barrier[i] = (struct evs_record_partition){partition->position, partition->watermark_us, partition->max_time_us};
+    }
+    node->frontier_at_barrier_us = atomic_load(&node->shared->frontier_us);
+    node->ended_at_barrier = node->ended;
+    if (run->store != NULL && node->plan->connector->durable) {
+        fingerprints_write(node, atomic_load(&run->barrier_full));
+    }
+    return EVS_OK;
+}
+
+void evs_source_node_record(const struct evs_op *op, struct evs_record_source *source, struct evs_arena *arena)
+{
+    const struct source_node *node = op->impl;
+    if (source->partitions == NULL) {
+        source->partitions = EVS_ARENA_ARRAY(arena, struct evs_record_partition, node->partition_count);
+        source->frontier_us = node->frontier_at_barrier_us;
+        source->finished = true;
+    }
+    for (uint32_t i = 0; i < node->partition_count; i++) {
+        if (node->partitions[i].owned) {
+            source->partitions[source->partition_count++] = node->at_barrier[i];
+        }
+    }
+    source->finished &= node->ended_at_barrier;
+}
+
+/* A watermark that idleness moves takes effect only after the commit that carries it, so that a replay sees it at the same place; nothing is
+ * polled in between (exactness, 3). */
+static evs_status inject_barrier(struct source_node *node, uint64_t checkpoint)
+{
+    if (!node->ended && evs_source_check_idle(node) && evs_source_apply_idle(node)) {
+        node->idle_barrier = checkpoint;
+    }
+    return evs_op_pass_barrier(node->op, checkpoint);
+}
+
+static bool emit_watermark(struct source_node *node, int64_t watermark_us)
+{
+    if (watermark_us <= node->op->watermark_us) {
+        return false;
+    }
+    node->op->watermark_us = node->op->watermark_target_us = watermark_us;
+    evs_op_send_watermark(node->op, watermark_us);
+    return true;
+}
+
+/* --- polling -------------------------------------------------------------------------------------------------------------------- */
+
+static void source_ended(struct source_node *node)
+{
+    const struct evs_run_options *options = &node->op->worker->run->options;
+    node->ended = true;
+    if (!options->at_end_stop) {
+        for (uint32_t i = 0; i < node->partition_count; i++) {
+            node->partitions[i].watermark_us = node->partitions[i].owned ? EVS_TIME_MAX : node->partitions[i].watermark_us;
+        }
+        emit_watermark(node, EVS_TIME_MAX);
+    }
+}
+
+static evs_status fetch_messages(struct source_node *node)
+{
+    struct evs_error error = {0};
+    node->message_at = node->message_count = 0;
+    evs_status status = node->plan->connector->poll(node->connector, node->messages, POLL_MESSAGES, &node->message_count, &error);
+    if (status == EVS_OK && node->plan->connector->durable) {
+        for (uint32_t i = 0; i < node->message_count; i++) {
+            fingerprint_add(node, &node->messages[i]);
+        }
+    }
+    if (status != EVS_OK && status != EVS_AGAIN && status != EVS_END) {
+        evs_run_fail(node->op->worker->run, status, &error);
+    }
+    return status;
+}
+
+/* Nothing came. Without a store an idle watermark takes effect at once. */
+static evs_status source_quiet(struct source_node *node)
+{
+    bool idle = evs_source_check_idle(node);
+    if (node->op->worker->run->store != NULL || !idle || !evs_source_apply_idle(node)) {
+        return EVS_AGAIN;
+    }
+    return emit_watermark(node, evs_source_watermark(node)) ? EVS_OK : EVS_AGAIN;
+}
+
+static evs_status read_rows(struct source_node *node)
+{
+    struct evs_op *op = node->op;
+    struct evs_batch *batch = evs_source_read_batch(node);
+    evs_op_flush_dead(op);
+    if (batch != NULL) {
+        evs_emit(op, 0, batch);
+        atomic_fetch_add_explicit(&op->worker->run->source_batches, 1, memory_order_relaxed);
+    }
+    emit_watermark(node, evs_source_watermark(node));
+    return EVS_OK;
+}
+
+static bool is_paused(const struct source_node *node)
+{
+    struct evs_run *run = node->op->worker->run;
+    return atomic_load_explicit(&run->outbox_bytes, memory_order_relaxed) > run->options.outbox_bytes_max;
+}
+
+/* A test's barrier after every n-th batch must come before the next batch is read. */
+static bool barrier_is_due(struct source_node *node)
+{
+    struct evs_run *run = node->op->worker->run;
+    uint32_t every = run->options.checkpoint_batches;
+    if (every == 0 || run->store == NULL || atomic_load(&run->source_batches) < every * (node->op->barrier - run->terms.checkpoint + 1)) {
+        return false;
+    }
+    run->options.os->threads.wake(run->checkpointer_park);
+    return true;
+}
+
+static evs_status source_poll(struct evs_op *op)
+{
+    struct source_node *node = op->impl;
+    struct evs_run *run = op->worker->run;
+    if (evs_batch_pool_live(node->pool) > 0 || !evs_op_has_credit(op)) {
+        return EVS_AGAIN;
+    }
+    if (!node->started) { /* restored watermarks; +infinity for a worker without partitions */
+        node->started = true;
+        emit_watermark(node, evs_source_watermark(node));
+        return EVS_OK;
+    }
+    uint64_t asked = atomic_load(&run->barrier);
+    bool between_messages = node->message_at == node->message_count || node->consumed == 0;
+    if (asked > op->barrier && between_messages) {
+        return inject_barrier(node, op->barrier + 1);
+    }
+    if (node->idle_barrier != 0) {
+        if (atomic_load(&run->committed) < node->idle_barrier) {
+            return EVS_AGAIN;
+        }
+        node->idle_barrier = 0;
+        emit_watermark(node, evs_source_watermark(node));
+        return EVS_OK;
+    }
+    bool stopping = atomic_load(&run->stop) && between_messages;
+    if (node->ended || stopping || is_paused(node) || (between_messages && barrier_is_due(node))) {
+        return EVS_AGAIN;
+    }
+    if (node->message_at == node->message_count) {
+        evs_status status = fetch_messages(node);
+        if (status == EVS_END) {
+            source_ended(node);
+            return EVS_OK;
+        }
+        if (status != EVS_OK) {
+            return status == EVS_AGAIN ? source_quiet(node) : EVS_AGAIN;
+        }
+    }
+    return read_rows(node);
+}
+
+bool evs_source_node_ended(const struct evs_op *op)
+{
+    const struct source_node *node = op->impl;
+    bool between_messages = node->message_at == node->message_count || node->consumed == 0;
+    return node->ended || (atomic_load(&op->worker->run->stop) && between_messages);
+}
+
+static uint32_t source_wait_fds(struct evs_op *op, struct evs_wait_fd *fds, uint32_t max)
+{
+    struct source_node *node = op->impl;
+    if (node->plan->connector->wait_fds == NULL || node->ended || is_paused(node)) {
+        return 0;
+    }
+    return node->plan->connector->wait_fds(node->connector, fds, max);
+}
+
+static void source_confirmed(struct evs_op *op, uint64_t checkpoint)
+{
+    struct source_node *node = op->impl;
+    (void)checkpoint;
+    if (node->plan->connector->committed == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < node->partition_count; i++) {
+        if (node->partitions[i].owned) {
+            node->plan->connector->committed(node->connector, &node->at_barrier[i].position, 1);
+        }
+    }
+}
+
+const struct op_class evs_class_source = {
+    .barrier = source_barrier,
+    .poll = source_poll,
+    .wait_fds = source_wait_fds,
+    .confirmed = source_confirmed,
+    .close = source_close,
+    .emit_max = 2,
+};

@@ -1,0 +1,285 @@
+/* Event time at a source: the watermark of each partition, rows that are behind it, future times, and what happens when nothing comes.
+ *
+ * A partition's watermark is the largest value of the watermark expression over all rows seen, before any filter. A row is judged against
+ * the watermark before it, so the result does not depend on how rows were cut into batches. Most messages need one look: when the smallest
+ * time of a message's rows is not below the watermark as it stands after them, no row of it was behind. */
+#include "expr.h"
+#include "source_node.h"
+
+static int64_t watermark_of(int64_t time_us, int64_t delay_us)
+{
+    return time_us < EVS_TIME_MIN + 1 + delay_us ? EVS_TIME_MIN + 1 : time_us - delay_us;
+}
+
+void evs_source_time_start(struct source_node *node, const struct evs_record_source *restored)
+{
+    for (uint32_t i = 0; i < node->partition_count; i++) {
+        struct partition *partition = &node->partitions[i];
+        partition->watermark_us = EVS_TIME_MIN;
+        partition->max_time_us = EVS_TIME_MIN;
+        partition->position.partition = i;
+        partition->active_us = node->op->worker->now_us;
+    }
+    for (uint32_t i = 0; restored != NULL && i < restored->partition_count; i++) {
+        const struct evs_record_partition *record = &restored->partitions[i];
+        uint32_t number = record->position.partition;
+        if (number < node->partition_count) {
+            struct partition *partition = &node->partitions[number];
+            partition->position = record->position;
+            partition->watermark_us = record->watermark_us;
+            partition->max_time_us = record->max_time_us;
+            partition->seen = record->max_time_us != EVS_TIME_MIN;
+        }
+    }
+    if (restored != NULL) {
+        int64_t frontier = atomic_load(&node->shared->frontier_us);
+        atomic_store(&node->shared->frontier_us, restored->frontier_us > frontier ? restored->frontier_us : frontier);
+    }
+}
+
+int64_t evs_source_watermark(const struct source_node *node)
+{
+    int64_t least = EVS_TIME_MAX;
+    for (uint32_t i = 0; i < node->partition_count; i++) {
+        if (node->partitions[i].owned && node->partitions[i].watermark_us < least) {
+            least = node->partitions[i].watermark_us;
+        }
+    }
+    return least;
+}
+
+/* --- judging rows -------------------------------------------------------------------------------------------------------- */
+
+/* The times of a batch: event times and, when the watermark is no plain delay, its expression's values. */
+struct judged {
+    const struct evs_column *time;
+    const struct evs_column *watermark; /* NULL: plain delay */
+    struct evs_column computed;
+};
+
+static void judged_init(struct judged *judged, struct source_node *node, struct evs_batch *batch)
+{
+    const struct evs_plan_source *plan = node->plan;
+    *judged = (struct judged){0};
+    judged->time = plan->watermark == NULL && plan->watermark_delay_us < 0 ? NULL : &batch->columns[plan->event_time_column];
+    if (plan->watermark != NULL && plan->watermark_delay_us < 0) {
+        evs_program_run(node->watermark_eval, batch, &judged->computed);
+        judged->watermark = &judged->computed;
+    }
+}
+
+static int64_t future_limit(const struct source_node *node, const struct evs_message *message)
+{
+    if (node->plan->future_skew_us < 0 || message->ingested_at_us == INT64_MIN) {
+        return INT64_MAX;
+    }
+    return message->ingested_at_us + node->plan->future_skew_us;
+}
+
+static void raise(struct partition *partition, int64_t time_us, int64_t watermark_us)
+{
+    partition->max_time_us = time_us > partition->max_time_us ? time_us : partition->max_time_us;
+    partition->watermark_us = watermark_us > partition->watermark_us ? watermark_us : partition->watermark_us;
+}
+
+static void set_row_watermark(struct evs_batch *batch, uint32_t row, int64_t watermark_us)
+{
+    if (batch->watermark_us == NULL) {
+        batch->watermark_us = evs_arena_alloc(batch->arena, EVS_BATCH_ROWS * sizeof(int64_t), 64);
+        for (uint32_t i = 0; i < EVS_BATCH_ROWS; i++) {
+            batch->watermark_us[i] = EVS_TIME_MIN;
+        }
+    }
+    batch->watermark_us[row] = watermark_us;
+}
+
+static bool all_valid(const struct evs_column *column, uint32_t first, uint32_t end)
+{
+    for (uint32_t row = first; column->valid != NULL && row < end;) {
+        uint64_t word = column->valid[row / 64] >> (row % 64);
+        uint32_t rows = 64 - row % 64 < end - row ? 64 - row % 64 : end - row;
+        uint64_t wanted = rows == 64 ? UINT64_MAX : (UINT64_C(1) << rows) - 1;
+        if ((word & wanted) != wanted) {
+            return false;
+        }
+        row += rows;
+    }
+    return true;
+}
+
+/* The quick look: true when no row is NULL, too new or behind, and then the partition has moved. */
+static bool judge_at_once(struct source_node *node, struct partition *partition, struct evs_batch *batch, const struct judged *judged,
+                          int64_t limit_us, uint32_t first, uint32_t end)
+{
+    if (judged->watermark != NULL || node->plan->needs_row_watermark || !all_valid(judged->time, first, end)) {
+        return false;
+    }
+    const int64_t *times = batch->event_time_us;
+    int64_t least = INT64_MAX, most = INT64_MIN;
+    for (uint32_t row = first; row < end; row++) {
+        least = times[row] < least ? times[row] : least;
+        most = times[row] > most ? times[row] : most;
+    }
+    int64_t watermark = watermark_of(most, node->plan->watermark_delay_us);
+    if (most > limit_us || least < partition->watermark_us || least < watermark) {
+        return false;
+    }
+    raise(partition, most, watermark);
+    return true;
+}
+
+static void judge_row(struct source_node *node, struct partition *partition, struct evs_batch *batch, const struct judged *judged,
+                      int64_t limit_us, uint32_t row)
+{
+    if (!evs_column_is_valid(judged->time, row)) {
+        node->excluded[row] = 1;
+        evs_source_dead_time(node, batch, row, "null_event_time", "R0007");
+        return;
+    }
+    int64_t time_us = batch->event_time_us[row];
+    bool future = time_us > limit_us;
+    if (future && !node->plan->future_keep) {
+        node->excluded[row] = 1;
+        evs_source_dead_time(node, batch, row, "future", "R0008");
+        return;
+    }
+    if (node->plan->needs_row_watermark || time_us < partition->watermark_us) {
+        set_row_watermark(batch, row, partition->watermark_us);
+    }
+    if (future) {
+        return;
+    }
+    int64_t watermark = EVS_TIME_MIN;
+    if (judged->watermark == NULL) {
+        watermark = watermark_of(time_us, node->plan->watermark_delay_us);
+    } else if (evs_column_is_valid(judged->watermark, row)) {
+        watermark = *EVS_COLUMN_AT(judged->watermark, int64_t, row);
+    }
+    raise(partition, time_us, watermark);
+}
+
+void evs_source_mark_active(struct source_node *node, struct partition *partition)
+{
+    partition->active_us = node->op->worker->now_us;
+    partition->seen = true;
+    partition->idle = false;
+    if (!node->counted_active) {
+        node->counted_active = true;
+        if (atomic_fetch_add(&node->shared->active_workers, 1) == 0) {
+            int64_t since = atomic_load(&node->shared->all_idle_us);
+            int64_t frontier = atomic_load(&node->shared->frontier_us);
+            if (since != 0 && frontier != EVS_TIME_MIN) {
+                atomic_store(&node->shared->frontier_us, frontier + (partition->active_us - since));
+            }
+            atomic_store(&node->shared->all_idle_us, 0);
+        }
+    }
+}
+
+static void raise_frontier(struct source_node *node, int64_t time_us)
+{
+    int64_t frontier = atomic_load_explicit(&node->shared->frontier_us, memory_order_relaxed);
+    while (time_us > frontier && !atomic_compare_exchange_weak(&node->shared->frontier_us, &frontier, time_us)) {
+    }
+}
+
+void evs_source_judge(struct source_node *node, struct evs_batch *batch, const struct evs_message *message, uint32_t first, uint32_t end)
+{
+    struct partition *partition = &node->partitions[message->partition];
+    struct judged judged;
+    judged_init(&judged, node, batch);
+    if (judged.time == NULL) { /* no watermark: event time is when it came in, so nothing is ever behind */
+        for (uint32_t row = first; row < end; row++) {
+            raise(partition, batch->event_time_us[row], batch->event_time_us[row]);
+        }
+    } else {
+        int64_t limit = future_limit(node, message);
+        if (!judge_at_once(node, partition, batch, &judged, limit, first, end)) {
+            for (uint32_t row = first; row < end; row++) {
+                judge_row(node, partition, batch, &judged, limit, row);
+            }
+        }
+    }
+    evs_source_mark_active(node, partition);
+    raise_frontier(node, partition->max_time_us);
+}
+
+/* --- nothing comes (exactness, 3) ------------------------------------------------------------------------------------------ */
+
+static int64_t frontier_now(const struct source_node *node)
+{
+    int64_t frontier = atomic_load(&node->shared->frontier_us);
+    int64_t since = atomic_load(&node->shared->all_idle_us);
+    if (frontier == EVS_TIME_MIN || since == 0 || atomic_load(&node->shared->active_workers) != 0) {
+        return frontier;
+    }
+    return frontier + (node->op->worker->now_us - since);
+}
+
+static bool partition_is_idle(const struct source_node *node, const struct partition *partition)
+{
+    int64_t since = node->quiet_since_us > partition->active_us ? node->quiet_since_us : partition->active_us;
+    return node->op->worker->now_us - since >= node->plan->idle_timeout_us;
+}
+
+bool evs_source_check_idle(struct source_node *node)
+{
+    const struct evs_run_options *options = &node->op->worker->run->options;
+    if (node->plan->idle_timeout_us < 0 || options->until_end || node->plan->connector->bounded) {
+        return false;
+    }
+    struct evs_source_state state = {0};
+    node->plan->connector->state(node->connector, &state);
+    if (!state.caught_up) {
+        node->quiet_since_us = 0;
+        return false;
+    }
+    if (node->quiet_since_us == 0) {
+        node->quiet_since_us = node->op->worker->now_us;
+    }
+    bool any = false, all = true;
+    for (uint32_t i = 0; i < node->partition_count; i++) {
+        struct partition *partition = &node->partitions[i];
+        if (partition->owned) {
+            partition->idle = partition_is_idle(node, partition);
+            any |= partition->idle;
+            all &= partition->idle;
+        }
+    }
+    if (all && node->counted_active) {
+        node->counted_active = false;
+        if (atomic_fetch_sub(&node->shared->active_workers, 1) == 1) {
+            atomic_store(&node->shared->all_idle_us, node->op->worker->now_us);
+        }
+    }
+    return any;
+}
+
+/* How far the partition's watermark stays behind event times: the plain delay, or what it was at the partition's newest row. */
+static int64_t lag_of(const struct source_node *node, const struct partition *partition)
+{
+    if (node->plan->watermark_delay_us >= 0) {
+        return node->plan->watermark_delay_us;
+    }
+    return partition->seen ? partition->max_time_us - partition->watermark_us : 0;
+}
+
+bool evs_source_apply_idle(struct source_node *node)
+{
+    int64_t frontier = frontier_now(node);
+    bool moved = false;
+    if (frontier == EVS_TIME_MIN) {
+        return false;
+    }
+    for (uint32_t i = 0; i < node->partition_count; i++) {
+        struct partition *partition = &node->partitions[i];
+        if (partition->owned && partition->idle) {
+            int64_t watermark = watermark_of(frontier, lag_of(node, partition));
+            if (watermark > partition->watermark_us) {
+                partition->watermark_us = watermark;
+                moved = true;
+            }
+        }
+    }
+    return moved;
+}
