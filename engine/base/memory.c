@@ -21,7 +21,7 @@ static _Noreturn void out_of_memory(size_t bytes)
     char text[160];
     int count = snprintf(text, sizeof text,
                          "evstream: the system has no memory left (%zu more bytes were asked for); "
-                         "the engine stops here and will restore from its last checkpoint.\n",
+                         "the engine stops here, and its next start goes on from the last checkpoint.\n",
                          bytes);
     if (write(STDERR_FILENO, text, (size_t)count) < 0) {
         /* Nobody is left to be told. */

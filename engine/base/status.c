@@ -87,8 +87,7 @@ void evs_assert_failed(const char *condition, const char *file, int line, const 
                          "  where:    %s (%s:%d)\n"
                          "  version:  %s, %s, %s\n"
                          "This is a defect of evstream, not of your pipeline: please report it with these lines, the "
-                         "pipeline file and the log before them. State is safe: the next start restores the last "
-                         "checkpoint.\n",
+                         "pipeline file and the log before them. The next start goes on from the last checkpoint.\n",
                          condition, function, file, line, EVS_VERSION, EVS_BUILD_TYPE, EVS_COMPILER);
     size_t bytes = (size_t)count < sizeof text ? (size_t)count : sizeof text - 1;
     if (write(STDERR_FILENO, text, bytes) < 0) {
