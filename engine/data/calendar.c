@@ -31,7 +31,8 @@ void evs_civil_from_days(int64_t days, int64_t *year, uint32_t *month, uint32_t 
 {
     /* The era is split off before the epoch is moved, lest the addition overflow near the ends of int64. */
     int64_t era = floor_divide(days, DAYS_PER_ERA);
-    int64_t shifted = days - era * DAYS_PER_ERA + DAYS_MARCH_0000_TO_1970;
+    int64_t rest = days % DAYS_PER_ERA;
+    int64_t shifted = (rest < 0 ? rest + DAYS_PER_ERA : rest) + DAYS_MARCH_0000_TO_1970;
     era += shifted / DAYS_PER_ERA;
     uint32_t day_of_era = (uint32_t)(shifted % DAYS_PER_ERA);
     uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;

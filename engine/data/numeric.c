@@ -1,9 +1,9 @@
 /* Exact decimal arithmetic: a number is an integer of at most 38 digits that counts billionths.
  *
- * Sums need no more than range checks: 2 × (10^38 - 1) is below 2^127. A product has up to 253 bits before it is divided
- * by 10^9, and a quotient's dividend, multiplied by 10^9, up to 157: those run in 256 bits, as four 64-bit limbs for the
- * product (its divisor fits a limb) and as a pair of 128-bit halves for the quotient. Amounts of money fit 64 bits and take
- * the short way. Everything is computed on magnitudes; half away from zero is then "remainder at least half: one up". */
+ * A product has up to 253 bits before it is divided by 10^9, and a quotient's dividend, multiplied by 10^9, up to 157: those
+ * run in 256 bits, as four 64-bit limbs for the product (its divisor fits a limb) and as a pair of 128-bit halves for the
+ * quotient. Amounts of money fit 64 bits and take the short way. Products and quotients are computed on magnitudes; half
+ * away from zero is then "remainder at least half: one up". */
 #include "numeric.h"
 
 #include "float_text.h"
@@ -20,9 +20,12 @@ evs_numeric evs_numeric_max(void)
 bool evs_numeric_add(evs_numeric a, evs_numeric b, evs_numeric *result)
 {
     EVS_ASSERT(evs_numeric_in_range(a) && evs_numeric_in_range(b));
-    evs_numeric sum = a + b;
+    evs_numeric sum;
+    if (__builtin_add_overflow(a, b, &sum) || !evs_numeric_in_range(sum)) {
+        return false;
+    }
     *result = sum;
-    return evs_numeric_in_range(sum);
+    return true;
 }
 
 bool evs_numeric_subtract(evs_numeric a, evs_numeric b, evs_numeric *result)

@@ -131,7 +131,7 @@ START_TEST(many_causes_do_not_break_the_limit)
 {
     struct evs_log *log = evs_log_new(&os, EVS_LOG_INFO, false);
     for (int cause = 0; cause < 200; cause++) {
-        char name[16];
+        char name[32];
         snprintf(name, sizeof name, "cause_%03d", cause);
         for (uint32_t i = 0; i < EVS_LOG_BURST + 2; i++) {
             evs_log(log, EVS_LOG_INFO, name, "line");
