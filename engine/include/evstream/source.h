@@ -62,6 +62,7 @@ struct evs_source_open {
     uint32_t position_count;
     const char *nats_url, *nats_credentials;
     bool create;               /* --create */
+    uint32_t row_bytes_max;    /* of the plan: files keep no more of a longer line than shows that it is; 0: not said */
     int64_t retry_us;          /* how long the server may be away before poll returns EVS_E_UNREACHABLE; 0: for ever */
 };
 

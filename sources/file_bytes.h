@@ -1,0 +1,24 @@
+/* The plain bytes of a file, whatever it is packed with: `.gz` and `.zst` are unpacked on the way, by the ending of the name.
+ *
+ * Offsets are always those of the unpacked bytes. A packed file that ends in the middle (a copy that was cut off) is an error that
+ * names it, never a silent end; several members or frames behind one another are one file, as gzip and zstd have it. */
+#ifndef EVS_FILE_BYTES_H
+#define EVS_FILE_BYTES_H
+
+#include "evstream/os.h"
+
+struct evs_file_bytes;
+
+/* "-" is standard input, taken as it is. */
+evs_status evs_file_bytes_open(const struct evs_os *os, const char *path, struct evs_file_bytes **bytes,
+                               struct evs_error *error) EVS_MUST_CHECK;
+/* Up to `max` bytes; *got 0 is the end. May block. */
+evs_status evs_file_bytes_read(struct evs_file_bytes *bytes, void *data, size_t max, size_t *got,
+                               struct evs_error *error) EVS_MUST_CHECK;
+/* Before the first read: goes to `offset`. Packed files and pipes are read up to there. EVS_E_STATE when the file is shorter. */
+evs_status evs_file_bytes_skip(struct evs_file_bytes *bytes, uint64_t offset, struct evs_error *error) EVS_MUST_CHECK;
+/* Whether a read may wait for somebody who writes (a pipe, a terminal). */
+bool evs_file_bytes_is_stream(const struct evs_file_bytes *bytes);
+void evs_file_bytes_close(struct evs_file_bytes *bytes); /* NULL is allowed */
+
+#endif
