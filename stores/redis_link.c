@@ -1,0 +1,398 @@
+#include "redis_link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#define READ_BYTES (64u << 10) /* the parser moves what is left over for each feed: not more at a time */
+#define READS_MAX 16           /* in one pump, so that a worker comes back to its rows */
+#define GREETING_MAX 4
+
+enum phase { DOWN, CONNECTING, GREETING, UP };
+
+struct evs_redis_link {
+    const struct evs_os *os;
+    const struct evs_redis_address *address;
+    char *client_name;
+    enum phase phase;
+    redisContext *context; /* NULL when down */
+    bool closed;           /* the peer has closed: what it sent before is still to be taken */
+    struct evs_buffer out;
+    size_t out_sent;                    /* bytes of out that are with the kernel */
+    uint32_t awaited;                   /* commands without a reply taken */
+    int64_t progress_us;                /* when bytes last moved, or the wait began */
+    const char *greeting[GREETING_MAX]; /* the greeting's commands, in order */
+    uint32_t greeting_count, greeted;
+    char input[READ_BYTES];
+};
+
+/* --- life --------------------------------------------------------------------------------------------------------- */
+
+static char *printable_name(const char *name)
+{
+    char *copy = evs_strdup(name);
+    for (char *c = copy; *c != '\0'; c++) {
+        *c = *c > ' ' && *c <= '~' ? *c : '_'; /* CLIENT SETNAME refuses anything else */
+    }
+    return copy;
+}
+
+evs_status evs_redis_link_new(const struct evs_os *os, const struct evs_redis_address *address, const char *client_name,
+                              struct evs_redis_link **link, struct evs_error *error)
+{
+    EVS_ASSERT(os != NULL && address != NULL && client_name != NULL);
+    EVS_ASSERT(address->host != NULL || address->path != NULL);
+    if (address->tls) {
+        return evs_fail(error, EVS_E_USAGE,
+                        "%s asks for TLS, which this program cannot speak to Redis; use redis:// in a trusted network, "
+                        "or unix:// or "
+                        "redis:// to a local TLS tunnel.",
+                        address->text);
+    }
+    struct evs_redis_link *made = evs_alloc_zero(sizeof *made);
+    made->os = os;
+    made->address = address;
+    made->client_name = printable_name(client_name);
+    *link = made;
+    return EVS_OK;
+}
+
+void evs_redis_link_free(struct evs_redis_link *link)
+{
+    if (link == NULL) {
+        return;
+    }
+    evs_redis_link_drop(link);
+    evs_buffer_fini(&link->out);
+    evs_free(link->client_name);
+    evs_free(link);
+}
+
+bool evs_redis_link_is_down(const struct evs_redis_link *link)
+{
+    return link->phase == DOWN;
+}
+
+bool evs_redis_link_is_up(const struct evs_redis_link *link)
+{
+    return link->phase == UP;
+}
+
+const char *evs_redis_link_server(const struct evs_redis_link *link)
+{
+    return link->address->text;
+}
+
+uint32_t evs_redis_link_awaited(const struct evs_redis_link *link)
+{
+    return link->awaited;
+}
+
+/* The greeting has the password in it. */
+static void wipe_greeting(struct evs_redis_link *link)
+{
+    if (link->phase == GREETING && link->out.data != NULL) {
+        explicit_bzero(link->out.data, link->out.capacity);
+    }
+}
+
+void evs_redis_link_drop(struct evs_redis_link *link)
+{
+    EVS_ASSERT(link != NULL);
+    EVS_ASSERT((link->phase == DOWN) == (link->context == NULL));
+    if (link->context != NULL) {
+        redisFree(link->context);
+    }
+    wipe_greeting(link);
+    link->context = NULL;
+    link->phase = DOWN;
+    link->closed = false;
+    link->out.count = link->out_sent = 0;
+    link->awaited = link->greeting_count = link->greeted = 0;
+}
+
+static evs_status lost(struct evs_redis_link *link, struct evs_error *error, const char *what, const char *why)
+{
+    evs_redis_link_drop(link);
+    return evs_fail(error, EVS_E_UNREACHABLE, "Redis at %s %s: %s.", link->address->text, what, why);
+}
+
+/* --- sending ------------------------------------------------------------------------------------------------------ */
+
+static void put_head(struct evs_buffer *out, char mark, uint64_t number)
+{
+    char text[32];
+    char *end = text + sizeof text, *at = end;
+    *--at = '\n';
+    *--at = '\r';
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    *--at = mark;
+    evs_buffer_put(out, at, (size_t)(end - at));
+}
+
+static void put_command(struct evs_redis_link *link, const struct evs_slice *arguments, uint32_t count)
+{
+    EVS_ASSERT(count > 0);
+    if (link->awaited++ == 0) {
+        link->progress_us = evs_monotonic_us(link->os);
+    }
+    put_head(&link->out, '*', count);
+    for (uint32_t i = 0; i < count; i++) {
+        put_head(&link->out, '$', arguments[i].count);
+        if (arguments[i].count > 0) {
+            evs_buffer_put(&link->out, arguments[i].data, arguments[i].count);
+        }
+        evs_buffer_put(&link->out, "\r\n", 2);
+    }
+}
+
+void evs_redis_link_put(struct evs_redis_link *link, const struct evs_slice *arguments, uint32_t count)
+{
+    EVS_ASSERT(link->phase == UP);
+    put_command(link, arguments, count);
+}
+
+static void write_some(struct evs_redis_link *link)
+{
+    while (link->out_sent < link->out.count && !link->closed) {
+        ssize_t sent = send(link->context->fd, link->out.data + link->out_sent, link->out.count - link->out_sent,
+                            MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno != EINTR) {
+            /* a reply that says why may still be there to read */
+            link->closed = errno != EAGAIN && errno != EWOULDBLOCK;
+            break;
+        }
+        if (sent > 0) {
+            link->out_sent += (size_t)sent;
+            link->progress_us = evs_monotonic_us(link->os);
+        }
+    }
+    if (link->out_sent == link->out.count) {
+        link->out.count = link->out_sent = 0;
+    }
+}
+
+/* --- connecting and greeting --------------------------------------------------------------------------------------- */
+
+evs_status evs_redis_link_start(struct evs_redis_link *link, struct evs_error *error)
+{
+    EVS_ASSERT(link->phase == DOWN);
+    const struct evs_redis_address *address = link->address;
+    redisContext *context = address->path != NULL ? redisConnectUnixNonBlock(address->path)
+                                                  : redisConnectNonBlock(address->host, address->port);
+    if (context == NULL) {
+        return evs_fail(error, EVS_E_UNREACHABLE, "Redis at %s cannot be reached: no memory.", address->text);
+    }
+    link->context = context;
+    link->phase = CONNECTING;
+    link->progress_us = evs_monotonic_us(link->os);
+    if (context->err != 0) {
+        char why[sizeof context->errstr];
+        memcpy(why, context->errstr, sizeof why);
+        return lost(link, error, "cannot be reached", why);
+    }
+    context->reader->maxbuf = 0;
+    return EVS_OK;
+}
+
+static void greet(struct evs_redis_link *link, const struct evs_slice *arguments, uint32_t count)
+{
+    EVS_ASSERT(link->greeting_count < GREETING_MAX);
+    link->greeting[link->greeting_count++] = arguments[0].data;
+    put_command(link, arguments, count);
+}
+
+static void queue_greeting(struct evs_redis_link *link)
+{
+    const struct evs_redis_address *address = link->address;
+    if (address->password != NULL && address->user != NULL) {
+        greet(link,
+              (struct evs_slice[]){EVS_SLICE("AUTH"), evs_slice_of(address->user), evs_slice_of(address->password)}, 3);
+    } else if (address->password != NULL) {
+        greet(link, (struct evs_slice[]){EVS_SLICE("AUTH"), evs_slice_of(address->password)}, 2);
+    }
+    if (address->database != 0) {
+        char number[16];
+        snprintf(number, sizeof number, "%u", address->database);
+        greet(link, (struct evs_slice[]){EVS_SLICE("SELECT"), evs_slice_of(number)}, 2);
+    }
+    greet(link, (struct evs_slice[]){EVS_SLICE("CLIENT"), EVS_SLICE("SETNAME"), evs_slice_of(link->client_name)}, 3);
+    greet(link, (struct evs_slice[]){EVS_SLICE("PING")}, 1);
+}
+
+static evs_status finish_connecting(struct evs_redis_link *link, struct evs_error *error)
+{
+    struct evs_wait_fd fd = {.fd = link->context->fd, .want_write = true};
+    link->os->sockets.wait(link->os->sockets.self, NULL, &fd, 1, 0);
+    if (!fd.can_write) {
+        return EVS_OK;
+    }
+    int code = 0;
+    socklen_t code_bytes = sizeof code;
+    if (getsockopt(fd.fd, SOL_SOCKET, SO_ERROR, &code, &code_bytes) != 0) {
+        code = errno;
+    }
+    if (code != 0) {
+        return lost(link, error, "cannot be reached", strerror(code));
+    }
+    if (link->address->path == NULL) {
+        (void)redisEnableKeepAlive(link->context); /* a help against dead peers, not a need */
+        link->context->err = 0;
+    }
+    link->phase = GREETING;
+    queue_greeting(link);
+    return EVS_OK;
+}
+
+static evs_status take_reply(struct evs_redis_link *link, redisReply **reply, struct evs_error *error)
+{
+    void *object = NULL;
+    if (redisReaderGetReply(link->context->reader, &object) != REDIS_OK) {
+        return lost(link, error, "sent something that is not its protocol", "the connection was closed");
+    }
+    if (object == NULL) {
+        return link->closed ? lost(link, error, "broke the connection", "it was closed by the server") : EVS_AGAIN;
+    }
+    EVS_ASSERT(link->awaited > 0);
+    link->awaited--;
+    *reply = object;
+    return EVS_OK;
+}
+
+/* A client's name is a courtesy; each other command of the greeting must succeed. */
+static evs_status finish_greeting(struct evs_redis_link *link, struct evs_error *error)
+{
+    while (link->greeted < link->greeting_count) {
+        redisReply *reply;
+        evs_status status = take_reply(link, &reply, error);
+        if (status != EVS_OK) {
+            return status == EVS_AGAIN ? EVS_OK : status;
+        }
+        bool is_name = strcmp(link->greeting[link->greeted++], "CLIENT") == 0;
+        if (reply->type == REDIS_REPLY_ERROR && !is_name) {
+            status = evs_redis_refused(link->address->text, "let this client in", reply->str, error);
+            evs_redis_link_drop(link);
+        }
+        freeReplyObject(reply);
+        if (status != EVS_OK) {
+            return status;
+        }
+    }
+    wipe_greeting(link);
+    link->phase = UP;
+    return EVS_OK;
+}
+
+/* --- receiving ------------------------------------------------------------------------------------------------------ */
+
+static void read_some(struct evs_redis_link *link)
+{
+    for (int i = 0; i < READS_MAX; i++) {
+        ssize_t got = recv(link->context->fd, link->input, sizeof link->input, MSG_DONTWAIT);
+        if (got > 0) {
+            link->progress_us = evs_monotonic_us(link->os);
+            /* a failure is kept in the reader and told by its next reply */
+            (void)redisReaderFeed(link->context->reader, link->input, (size_t)got);
+        }
+        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+            link->closed = true;
+        }
+        if (got < (ssize_t)sizeof link->input) {
+            return;
+        }
+    }
+}
+
+static int64_t patience_us(const struct evs_redis_link *link)
+{
+    if (link->phase == UP && link->awaited == 0) {
+        return INT64_MAX;
+    }
+    return link->progress_us + EVS_REDIS_TIMEOUT_US - evs_monotonic_us(link->os);
+}
+
+evs_status evs_redis_link_pump(struct evs_redis_link *link, struct evs_error *error)
+{
+    EVS_ASSERT(link->phase != DOWN);
+    evs_status status = EVS_OK;
+    if (link->phase == CONNECTING) {
+        status = finish_connecting(link, error);
+    }
+    if (status == EVS_OK && link->phase != CONNECTING) {
+        write_some(link);
+        read_some(link);
+    }
+    if (status == EVS_OK && link->phase == GREETING) {
+        status = finish_greeting(link, error);
+    }
+    if (status == EVS_OK && link->closed && link->awaited == 0) {
+        status = lost(link, error, "broke the connection", "it was closed by the server");
+    }
+    if (status == EVS_OK && patience_us(link) <= 0) {
+        status = lost(link, error, "does not answer", "nothing came for 10 seconds");
+    }
+    EVS_ASSERT(status == EVS_OK || link->phase == DOWN);
+    return status;
+}
+
+evs_status evs_redis_link_take(struct evs_redis_link *link, redisReply **reply, struct evs_error *error)
+{
+    EVS_ASSERT(link->phase == UP);
+    return take_reply(link, reply, error);
+}
+
+struct evs_wait_fd evs_redis_link_wait_fd(const struct evs_redis_link *link)
+{
+    EVS_ASSERT(link->phase != DOWN);
+    bool connecting = link->phase == CONNECTING;
+    return (struct evs_wait_fd){.fd = link->context->fd,
+                                .want_read = !connecting,
+                                .want_write = connecting || link->out_sent < link->out.count};
+}
+
+/* --- waiting ------------------------------------------------------------------------------------------------------- */
+
+static evs_status wait_and_pump(struct evs_redis_link *link, struct evs_error *error)
+{
+    struct evs_wait_fd fd = evs_redis_link_wait_fd(link);
+    int64_t timeout_us = patience_us(link);
+    EVS_ASSERT(timeout_us != INT64_MAX);
+    link->os->sockets.wait(link->os->sockets.self, NULL, &fd, 1, timeout_us > 0 ? timeout_us : 0);
+    return evs_redis_link_pump(link, error);
+}
+
+evs_status evs_redis_link_connect(struct evs_redis_link *link, struct evs_error *error)
+{
+    evs_status status = link->phase == DOWN ? evs_redis_link_start(link, error) : EVS_OK;
+    while (status == EVS_OK && link->phase != UP) {
+        status = wait_and_pump(link, error);
+    }
+    return status;
+}
+
+evs_status evs_redis_link_receive(struct evs_redis_link *link, redisReply **reply, struct evs_error *error)
+{
+    EVS_ASSERT(link->phase == UP && link->awaited > 0);
+    write_some(link);
+    for (;;) {
+        evs_status status = take_reply(link, reply, error);
+        if (status != EVS_AGAIN) {
+            return status;
+        }
+        status = wait_and_pump(link, error);
+        if (status != EVS_OK) {
+            return status;
+        }
+    }
+}
+
+evs_status evs_redis_link_call(struct evs_redis_link *link, const struct evs_slice *arguments, uint32_t count,
+                               redisReply **reply, struct evs_error *error)
+{
+    EVS_ASSERT(link->awaited == 0);
+    evs_redis_link_put(link, arguments, count);
+    return evs_redis_link_receive(link, reply, error);
+}

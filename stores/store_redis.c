@@ -1,0 +1,286 @@
+#include "store_redis.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "redis_store.h"
+
+/* --- open and close ----------------------------------------------------------------------------------------------------- */
+
+static void store_close(void *instance)
+{
+    struct evs_redis_store *store = instance;
+    if (store == NULL) {
+        return;
+    }
+    evs_redis_link_free(store->link);
+    evs_redis_address_fini(&store->address);
+    evs_buffer_fini(&store->record);
+    for (int kind = 0; kind < EVS_BLOCK_KINDS; kind++) {
+        evs_free(store->keys[kind]);
+    }
+    evs_free(store);
+}
+
+/* The braces make one slot of a cluster of all keys of a group. */
+static char *key_name(const struct evs_store_open *open, const char *suffix)
+{
+    struct evs_buffer name = {0};
+    evs_buffer_printf(&name, "evs:{%s:%s}:%s", open->pipeline, open->group, suffix);
+    char *key = evs_strndup(name.data, name.count);
+    evs_buffer_fini(&name);
+    return key;
+}
+
+static evs_status make_link(const struct evs_store_open *open, struct evs_redis_store *store, struct evs_error *error)
+{
+    evs_status status = evs_redis_address_parse(open->url, &store->address, error);
+    if (status != EVS_OK) {
+        return status;
+    }
+    struct evs_buffer name = {0};
+    evs_buffer_printf(&name, "evstream-%s-%s", open->pipeline, open->group);
+    evs_buffer_put(&name, "", 1);
+    status = evs_redis_link_new(open->os, &store->address, name.data, &store->link, error);
+    evs_buffer_fini(&name);
+    return status;
+}
+
+static evs_status store_open(const struct evs_store_open *open, void **instance, struct evs_error *error)
+{
+    EVS_ASSERT(open->os != NULL && open->url != NULL && open->pipeline != NULL && open->group != NULL);
+    struct evs_redis_store *store = evs_alloc_zero(sizeof *store);
+    *store = (struct evs_redis_store){.os = open->os, .log = open->log, .retry_us = open->retry_us};
+    store->keys[EVS_BLOCK_STATE] = key_name(open, "log");
+    store->keys[EVS_BLOCK_OUTBOX] = key_name(open, "ob");
+    evs_status status = make_link(open, store, error);
+    if (status != EVS_OK) {
+        store_close(store);
+        return status;
+    }
+    *instance = store;
+    return EVS_OK;
+}
+
+/* --- acquire ------------------------------------------------------------------------------------------------------------- */
+
+/* One call of a function whose reply is an id or a number as text. */
+static evs_status call_for_text(struct evs_redis_store *store, const struct evs_slice *command, uint32_t count,
+                                const char *doing, struct evs_buffer *text, struct evs_error *error)
+{
+    redisReply *reply;
+    evs_status status = evs_redis_function_call(store->link, command, count, doing, &reply, error);
+    if (status != EVS_OK) {
+        return status;
+    }
+    if (evs_redis_reply_is_text(reply)) {
+        evs_buffer_put(text, reply->str, (size_t)reply->len);
+    }
+    freeReplyObject(reply);
+    return EVS_OK;
+}
+
+static evs_status take_over_log(struct evs_redis_store *store, struct evs_error *error)
+{
+    struct evs_buffer epoch = {0};
+    do {
+        store->nonce = store->os->random.next(store->os->random.self);
+    } while (store->nonce == 0);
+    snprintf(store->nonce_text, sizeof store->nonce_text, "%016" PRIx64, store->nonce);
+    struct evs_slice command[] = {EVS_SLICE("FCALL"),
+                                  EVS_SLICE(EVS_REDIS_ACQUIRE),
+                                  EVS_SLICE("2"),
+                                  evs_slice_of(store->keys[EVS_BLOCK_STATE]),
+                                  evs_slice_of(store->keys[EVS_BLOCK_OUTBOX]),
+                                  evs_slice_of(store->nonce_text)};
+    evs_status status = call_for_text(store, command, EVS_COUNT(command), "hand over the state log", &epoch, error);
+    if (status == EVS_OK && !evs_redis_number_parse((struct evs_slice){epoch.data, epoch.count}, &store->epoch)) {
+        status = evs_fail(error, EVS_E_INTERNAL, "The take-over of the state log answered '%.*s' instead of a number.",
+                          (int)epoch.count, epoch.data);
+    }
+    evs_buffer_fini(&epoch);
+    return status;
+}
+
+/* From here on the outbox, too, refuses what an older owner still sends. */
+static evs_status take_over_outbox(struct evs_redis_store *store, struct evs_error *error)
+{
+    struct evs_buffer last = {0};
+    char epoch[24];
+    struct evs_redis_id id = {0};
+    struct evs_slice epoch_slice = {epoch, (size_t)snprintf(epoch, sizeof epoch, "%" PRIu64, store->epoch)};
+    struct evs_slice command[] = {EVS_SLICE("FCALL"), EVS_SLICE(EVS_REDIS_RAISE), EVS_SLICE("1"),
+                                  evs_slice_of(store->keys[EVS_BLOCK_OUTBOX]), epoch_slice};
+    evs_status status = call_for_text(store, command, EVS_COUNT(command), "hand over the outbox", &last, error);
+    if (status == EVS_OK &&
+        (!evs_redis_id_parse((struct evs_slice){last.data, last.count}, &id) || id.ms != store->epoch)) {
+        status = evs_redis_refused(store->address.text, "hand over the outbox",
+                                   "EVSFENCED it already belongs to a newer owner", error);
+    }
+    evs_buffer_fini(&last);
+    return status;
+}
+
+/* The entry at or before `from`: *found false when there is none. */
+static evs_status entry_before(struct evs_redis_store *store, struct evs_redis_id from, bool exclusive,
+                               struct evs_redis_entry *entry, bool *found, struct evs_error *error)
+{
+    char text[EVS_REDIS_ID_TEXT_BYTES + 1] = "(";
+    evs_redis_id_text(from, text + 1);
+    struct evs_slice command[] = {EVS_SLICE("XREVRANGE"),
+                                  evs_slice_of(store->keys[EVS_BLOCK_STATE]),
+                                  evs_slice_of(exclusive ? text : text + 1),
+                                  EVS_SLICE("-"),
+                                  EVS_SLICE("COUNT"),
+                                  EVS_SLICE("1")};
+    redisReply *reply;
+    evs_status status =
+        evs_redis_store_ask(store, command, EVS_COUNT(command), "look for the last commit", &reply, error);
+    if (status != EVS_OK) {
+        return status;
+    }
+    *found = reply->type == REDIS_REPLY_ARRAY && reply->elements == 1;
+    if (*found && !evs_redis_entry_read(reply->element[0], entry)) {
+        status =
+            evs_redis_store_damaged(store, error, "%s holds an entry of another program", store->keys[EVS_BLOCK_STATE]);
+    }
+    freeReplyObject(reply);
+    entry->fields = NULL;
+    entry->owner = (struct evs_slice){0};
+    return status;
+}
+
+/* Backwards from our take-over. A block without a commit behind it means that its whole slot has none: a commit closes its slot. So torn
+ * checkpoints of thousands of blocks are passed in one step. */
+static evs_status find_last_commit(struct evs_redis_store *store, bool *found, struct evs_redis_id *id,
+                                   struct evs_error *error)
+{
+    struct evs_redis_id from = store->floor;
+    bool exclusive = true;
+    for (;;) {
+        struct evs_redis_entry entry;
+        evs_status status = entry_before(store, from, exclusive, &entry, found, error);
+        if (status != EVS_OK || !*found) {
+            return status;
+        }
+        *id = from = entry.id;
+        if (entry.kind == 'C') {
+            return EVS_OK;
+        }
+        uint64_t slot_start = from.sequence & ~EVS_REDIS_SLOT_LAST;
+        exclusive = entry.kind != 'B' || slot_start == 0;
+        from.sequence = exclusive ? from.sequence : slot_start - 1;
+    }
+}
+
+/* A log that had commits of ours and has none any more is no first start: beginning anew in silence would count everything again. */
+static evs_status check_against_memory(struct evs_redis_store *store, bool found, const struct evs_redis_header *header,
+                                       struct evs_error *error)
+{
+    if (!store->has_commit) {
+        return EVS_OK;
+    }
+    if (!found) {
+        return evs_redis_store_damaged(
+            store, error, "the log was deleted, or has lost all its commits, while the engine was running");
+    }
+    if (header->checkpoint < store->commit.checkpoint) {
+        evs_log(store->log, EVS_LOG_WARN, "redis_lost",
+                "Redis at %s has lost checkpoints %llu to %llu; their events are read again from the source.",
+                store->address.text, (unsigned long long)header->checkpoint + 1,
+                (unsigned long long)store->commit.checkpoint);
+    }
+    return EVS_OK;
+}
+
+static evs_status read_last_commit(struct evs_redis_store *store, struct evs_error *error)
+{
+    bool found = false;
+    struct evs_redis_id id = {0};
+    struct evs_redis_header header = {0};
+    evs_status status = find_last_commit(store, &found, &id, error);
+    store->record.count = 0;
+    if (status == EVS_OK && found) {
+        status = evs_redis_store_read_commit(store, id, &header, &store->record, error);
+    }
+    if (status == EVS_OK) {
+        status = check_against_memory(store, found, &header, error);
+    }
+    if (status != EVS_OK) {
+        return status;
+    }
+    store->has_commit = found;
+    store->commit = header;
+    store->commit_id = id;
+    store->trims[EVS_BLOCK_STATE] = store->trims[EVS_BLOCK_OUTBOX] = found; /* what the last owner did not come to */
+    return EVS_OK;
+}
+
+static evs_status try_acquire(struct evs_redis_store *store, void *argument, struct evs_error *error)
+{
+    (void)argument;
+    evs_status status = evs_redis_facts_ask(store->link, &store->facts, error);
+    if (status == EVS_OK) {
+        status = evs_redis_facts_judge(&store->facts, store->address.text, store->has_term, error);
+    }
+    if (status == EVS_OK) {
+        status = take_over_log(store, error);
+    }
+    if (status == EVS_OK) {
+        status = take_over_outbox(store, error);
+    }
+    if (status != EVS_OK) {
+        return status;
+    }
+    store->floor = store->tail = (struct evs_redis_id){store->epoch, 0};
+    store->sequences[EVS_BLOCK_STATE] = store->sequences[EVS_BLOCK_OUTBOX] = 0;
+    status = read_last_commit(store, error);
+    store->located = status == EVS_OK;
+    store->has_term = store->has_term || store->located;
+    return status;
+}
+
+static evs_status store_acquire(void *instance, struct evs_store_terms *terms, struct evs_error *error)
+{
+    struct evs_redis_store *store = instance;
+    EVS_ASSERT(store != NULL && terms != NULL);
+    evs_status status = evs_redis_store_try(store, try_acquire, NULL, error);
+    if (status != EVS_OK) {
+        return status;
+    }
+    *terms = (struct evs_store_terms){
+        .epoch = store->epoch,
+        .nonce = store->nonce,
+        .has_commit = store->has_commit,
+        .checkpoint = store->commit.checkpoint,
+        .record = {store->record.data, store->record.count},
+        .confirm_delay_us = store->facts.confirm_delay_us,
+        .durability = store->facts.durability,
+    };
+    return EVS_OK;
+}
+
+/* --- confirm ------------------------------------------------------------------------------------------------------------- */
+
+static evs_status try_confirm(struct evs_redis_store *store, void *argument, struct evs_error *error)
+{
+    (void)argument;
+    return evs_redis_store_locate(store, error);
+}
+
+static evs_status store_confirm(void *instance, struct evs_error *error)
+{
+    struct evs_redis_store *store = instance;
+    EVS_ASSERT(store->has_term);
+    return evs_redis_store_try(store, try_confirm, NULL, error);
+}
+
+const struct evs_store evs_store_redis = {
+    .kind = "redis",
+    .open = store_open,
+    .acquire = store_acquire,
+    .restore = evs_redis_store_restore,
+    .commit = evs_redis_store_commit,
+    .confirm = store_confirm,
+    .close = store_close,
+};
