@@ -1,0 +1,26 @@
+/* The one file that calls cnats for connections: options, event loop, errors in words. It is the `library` implementation of
+ * nats_wire.h, and opens plain cnats connections for what needs the library's own API (key-value leases).
+ *
+ * Traps of cnats 3.4.1 that this file is built around, each seen in a test program:
+ *   - natsSubscription_Fetch overflows its caller's array: never used. Subscriptions are synchronous ones of core NATS.
+ *   - Without SendAsap every small publish waits a millisecond for the flusher thread.
+ *   - The ping timer closes the socket from a thread of its own while the event loop may be reading it (mended in 3.9.2): pings are off,
+ *     the kernel's keep-alive and TCP_USER_TIMEOUT watch the connection instead.
+ *   - While the library reconnects it holds the connection's lock for seconds: no call is made between `read(false)` and the next attach.
+ *   - NextMsg turns a "no responders" answer into an error without its message: it is passed on as status 503 without a subject. */
+#ifndef EVS_NATS_LINK_H
+#define EVS_NATS_LINK_H
+
+#include <nats/nats.h>
+
+#include "nats_wire.h"
+
+/* A connection with the library's own threads, for its blocking API. `options->park` and `transport` are not used.
+ * Free it with natsConnection_Destroy. */
+EVS_MUST_CHECK evs_status evs_nats_link_connect(const struct evs_nats_options *options, natsConnection **connection,
+                                                struct evs_error *error);
+
+/* A status of the library as ours, with a text that says what to do. `what` begins it: "Reading the lease". */
+evs_status evs_nats_link_fail(struct evs_error *error, natsStatus status, const char *what);
+
+#endif

@@ -1,0 +1,575 @@
+#include "nats_reader.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "nats_lane.h"
+
+#define READER_ASK_US 5000000
+#define READER_START_US 10000000 /* for the first consumers to run */
+
+struct evs_nats_reader {
+    struct evs_nats_shared shared;
+    const struct evs_nats_reader_config *config;
+    struct evs_park *park;
+    uint64_t connection;      /* of which the lanes know */
+    int64_t retry_us;
+    struct evs_nats_lane *lanes;
+    uint32_t lane_count, lane_last;
+    uint64_t reconnects;
+    bool committed_start[EVS_NATS_PARTITIONS_MAX]; /* the partition had a position of a commit */
+};
+
+bool evs_nats_partition_filter(const char *subject, uint32_t token, uint32_t partition, char *out, size_t bytes)
+{
+    subject = subject[0] == '\0' ? ">" : subject;
+    size_t used = 0;
+    for (uint32_t at = 1;; at++) {
+        size_t count = strcspn(subject, ".");
+        bool rest = count == 1 && subject[0] == '>';
+        char number[16];
+        snprintf(number, sizeof number, "%u", partition);
+        bool any = rest || (count == 1 && subject[0] == '*');
+        if (at == token && !any && (count != strlen(number) || memcmp(subject, number, count) != 0)) {
+            return false;
+        }
+        const char *piece = at == token ? number : rest && at < token ? "*" : subject;
+        int piece_count = at == token || (rest && at < token) ? (int)strlen(piece) : (int)count;
+        used += (size_t)snprintf(out + used, used < bytes ? bytes - used : 0, "%s%.*s", at > 1 ? "." : "", piece_count, piece);
+        if (used >= bytes) {
+            return false;
+        }
+        if (rest) {
+            if (at > token) {
+                return true;
+            }
+            continue; /* '>' stands for all tokens up to the partition's, and for what follows */
+        }
+        subject += count;
+        if (*subject == '\0') {
+            return at >= token;
+        }
+        subject++;
+    }
+}
+
+/* --- open ------------------------------------------------------------------------------------------------------------ */
+
+static evs_status reader_connect(struct evs_nats_reader *reader, const struct evs_source_open *open, struct evs_error *error)
+{
+    const struct evs_nats_reader_config *config = reader->config;
+    char name[160];
+    snprintf(name, sizeof name, "evstream source %s worker %u", open->name, open->worker);
+    struct evs_nats_options options = {
+        .os = open->os,
+        .log = open->log,
+        .park = open->park,
+        .urls = open->nats_url,
+        .credentials = open->nats_credentials,
+        .tls_ca = config->tls_ca[0] != '\0' ? config->tls_ca : NULL,
+        .tls_cert = config->tls_cert[0] != '\0' ? config->tls_cert : NULL,
+        .tls_key = config->tls_key[0] != '\0' ? config->tls_key : NULL,
+        .name = name,
+        .transport = config->transport,
+        .retry_us = open->retry_us,
+    };
+    evs_status status = evs_nats_wire_open(&options, &reader->shared.wire, error);
+    if (status == EVS_OK) {
+        struct evs_nats_wire_state state;
+        reader->shared.wire->type->state(reader->shared.wire, &state);
+        reader->shared.max_payload = state.max_payload;
+    }
+    return status;
+}
+
+/* The subject of a stream that --create makes: what the filter says, or everything below its first word. */
+static evs_status reader_create_stream(struct evs_nats_reader *reader, struct evs_nats_asker *asker, struct evs_error *error)
+{
+    const struct evs_nats_reader_config *config = reader->config;
+    if (config->subject[0] == '\0') {
+        return evs_fail(error, EVS_E_REFUSED, "Stream %s does not exist, and cannot be created without knowing its subjects: give the "
+                                              "source a subject, such as subject = 'clicks.>'.",
+                        config->stream);
+    }
+    struct evs_nats_stream_config stream = {
+        .name = config->stream,
+        .subjects = {config->subject},
+        .max_age_us = config->max_age_us,
+        .max_bytes = config->max_bytes,
+        .duplicate_window_us = config->duplicate_window_us,
+    };
+    evs_status status = evs_nats_create_stream(asker, reader->shared.prefix, &stream, error);
+    if (status == EVS_OK) {
+        evs_log(reader->shared.log, EVS_LOG_INFO, "nats_stream_created", "Source %s: created stream %s for subjects %s.",
+                reader->shared.source, config->stream, config->subject);
+    }
+    return status;
+}
+
+static evs_status reader_find_stream(struct evs_nats_reader *reader, const struct evs_source_open *open,
+                                     struct evs_nats_stream_info *info, struct evs_error *error)
+{
+    struct evs_nats_shared *shared = &reader->shared;
+    struct evs_nats_asker asker = {shared->wire, shared->os, open->park, shared->inbox, 0, READER_ASK_US};
+    evs_status status = evs_nats_find_stream(&asker, shared->prefix, shared->stream, info, error);
+    if (status == EVS_AGAIN && open->create) {
+        status = reader_create_stream(reader, &asker, error);
+        if (status == EVS_OK) {
+            status = evs_nats_find_stream(&asker, shared->prefix, shared->stream, info, error);
+        }
+    }
+    if (status == EVS_AGAIN) {
+        const char *subject = reader->config->subject[0] != '\0' ? reader->config->subject : "SUBJECTS";
+        return evs_fail(error, EVS_E_REFUSED,
+                        "Source %s: stream %s does not exist. Create it with `evstream run --create …`, or with "
+                        "`nats stream add %s --subjects '%s' --storage file --retention limits --defaults`.",
+                        open->name, shared->stream, shared->stream, subject);
+    }
+    return status;
+}
+
+/* Where partitions without a committed position begin. */
+static void reader_resolve_start(struct evs_nats_reader *reader, const struct evs_source_open *open,
+                                 const struct evs_nats_stream_info *info)
+{
+    struct evs_nats_shared *shared = &reader->shared;
+    uint64_t before = 0;
+    if (open->start == EVS_START_LATEST) {
+        before = info->last_sequence;
+    } else if (open->start == EVS_START_SEQUENCE && open->start_value > 1) {
+        before = (uint64_t)open->start_value - 1;
+        before = before < info->last_sequence ? before : info->last_sequence;
+    }
+    for (uint32_t p = 0; p < shared->partitions; p++) {
+        shared->positions[p] = before;
+    }
+    shared->until_end = open->until_end;
+    shared->end_sequence = info->last_sequence;
+    for (uint32_t i = 0; i < open->position_count; i++) {
+        const struct evs_position *position = &open->positions[i];
+        if (position->partition < shared->partitions) {
+            shared->positions[position->partition] = position->sequence; /* ascending: the last entry stands */
+            reader->committed_start[position->partition] = true;
+            shared->created_us = position->log_created_us != 0 ? position->log_created_us : shared->created_us;
+        }
+    }
+}
+
+static bool lane_owns(const struct evs_nats_lane *lane, uint32_t partition)
+{
+    return lane->partition == EVS_NATS_ALL_PARTITIONS || (uint32_t)lane->partition == partition;
+}
+
+static int compare_positions(const void *a, const void *b)
+{
+    const struct evs_position *left = a, *right = b;
+    return (left->sequence > right->sequence) - (left->sequence < right->sequence);
+}
+
+/* All marks of the lane's partitions, ascending: partitions of one stream share its sequence. */
+static void lane_load_history(struct evs_nats_lane *lane, const struct evs_source_open *open)
+{
+    struct evs_position *positions = evs_alloc((open->position_count + 1) * sizeof *positions);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < open->position_count; i++) {
+        if (open->positions[i].sequence > 0 && lane_owns(lane, open->positions[i].partition)) {
+            positions[count++] = open->positions[i];
+        }
+    }
+    qsort(positions, count, sizeof *positions, compare_positions);
+    uint64_t newest = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (positions[i].sequence > newest) {
+            newest = positions[i].sequence;
+            evs_nats_history_push(&lane->history,
+                                  (struct evs_nats_mark){newest, positions[i].time_us, positions[i].fingerprint});
+        }
+    }
+    evs_free(positions);
+}
+
+/* A lane begins at the slowest of its partitions. */
+static void lane_set_start(struct evs_nats_lane *lane, const struct evs_nats_reader *reader, const struct evs_source_open *open)
+{
+    uint64_t slowest = UINT64_MAX;
+    bool all_new = true;
+    for (uint32_t p = 0; p < lane->shared->partitions; p++) {
+        if (lane_owns(lane, p)) {
+            slowest = lane->shared->positions[p] < slowest ? lane->shared->positions[p] : slowest;
+            all_new = all_new && !reader->committed_start[p];
+        }
+    }
+    lane->next = slowest + 1;
+    lane->from_earliest = slowest == 0;
+    if (all_new && open->start == EVS_START_TIME) {
+        lane->next = 0;
+        lane->start_us = open->start_value;
+    } else if (all_new && slowest > 0) {
+        evs_nats_history_push(&lane->history, (struct evs_nats_mark){.sequence = slowest});
+    }
+}
+
+static evs_status reader_add_lane(struct evs_nats_reader *reader, int32_t partition, const struct evs_source_open *open,
+                                  const struct evs_nats_stream_info *info, struct evs_error *error)
+{
+    const struct evs_nats_reader_config *config = reader->config;
+    struct evs_nats_lane *lane = &reader->lanes[reader->lane_count];
+    *lane = (struct evs_nats_lane){.shared = &reader->shared, .index = reader->lane_count, .partition = partition};
+    if (partition == EVS_NATS_ALL_PARTITIONS) {
+        /* A filter that takes everything only costs the server. */
+        bool whole = info->subject_count == 1 && evs_nats_subject_covers(config->subject, info->subject);
+        snprintf(lane->filter, sizeof lane->filter, "%s", whole ? "" : config->subject);
+    } else if (!evs_nats_partition_filter(config->subject, config->partition_token, (uint32_t)partition, lane->filter,
+                                          sizeof lane->filter)) {
+        return evs_fail(error, EVS_E_PIPELINE,
+                        "Source %s: token %u of the subject '%s' cannot be the partition; write '*' there, or '>' at or before it.",
+                        open->name, config->partition_token, config->subject);
+    }
+    lane_load_history(lane, open);
+    lane_set_start(lane, reader, open);
+    reader->lane_count++;
+    return EVS_OK;
+}
+
+static evs_status reader_add_lanes(struct evs_nats_reader *reader, const struct evs_source_open *open,
+                                   const struct evs_nats_stream_info *info, struct evs_error *error)
+{
+    uint32_t partitions = reader->shared.partitions;
+    reader->lanes = evs_alloc_zero(partitions * sizeof *reader->lanes);
+    evs_status status = EVS_OK;
+    if (open->worker_count == 1) {
+        status = reader_add_lane(reader, EVS_NATS_ALL_PARTITIONS, open, info, error);
+    }
+    for (uint32_t p = open->worker; open->worker_count > 1 && p < partitions && status == EVS_OK; p += open->worker_count) {
+        bool alone = partitions == 1;
+        status = reader_add_lane(reader, alone ? EVS_NATS_ALL_PARTITIONS : (int32_t)p, open, info, error);
+    }
+    reader->shared.lane_count = reader->lane_count;
+    return status;
+}
+
+static bool reader_is_running(const struct evs_nats_reader *reader)
+{
+    for (uint32_t i = 0; i < reader->lane_count; i++) {
+        if (reader->lanes[i].phase != EVS_NATS_RUNNING) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void reader_drive(struct evs_nats_reader *reader, struct evs_message *messages, uint32_t max, uint32_t *count);
+
+static evs_status reader_start(struct evs_nats_reader *reader, struct evs_error *error)
+{
+    struct evs_nats_shared *shared = &reader->shared;
+    int64_t deadline_us = evs_monotonic_us(shared->os) + READER_START_US;
+    for (;;) {
+        uint32_t count = 0;
+        reader_drive(reader, NULL, 0, &count);
+        if (shared->failed != EVS_OK) {
+            return evs_fail(error, shared->failed, "%s", shared->failure.text);
+        }
+        if (reader_is_running(reader)) {
+            return EVS_OK;
+        }
+        if (shared->now_us >= deadline_us) {
+            return evs_fail(error, EVS_E_REFUSED, "Source %s: no consumer of stream %s could be made within %d s: %s.", shared->source,
+                            shared->stream, READER_START_US / 1000000, shared->doubt);
+        }
+        struct evs_wait_fd fd;
+        uint32_t fds = shared->wire->type->wait_fds(shared->wire, &fd, 1);
+        (void)shared->os->sockets.wait(shared->os->sockets.self, reader->park, &fd, fds, 10000);
+    }
+}
+
+evs_status evs_nats_reader_open(const struct evs_nats_reader_config *config, const struct evs_source_open *open,
+                                struct evs_nats_reader **result, struct evs_error *error)
+{
+    EVS_ASSERT(config->partitions > 0 && config->partitions <= EVS_NATS_PARTITIONS_MAX);
+    EVS_ASSERT(open->worker_count > 0 && open->worker < open->worker_count);
+    struct evs_nats_reader *reader = evs_alloc_zero(sizeof *reader);
+    struct evs_nats_shared *shared = &reader->shared;
+    *shared = (struct evs_nats_shared){
+        .os = open->os,
+        .log = open->log,
+        .source = open->name,
+        .stream = config->stream,
+        .partitions = config->partitions,
+        .partition_token = config->partition_token,
+        .in_flight_bytes = (uint64_t)config->in_flight_bytes,
+        .heartbeat_us = config->heartbeat_us,
+        .nonce = open->os->random.next(open->os->random.self),
+        .sid_last = EVS_NATS_ANSWER_SID,
+        .positions = evs_alloc_zero(config->partitions * sizeof *shared->positions),
+    };
+    reader->config = config;
+    reader->park = open->park;
+    reader->retry_us = open->retry_us;
+    evs_nats_api_prefix(config->domain, shared->prefix, sizeof shared->prefix);
+    snprintf(shared->inbox, sizeof shared->inbox, "%s.evs%016" PRIx64, config->inbox_prefix, shared->nonce);
+    struct evs_nats_stream_info info;
+    evs_status status = reader_connect(reader, open, error);
+    if (status == EVS_OK) {
+        status = reader_find_stream(reader, open, &info, error);
+    }
+    if (status == EVS_OK) {
+        reader_resolve_start(reader, open, &info);
+        status = reader_add_lanes(reader, open, &info, error);
+    }
+    if (status == EVS_OK) {
+        status = reader_start(reader, error);
+    }
+    if (status != EVS_OK) {
+        evs_nats_reader_close(reader);
+        return status;
+    }
+    *result = reader;
+    return EVS_OK;
+}
+
+void evs_nats_reader_close(struct evs_nats_reader *reader)
+{
+    struct evs_nats_shared *shared = &reader->shared;
+    for (uint32_t i = 0; i < reader->lane_count; i++) {
+        evs_nats_lane_leave(&reader->lanes[i]);
+        evs_nats_lane_fini(&reader->lanes[i]);
+    }
+    if (shared->wire != NULL) {
+        shared->wire->type->close(shared->wire);
+    }
+    evs_buffer_fini(&shared->scratch);
+    evs_buffer_fini(&shared->request);
+    evs_free(shared->positions);
+    evs_free(reader->lanes);
+    evs_free(reader);
+}
+
+/* --- polling --------------------------------------------------------------------------------------------------------- */
+
+/* A connection was made: nothing of the old one counts. */
+static void reader_take_connection(struct evs_nats_reader *reader, const struct evs_nats_wire_state *state)
+{
+    struct evs_nats_shared *shared = &reader->shared;
+    char inbox[160];
+    snprintf(inbox, sizeof inbox, "%s.a.>", shared->inbox);
+    if (shared->wire->type->subscribe(shared->wire, inbox, EVS_NATS_ANSWER_SID) != EVS_OK) {
+        return; /* the next poll tries again */
+    }
+    reader->reconnects += reader->connection > 0;
+    shared->max_payload = state->max_payload;
+    for (uint32_t i = 0; i < reader->lane_count; i++) {
+        struct evs_nats_lane *lane = &reader->lanes[i];
+        lane->sid = 0; /* it went with the connection */
+        if (!lane->ended && lane->phase != EVS_NATS_DOWN) {
+            evs_nats_lane_drop(lane, 0, "the connection was made again");
+        }
+        lane->deadline_us = shared->now_us;
+    }
+    reader->connection = state->connection;
+}
+
+/* "<inbox>.a.<lane>.<serial>". Without a subject (the library swallows it) nobody answers, whichever lane asked. */
+static void reader_take_answer(struct evs_nats_reader *reader, const struct evs_nats_message *answer)
+{
+    size_t prefix = strlen(reader->shared.inbox) + 3;
+    uint32_t index;
+    uint64_t serial;
+    char text[64];
+    if (answer->subject.count == 0) {
+        for (uint32_t i = 0; i < reader->lane_count; i++) {
+            evs_nats_lane_answer(&reader->lanes[i], answer);
+        }
+        return;
+    }
+    if (answer->subject.count <= prefix || answer->subject.count - prefix >= sizeof text) {
+        return;
+    }
+    snprintf(text, sizeof text, "%.*s", (int)(answer->subject.count - prefix), answer->subject.data + prefix);
+    if (sscanf(text, "%u.%" SCNu64, &index, &serial) == 2 && index < reader->lane_count && serial == reader->lanes[index].serial) {
+        evs_nats_lane_answer(&reader->lanes[index], answer);
+    }
+}
+
+static struct evs_nats_lane *reader_find_lane(struct evs_nats_reader *reader, uint64_t sid)
+{
+    for (uint32_t i = 0; i < reader->lane_count; i++) {
+        uint32_t at = (reader->lane_last + i) % reader->lane_count;
+        if (reader->lanes[at].sid == sid) {
+            reader->lane_last = at;
+            return &reader->lanes[at];
+        }
+    }
+    return NULL;
+}
+
+/* Takes what is there. True when it ended because nothing was left. */
+static bool reader_receive(struct evs_nats_reader *reader, struct evs_message *messages, uint32_t max, uint32_t *count)
+{
+    struct evs_nats_shared *shared = &reader->shared;
+    const struct evs_nats_wire_type *type = shared->wire->type;
+    while (*count < max || max == 0) {
+        struct evs_nats_message message;
+        evs_status status = type->next(shared->wire, &message);
+        if (status == EVS_AGAIN) {
+            return true;
+        }
+        if (status == EVS_MORE) {
+            if (*count > 0) {
+                return false;
+            }
+            type->release(shared->wire); /* nothing of it was handed on */
+            continue;
+        }
+        if (message.sid == EVS_NATS_ANSWER_SID) {
+            reader_take_answer(reader, &message);
+            continue;
+        }
+        struct evs_nats_lane *lane = reader_find_lane(reader, message.sid);
+        struct evs_message unused;
+        if (lane != NULL && evs_nats_lane_take(lane, &message, max > 0 ? &messages[*count] : &unused)) {
+            EVS_ASSERT(max > 0);
+            (*count)++;
+        }
+    }
+    return false;
+}
+
+/* One round. With max 0 (opening) no consumer may have been asked for messages yet, so none can come. */
+static void reader_drive(struct evs_nats_reader *reader, struct evs_message *messages, uint32_t max, uint32_t *count)
+{
+    struct evs_nats_shared *shared = &reader->shared;
+    const struct evs_nats_wire_type *type = shared->wire->type;
+    struct evs_nats_wire_state state;
+    type->release(shared->wire);
+    type->drive(shared->wire);
+    shared->now_us = evs_monotonic_us(shared->os);
+    type->state(shared->wire, &state);
+    if (state.connected && state.connection != reader->connection) {
+        reader_take_connection(reader, &state);
+    }
+    bool drained = reader_receive(reader, messages, max, count);
+    if (state.connected && state.connection == reader->connection) {
+        for (uint32_t i = 0; i < reader->lane_count; i++) {
+            if (max > 0 || reader->lanes[i].phase != EVS_NATS_RUNNING) {
+                evs_nats_lane_tick(&reader->lanes[i], drained);
+            }
+        }
+    }
+    type->drive(shared->wire);
+}
+
+static bool reader_has_ended(const struct evs_nats_reader *reader)
+{
+    for (uint32_t i = 0; i < reader->lane_count; i++) {
+        if (!reader->lanes[i].ended) {
+            return false;
+        }
+    }
+    return reader->shared.until_end;
+}
+
+static evs_status reader_check_connection(struct evs_nats_reader *reader, struct evs_error *error)
+{
+    struct evs_nats_shared *shared = &reader->shared;
+    struct evs_nats_wire_state state;
+    shared->wire->type->state(shared->wire, &state);
+    if (state.gives_up) {
+        return evs_fail(error, EVS_E_REFUSED, "Source %s: the NATS server refuses the login now (%s).", shared->source, state.last_error);
+    }
+    int64_t away_us = shared->now_us - state.disconnected_us;
+    if (!state.connected && reader->retry_us > 0 && away_us > reader->retry_us) {
+        return evs_fail(error, EVS_E_UNREACHABLE, "Source %s: the NATS server has been away for %d s (%s).", shared->source,
+                        (int)(away_us / 1000000), state.last_error);
+    }
+    return EVS_AGAIN;
+}
+
+evs_status evs_nats_reader_poll(struct evs_nats_reader *reader, struct evs_message *messages, uint32_t max, uint32_t *count,
+                                struct evs_error *error)
+{
+    EVS_ASSERT(max > 0);
+    struct evs_nats_shared *shared = &reader->shared;
+    *count = 0;
+    if (reader_has_ended(reader)) {
+        return EVS_END;
+    }
+    reader_drive(reader, messages, max, count);
+    if (*count > 0) {
+        return EVS_OK;
+    }
+    if (shared->failed != EVS_OK) {
+        return evs_fail(error, shared->failed, "%s", shared->failure.text);
+    }
+    return reader_has_ended(reader) ? EVS_END : reader_check_connection(reader, error);
+}
+
+/* --- the rest -------------------------------------------------------------------------------------------------------- */
+
+/* The evidence that rule 3 asks for: each consumer runs, has been heard lately and idle since it was made, and nothing waits. */
+static bool lane_is_caught_up(const struct evs_nats_lane *lane)
+{
+    const struct evs_nats_shared *shared = lane->shared;
+    bool heard = lane->heartbeat_seen && shared->now_us - lane->heard_us <= shared->heartbeat_us * 5 / 2;
+    return lane->ended || (lane->phase == EVS_NATS_RUNNING && heard && lane->pending == 0);
+}
+
+void evs_nats_reader_state(struct evs_nats_reader *reader, struct evs_source_state *state)
+{
+    struct evs_nats_shared *shared = &reader->shared;
+    struct evs_nats_wire_state wire;
+    shared->wire->type->state(shared->wire, &wire);
+    *state = (struct evs_source_state){
+        .ended = reader_has_ended(reader),
+        .reconnects = reader->reconnects,
+        .gap_messages = shared->gap_messages,
+        .lost_messages = shared->lost_messages,
+        .log_created_us = shared->created_us,
+        .partition_count = shared->partitions,
+        .caught_up = wire.connected && wire.connection == reader->connection,
+    };
+    for (uint32_t i = 0; i < reader->lane_count; i++) {
+        state->lag_messages += reader->lanes[i].pending;
+        state->caught_up = state->caught_up && lane_is_caught_up(&reader->lanes[i]);
+    }
+}
+
+uint32_t evs_nats_reader_wait_fds(struct evs_nats_reader *reader, struct evs_wait_fd *fds, uint32_t max)
+{
+    return reader->shared.wire->type->wait_fds(reader->shared.wire, fds, max);
+}
+
+void evs_nats_reader_committed(struct evs_nats_reader *reader)
+{
+    for (uint32_t i = 0; i < reader->lane_count; i++) {
+        evs_nats_history_trim(&reader->lanes[i].history);
+    }
+}
+
+uint32_t evs_nats_reader_resolved(struct evs_nats_reader *reader, struct evs_position *positions, uint32_t max)
+{
+    struct evs_nats_shared *shared = &reader->shared;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < reader->lane_count; i++) {
+        const struct evs_nats_lane *lane = &reader->lanes[i];
+        EVS_ASSERT(lane->next > 0); /* open has made its consumer */
+        for (uint32_t p = 0; p < shared->partitions && count < max; p++) {
+            if (lane_owns(lane, p) && !reader->committed_start[p]) {
+                positions[count++] = (struct evs_position){
+                    .partition = p, .sequence = lane->next - 1, .log_created_us = shared->created_us};
+            }
+        }
+    }
+    return count;
+}
+
+const char *evs_nats_reader_transport(const struct evs_nats_reader *reader)
+{
+    return reader->shared.wire->type->name;
+}
+
+void evs_nats_reader_reconnect(struct evs_nats_reader *reader)
+{
+    reader->shared.wire->type->reconnect(reader->shared.wire);
+}
