@@ -140,10 +140,17 @@ char *evs_arena_printf(struct evs_arena *arena, const char *format, ...)
     return text;
 }
 
+static void poison_chunks(const struct evs_arena *arena)
+{
+    for (struct evs_arena_chunk *chunk = arena->first; chunk != NULL; chunk = chunk->next) {
+        POISON(chunk->data, chunk->bytes);
+    }
+}
+
 void evs_arena_reset(struct evs_arena *arena)
 {
-    for (struct evs_arena_chunk *chunk = arena->first; GAP_BYTES > 0 && chunk != NULL; chunk = chunk->next) {
-        POISON(chunk->data, chunk->bytes);
+    if (GAP_BYTES > 0) { /* under AddressSanitizer */
+        poison_chunks(arena);
     }
     /* No chunk is entered yet: the first piece takes the first chunk that it fits, and wastes none that is too small. */
     arena->current = NULL;

@@ -56,6 +56,20 @@ uint32_t evs_format_int64(char *out, int64_t value)
     return at + put_unsigned(out + at, magnitude_of(value));
 }
 
+/* Behind the point, without zeros at the end; nothing when it is 0. */
+static uint32_t put_fraction(char *out, uint64_t fraction, uint32_t digits)
+{
+    if (fraction == 0) {
+        return 0;
+    }
+    for (; fraction % 10 == 0; fraction /= 10) {
+        digits--;
+    }
+    *out = '.';
+    put_digits(out + 1, fraction, digits);
+    return digits + 1;
+}
+
 /* --- float64 --------------------------------------------------------------------------------------------------------- */
 
 static uint32_t put_text(char *out, const char *text)
@@ -103,6 +117,21 @@ static uint32_t put_layout(char *out, const char *digits, uint32_t count, int po
     return count + 1;
 }
 
+/* Amounts and rates: a value below 10^9 that is a whole number of millionths has at most 15 digits so, and no two decimals
+ * of 15 digits read as the same double: this one is the shortest. Returns 0 for any other value. */
+static uint32_t put_millionths(char *out, double magnitude)
+{
+    if (magnitude >= 1e9) {
+        return 0;
+    }
+    uint64_t millionths = (uint64_t)(magnitude * 1e6 + 0.5);
+    if ((double)millionths / 1e6 != magnitude) {
+        return 0;
+    }
+    uint32_t at = put_unsigned(out, millionths / 1000000);
+    return at + put_fraction(out + at, millionths % 1000000, 6);
+}
+
 uint32_t evs_format_float64(char *out, double value)
 {
     if (__builtin_isnan(value)) {
@@ -116,6 +145,10 @@ uint32_t evs_format_float64(char *out, double value)
     /* Counts and whole amounts: below 2^53 an integer's own digits are the shortest that read back. */
     if (magnitude < 9007199254740992.0 && (double)(uint64_t)magnitude == magnitude) {
         return at + put_unsigned(out + at, (uint64_t)magnitude);
+    }
+    uint32_t plain = put_millionths(out + at, magnitude);
+    if (plain > 0) {
+        return at + plain;
     }
     char digits[17];
     int point;
@@ -135,20 +168,6 @@ static uint32_t put_integer_part(char *out, unsigned __int128 whole)
     uint32_t at = put_unsigned(out, (uint64_t)(whole / split)); /* at most 29 digits, so 11 in front */
     put_digits(out + at, (uint64_t)(whole % split), 18);
     return at + 18;
-}
-
-/* Behind the point, without zeros at the end; nothing when it is 0. */
-static uint32_t put_fraction(char *out, uint64_t fraction, uint32_t digits)
-{
-    if (fraction == 0) {
-        return 0;
-    }
-    for (; fraction % 10 == 0; fraction /= 10) {
-        digits--;
-    }
-    *out = '.';
-    put_digits(out + 1, fraction, digits);
-    return digits + 1;
 }
 
 uint32_t evs_format_numeric(char *out, evs_numeric value)

@@ -138,7 +138,7 @@ START_TEST(many_causes_do_not_break_the_limit)
         }
     }
     evs_log_free(log);
-    ck_assert_uint_eq(count_of(": line\n"), 200 * EVS_LOG_BURST);
+    ck_assert_uint_eq(count_of(": line\n"), UINT64_C(200) * EVS_LOG_BURST);
     ck_assert_uint_eq(count_of(": 2 more lines"), 200);
 }
 END_TEST

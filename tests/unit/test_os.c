@@ -22,18 +22,21 @@
 static const struct evs_os *os;
 static char folder[64];
 
-static void setup(void)
+static void take_system(void)
 {
     os = evs_os_system();
-    strcpy(folder, "/tmp/evs_test_os_XXXXXX");
+}
+
+static void make_folder(void)
+{
+    take_system();
+    snprintf(folder, sizeof folder, "/tmp/evs_test_os_XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
 }
 
-static void teardown(void)
+static void remove_folder(void)
 {
-    char command[256];
-    snprintf(command, sizeof command, "chmod -R u+w %s && rm -r %s", folder, folder);
-    ck_assert_int_eq(system(command), 0);
+    unit_remove_folder(folder);
 }
 
 static const char *path_of(const char *name)
@@ -489,7 +492,7 @@ END_TEST
 static TCase *clock_tests(void)
 {
     TCase *tests = tcase_create("clock");
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, take_system, NULL);
     tcase_add_test(tests, clocks_go_forward);
     tcase_add_test(tests, the_wall_clock_is_in_microseconds_since_1970);
     tcase_add_test(tests, a_sleep_lasts_as_long_as_asked);
@@ -500,7 +503,7 @@ static TCase *clock_tests(void)
 static TCase *file_tests(void)
 {
     TCase *tests = tcase_create("files");
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, make_folder, remove_folder);
     tcase_add_test(tests, what_is_written_is_read);
     tcase_add_test(tests, a_file_is_resumed_at_an_offset);
     tcase_add_test(tests, reading_from_an_offset);
@@ -514,7 +517,7 @@ static TCase *file_tests(void)
 static TCase *thread_tests(void)
 {
     TCase *tests = tcase_create("threads");
-    tcase_add_checked_fixture(tests, setup, teardown);
+    tcase_add_checked_fixture(tests, take_system, NULL);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, a_thread_has_a_name_and_takes_no_signals);
     tcase_add_test(tests, a_wake_before_the_wait_counts);

@@ -3,7 +3,9 @@
 #define EVS_UNIT_H
 
 #include <check.h>
+#include <ftw.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* As ck_assert_msg, for loops of millions: libcheck's own writes a line to a file each time, whether it holds or not. */
@@ -21,6 +23,20 @@ static inline uint64_t unit_random(uint64_t *state)
     z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
     return z ^ (z >> 31);
+}
+
+static inline int unit_remove_entry(const char *path, const struct stat *about, int kind, struct FTW *place)
+{
+    (void)about;
+    (void)kind;
+    (void)place;
+    return remove(path);
+}
+
+/* Removes a folder of the test and all in it. */
+static inline void unit_remove_folder(const char *path)
+{
+    ck_assert_int_eq(nftw(path, unit_remove_entry, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
 /* Runs a suite; the value is that of main(). */
