@@ -214,6 +214,22 @@ START_TEST(kept_chunks_are_found_whatever_the_order)
 }
 END_TEST
 
+/* A kept chunk is taken when it is just large enough, and not when one byte is missing. */
+START_TEST(a_kept_chunk_must_fit)
+{
+    struct evs_arena arena = {0};
+    (void)evs_arena_alloc(&arena, 100000, 1);
+    evs_arena_reset(&arena);
+    uint64_t before = evs_alloc_count();
+    (void)evs_arena_alloc(&arena, 100000, 1);
+    ck_assert_uint_eq(evs_alloc_count() - before, 0);
+    evs_arena_reset(&arena);
+    memset(evs_arena_alloc(&arena, 100001, 1), 'x', 100001);
+    ck_assert_uint_eq(evs_alloc_count() - before, 1);
+    evs_arena_fini(&arena);
+}
+END_TEST
+
 START_TEST(an_arena_is_usable_again_after_fini)
 {
     struct evs_arena arena = {0};
@@ -345,6 +361,7 @@ static TCase *arena_tests(void)
     tcase_add_test(tests, pieces_of_an_arena_do_not_overlap);
     tcase_add_test(tests, a_reset_arena_needs_no_new_memory);
     tcase_add_test(tests, kept_chunks_are_found_whatever_the_order);
+    tcase_add_test(tests, a_kept_chunk_must_fit);
     tcase_add_test(tests, an_arena_is_usable_again_after_fini);
     tcase_add_test(tests, typed_and_textual_pieces);
     tcase_add_exit_test(tests, an_arena_refuses_odd_alignments, 70);

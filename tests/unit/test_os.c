@@ -244,6 +244,11 @@ START_TEST(a_pipe_can_be_synced_and_has_no_size)
 }
 END_TEST
 
+static char mark_of(size_t offset)
+{
+    return (char)(offset * 31 >> 8 ^ offset);
+}
+
 /* Standard input and output, both pipes, both non-blocking as an inherited one may be: more than fits the pipe goes
  * through whole. */
 START_TEST(standard_input_and_output_block_even_if_the_pipe_does_not)
@@ -257,7 +262,9 @@ START_TEST(standard_input_and_output_block_even_if_the_pipe_does_not)
         dup2(ends[1], STDOUT_FILENO);
         struct evs_file *out = open_file("-", EVS_FILE_WRITE_TRUNCATE);
         char *block = evs_alloc(BYTES);
-        memset(block, 'x', BYTES);
+        for (size_t i = 0; i < BYTES; i++) {
+            block[i] = mark_of(i);
+        }
         evs_status status = os->files.write(out, block, BYTES, NULL);
         evs_free(block);
         os->files.close(out);
@@ -270,6 +277,9 @@ START_TEST(standard_input_and_output_block_even_if_the_pipe_does_not)
     do {
         char block[4096];
         ck_assert_int_eq(os->files.read(in, block, sizeof block, &got, NULL), EVS_OK);
+        for (size_t i = 0; i < got; i++) {
+            UNIT_CHECK(block[i] == mark_of(total + i), "byte %zu", total + i);
+        }
         total += got;
     } while (got > 0);
     ck_assert_uint_eq(total, BYTES);

@@ -85,12 +85,14 @@ END_TEST
 
 START_TEST(a_text_that_just_fits_is_not_cut)
 {
-    char text[EVS_ERROR_TEXT_MAX];
-    memset(text, 'x', sizeof text - 1);
-    text[sizeof text - 1] = '\0';
+    char text[EVS_ERROR_TEXT_MAX + 1] = "";
     struct evs_error error;
+    memset(text, 'x', EVS_ERROR_TEXT_MAX - 1);
     (void)evs_fail(&error, EVS_E_DATA, "%s", text);
     ck_assert_str_eq(error.text, text);
+    memset(text, 'x', EVS_ERROR_TEXT_MAX); /* one more */
+    (void)evs_fail(&error, EVS_E_DATA, "%s", text);
+    ck_assert_str_eq(error.text + strlen(error.text) - 4, "x…");
 }
 END_TEST
 
