@@ -131,6 +131,11 @@ bool evs_op_wants_key(const struct evs_op *op)
     return op->wants_key;
 }
 
+bool evs_op_is_durable(const struct evs_op *op)
+{
+    return op->worker->run->store != NULL;
+}
+
 void evs_op_count(struct evs_op *op, enum evs_counter counter, int64_t delta)
 {
     op->counters[counter] += delta;

@@ -465,6 +465,7 @@ evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
         .create = run->options.create,
         .epoch = run->terms.epoch,
         .nonce = run->terms.nonce,
+        .retry_us = run->options.retry_us,
     };
     if (run->terms.has_commit) {
         open.resume_offset = restored_offset(run, op->node->name, &open.resume);

@@ -126,6 +126,23 @@ static uint32_t gather_positions(struct source_node *node, const struct evs_reco
     return node->restored_count;
 }
 
+/* `latest`, a time or a sequence became positions when the connector was opened: they stand in the first commit (exactness, 14). */
+static void take_resolved(struct source_node *node)
+{
+    if (node->plan->connector->resolved == NULL) {
+        return;
+    }
+    struct evs_position *positions = evs_alloc_zero(node->partition_count * sizeof *positions);
+    uint32_t count = node->plan->connector->resolved(node->connector, positions, node->partition_count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct partition *partition = &node->partitions[positions[i].partition];
+        if (partition->position.sequence == 0) {
+            partition->position = positions[i];
+        }
+    }
+    evs_free(positions);
+}
+
 static void partitions_init(struct source_node *node, const struct evs_record_source *record)
 {
     struct evs_source_state state = {0};
@@ -139,6 +156,7 @@ static void partitions_init(struct source_node *node, const struct evs_record_so
         node->partitions[i].owned = i % workers == node->op->worker->number;
     }
     evs_source_time_start(node, record);
+    take_resolved(node);
 }
 
 /* Allocated before the restore, which may bring fingerprints. */
@@ -175,6 +193,7 @@ evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error)
         .create = options->create,
     };
     open.positions = node->restored;
+    open.retry_us = options->retry_us;
     evs_status status = node->plan->connector->open(&open, &node->connector, error);
     if (status != EVS_OK) {
         return status;
@@ -220,9 +239,12 @@ static evs_status source_barrier(struct evs_op *op, uint64_t checkpoint)
     struct source_node *node = op->impl;
     struct evs_run *run = op->worker->run;
     (void)checkpoint;
+    struct evs_source_state state = {0};
+    node->plan->connector->state(node->connector, &state);
     for (uint32_t i = 0; i < node->partition_count; i++) {
         const struct partition *partition = &node->partitions[i];
         node->at_barrier[i] = (struct evs_record_partition){partition->position, partition->watermark_us, partition->max_time_us};
+        node->at_barrier[i].position.log_created_us = state.log_created_us;
     }
     node->frontier_at_barrier_us = atomic_load(&node->shared->frontier_us);
     node->ended_at_barrier = node->ended;

@@ -81,6 +81,8 @@ void evs_op_dead_letter(struct evs_op *op, const struct evs_schema *schema, cons
                         const struct evs_row_error *error);
 /* Somebody downstream makes ids of rows: a stateful operator must fill batch->key. */
 bool evs_op_wants_key(const struct evs_op *op);
+/* State is durable: snapshots will be taken. If not, an operator need not remember what changed. */
+bool evs_op_is_durable(const struct evs_op *op);
 
 /* Counters of the operator, for metrics and the final summary. */
 enum evs_counter {
