@@ -10,6 +10,7 @@
 
 #include "diag.h"
 #include "evstream/plan.h"
+#include "source_text.h"
 
 /* Connectors and formats by name. The lists end with NULL. */
 struct evs_registry {
@@ -22,7 +23,8 @@ struct evs_registry {
 };
 
 struct evs_compile_options {
-    const char *file;               /* its stem names the pipeline */
+    const char *file;               /* names the pipeline by its stem, unless the file says `pipeline NAME;` */
+    struct evs_sources *texts;      /* takes what is loaded; the diagnostics should be made with it, so that they can show lines */
     const char *const *params;      /* "NAME=VALUE" each */
     uint32_t param_count;
     const char *const *sources;     /* "NAME=CONNECTOR:ARGUMENT" each: replaces the connector of a source */

@@ -62,6 +62,9 @@ struct evs_plan_exchange {
 
 struct evs_plan_edge {
     uint32_t from, output, to, input;
+    /* Several edges into one input may bring rows of the same cause (both sides of a union read one source), whose trigger ids would be the
+     * same. Then each has a number here, from 1, stable across runs; 0: the input's only edge. */
+    uint32_t branch;
 };
 
 struct evs_plan_node {

@@ -1,0 +1,83 @@
+/* The subcommands and what they share.
+ *
+ * A subcommand is one file, cmd_NAME.c, with one function `int evs_cmd_NAME(int argc, char **argv)`: argv[0] is the
+ * subcommand's own name, the result is the process's exit code (docs: cli, exit codes). It reads its arguments with
+ * evs_args_next, so that every command spells, explains and refuses options in the same way. */
+#ifndef EVS_CMD_H
+#define EVS_CMD_H
+
+#include "compile.h"
+#include "diag.h"
+#include "evstream/status.h"
+
+enum evs_exit {
+    EVS_EXIT_DONE = 0,
+    EVS_EXIT_PIPELINE = 1,
+    EVS_EXIT_USAGE = 2,
+};
+
+int evs_cmd_check(int argc, char **argv);
+int evs_cmd_explain(int argc, char **argv);
+int evs_cmd_run(int argc, char **argv);
+int evs_cmd_version(int argc, char **argv);
+
+/* Every connector and format of this build. */
+extern const struct evs_registry evs_registry;
+
+/* --- arguments ------------------------------------------------------------------------------------------------------ */
+
+/* A table of options, ended by a NULL name. `id` is what evs_args_next returns for it: at least 1. */
+struct evs_arg {
+    int id;
+    const char *name;    /* "--param" */
+    const char *value;   /* name of its value in the help, "NAME=VALUE"; NULL: a flag */
+    const char *help;    /* one line */
+    const char *choices; /* "text|json": checked; NULL: any value */
+};
+
+/* Where a command stands in its arguments. */
+struct evs_args {
+    int argc;
+    char **argv;
+    int next;                /* the next argument to read; begin with 1 */
+    const struct evs_arg *options;
+    const char *usage;       /* "evstream check [OPTION]… FILE…" */
+    const char *description; /* for --help: what the command does, some lines */
+    const char *value;       /* of the option just read, or the operand */
+    bool only_operands;      /* behind `--` */
+};
+
+enum {
+    EVS_ARG_END = 0,
+    EVS_ARG_OPERAND = -1, /* in `value` */
+    EVS_ARG_BAD = -2,     /* told on standard error: return EVS_EXIT_USAGE */
+    EVS_ARG_HELP = -3,    /* help was printed: return EVS_EXIT_DONE */
+};
+/* The next argument: an option's id or one of the above. Takes `--name value` and `--name=value`, `-` as an operand. */
+int evs_args_next(struct evs_args *args);
+/* "evstream check: <text> …", and where help is to be found. Returns EVS_EXIT_USAGE. */
+int evs_args_refuse(const struct evs_args *args, const char *format, ...) EVS_PRINTF(2, 3);
+
+/* --- what check, explain and run share: how a pipeline is compiled ---------------------------------------------------- */
+
+/* The rows of the option table for --param, --source and --sink. */
+#define EVS_COMPILE_ARGS                                                                                               \
+    {EVS_ARG_PARAM, "--param", "NAME=VALUE", "sets a parameter of the pipeline", NULL},                                \
+    {EVS_ARG_SOURCE, "--source", "NAME=CONNECTOR:ARGUMENT", "reads a source from elsewhere: clicks=file:in.ndjson", NULL}, \
+    {EVS_ARG_SINK, "--sink", "NAME=CONNECTOR:ARGUMENT", "writes a sink elsewhere: reminders=file:-", NULL}
+enum { EVS_ARG_PARAM = 1000, EVS_ARG_SOURCE, EVS_ARG_SINK };
+
+/* Lists of strings borrowed from argv. */
+struct evs_compile_args {
+    const char **files, **params, **sources, **sinks;
+    uint32_t file_count, param_count, source_count, sink_count;
+    uint32_t file_capacity, param_capacity, source_capacity, sink_capacity;
+};
+/* Takes what evs_args_next returned if it is an operand (a file) or one of EVS_COMPILE_ARGS; false otherwise. */
+bool evs_compile_args_take(struct evs_compile_args *compile, int id, const char *value);
+void evs_compile_args_fini(struct evs_compile_args *compile);
+/* Compiles one file with these arguments, the process's environment and the registry, and prints the diagnostics on standard
+ * error. On success `*plan` is to be freed by evs_plan_free. Returns an exit code. */
+int evs_compile_file(const struct evs_compile_args *compile, const char *file, const struct evs_plan **plan);
+
+#endif

@@ -1,0 +1,65 @@
+/* evstream explain: the plan of a pipeline, for people or as JSON. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "evstream/memory.h"
+
+enum { ARG_FORMAT = 1 };
+static const struct evs_arg options[] = {
+    {ARG_FORMAT, "--format", "text|json", "how the plan is written (default: text)", "text|json"},
+    EVS_COMPILE_ARGS,
+    {0},
+};
+
+static int explain_file(const struct evs_compile_args *compile, const char *file, bool json)
+{
+    const struct evs_plan *plan = NULL;
+    int exit_code = evs_compile_file(compile, file, &plan);
+    if (exit_code != EVS_EXIT_DONE) {
+        return exit_code;
+    }
+    struct evs_buffer text = {0};
+    if (json) {
+        evs_explain_json(plan, &text);
+    } else {
+        evs_explain_text(plan, &text);
+    }
+    size_t written = fwrite(text.data, 1, text.count, stdout);
+    exit_code = written == text.count && fflush(stdout) == 0 ? EVS_EXIT_DONE : evs_status_exit_code(EVS_E_IO);
+    evs_buffer_fini(&text);
+    evs_plan_free(plan);
+    return exit_code;
+}
+
+int evs_cmd_explain(int argc, char **argv)
+{
+    struct evs_args args = {
+        .argc = argc,
+        .argv = argv,
+        .next = 1,
+        .options = options,
+        .usage = "evstream explain [OPTION]… FILE",
+        .description = "Shows the plan of a pipeline: operators, the columns that are kept, keys, exchanges between workers, state and\n"
+                       "what bounds it, and how each sink is delivered. Reads no event and needs no server. Secrets are not shown.",
+    };
+    struct evs_compile_args compile = {0};
+    bool json = false;
+    int id;
+    while ((id = evs_args_next(&args)) != EVS_ARG_END) {
+        if (id == ARG_FORMAT) {
+            json = strcmp(args.value, "json") == 0;
+        } else if (!evs_compile_args_take(&compile, id, args.value)) {
+            evs_compile_args_fini(&compile);
+            return id == EVS_ARG_HELP ? EVS_EXIT_DONE : EVS_EXIT_USAGE;
+        }
+    }
+    int exit_code;
+    if (compile.file_count == 1) {
+        exit_code = explain_file(&compile, compile.files[0], json);
+    } else {
+        exit_code = evs_args_refuse(&args, "name one pipeline file.");
+    }
+    evs_compile_args_fini(&compile);
+    return exit_code;
+}

@@ -1,0 +1,72 @@
+/* evstream: one program, one subcommand a file. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "evstream_config.h"
+
+struct command {
+    const char *name, *arguments, *summary;
+    int (*run)(int argc, char **argv);
+};
+
+static const struct command commands[] = {
+    {"run", "FILE…", "runs a pipeline until it is stopped or its input ends", evs_cmd_run},
+    {"check", "FILE…", "compiles, and prints every error and warning", evs_cmd_check},
+    {"explain", "FILE", "shows the plan: operators, columns, keys, exchanges, state, delivery", evs_cmd_explain},
+    {"version", "", "prints the version", evs_cmd_version},
+};
+
+static void print_help(FILE *out)
+{
+    fprintf(out, "usage: evstream COMMAND [OPTION]… [ARGUMENT]…\n\ncommands:\n");
+    for (size_t i = 0; i < EVS_COUNT(commands); i++) {
+        fprintf(out, "  %-9s %-8s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+    }
+    fprintf(out, "\n`evstream COMMAND --help` tells more about one.\n"
+                 "exit codes: 0 done, 1 the pipeline is wrong, 2 wrong usage, 3 a server cannot be reached, 4 the state cannot be\n"
+                 "restored, 5 a test failed, 6 another engine took over, 7 `on error fail` met a bad event, 70 a defect of evstream\n");
+}
+
+int evs_cmd_version(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    printf("evstream %s\n", EVS_VERSION);
+    return EVS_EXIT_DONE;
+}
+
+static int refuse_command(const char *name)
+{
+    struct evs_nearest nearest = evs_nearest_begin(evs_slice_of(name));
+    for (size_t i = 0; i < EVS_COUNT(commands); i++) {
+        evs_nearest_offer(&nearest, evs_slice_of(commands[i].name));
+    }
+    fprintf(stderr, "evstream: there is no command `%s`", name);
+    if (nearest.best.count > 0) {
+        fprintf(stderr, "; did you mean `%.*s`?", (int)nearest.best.count, nearest.best.data);
+    }
+    fprintf(stderr, "\n`evstream --help` lists the commands.\n");
+    return EVS_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return EVS_EXIT_USAGE;
+    }
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(stdout);
+        return EVS_EXIT_DONE;
+    }
+    if (strcmp(name, "--version") == 0) {
+        name = "version";
+    }
+    for (size_t i = 0; i < EVS_COUNT(commands); i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            return commands[i].run(argc - 1, argv + 1);
+        }
+    }
+    return refuse_command(name);
+}

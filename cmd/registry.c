@@ -1,0 +1,24 @@
+/* Every connector and format of this build: the only list of them. */
+#include "cmd.h"
+#include "decode_json.h"
+#include "format_cloudevents.h"
+#include "format_json.h"
+#include "sink_file.h"
+#include "sink_nats.h"
+#include "sink_redis.h"
+#include "source_file.h"
+#include "source_nats.h"
+
+static const struct evs_source *const sources[] = {&evs_source_file, &evs_source_nats, NULL};
+static const struct evs_sink *const sinks[] = {&evs_sink_file, &evs_sink_nats, &evs_sink_redis, NULL};
+static const struct evs_decode_format *const decode_formats[] = {&evs_decode_json, NULL};
+static const struct evs_format *const formats[] = {&evs_format_json, &evs_format_cloudevents, NULL};
+
+const struct evs_registry evs_registry = {
+    .sources = sources,
+    .sinks = sinks,
+    .decode_formats = decode_formats,
+    .formats = formats,
+    .print_connector = "file",
+    .print_argument = "-",
+};

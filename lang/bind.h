@@ -1,0 +1,285 @@
+/* The binder: from the syntax tree to relations. What its files share; nobody outside lang/bind_*.c, lang/plan_*.c and compile.c includes it.
+ *
+ *   bind_name.c       what is declared: entities, did-you-mean         bind_scope.c      what names mean at one place of a query
+ *   bind_option.c     options against their tables                     bind_expr.c       syntax to typed expressions
+ *   bind_setting.c    pipeline, set, param                             bind_literal.c    literals, intervals, constants
+ *   bind_source.c     sources: columns, watermark                      bind_query.c      from and the row-wise operators
+ *   bind_sink.c       sinks, inserts, dead letters                     bind_aggregate.c  aggregate … group by
+ *
+ * Errors: a function that finds one reports it and returns false or NULL; its caller stays silent about what follows from it. Binding goes
+ * on with the next statement, operator or item where that makes sense, so that one run reports many errors. */
+#ifndef EVS_BIND_H
+#define EVS_BIND_H
+
+#include "ast.h"
+#include "compile.h"
+#include "parser.h"
+#include "rel.h"
+
+/* --- what is declared ------------------------------------------------------------------------------------------------- */
+
+enum evs_entity_kind { EVS_ENTITY_SOURCE, EVS_ENTITY_TABLE, EVS_ENTITY_STREAM, EVS_ENTITY_SINK, EVS_ENTITY_PARAM };
+enum evs_entity_state { EVS_ENTITY_UNBOUND, EVS_ENTITY_BINDING, EVS_ENTITY_BOUND, EVS_ENTITY_BROKEN };
+
+struct evs_entity {
+    enum evs_entity_kind kind;
+    enum evs_entity_state state;
+    const char *name; /* as declared */
+    struct evs_place place; /* of the name */
+    const struct evs_ast_statement *statement;
+    bool is_used;
+    union {
+        struct evs_bound_source *source;
+        struct evs_bound_sink *sink;
+        struct evs_scope *stream;
+        struct evs_value value; /* a parameter's; its type is the kind, NULL too */
+    };
+};
+
+/* The system columns of a source, behind its own. */
+enum evs_system_column {
+    EVS_SYSTEM_SUBJECT, EVS_SYSTEM_SEQUENCE, EVS_SYSTEM_INGESTED_AT, EVS_SYSTEM_HEADERS, EVS_SYSTEM_PARTITION, EVS_SYSTEM_COLUMNS
+};
+
+struct evs_bound_source {
+    const char *name;
+    struct evs_place place;
+    const struct evs_source *connector;
+    const void *config;
+    const struct evs_decode_format *format;
+    const char *label; /* "nats (stream = 'CLICKS')" */
+    struct evs_decode_column *columns;
+    struct evs_field *fields;
+    uint32_t column_count;        /* without the system columns */
+    const struct evs_expr *watermark; /* over all columns; NULL: none */
+    uint32_t watermark_column;
+    int64_t watermark_delay_us;   /* -1: not of the form `column - constant` */
+    int64_t idle_timeout_us, future_skew_us, row_bytes_max;
+    bool future_keep, fail_on_error;
+    uint32_t partitions;
+    struct evs_entity *dead_letter; /* a sink, or NULL */
+    struct evs_rel *scan;
+};
+
+/* One stream of rows into a sink. */
+struct evs_insert {
+    struct evs_rel_input input;
+    struct evs_place place;
+    struct evs_insert *next;
+};
+
+struct evs_bound_sink {
+    const char *name;
+    struct evs_place place;
+    const struct evs_sink *connector;
+    const void *config;
+    const struct evs_format *format;
+    const struct evs_option_value *format_values;
+    struct evs_place format_place;
+    struct evs_slice address;       /* text of the address option; count 0: none */
+    struct evs_place address_place;
+    const char *label;
+    bool delivery_is_set, exact;    /* `delivery` of the sink or of the pipeline */
+    struct evs_place delivery_place;
+    struct evs_place dead_place;    /* who sends dead rows; a file of NULL: nobody */
+    struct evs_insert *inserts, **insert_end;
+};
+
+struct evs_settings {
+    const struct evs_option_value *values; /* of the table of settings; in its order */
+    const struct evs_ast_statement *statement[32]; /* where a setting was set; NULL: it was not */
+    struct evs_entity *dead_letter;
+};
+
+/* A file's name in the texts, and its copy in the plan. */
+struct evs_file_name {
+    const char *original, *copy;
+};
+
+struct evs_binder {
+    struct evs_arena *arena; /* the plan's: everything that is bound lives there */
+    struct evs_diagnostics *diagnostics;
+    const struct evs_compile_options *options;
+    const struct evs_script *script;
+    struct evs_rels rels;
+    struct evs_entity **entities;
+    uint32_t entity_count, entity_capacity;
+    struct evs_file_name *files;
+    uint32_t file_count, file_capacity;
+    struct evs_settings settings;
+    const char *pipeline;
+    struct evs_error *usage_error; /* filled when the command line is wrong */
+    bool is_usage_error;
+    uint32_t query_count;
+};
+
+/* --- bind_name.c ------------------------------------------------------------------------------------------------------ */
+
+/* Declares everything that the script declares; reports names declared twice. */
+void evs_bind_declare(struct evs_binder *binder);
+struct evs_entity *evs_entity_find(const struct evs_binder *binder, bool is_param, struct evs_slice name);
+struct evs_entity *evs_entity_add(struct evs_binder *binder, enum evs_entity_kind kind, const char *name, struct evs_place place);
+/* Finds the sink of a name, or reports and returns NULL. Marks it used. */
+struct evs_entity *evs_bind_sink_name(struct evs_binder *binder, const struct evs_ident *name);
+/* Offers the names of all entities of the kinds (bit 1 << kind) as did-you-mean. */
+void evs_entity_offer(const struct evs_binder *binder, uint32_t kinds, struct evs_nearest *nearest);
+void evs_bind_warn_unused(struct evs_binder *binder);
+/* Checks --source and --sink; false: `usage_error` tells what is wrong. */
+bool evs_bind_check_overrides(struct evs_binder *binder);
+/* "CONNECTOR:ARGUMENT" of the last override of a name, or NULL. */
+const char *evs_bind_override_of(const char *const *overrides, uint32_t count, const char *name);
+
+const char *evs_bind_text(struct evs_binder *binder, struct evs_slice text);           /* a copy in the plan's arena */
+struct evs_place evs_bind_place(struct evs_binder *binder, struct evs_place place);    /* with the file's name in the plan's arena */
+bool evs_name_equal(const char *a, const char *b);                                     /* case-insensitive */
+
+/* --- bind_option.c ---------------------------------------------------------------------------------------------------- */
+
+/* Who has the options: for messages. */
+struct evs_option_owner {
+    const char *what;       /* "connector nats", "format cloudevents", "source clicks" */
+    struct evs_place place; /* of the connector's word: where a missing option is told */
+};
+/* Tables that one list of options is bound against: the connector's own, and the common ones behind it. NULL entries are skipped. */
+#define EVS_OPTION_TABLES 2
+bool evs_bind_options(struct evs_binder *binder, struct evs_option_owner owner, const struct evs_ast_option *options, uint32_t count,
+                      const struct evs_option *const tables[EVS_OPTION_TABLES], const struct evs_option_value *values[EVS_OPTION_TABLES]);
+/* The defaults of a table, with its main option (the first required one, else the first) set to `argument`: --source, --sink. */
+bool evs_bind_override(struct evs_binder *binder, const char *what, const char *argument, const struct evs_option *table,
+                       const struct evs_option_value **values);
+/* One value written in the file. */
+bool evs_bind_option_value(struct evs_binder *binder, const struct evs_option *option, const struct evs_ast_expr *expr,
+                           struct evs_option_value *value);
+const struct evs_option_value *evs_option_defaults(struct evs_binder *binder, const struct evs_option *table);
+/* "nats (stream = 'CLICKS', subject = 'clicks.>')": what the user set, without secrets. */
+const char *evs_option_label(struct evs_binder *binder, const char *kind, const struct evs_option *table, const struct evs_option_value *values);
+/* The place of an option's value in a list; the fallback when it is not there. */
+struct evs_place evs_option_place(const struct evs_ast_connector *connector, const char *name);
+
+/* --- bind_setting.c --------------------------------------------------------------------------------------------------- */
+
+void evs_bind_settings(struct evs_binder *binder); /* pipeline, param, set */
+const struct evs_option_value *evs_setting(const struct evs_binder *binder, const char *name);
+/* Options that every source, or every sink, takes beside its connector's. */
+extern const struct evs_option evs_source_options[], evs_sink_options[];
+
+/* --- bind_source.c, bind_sink.c --------------------------------------------------------------------------------------- */
+
+/* Binds on first use. NULL when the declaration is wrong (reported). */
+struct evs_bound_source *evs_bind_source(struct evs_binder *binder, struct evs_entity *entity);
+struct evs_bound_sink *evs_bind_sink(struct evs_binder *binder, struct evs_entity *entity);
+/* Checks declarations that no query uses, and tables. */
+void evs_bind_rest(struct evs_binder *binder);
+bool evs_bind_columns(struct evs_binder *binder, const struct evs_ast_columns *columns, struct evs_field *fields,
+                      struct evs_decode_column *decode);
+/* Sends dead rows of a source into a sink. */
+void evs_bind_dead_rows(struct evs_binder *binder, struct evs_entity *sink, struct evs_place place);
+/* Adds an insert of rows; the output's columns must have names, and those of the sink's other inserts. */
+void evs_bind_insert(struct evs_binder *binder, struct evs_entity *sink, struct evs_rel_input input, struct evs_place place);
+/* The sink of a query that prints. */
+struct evs_entity *evs_bind_print_sink(struct evs_binder *binder, struct evs_rel_input input, struct evs_place place);
+/* Makes the sinks' relations, when all queries and their sources are bound. */
+void evs_bind_sink_rels(struct evs_binder *binder);
+
+/* --- bind_scope.c ----------------------------------------------------------------------------------------------------- */
+
+struct evs_scope_column {
+    const char *name; /* NULL: an expression without a name */
+    const struct evs_expr *expr;
+};
+struct evs_columns {
+    struct evs_scope_column *items;
+    uint32_t count, capacity;
+};
+/* A range variable: the row as it stood when it was named. */
+struct evs_range {
+    const char *name;
+    struct evs_columns columns;
+};
+#define EVS_RANGES_MAX 8
+
+/* What is visible at one place of a query. Every expression is over the columns of `base`; the columns that operators have computed since
+ * are pending: they are made into one projection when something needs them as columns (evs_scope_settle). So select, extend, set, drop and
+ * rename in a row cost one projection at most, and a condition on unchanged columns filters before it. */
+struct evs_scope {
+    struct evs_rel *base;
+    const struct evs_expr **filters; /* pending too: they come before the projection */
+    uint32_t filter_count, filter_capacity;
+    struct evs_columns columns;      /* in order: what `*` means */
+    struct evs_columns system;       /* _subject …: not part of `*`, found by name; they follow the row like its event time */
+    struct evs_range ranges[EVS_RANGES_MAX];
+    uint32_t range_count;
+    bool is_broken;                  /* an operator was wrong: nothing more is known */
+};
+
+void evs_columns_add(struct evs_binder *binder, struct evs_columns *columns, const char *name, const struct evs_expr *expr);
+/* How many columns have the name; the first of them in *found. */
+uint32_t evs_columns_find(const struct evs_columns *columns, struct evs_slice name, const struct evs_scope_column **found);
+struct evs_columns evs_columns_copy(struct evs_binder *binder, const struct evs_columns *columns);
+/* A copy that can go its own way: for branches and for uses of a stream. */
+struct evs_scope evs_scope_copy(struct evs_binder *binder, const struct evs_scope *scope);
+/* The only range variable is now `name`, with all columns. */
+void evs_scope_range(struct evs_binder *binder, struct evs_scope *scope, const char *name);
+/* Lays pending filters and expressions down: afterwards every name is a column of `base`, and no filter is pending. */
+void evs_scope_settle(struct evs_binder *binder, struct evs_scope *scope, struct evs_place place);
+/* The pending filters alone. */
+void evs_scope_settle_filters(struct evs_binder *binder, struct evs_scope *scope);
+/* A projection of exactly these columns over the settled filters. */
+struct evs_rel *evs_scope_project(struct evs_binder *binder, struct evs_scope *scope, const struct evs_columns *columns, struct evs_place place);
+/* Settles when a pending expression has grown large, so that repeated use cannot blow trees up. */
+void evs_scope_limit(struct evs_binder *binder, struct evs_scope *scope, struct evs_place place);
+/* True when the expression is the event-time column of the base. */
+bool evs_scope_is_event_time(const struct evs_scope *scope, const struct evs_expr *expr);
+
+/* --- bind_expr.c, bind_literal.c -------------------------------------------------------------------------------------- */
+
+struct evs_aggregation;
+
+/* Where an expression stands. */
+struct evs_context {
+    struct evs_scope *scope;              /* NULL: constants only */
+    const char *place;                    /* for messages when there are no columns: "a default" */
+    struct evs_aggregation *aggregation;  /* the items of an aggregate: calls of aggregate functions are collected there */
+    bool in_aggregate;                    /* inside the argument of such a call */
+    bool used_computed;                   /* out: a pending computed column was read */
+};
+
+/* NULL: reported. */
+const struct evs_expr *evs_bind_expr(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast);
+/* Binds and folds an expression without columns. */
+bool evs_bind_constant(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *where, struct evs_value *value);
+/* A positive or any constant interval without months, in µs. */
+bool evs_bind_duration(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *where, int64_t *us);
+const struct evs_expr *evs_bind_literal(struct evs_binder *binder, const struct evs_ast_expr *ast);
+const struct evs_expr *evs_bind_interval(struct evs_binder *binder, const struct evs_ast_expr *ast);
+const struct evs_expr *evs_bind_path(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast);
+/* A resolved type, or NULL (reported). */
+const struct evs_type *evs_bind_type(struct evs_binder *binder, const struct evs_ast_type *type);
+/* A value of a text given from outside or as a literal: cast, folded, copied into the plan's arena. False: `error` says why. */
+bool evs_bind_cast_text(struct evs_binder *binder, struct evs_slice text, enum evs_kind kind, struct evs_place place, struct evs_value *value,
+                        struct evs_error *error);
+/* Coerces a constant to a kind and copies its text. */
+bool evs_bind_coerced(struct evs_binder *binder, const struct evs_ast_expr *ast, const struct evs_type *type, const char *where,
+                      struct evs_value *value);
+struct evs_value evs_bind_own(struct evs_binder *binder, struct evs_value value); /* its text in the plan's arena */
+/* The name that an expression gives its column: its own, its last path part, its function; NULL: none. */
+const char *evs_bind_item_name(struct evs_binder *binder, const struct evs_ident *alias, const struct evs_ast_expr *expr);
+
+/* --- bind_query.c, bind_aggregate.c ----------------------------------------------------------------------------------- */
+
+void evs_bind_queries(struct evs_binder *binder);
+/* Binds a query that gives its rows to somebody else. False: broken. */
+bool evs_bind_query(struct evs_binder *binder, const struct evs_ast_query *query, struct evs_scope *scope);
+void evs_bind_aggregate(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+bool evs_aggregate_known(struct evs_slice name);
+void evs_aggregate_offer(struct evs_nearest *nearest);
+/* In the items of an aggregate: a call of an aggregate function, or a column that must be a key. */
+const struct evs_expr *evs_bind_aggregate_call(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast);
+const struct evs_expr *evs_bind_aggregate_path(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast);
+
+/* --- plan_build.c ----------------------------------------------------------------------------------------------------- */
+
+/* Lays the relations out as nodes and edges. False: reported. */
+bool evs_plan_build(struct evs_binder *binder, struct evs_plan *plan);
+
+#endif

@@ -1,0 +1,208 @@
+/* Literals, intervals and constants: what has a value before any row is seen. */
+#include "bind.h"
+
+#include <string.h>
+
+#define DAY_US INT64_C(86400000000)
+
+struct evs_value evs_bind_own(struct evs_binder *binder, struct evs_value value)
+{
+    if (!value.is_null && evs_kind_is_text(value.kind)) {
+        struct evs_slice text = evs_str_slice(&value.str);
+        char *copy = evs_arena_strndup(binder->arena, text.data, text.count);
+        value.str = evs_str_make(copy, (uint32_t)text.count);
+    }
+    return value;
+}
+
+static const struct evs_expr *constant(struct evs_binder *binder, struct evs_value value, struct evs_place place)
+{
+    return evs_expr_constant(binder->arena, evs_bind_own(binder, value), evs_bind_place(binder, place));
+}
+
+bool evs_bind_cast_text(struct evs_binder *binder, struct evs_slice text, enum evs_kind kind, struct evs_place place, struct evs_value *value,
+                        struct evs_error *error)
+{
+    struct evs_value string = {.kind = EVS_STRING, .str = evs_str_make(text.data, (uint32_t)text.count)};
+    const struct evs_expr *expr = constant(binder, string, place);
+    if (kind == EVS_STRING) {
+        *value = expr->value;
+        return true;
+    }
+    const char *function = kind == EVS_JSON ? "parse_json" : NULL; /* a cast to json does not exist: the text is parsed */
+    evs_status status;
+    if (function != NULL) {
+        status = evs_expr_call(binder->arena, evs_slice_of(function), false, &expr, 1, expr->place, &expr, error);
+    } else {
+        status = evs_expr_cast(binder->arena, expr, evs_type_of(kind), false, expr->place, &expr, error);
+    }
+    if (status != EVS_OK || evs_expr_fold(binder->arena, expr, value, error) != EVS_OK) {
+        return false;
+    }
+    *value = evs_bind_own(binder, *value);
+    return true;
+}
+
+static const struct evs_expr *bind_typed(struct evs_binder *binder, const struct evs_ast_expr *ast)
+{
+    struct evs_value value;
+    struct evs_error error;
+    struct evs_slice text = evs_str_slice(&ast->value.str);
+    if (evs_bind_cast_text(binder, text, ast->value_kind, ast->place, &value, &error)) {
+        return constant(binder, value, ast->place);
+    }
+    evs_diag(binder->diagnostics, EVS_E0307, ast->place, "`%.*s` is no %s", (int)text.count, text.data, evs_kind_name(ast->value_kind));
+    return NULL;
+}
+
+const struct evs_expr *evs_bind_literal(struct evs_binder *binder, const struct evs_ast_expr *ast)
+{
+    if (ast->kind == EVS_AST_TYPED_LITERAL) {
+        return bind_typed(binder, ast);
+    }
+    EVS_ASSERT(ast->kind == EVS_AST_LITERAL);
+    return constant(binder, ast->value, ast->place);
+}
+
+/* --- intervals ------------------------------------------------------------------------------------------------------------ */
+
+/* A count of parts as an interval; false when it does not fit. */
+static bool interval_of(int64_t count, enum evs_ast_part part, struct evs_interval *interval)
+{
+    static const struct {
+        int64_t months, days, us;
+    } units[] = {
+        [EVS_PART_MICROSECOND] = {0, 0, 1},
+        [EVS_PART_MILLISECOND] = {0, 0, 1000},
+        [EVS_PART_SECOND] = {0, 0, 1000000},
+        [EVS_PART_MINUTE] = {0, 0, 60000000},
+        [EVS_PART_HOUR] = {0, 0, 3600000000},
+        [EVS_PART_DAY] = {0, 1, 0},
+        [EVS_PART_WEEK] = {0, 7, 0},
+        [EVS_PART_MONTH] = {1, 0, 0},
+        [EVS_PART_QUARTER] = {3, 0, 0},
+        [EVS_PART_YEAR] = {12, 0, 0},
+    };
+    int64_t months, days;
+    bool overflows = __builtin_mul_overflow(count, units[part].months, &months);
+    overflows |= __builtin_mul_overflow(count, units[part].days, &days);
+    overflows |= __builtin_mul_overflow(count, units[part].us, &interval->us);
+    overflows |= months > INT32_MAX || months < INT32_MIN || days > INT32_MAX || days < INT32_MIN;
+    interval->months = overflows ? 0 : (int32_t)months;
+    interval->days = overflows ? 0 : (int32_t)days;
+    return !overflows;
+}
+
+const struct evs_expr *evs_bind_interval(struct evs_binder *binder, const struct evs_ast_expr *ast)
+{
+    EVS_ASSERT(ast->kind == EVS_AST_INTERVAL && ast->argument_count == 1);
+    if (ast->part == EVS_PART_NANOSECOND || ast->part > EVS_PART_YEAR || ast->part_to != EVS_PART_NONE) {
+        evs_diag(binder->diagnostics, EVS_E0114, ast->place, "intervals of this unit are not supported yet");
+        return NULL;
+    }
+    struct evs_value count;
+    if (!evs_bind_constant(binder, ast->arguments[0], "an interval", &count)) {
+        return NULL;
+    }
+    if (count.is_null || count.kind != EVS_INT64) {
+        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0313, ast->arguments[0]->place,
+                                         "the number of an interval is an int64, not a %s", evs_kind_name(count.kind));
+        evs_diag_hint(diag, "write a whole number");
+        return NULL;
+    }
+    struct evs_value value = {.kind = EVS_INTERVAL};
+    if (!interval_of(count.int64, ast->part, &value.interval)) {
+        evs_diag(binder->diagnostics, EVS_E0307, ast->place, "the interval is too long");
+        return NULL;
+    }
+    return constant(binder, value, ast->place);
+}
+
+/* --- constants ------------------------------------------------------------------------------------------------------------ */
+
+static bool fold(struct evs_binder *binder, const struct evs_expr *expr, struct evs_place place, struct evs_value *value)
+{
+    struct evs_error error;
+    if (evs_expr_fold(binder->arena, expr, value, &error) == EVS_OK) {
+        *value = evs_bind_own(binder, *value);
+        return true;
+    }
+    evs_diag(binder->diagnostics, EVS_E0306, place, "%s", error.text);
+    return false;
+}
+
+bool evs_bind_constant(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *where, struct evs_value *value)
+{
+    struct evs_context context = {.place = where};
+    const struct evs_expr *expr = evs_bind_expr(binder, &context, ast);
+    if (expr == NULL) {
+        return false;
+    }
+    if (!evs_expr_is_constant(expr)) { /* current_timestamp() and its kind */
+        evs_diag(binder->diagnostics, EVS_E0305, ast->place, "%s is a constant, and this depends on the row", where);
+        return false;
+    }
+    return fold(binder, expr, ast->place, value);
+}
+
+bool evs_bind_coerced(struct evs_binder *binder, const struct evs_ast_expr *ast, const struct evs_type *type, const char *where,
+                      struct evs_value *value)
+{
+    if (!evs_bind_constant(binder, ast, where, value)) {
+        return false;
+    }
+    struct evs_error error;
+    const struct evs_expr *expr = constant(binder, *value, ast->place);
+    if (evs_expr_coerce(binder->arena, expr, type, &expr, &error) == EVS_OK) {
+        return fold(binder, expr, ast->place, value);
+    }
+    evs_diag(binder->diagnostics, EVS_E0307, ast->place, "%s has type %s, and this is a %s", where, evs_kind_name(type->kind),
+             evs_kind_name(value->kind));
+    return false;
+}
+
+bool evs_bind_duration(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *where, int64_t *us)
+{
+    struct evs_value value;
+    if (!evs_bind_constant(binder, ast, where, &value)) {
+        return false;
+    }
+    if (value.is_null || value.kind != EVS_INTERVAL) {
+        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0313, ast->place, "%s is an interval, not a %s", where,
+                                         evs_kind_name(value.kind));
+        evs_diag_hint(diag, "write interval 5 minute, for example");
+        return false;
+    }
+    if (value.interval.months != 0) {
+        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0313, ast->place, "%s takes days and smaller units", where);
+        evs_diag_hint(diag, "months have no fixed length");
+        return false;
+    }
+    int64_t days_us;
+    if (__builtin_mul_overflow((int64_t)value.interval.days, DAY_US, &days_us) || __builtin_add_overflow(days_us, value.interval.us, us)) {
+        evs_diag(binder->diagnostics, EVS_E0307, ast->place, "the interval is too long");
+        return false;
+    }
+    return true;
+}
+
+/* --- types ---------------------------------------------------------------------------------------------------------------- */
+
+const struct evs_type *evs_bind_type(struct evs_binder *binder, const struct evs_ast_type *type)
+{
+    enum evs_kind kind = evs_kind_parse(type->name.text);
+    if (kind == EVS_NULL_KIND) {
+        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0304, type->place, "no type `%s`", type->name.text.data);
+        struct evs_nearest nearest = evs_nearest_begin(type->name.text);
+        for (enum evs_kind known = EVS_BOOL; known < EVS_KIND_COUNT; known++) {
+            evs_nearest_offer(&nearest, evs_slice_of(evs_kind_name(known)));
+        }
+        evs_diag_did_you_mean(diag, &nearest);
+        return NULL;
+    }
+    if (kind == EVS_ARRAY || kind == EVS_STRUCT) {
+        evs_diag(binder->diagnostics, EVS_E0114, type->place, "the type %s is not supported yet", evs_kind_name(kind));
+        return NULL;
+    }
+    return evs_type_of(kind);
+}

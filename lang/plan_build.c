@@ -1,0 +1,577 @@
+/* From relations to the plan: nodes, edges, exchanges.
+ *
+ * Relations are laid out inputs first, so the nodes come in topological order. Only what pruning has marked is built:
+ *
+ *   scan       a source node that decodes the needed columns
+ *   filter     an operator node; it carries its input's columns as they are
+ *   project    an operator node if something is computed; else no node at all, but a map
+ *   union      no node: the next one gets an edge from each input
+ *   aggregate  [keep the needed columns] ─► exchange by key ─► operator node
+ *   sink       [exactly its columns] ─► [gather] ─► sink node */
+#include "plan_build.h"
+
+#include "op_aggregate.h"
+#include "op_filter.h"
+#include "op_project.h"
+
+#include <string.h>
+
+/* --- nodes and edges ---------------------------------------------------------------------------------------------------------- */
+
+static bool name_exists(const struct evs_plan *plan, const char *name)
+{
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        if (strcmp(plan->nodes[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nodes without state are numbered by kind: their names are for metrics alone. */
+static const char *numbered_name(struct evs_builder *builder, const char *kind)
+{
+    for (uint32_t number = 1;; number++) {
+        const char *name = evs_arena_printf(builder->arena, "%s_%u", kind, number);
+        if (!name_exists(builder->plan, name)) {
+            return name;
+        }
+    }
+}
+
+uint32_t evs_build_node(struct evs_builder *builder, enum evs_node_kind kind, const char *name, struct evs_place place)
+{
+    struct evs_plan *plan = builder->plan;
+    EVS_GROW(plan->nodes, plan->node_count, builder->node_capacity);
+    struct evs_place shown = evs_bind_place(builder->binder, place);
+    plan->nodes[plan->node_count] = (struct evs_plan_node){
+        .kind = kind,
+        .name = name,
+        .place = {shown.file, shown.line, shown.column},
+        .output_count = 1,
+    };
+    return plan->node_count++;
+}
+
+void evs_build_connect(struct evs_builder *builder, const struct evs_port *ports, uint32_t count, uint32_t to)
+{
+    struct evs_plan *plan = builder->plan;
+    for (uint32_t i = 0; i < count; i++) {
+        EVS_ASSERT(ports[i].node < to);
+        EVS_GROW(plan->edges, plan->edge_count, builder->edge_capacity);
+        plan->edges[plan->edge_count++] = (struct evs_plan_edge){.from = ports[i].node, .output = ports[i].output, .to = to};
+    }
+}
+
+void evs_build_branches(struct evs_builder *builder)
+{
+    struct evs_plan *plan = builder->plan;
+    for (uint32_t i = 0; i < plan->edge_count; i++) {
+        uint32_t before = 0, all = 0;
+        for (uint32_t k = 0; k < plan->edge_count; k++) {
+            bool is_same = plan->edges[k].to == plan->edges[i].to && plan->edges[k].input == plan->edges[i].input;
+            all += is_same;
+            before += is_same && k < i;
+        }
+        plan->edges[i].branch = all > 1 ? before + 1 : 0;
+    }
+}
+
+struct evs_laid evs_build_single(struct evs_builder *builder, uint32_t node, uint32_t output, struct evs_schema schema, uint32_t *map)
+{
+    struct evs_laid laid = {.schema = schema, .port_count = 1, .map = map};
+    laid.ports = EVS_ARENA_NEW(builder->arena, struct evs_port);
+    laid.ports[0] = (struct evs_port){node, output};
+    return laid;
+}
+
+static void report(struct evs_builder *builder, struct evs_place place, const struct evs_error *error)
+{
+    evs_diag(builder->binder->diagnostics, EVS_E0302, place, "%s", error->text);
+    builder->is_broken = true;
+}
+
+static const struct evs_program *compile(struct evs_builder *builder, const struct evs_expr **exprs, uint32_t count)
+{
+    const struct evs_program *program = NULL;
+    struct evs_error error;
+    if (evs_program_compile(builder->arena, exprs, count, &program, &error) != EVS_OK) {
+        report(builder, exprs[0]->place, &error);
+    }
+    return program;
+}
+
+static uint32_t *new_map(struct evs_builder *builder, uint32_t count)
+{
+    uint32_t *map = EVS_ARENA_ARRAY(builder->arena, uint32_t, count + 1);
+    memset(map, 0xff, sizeof *map * (count + 1));
+    return map;
+}
+
+static struct evs_laid *input_of(struct evs_builder *builder, const struct evs_rel *rel)
+{
+    EVS_ASSERT(rel->inputs[0].output == 0);
+    return &builder->laid[rel->inputs[0].rel->number];
+}
+
+/* --- projections that copy, exchanges ------------------------------------------------------------------------------------------- */
+
+static uint32_t add_project(struct evs_builder *builder, const struct evs_laid *from, const struct evs_project_config *config,
+                            struct evs_schema schema, const char *label, struct evs_place place)
+{
+    uint32_t node = evs_build_node(builder, EVS_NODE_OPERATOR, numbered_name(builder, "project"), place);
+    struct evs_plan_node *at = evs_build_at(builder, node);
+    at->operator_ = &evs_op_project;
+    at->config = config;
+    at->schema = schema;
+    at->label = label;
+    evs_build_connect(builder, from->ports, from->port_count, node);
+    return node;
+}
+
+static bool is_exactly(const struct evs_laid *from, const uint32_t *columns, const char *const *names, uint32_t count)
+{
+    if (from->schema.count != count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (columns[i] != i || (names != NULL && strcmp(names[i], from->schema.fields[i].name) != 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct evs_laid evs_build_columns(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *columns, const char *const *names,
+                                  uint32_t count, struct evs_place place)
+{
+    if (is_exactly(from, columns, names, count)) {
+        return *from;
+    }
+    struct evs_field *fields = EVS_ARENA_ARRAY(builder->arena, struct evs_field, count + 1);
+    struct evs_project_item *items = EVS_ARENA_ARRAY(builder->arena, struct evs_project_item, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        EVS_ASSERT(columns[i] < from->schema.count);
+        fields[i] = from->schema.fields[columns[i]];
+        fields[i].name = names != NULL ? names[i] : fields[i].name;
+        items[i] = (struct evs_project_item){.is_copy = true, .index = columns[i]};
+    }
+    struct evs_project_config *config = EVS_ARENA_NEW(builder->arena, struct evs_project_config);
+    config->items = items;
+    config->item_count = count;
+    struct evs_schema schema = {count, fields};
+    uint32_t node = add_project(builder, from, config, schema, "keep columns", place);
+    return evs_build_single(builder, node, 0, schema, NULL);
+}
+
+struct evs_laid evs_build_exchange(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *keys, uint32_t key_count,
+                                   struct evs_place place)
+{
+    struct evs_plan_exchange *exchange = EVS_ARENA_NEW(builder->arena, struct evs_plan_exchange);
+    exchange->gather = key_count == 0;
+    exchange->columns = keys;
+    exchange->column_count = key_count;
+    uint32_t node = evs_build_node(builder, EVS_NODE_EXCHANGE, numbered_name(builder, exchange->gather ? "gather" : "exchange"), place);
+    struct evs_plan_node *at = evs_build_at(builder, node);
+    at->exchange = exchange;
+    at->schema = from->schema;
+    at->label = evs_label_exchange(builder->arena, &from->schema, exchange);
+    evs_build_connect(builder, from->ports, from->port_count, node);
+    return evs_build_single(builder, node, 0, from->schema, from->map);
+}
+
+/* --- sources ------------------------------------------------------------------------------------------------------------------ */
+
+/* The columns to decode, then the system columns; `map` is filled. */
+static struct evs_schema source_schema(struct evs_builder *builder, const struct evs_rel *rel, uint32_t *map)
+{
+    struct evs_field *fields = EVS_ARENA_ARRAY(builder->arena, struct evs_field, rel->column_count);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rel->column_count; i++) {
+        if (evs_rel_needs(rel, i)) {
+            map[i] = count;
+            fields[count++] = evs_rel_field(rel, i);
+        }
+    }
+    return (struct evs_schema){count, fields};
+}
+
+static void set_columns(struct evs_builder *builder, const struct evs_bound_source *source, const uint32_t *map, struct evs_plan_source *out)
+{
+    struct evs_decode_column *columns = EVS_ARENA_ARRAY(builder->arena, struct evs_decode_column, source->column_count + 1);
+    for (uint32_t i = 0; i < source->column_count; i++) {
+        if (map[i] != EVS_NO_COLUMN) {
+            columns[out->column_count++] = source->columns[i];
+        }
+    }
+    out->columns = columns;
+    const uint32_t *system = map + source->column_count;
+    out->subject_column = system[EVS_SYSTEM_SUBJECT] + 1; /* EVS_NO_COLUMN + 1 is 0: not used */
+    out->sequence_column = system[EVS_SYSTEM_SEQUENCE] + 1;
+    out->ingested_at_column = system[EVS_SYSTEM_INGESTED_AT] + 1;
+    out->headers_column = system[EVS_SYSTEM_HEADERS] + 1;
+    out->partition_column = system[EVS_SYSTEM_PARTITION] + 1;
+}
+
+static void set_watermark(struct evs_builder *builder, const struct evs_bound_source *source, const uint32_t *map, struct evs_plan_source *out)
+{
+    out->watermark_delay_us = -1;
+    if (source->watermark != NULL) {
+        const struct evs_expr *expr = evs_expr_remap(builder->arena, source->watermark, map);
+        out->watermark = compile(builder, &expr, 1);
+        out->watermark_delay_us = source->watermark_delay_us;
+        out->event_time_column = map[source->watermark_column];
+    }
+}
+
+static void lay_scan(struct evs_builder *builder, const struct evs_rel *rel)
+{
+    const struct evs_bound_source *source = rel->source;
+    uint32_t *map = new_map(builder, rel->column_count);
+    struct evs_schema schema = source_schema(builder, rel, map);
+    struct evs_plan_source *out = EVS_ARENA_NEW(builder->arena, struct evs_plan_source);
+    out->connector = source->connector;
+    out->config = source->config;
+    out->format = source->format;
+    out->idle_timeout_us = source->idle_timeout_us;
+    out->future_skew_us = source->future_skew_us;
+    out->future_keep = source->future_keep;
+    out->fail_on_error = source->fail_on_error;
+    out->row_bytes_max = (uint32_t)source->row_bytes_max;
+    set_columns(builder, source, map, out);
+    set_watermark(builder, source, map, out);
+    uint32_t node = evs_build_node(builder, EVS_NODE_SOURCE, source->name, source->place);
+    struct evs_plan_node *at = evs_build_at(builder, node);
+    at->source = out;
+    at->schema = schema;
+    at->late_schema = evs_dead_schema;
+    at->output_count = 2;
+    at->label = evs_label_scan(builder->arena, source);
+    builder->node_of[rel->number] = node;
+    builder->laid[rel->number] = evs_build_single(builder, node, 0, schema, map);
+}
+
+/* --- row-wise operators ---------------------------------------------------------------------------------------------------------- */
+
+static void lay_filter(struct evs_builder *builder, const struct evs_rel *rel)
+{
+    const struct evs_laid *input = input_of(builder, rel);
+    struct evs_filter_config *config = EVS_ARENA_NEW(builder->arena, struct evs_filter_config);
+    const struct evs_expr *predicate = evs_expr_remap(builder->arena, rel->predicate, input->map);
+    config->predicate = compile(builder, &predicate, 1);
+    uint32_t node = evs_build_node(builder, EVS_NODE_OPERATOR, numbered_name(builder, "filter"), rel->place);
+    struct evs_plan_node *at = evs_build_at(builder, node);
+    at->operator_ = &evs_op_filter;
+    at->config = config;
+    at->schema = input->schema;
+    at->label = evs_arena_printf(builder->arena, "where %s", rel->predicate->text);
+    evs_build_connect(builder, input->ports, input->port_count, node);
+    builder->laid[rel->number] = evs_build_single(builder, node, 0, input->schema, input->map);
+}
+
+static bool computes(const struct evs_rel *rel)
+{
+    for (uint32_t i = 0; i < rel->column_count; i++) {
+        if (evs_rel_needs(rel, i) && rel->exprs[i]->kind != EVS_EXPR_COLUMN) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A projection that only leaves out, repeats or renames: the columns stay where they are. */
+static void map_project(struct evs_builder *builder, const struct evs_rel *rel)
+{
+    const struct evs_laid *input = input_of(builder, rel);
+    struct evs_laid *laid = &builder->laid[rel->number];
+    *laid = *input;
+    laid->map = new_map(builder, rel->column_count);
+    for (uint32_t i = 0; i < rel->column_count; i++) {
+        if (evs_rel_needs(rel, i)) {
+            laid->map[i] = input->map[rel->exprs[i]->column];
+        }
+    }
+}
+
+static void lay_project(struct evs_builder *builder, const struct evs_rel *rel)
+{
+    if (!computes(rel)) {
+        map_project(builder, rel);
+        return;
+    }
+    const struct evs_laid *input = input_of(builder, rel);
+    struct evs_field *fields = EVS_ARENA_ARRAY(builder->arena, struct evs_field, rel->column_count);
+    struct evs_project_item *items = EVS_ARENA_ARRAY(builder->arena, struct evs_project_item, rel->column_count);
+    const struct evs_expr **exprs = EVS_ARENA_ARRAY(builder->arena, const struct evs_expr *, rel->column_count);
+    struct evs_project_config *config = EVS_ARENA_NEW(builder->arena, struct evs_project_config);
+    uint32_t *map = new_map(builder, rel->column_count);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rel->column_count; i++) {
+        if (!evs_rel_needs(rel, i)) {
+            continue;
+        }
+        bool is_copy = rel->exprs[i]->kind == EVS_EXPR_COLUMN;
+        if (!is_copy) {
+            exprs[config->program_outputs] = evs_expr_remap(builder->arena, rel->exprs[i], input->map);
+        }
+        items[count].is_copy = is_copy;
+        items[count].index = is_copy ? input->map[rel->exprs[i]->column] : config->program_outputs++;
+        fields[count] = evs_rel_field(rel, i);
+        map[i] = count++;
+    }
+    config->program = compile(builder, exprs, config->program_outputs);
+    config->items = items;
+    config->item_count = count;
+    struct evs_schema schema = {count, fields};
+    uint32_t node = add_project(builder, input, config, schema, evs_label_project(builder->arena, rel), rel->place);
+    builder->laid[rel->number] = evs_build_single(builder, node, 0, schema, map);
+}
+
+/* --- union ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Where the needed columns of one of the inputs stand. */
+static struct evs_laid lay_union_input(struct evs_builder *builder, const struct evs_rel *rel, uint32_t index, const char *const *names)
+{
+    const struct evs_laid *input = &builder->laid[rel->inputs[index].rel->number];
+    uint32_t *columns = EVS_ARENA_ARRAY(builder->arena, uint32_t, rel->column_count + 1);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rel->column_count; i++) {
+        if (evs_rel_needs(rel, i)) {
+            columns[count++] = input->map[i];
+        }
+    }
+    return evs_build_columns(builder, input, columns, names, count, rel->place);
+}
+
+static void lay_union(struct evs_builder *builder, const struct evs_rel *rel)
+{
+    struct evs_laid laid = {.map = new_map(builder, rel->column_count)};
+    struct evs_field *fields = EVS_ARENA_ARRAY(builder->arena, struct evs_field, rel->column_count + 1);
+    const char **names = EVS_ARENA_ARRAY(builder->arena, const char *, rel->column_count + 1);
+    for (uint32_t i = 0; i < rel->column_count; i++) {
+        if (evs_rel_needs(rel, i)) {
+            laid.map[i] = laid.schema.count;
+            names[laid.schema.count] = rel->columns[i].name;
+            fields[laid.schema.count++] = evs_rel_field(rel, i);
+        }
+    }
+    laid.schema.fields = fields;
+    struct evs_laid *inputs = EVS_ARENA_ARRAY(builder->arena, struct evs_laid, rel->input_count);
+    uint32_t port_count = 0;
+    for (uint32_t i = 0; i < rel->input_count; i++) {
+        inputs[i] = lay_union_input(builder, rel, i, names);
+        port_count += inputs[i].port_count;
+    }
+    laid.ports = EVS_ARENA_ARRAY(builder->arena, struct evs_port, port_count);
+    for (uint32_t i = 0; i < rel->input_count; i++) {
+        memcpy(laid.ports + laid.port_count, inputs[i].ports, sizeof *laid.ports * inputs[i].port_count);
+        laid.port_count += inputs[i].port_count;
+    }
+    builder->laid[rel->number] = laid;
+}
+
+/* --- aggregates --------------------------------------------------------------------------------------------------------------------- */
+
+/* The aggregate's input with the needed columns alone, in the order of the relation; `map` of the result is by its columns. */
+static struct evs_laid narrow(struct evs_builder *builder, const struct evs_rel *input, struct evs_place place)
+{
+    const struct evs_laid *from = &builder->laid[input->number];
+    uint32_t *columns = EVS_ARENA_ARRAY(builder->arena, uint32_t, input->column_count + 1);
+    const char **names = EVS_ARENA_ARRAY(builder->arena, const char *, input->column_count + 1);
+    uint32_t *map = new_map(builder, input->column_count);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < input->column_count; i++) {
+        if (evs_rel_needs(input, i)) {
+            map[i] = count;
+            names[count] = input->columns[i].name;
+            columns[count++] = from->map[i];
+        }
+    }
+    if (count == 0) { /* count(*) of everything: nothing is read, whatever is carried */
+        return *from;
+    }
+    struct evs_laid narrowed = evs_build_columns(builder, from, columns, names, count, place);
+    narrowed.map = map;
+    return narrowed;
+}
+
+/* The calls that somebody asks for, and the items of the needed columns; see plan_prune.c for which calls stay. */
+static void set_items(struct evs_builder *builder, const struct evs_rel *rel, const uint32_t *input_map, struct evs_aggregate_config *config,
+                      struct evs_laid *laid)
+{
+    const struct evs_rel_aggregate *aggregate = rel->aggregate;
+    struct evs_aggregate_item *items = EVS_ARENA_ARRAY(builder->arena, struct evs_aggregate_item, rel->column_count + 1);
+    struct evs_aggregate_call *calls = EVS_ARENA_ARRAY(builder->arena, struct evs_aggregate_call, aggregate->call_count + 1);
+    struct evs_field *fields = EVS_ARENA_ARRAY(builder->arena, struct evs_field, rel->column_count + 1);
+    for (uint32_t i = 0; i < rel->column_count; i++) {
+        struct evs_aggregate_item item = aggregate->items[i];
+        bool is_needed = evs_rel_needs(rel, i);
+        if (item.what == EVS_ITEM_CALL && (is_needed || aggregate->emit == EVS_EMIT_ON_CHANGE)) {
+            struct evs_aggregate_call call = aggregate->calls[item.index];
+            call.argument = call.argument >= 0 ? (int32_t)input_map[call.argument] : -1;
+            call.condition = call.condition >= 0 ? (int32_t)input_map[call.condition] : -1;
+            item.index = config->call_count;
+            calls[config->call_count++] = call;
+        }
+        if (is_needed) {
+            laid->map[i] = config->item_count;
+            fields[config->item_count] = evs_rel_field(rel, i);
+            items[config->item_count++] = item;
+        }
+    }
+    config->items = items;
+    config->calls = calls;
+    laid->schema = (struct evs_schema){config->item_count, fields};
+}
+
+static void set_late(struct evs_builder *builder, const struct evs_rel *rel, uint32_t node)
+{
+    struct evs_rel_input late = {(struct evs_rel *)rel, 1};
+    uint32_t count = evs_rel_width(late);
+    struct evs_field *fields = EVS_ARENA_ARRAY(builder->arena, struct evs_field, count);
+    evs_rel_fields(late, fields);
+    uint32_t *map = new_map(builder, count);
+    for (uint32_t i = 0; i < count; i++) {
+        map[i] = i;
+    }
+    struct evs_plan_node *at = evs_build_at(builder, node);
+    at->output_count = 2;
+    at->late_schema = (struct evs_schema){count, fields};
+    builder->late[rel->number] = evs_build_single(builder, node, 1, at->late_schema, map);
+}
+
+static struct evs_aggregate_config *aggregate_config(struct evs_builder *builder, const struct evs_rel *rel, const uint32_t *input_map,
+                                                     struct evs_laid *laid)
+{
+    const struct evs_rel_aggregate *aggregate = rel->aggregate;
+    struct evs_aggregate_config *config = EVS_ARENA_NEW(builder->arena, struct evs_aggregate_config);
+    uint32_t *keys = EVS_ARENA_ARRAY(builder->arena, uint32_t, aggregate->key_count + 1);
+    for (uint32_t i = 0; i < aggregate->key_count; i++) {
+        keys[i] = input_map[aggregate->keys[i]];
+    }
+    struct evs_place place = evs_bind_place(builder->binder, rel->place);
+    config->keys = keys;
+    config->key_count = aggregate->key_count;
+    config->window = aggregate->window;
+    config->size_us = aggregate->size_us;
+    config->offset_us = aggregate->offset_us;
+    config->emit = aggregate->emit;
+    config->retain_us = aggregate->retain_us;
+    config->late_output = aggregate->late_output;
+    config->late_columns = aggregate->late_columns;
+    config->file = place.file;
+    config->line = place.line;
+    set_items(builder, rel, input_map, config, laid);
+    return config;
+}
+
+static void lay_aggregate(struct evs_builder *builder, const struct evs_rel *rel, const char *name)
+{
+    struct evs_laid input = narrow(builder, rel->inputs[0].rel, rel->place);
+    struct evs_laid laid = {.map = new_map(builder, rel->column_count)};
+    struct evs_aggregate_config *config = aggregate_config(builder, rel, input.map, &laid);
+    struct evs_laid exchanged = evs_build_exchange(builder, &input, config->keys, config->key_count, rel->place);
+    uint32_t node = evs_build_node(builder, EVS_NODE_OPERATOR, name, rel->place);
+    struct evs_plan_node *at = evs_build_at(builder, node);
+    at->operator_ = &evs_op_aggregate;
+    at->config = config;
+    at->schema = laid.schema;
+    at->label = evs_label_aggregate(builder->arena, rel);
+    at->state_identity = rel->name != NULL ? evs_lineage_text(5, rel->name) : rel->lineage;
+    at->state_bound = rel->aggregate->state_bound;
+    evs_build_connect(builder, exchanged.ports, exchanged.port_count, node);
+    builder->node_of[rel->number] = node;
+    builder->laid[rel->number] = evs_build_single(builder, node, 0, laid.schema, laid.map);
+    if (rel->aggregate->late_output) {
+        set_late(builder, rel, node);
+    }
+}
+
+/* --- the whole -------------------------------------------------------------------------------------------------------------------------- */
+
+static void lay(struct evs_builder *builder, const struct evs_rel *rel, const char *name)
+{
+    switch (rel->kind) {
+    case EVS_REL_SCAN:
+        lay_scan(builder, rel);
+        break;
+    case EVS_REL_FILTER:
+        lay_filter(builder, rel);
+        break;
+    case EVS_REL_PROJECT:
+        lay_project(builder, rel);
+        break;
+    case EVS_REL_AGGREGATE:
+        lay_aggregate(builder, rel, name);
+        break;
+    case EVS_REL_UNION:
+        lay_union(builder, rel);
+        break;
+    case EVS_REL_SINK:
+        evs_build_sink(builder, rel);
+        break;
+    }
+}
+
+static void set_plan(struct evs_builder *builder)
+{
+    struct evs_binder *binder = builder->binder;
+    struct evs_plan *plan = builder->plan;
+    plan->pipeline = binder->pipeline;
+    plan->checkpoint_interval_us = evs_setting(binder, "checkpoint_interval")->integer;
+    plan->parallelism = (uint32_t)evs_setting(binder, "parallelism")->integer;
+    const struct evs_option_value *state = evs_setting(binder, "state");
+    if (state->is_set) {
+        plan->state = state->integer == 0 ? EVS_STATE_REDIS : EVS_STATE_MEMORY;
+    }
+    plan->only_files = true;
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        const struct evs_plan_node *node = &plan->nodes[i];
+        plan->only_files = plan->only_files && (node->source == NULL || !node->source->connector->durable) &&
+                           (node->sink == NULL || node->sink->connector->shape == EVS_SINK_BYTES);
+        if (node->state_identity != 0) { /* in any order: a moved query changes no state */
+            plan->hash += evs_lineage_text(node->state_identity, node->name);
+        } else if (node->source != NULL) {
+            plan->hash += evs_lineage_text(evs_lineage_text(6, node->name), node->source->connector->kind);
+        }
+    }
+}
+
+/* What the runtime reads must not hang on this builder's heap. */
+static void move_to_arena(struct evs_builder *builder)
+{
+    struct evs_plan *plan = builder->plan;
+    struct evs_plan_node *nodes = EVS_ARENA_ARRAY(builder->arena, struct evs_plan_node, plan->node_count + 1);
+    struct evs_plan_edge *edges = EVS_ARENA_ARRAY(builder->arena, struct evs_plan_edge, plan->edge_count + 1);
+    if (plan->node_count > 0) {
+        memcpy(nodes, plan->nodes, sizeof *nodes * plan->node_count);
+    }
+    if (plan->edge_count > 0) {
+        memcpy(edges, plan->edges, sizeof *edges * plan->edge_count);
+    }
+    evs_free(plan->nodes);
+    evs_free(plan->edges);
+    plan->nodes = nodes;
+    plan->edges = edges;
+}
+
+bool evs_plan_build(struct evs_binder *binder, struct evs_plan *plan)
+{
+    evs_rel_prune(&binder->rels);
+    uint32_t count = binder->rels.count;
+    struct evs_builder builder = {.binder = binder, .arena = binder->arena, .plan = plan};
+    builder.laid = EVS_ARENA_ARRAY(binder->arena, struct evs_laid, count + 1);
+    builder.late = EVS_ARENA_ARRAY(binder->arena, struct evs_laid, count + 1);
+    builder.node_of = new_map(&builder, count);
+    builder.names = evs_name_aggregates(binder);
+    for (uint32_t i = 0; i < count; i++) {
+        if (binder->rels.items[i]->is_live) {
+            lay(&builder, binder->rels.items[i], builder.names[i]);
+        }
+    }
+    evs_build_dead_letters(&builder);
+    evs_build_branches(&builder);
+    set_plan(&builder);
+    move_to_arena(&builder);
+    return !builder.is_broken && evs_diagnostics_errors(binder->diagnostics) == 0;
+}

@@ -1,0 +1,199 @@
+/* Names and labels of nodes.
+ *
+ * Names are identities. An aggregate is named by `as NAME`, else by its kind and keys; where two would have the same name, both get a piece of
+ * their lineage, so that an aggregate that is added or moved elsewhere in the file renames no other. Labels are for people. */
+#include "plan_build.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char *take(struct evs_arena *arena, struct evs_buffer *text)
+{
+    const char *taken = evs_arena_strndup(arena, text->count > 0 ? text->data : "", text->count);
+    evs_buffer_fini(text);
+    return taken;
+}
+
+/* --- labels ----------------------------------------------------------------------------------------------------------------- */
+
+static void put_duration(struct evs_buffer *out, int64_t us)
+{
+    static const struct {
+        int64_t us;
+        const char *unit;
+    } units[] = {{INT64_C(86400000000), "d"}, {INT64_C(3600000000), "h"}, {60000000, "min"}, {1000000, "s"}, {1000, "ms"}, {1, "us"}};
+    for (size_t i = 0; i < EVS_COUNT(units); i++) {
+        if (us % units[i].us == 0 || units[i].us == 1) {
+            evs_buffer_printf(out, "%" PRId64 " %s", us / units[i].us, units[i].unit);
+            return;
+        }
+    }
+}
+
+const char *evs_label_scan(struct evs_arena *arena, const struct evs_bound_source *source)
+{
+    struct evs_buffer text = {0};
+    evs_buffer_printf(&text, "source %s from %s, ", source->name, source->label);
+    if (source->watermark == NULL) {
+        evs_buffer_puts(&text, "event time _ingested_at");
+    } else if (source->watermark_delay_us >= 0) {
+        evs_buffer_printf(&text, "event time %s, watermark ", source->columns[source->watermark_column].name);
+        put_duration(&text, source->watermark_delay_us);
+        evs_buffer_puts(&text, " behind");
+    } else {
+        evs_buffer_printf(&text, "event time %s, watermark %s", source->columns[source->watermark_column].name, source->watermark->text);
+    }
+    return take(arena, &text);
+}
+
+const char *evs_label_project(struct evs_arena *arena, const struct evs_rel *rel)
+{
+    struct evs_buffer text = {0};
+    for (uint32_t i = 0; i < rel->column_count; i++) {
+        if (evs_rel_needs(rel, i) && rel->exprs[i]->kind != EVS_EXPR_COLUMN) {
+            evs_buffer_printf(&text, "%s%s = %s", text.count > 0 ? ", " : "compute ", rel->columns[i].name, rel->exprs[i]->text);
+        }
+    }
+    return text.count > 0 ? take(arena, &text) : "keep columns";
+}
+
+static void put_keys(struct evs_buffer *out, const struct evs_rel *rel)
+{
+    const struct evs_rel_aggregate *aggregate = rel->aggregate;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < aggregate->key_count; i++) {
+        evs_buffer_printf(out, "%s%s", count++ > 0 ? ", " : " by ", rel->inputs[0].rel->columns[aggregate->keys[i]].name);
+    }
+    if (aggregate->window_text != NULL) {
+        evs_buffer_printf(out, "%s%s", count > 0 ? ", " : " by ", aggregate->window_text);
+    }
+}
+
+const char *evs_label_aggregate(struct evs_arena *arena, const struct evs_rel *rel)
+{
+    struct evs_buffer text = {0};
+    evs_buffer_puts(&text, "aggregate");
+    for (uint32_t i = 0; i < rel->aggregate->call_count; i++) {
+        evs_buffer_printf(&text, "%s%s", i > 0 ? ", " : " ", rel->aggregate->calls[i].text);
+    }
+    put_keys(&text, rel);
+    evs_buffer_puts(&text, rel->aggregate->emit == EVS_EMIT_ON_CHANGE ? ", emit on change" : ", emit on window close");
+    return take(arena, &text);
+}
+
+const char *evs_label_exchange(struct evs_arena *arena, const struct evs_schema *schema, const struct evs_plan_exchange *exchange)
+{
+    if (exchange->gather) {
+        return "gather on one worker";
+    }
+    struct evs_buffer text = {0};
+    for (uint32_t i = 0; i < exchange->column_count; i++) {
+        evs_buffer_printf(&text, "%s%s", i > 0 ? ", " : "exchange by ", schema->fields[exchange->columns[i]].name);
+    }
+    return take(arena, &text);
+}
+
+/* --- names ------------------------------------------------------------------------------------------------------------------- */
+
+/* "aggregate_user_id": kind and keys, as an identifier. */
+static const char *derived_name(struct evs_arena *arena, const struct evs_rel *rel)
+{
+    struct evs_buffer text = {0};
+    evs_buffer_puts(&text, "aggregate");
+    for (uint32_t i = 0; i < rel->aggregate->key_count; i++) {
+        evs_buffer_puts(&text, "_");
+        for (const char *at = rel->inputs[0].rel->columns[rel->aggregate->keys[i]].name; *at != '\0'; at++) {
+            bool is_plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || *at == '_';
+            evs_buffer_put(&text, is_plain ? at : "_", 1);
+        }
+    }
+    return take(arena, &text);
+}
+
+static bool is_named(const struct evs_rel *rel)
+{
+    return rel->kind == EVS_REL_AGGREGATE && rel->is_live;
+}
+
+/* How many of the others have the name, and how many before it. */
+static uint32_t same_names(const struct evs_rels *rels, const char *const *names, uint32_t index, uint32_t *before)
+{
+    uint32_t count = 0;
+    *before = 0;
+    for (uint32_t i = 0; i < rels->count; i++) {
+        if (i != index && names[i] != NULL && evs_name_equal(names[i], names[index])) {
+            count++;
+            *before += i < index;
+        }
+    }
+    return count;
+}
+
+static bool is_taken(const struct evs_binder *binder, const char *name)
+{
+    return evs_entity_find(binder, false, evs_slice_of(name)) != NULL;
+}
+
+static void check_explicit(struct evs_binder *binder, const char *const *names, uint32_t index)
+{
+    const struct evs_rel *rel = binder->rels.items[index];
+    for (uint32_t i = 0; i < index; i++) {
+        const struct evs_rel *other = binder->rels.items[i];
+        if (is_named(other) && other->name != NULL && evs_name_equal(other->name, rel->name)) {
+            struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0407, rel->place, "the name `%s` belongs to another operator", rel->name);
+            evs_diag_note(diag, other->place, "that operator");
+            return;
+        }
+    }
+    if (is_taken(binder, names[index])) {
+        evs_diag(binder->diagnostics, EVS_E0407, rel->place, "the name `%s` is taken by a declaration", rel->name);
+    }
+}
+
+const char **evs_name_aggregates(struct evs_binder *binder)
+{
+    struct evs_rels *rels = &binder->rels;
+    const char **first = EVS_ARENA_ARRAY(binder->arena, const char *, rels->count + 1);
+    const char **names = EVS_ARENA_ARRAY(binder->arena, const char *, rels->count + 1);
+    for (uint32_t i = 0; i < rels->count; i++) {
+        struct evs_rel *rel = rels->items[i];
+        if (is_named(rel)) {
+            first[i] = rel->name != NULL ? rel->name : derived_name(binder->arena, rel);
+        }
+    }
+    for (uint32_t i = 0; i < rels->count; i++) {
+        struct evs_rel *rel = rels->items[i];
+        if (first[i] == NULL) {
+            continue;
+        }
+        uint32_t before;
+        names[i] = first[i];
+        if (rel->name != NULL) {
+            check_explicit(binder, first, i);
+        } else if (same_names(rels, first, i, &before) > 0 || is_taken(binder, first[i])) {
+            names[i] = evs_arena_printf(binder->arena, "%s_%08x", first[i], (uint32_t)(rel->lineage >> 32));
+        }
+    }
+    for (uint32_t i = 0; i < rels->count; i++) { /* the very same aggregate twice: either may take the other's state */
+        uint32_t before;
+        if (names[i] != NULL && rels->items[i]->name == NULL && same_names(rels, names, i, &before) > 0 && before > 0) {
+            names[i] = evs_arena_printf(binder->arena, "%s_%u", names[i], before + 1);
+        }
+    }
+    return names;
+}
+
+const char *evs_path_of(struct evs_arena *arena, const char *const *names, const struct evs_rel *rel)
+{
+    struct evs_buffer text = {0};
+    for (const struct evs_rel *at = rel;; at = at->inputs[0].rel) {
+        if (at->kind == EVS_REL_SCAN) {
+            evs_buffer_printf(&text, "%s%s", text.count > 0 ? "<" : "", at->source->name);
+            break;
+        }
+        if (at->kind == EVS_REL_AGGREGATE) {
+            evs_buffer_printf(&text, "%s%s", text.count > 0 ? "<" : "", names[at->number]);
+        }
+    }
+    return take(arena, &text);
+}

@@ -1,0 +1,143 @@
+/* Sinks in the plan: columns, gather, address, format, delivery; and the dead letters. */
+#include "plan_build.h"
+
+#include <string.h>
+
+/* The ports that bring a sink's rows, each with exactly the columns of the first. */
+static void lay_inputs(struct evs_builder *builder, const struct evs_rel *rel, struct evs_laid *out)
+{
+    uint32_t count = evs_rel_width(rel->inputs[0]);
+    struct evs_field *fields = EVS_ARENA_ARRAY(builder->arena, struct evs_field, count + 1);
+    const char **names = EVS_ARENA_ARRAY(builder->arena, const char *, count + 1);
+    evs_rel_fields(rel->inputs[0], fields);
+    for (uint32_t i = 0; i < count; i++) {
+        names[i] = fields[i].name;
+    }
+    struct evs_laid *inputs = EVS_ARENA_ARRAY(builder->arena, struct evs_laid, rel->input_count);
+    uint32_t port_count = 0;
+    for (uint32_t i = 0; i < rel->input_count; i++) {
+        struct evs_rel_input input = rel->inputs[i];
+        const struct evs_laid *from = input.output == 0 ? &builder->laid[input.rel->number] : &builder->late[input.rel->number];
+        inputs[i] = evs_build_columns(builder, from, from->map, names, count, rel->place);
+        port_count += inputs[i].port_count;
+        for (uint32_t c = 0; c < count; c++) { /* a union is as nullable as its most nullable input */
+            fields[c].nullable = fields[c].nullable || inputs[i].schema.fields[c].nullable;
+        }
+    }
+    *out = (struct evs_laid){.schema = {count, fields}};
+    out->ports = EVS_ARENA_ARRAY(builder->arena, struct evs_port, port_count);
+    for (uint32_t i = 0; i < rel->input_count; i++) {
+        memcpy(out->ports + out->port_count, inputs[i].ports, sizeof *out->ports * inputs[i].port_count);
+        out->port_count += inputs[i].port_count;
+    }
+}
+
+static void bind_format(struct evs_builder *builder, const struct evs_bound_sink *sink, const struct evs_schema *schema, struct evs_plan_sink *out)
+{
+    struct evs_error error;
+    if (sink->format->configure != NULL &&
+        sink->format->configure(sink->format_values, schema, builder->arena, &out->format_config, &error) != EVS_OK) {
+        evs_diag(builder->binder->diagnostics, EVS_E0505, sink->format_place, "%s", error.text);
+        builder->is_broken = true;
+    }
+}
+
+static void bind_address(struct evs_builder *builder, const struct evs_bound_sink *sink, const struct evs_schema *schema, struct evs_plan_sink *out)
+{
+    struct evs_error error;
+    if (sink->address.data != NULL && evs_template_bind(sink->address, schema, builder->arena, &out->address, &error) != EVS_OK) {
+        evs_diag(builder->binder->diagnostics, EVS_E0506, sink->address_place, "%s", error.text);
+        builder->is_broken = true;
+    }
+}
+
+/* Exact where the connector or the user says so, and by default where a replay may give other rows (exactness, 4). */
+static void set_delivery(struct evs_builder *builder, const struct evs_bound_sink *sink, struct evs_plan_node *node, struct evs_plan_sink *out)
+{
+    if (sink->connector->shape == EVS_SINK_BYTES) { /* the position is part of the commit: nothing is written twice */
+        return;
+    }
+    bool by_default = !node->replay_stable;
+    out->exact = sink->connector->always_exact || (sink->delivery_is_set ? sink->exact : by_default);
+    if (!out->exact && !node->replay_stable) {
+        struct evs_diag *diag = evs_diag(builder->binder->diagnostics, EVS_W0005, sink->delivery_place,
+                                         "`%s` is delivered fast, but a replay may give other rows: at least once is all that holds", sink->name);
+        evs_diag_hint(diag, "because of the operator `%s`; delivery = 'exact' avoids it", node->unstable_because);
+    }
+}
+
+static struct evs_plan_node *add_sink(struct evs_builder *builder, const struct evs_bound_sink *sink, const struct evs_laid *rows,
+                                      struct evs_plan_sink *out)
+{
+    struct evs_laid input = sink->connector->single ? evs_build_exchange(builder, rows, NULL, 0, sink->place) : *rows;
+    uint32_t number = evs_build_node(builder, EVS_NODE_SINK, sink->name, sink->place);
+    struct evs_plan_node *node = evs_build_at(builder, number);
+    node->schema = rows->schema;
+    node->sink = out;
+    node->output_count = 0;
+    node->label = evs_arena_printf(builder->arena, "sink %s to %s, format %s", sink->name, sink->label, sink->format->kind);
+    evs_build_connect(builder, input.ports, input.port_count, number);
+    out->connector = sink->connector;
+    out->config = sink->config;
+    out->format = sink->format;
+    bind_format(builder, sink, &node->schema, out);
+    bind_address(builder, sink, &node->schema, out);
+    return evs_build_at(builder, number);
+}
+
+void evs_build_sink(struct evs_builder *builder, const struct evs_rel *rel)
+{
+    struct evs_laid rows;
+    lay_inputs(builder, rel, &rows);
+    struct evs_plan_sink *out = EVS_ARENA_NEW(builder->arena, struct evs_plan_sink);
+    out->operator_path = evs_path_of(builder->arena, builder->names, rel->inputs[0].rel);
+    struct evs_plan_node *node = add_sink(builder, rel->sink, &rows, out);
+    node->replay_stable = rel->unstable == NULL;
+    if (rel->unstable != NULL) {
+        node->unstable_because = builder->names[rel->unstable->number];
+    }
+    set_delivery(builder, rel->sink, node, out);
+}
+
+/* --- dead letters ------------------------------------------------------------------------------------------------------------- */
+
+/* The sources in the plan that send their dead rows to a sink. */
+static struct evs_laid dead_rows(struct evs_builder *builder, const struct evs_entity *sink)
+{
+    struct evs_laid laid = {.schema = evs_dead_schema};
+    struct evs_rels *rels = &builder->binder->rels;
+    laid.ports = EVS_ARENA_ARRAY(builder->arena, struct evs_port, rels->count + 1);
+    for (uint32_t i = 0; i < rels->count; i++) {
+        const struct evs_rel *rel = rels->items[i];
+        if (rel->kind == EVS_REL_SCAN && rel->is_live && rel->source->dead_letter == sink) {
+            laid.ports[laid.port_count++] = (struct evs_port){builder->node_of[i], 1};
+        }
+    }
+    return laid;
+}
+
+/* Behind all other nodes: rows die in every one of them. */
+void evs_build_dead_letters(struct evs_builder *builder)
+{
+    struct evs_binder *binder = builder->binder;
+    for (uint32_t i = 0; i < binder->entity_count; i++) {
+        struct evs_entity *entity = binder->entities[i];
+        if (entity->kind != EVS_ENTITY_SINK || entity->state != EVS_ENTITY_BOUND) {
+            continue;
+        }
+        struct evs_laid rows = dead_rows(builder, entity);
+        if (rows.port_count == 0) {
+            continue;
+        }
+        struct evs_plan_sink *out = EVS_ARENA_NEW(builder->arena, struct evs_plan_sink);
+        out->is_dead_letter = true;
+        out->operator_path = "dead";
+        struct evs_plan_node *node = add_sink(builder, entity->sink, &rows, out);
+        node->replay_stable = true;
+        set_delivery(builder, entity->sink, node, out);
+        uint32_t number = (uint32_t)(node - builder->plan->nodes);
+        for (uint32_t k = 0; k < rows.port_count; k++) {
+            evs_build_at(builder, rows.ports[k].node)->dead_letter = number + 1;
+        }
+    }
+}
