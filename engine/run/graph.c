@@ -107,7 +107,7 @@ static struct edge *edge_new(struct evs_op *to, uint32_t input, struct ring *rin
     return edge;
 }
 
-static void connect(struct evs_op *from, uint32_t output, struct evs_op *to, uint32_t input)
+static void connect(struct evs_op *from, uint32_t output, struct evs_op *to, uint32_t input, uint32_t branch)
 {
     EVS_ASSERT(from != NULL && output < from->output_total);
     if (to == NULL) { /* a single sink that runs on worker 0; its gather sends nothing here */
@@ -115,7 +115,9 @@ static void connect(struct evs_op *from, uint32_t output, struct evs_op *to, uin
     }
     struct output *out = &from->outputs[output];
     EVS_GROW(out->edges, out->edge_count, out->edge_capacity);
-    out->edges[out->edge_count++] = edge_new(to, input, NULL);
+    struct edge *edge = edge_new(to, input, NULL);
+    edge->branch = branch;
+    out->edges[out->edge_count++] = edge;
 }
 
 /* Where the dead rows of source number s go: the node that the plan names, or the gather in front of it. */
@@ -150,7 +152,7 @@ static void connect_dead(struct worker *worker)
         for (uint32_t i = 0; target != 0 && i < worker->op_count; i++) {
             struct evs_op *op = &worker->ops[i];
             if (may_send_dead(run, op)) {
-                connect(op, op->output_count + source, find_op(worker, target - 1, false), 0);
+                connect(op, op->output_count + source, find_op(worker, target - 1, false), 0, 0);
             }
         }
     }
@@ -169,7 +171,7 @@ static void worker_edges(struct worker *worker)
     for (uint32_t i = 0; i < plan->edge_count; i++) {
         const struct evs_plan_edge *edge = &plan->edges[i];
         if (!is_dead_edge(worker->run, edge)) {
-            connect(emitting_op(worker, edge->from), edge->output, find_op(worker, edge->to, false), edge->input);
+            connect(emitting_op(worker, edge->from), edge->output, find_op(worker, edge->to, false), edge->input, edge->branch);
         }
     }
     connect_dead(worker);

@@ -68,13 +68,26 @@ void evs_op_send_barrier(struct evs_op *op, uint64_t checkpoint)
     send_to_all(op, (struct item){.kind = ITEM_BARRIER, .checkpoint = checkpoint});
 }
 
+/* Both sides of a union may bring rows of one cause: their ids differ by the branch that they came through. */
+static struct evs_batch *through_branch(struct evs_batch *batch, uint32_t branch)
+{
+    if (branch == 0) {
+        return evs_batch_ref(batch);
+    }
+    struct evs_batch *derived = evs_batch_derive(batch, batch->column_count);
+    uint64_t parts[2] = {batch->lineage, branch};
+    derived->lineage = evs_hash64(parts, sizeof parts);
+    return derived;
+}
+
 void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch)
 {
     EVS_ASSERT(output < op->output_total);
     if (batch->selected_count > 0) {
         const struct output *out = &op->outputs[output];
         for (uint32_t i = 0; i < out->edge_count; i++) {
-            edge_push(out->edges[i], (struct item){.kind = ITEM_BATCH, .batch = evs_batch_ref(batch)});
+            struct evs_batch *sent = through_branch(batch, out->edges[i]->branch);
+            edge_push(out->edges[i], (struct item){.kind = ITEM_BATCH, .batch = sent});
         }
         if (output < op->output_count) {
             op->counters[EVS_COUNT_ROWS_OUT] += batch->selected_count;

@@ -39,6 +39,7 @@ struct item {
 struct edge {
     struct evs_op *to;
     uint32_t input; /* of `to` */
+    uint32_t branch;   /* of a union: told apart in trigger ids; 0: none */
     struct ring *ring; /* NULL: the queue below */
     struct item items[EDGE_ROOM];
     uint32_t first, count;

@@ -114,13 +114,14 @@ static void pending_trim(struct sink_node *node)
 /* exactness, 1: H(incarnation, sink, operator path, key, cause, ordinal). Neither owner nor checkpoint is in it. */
 static struct evs_hash128 trigger_id(const struct sink_node *node, const struct evs_batch *batch, uint32_t row)
 {
-    uint64_t parts[10] = {node->id_salt[0],
+    uint64_t parts[11] = {node->id_salt[0],
                           node->id_salt[1],
                           node->id_salt[2],
                           node->id_salt[3],
                           batch->cause[row].major,
                           batch->cause[row].minor,
                           (uint64_t)batch->cause_kind,
+                          batch->lineage,
                           batch->ordinal == NULL ? 0 : batch->ordinal[row],
                           batch->key == NULL ? 0 : batch->key[row].low,
                           batch->key == NULL ? 0 : batch->key[row].high};

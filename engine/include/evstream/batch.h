@@ -86,6 +86,7 @@ struct evs_batch {
     int64_t *watermark_us;      /* row_count, or NULL: no row's time is below its partition's watermark before it */
     struct evs_hash128 *key;    /* row_count, or NULL: hash of the group key of a stateful operator's result (trigger id) */
     enum evs_cause_kind cause_kind;
+    uint64_t lineage;           /* through which branches of unions the rows came: 0 or a mix of edge numbers; part of trigger ids */
     uint32_t source_index;      /* number of the source that the rows stem from (dead letters; leftmost after a join) */
     int64_t min_time_us, max_time_us; /* over physical rows; min > max when unknown is not allowed: always set */
 
