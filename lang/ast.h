@@ -37,7 +37,7 @@ static inline bool evs_ident_given(const struct evs_ident *ident)
 /* `string`, `numeric(38, 9)`, `array<int64>`, `struct<a int64, string>`. Spellings are not resolved: see evs_kind_parse. */
 struct evs_ast_type {
     struct evs_place place;
-    struct evs_ident name;             /* "array" and "struct" too */
+    struct evs_ident name;              /* "array" and "struct" too */
     const struct evs_ast_type *element; /* array<…>; NULL for a bare array */
     const struct evs_ast_field *fields; /* struct<…> */
     uint32_t field_count;
@@ -54,46 +54,86 @@ struct evs_ast_field {
 enum evs_ast_expr_kind {
     EVS_AST_ERROR,         /* reported already */
     EVS_AST_LITERAL,       /* value: null, bool, int64, float64, string or bytes */
-    EVS_AST_TYPED_LITERAL, /* value_kind and value.str: timestamp '…', date, datetime, time, numeric, json, interval '…' without a part */
-    EVS_AST_PATH,          /* names: a, a.b, a.b.c; which part is a range variable, a column or a field is for the binder */
-    EVS_AST_PARAMETER,     /* names[0]: @name */
-    EVS_AST_FIELD,         /* arguments[0] . names[0], where arguments[0] is not a path */
-    EVS_AST_INDEX,         /* arguments[0] [ arguments[1] ]; offset(…), ordinal(…), safe_offset(…) stand there as calls */
-    EVS_AST_CALL,          /* call; arguments are the positional and named ones in order; argument_names */
-    EVS_AST_UNARY,         /* op; arguments[0]: - + ~ not */
-    EVS_AST_BINARY,        /* op; arguments[0], arguments[1]: arithmetic, bits, ||, comparison */
-    EVS_AST_LOGIC,         /* op and | or; two or more arguments */
-    EVS_AST_IS,            /* op is_null | is_true | is_false | is_unknown: arguments[0]; is_distinct: two; negated */
-    EVS_AST_BETWEEN,       /* arguments[0] [not] between [1] and [2]; negated */
-    EVS_AST_IN,            /* arguments[0] [not] in ([1], …); negated; op in_unnest: [1] is the array; query: a subquery */
-    EVS_AST_LIKE,          /* arguments[0] [not] like [1]; negated; op like_any | like_all: [1], … */
-    EVS_AST_CASE,          /* [operand if has_operand,] when, then, when, then, … [, else if has_else] */
-    EVS_AST_CAST,          /* arguments[0] as type; safe; [1] format, [2] time zone where given (NULL holes) */
-    EVS_AST_EXTRACT,       /* part from arguments[0] [at time zone arguments[1]]; week(monday): week_start */
-    EVS_AST_INTERVAL,      /* interval arguments[0] part [to part_to] */
-    EVS_AST_ARRAY,         /* arguments; type when written array<…>[…] */
-    EVS_AST_STRUCT,        /* arguments, argument_names (optional each); type when written struct<…>(…); also (a, b) */
-    EVS_AST_STAR,          /* the * of count(*) */
-    EVS_AST_SUBQUERY,      /* query; op none (scalar), exists or array */
+    EVS_AST_TYPED_LITERAL, /* value_kind and value.str: timestamp '…', date, datetime, time, numeric, json */
+    EVS_AST_PATH,      /* names: a, a.b, a.b.c; which part is a range variable, a column or a field is for the binder */
+    EVS_AST_PARAMETER, /* names[0]: @name */
+    EVS_AST_FIELD,     /* arguments[0] . names[0], where arguments[0] is not a path */
+    EVS_AST_INDEX, /* arguments[0] [ arguments[1] ]; offset(…), ordinal(…), safe_offset(…) stand there as calls */
+    EVS_AST_CALL,  /* call; arguments are the positional and named ones in order; argument_names */
+    EVS_AST_UNARY, /* op; arguments[0]: - + ~ not */
+    EVS_AST_BINARY,   /* op; arguments[0], arguments[1]: arithmetic, bits, ||, comparison */
+    EVS_AST_LOGIC,    /* op and | or; two or more arguments */
+    EVS_AST_IS,       /* op is_null | is_true | is_false | is_unknown: arguments[0]; is_distinct: two; negated */
+    EVS_AST_BETWEEN,  /* arguments[0] [not] between [1] and [2]; negated */
+    EVS_AST_IN,       /* arguments[0] [not] in ([1], …); negated; op in_unnest: [1] is the array */
+    EVS_AST_LIKE,     /* arguments[0] [not] like [1]; negated; op like_any | like_all: [1], … */
+    EVS_AST_CASE,     /* [operand if has_operand,] when, then, when, then, … [, else if has_else] */
+    EVS_AST_CAST,     /* arguments[0] as type; safe; [1] format, [2] time zone where given (NULL holes) */
+    EVS_AST_EXTRACT,  /* part from arguments[0] [at time zone arguments[1]]; week(monday): week_start */
+    EVS_AST_INTERVAL, /* interval arguments[0] part [to part_to] */
+    EVS_AST_ARRAY,    /* arguments; type when written array<…>[…] */
+    EVS_AST_STRUCT,   /* arguments, argument_names (optional each); type when written struct<…>(…); also (a, b) */
+    EVS_AST_STAR,     /* the * of count(*) */
+    EVS_AST_SUBQUERY, /* query; op none (scalar), exists or array */
 };
 
 enum evs_ast_op {
     EVS_AST_OP_NONE,
-    EVS_AST_OP_MINUS, EVS_AST_OP_PLUS, EVS_AST_OP_BIT_NOT, EVS_AST_OP_NOT,                                /* unary */
-    EVS_AST_OP_MULTIPLY, EVS_AST_OP_DIVIDE, EVS_AST_OP_CONCAT, EVS_AST_OP_ADD, EVS_AST_OP_SUBTRACT,           /* binary */
-    EVS_AST_OP_SHIFT_LEFT, EVS_AST_OP_SHIFT_RIGHT, EVS_AST_OP_BIT_AND, EVS_AST_OP_BIT_XOR, EVS_AST_OP_BIT_OR,
-    EVS_AST_OP_EQUAL, EVS_AST_OP_NOT_EQUAL, EVS_AST_OP_LESS, EVS_AST_OP_LESS_EQUAL, EVS_AST_OP_GREATER, EVS_AST_OP_GREATER_EQUAL,
-    EVS_AST_OP_AND, EVS_AST_OP_OR,                                                                /* logic */
-    EVS_AST_OP_IS_NULL, EVS_AST_OP_IS_TRUE, EVS_AST_OP_IS_FALSE, EVS_AST_OP_IS_UNKNOWN, EVS_AST_OP_IS_DISTINCT,
-    EVS_AST_OP_IN_UNNEST, EVS_AST_OP_LIKE_ANY, EVS_AST_OP_LIKE_ALL, EVS_AST_OP_EXISTS, EVS_AST_OP_ARRAY,
+    EVS_AST_OP_MINUS,
+    EVS_AST_OP_PLUS,
+    EVS_AST_OP_BIT_NOT,
+    EVS_AST_OP_NOT, /* unary */
+    EVS_AST_OP_MULTIPLY,
+    EVS_AST_OP_DIVIDE,
+    EVS_AST_OP_CONCAT,
+    EVS_AST_OP_ADD,
+    EVS_AST_OP_SUBTRACT, /* binary */
+    EVS_AST_OP_SHIFT_LEFT,
+    EVS_AST_OP_SHIFT_RIGHT,
+    EVS_AST_OP_BIT_AND,
+    EVS_AST_OP_BIT_XOR,
+    EVS_AST_OP_BIT_OR,
+    EVS_AST_OP_EQUAL,
+    EVS_AST_OP_NOT_EQUAL,
+    EVS_AST_OP_LESS,
+    EVS_AST_OP_LESS_EQUAL,
+    EVS_AST_OP_GREATER,
+    EVS_AST_OP_GREATER_EQUAL,
+    EVS_AST_OP_AND,
+    EVS_AST_OP_OR, /* logic */
+    EVS_AST_OP_IS_NULL,
+    EVS_AST_OP_IS_TRUE,
+    EVS_AST_OP_IS_FALSE,
+    EVS_AST_OP_IS_UNKNOWN,
+    EVS_AST_OP_IS_DISTINCT,
+    EVS_AST_OP_IN_UNNEST,
+    EVS_AST_OP_LIKE_ANY,
+    EVS_AST_OP_LIKE_ALL,
+    EVS_AST_OP_EXISTS,
+    EVS_AST_OP_ARRAY,
 };
 
 /* Units of intervals and parts of dates. */
 enum evs_ast_part {
     EVS_PART_NONE,
-    EVS_PART_NANOSECOND, EVS_PART_MICROSECOND, EVS_PART_MILLISECOND, EVS_PART_SECOND, EVS_PART_MINUTE, EVS_PART_HOUR,
-    EVS_PART_DAY, EVS_PART_WEEK, EVS_PART_MONTH, EVS_PART_QUARTER, EVS_PART_YEAR, /* these and above: intervals too */
-    EVS_PART_DAYOFWEEK, EVS_PART_DAYOFYEAR, EVS_PART_ISOWEEK, EVS_PART_ISOYEAR, EVS_PART_DATE, EVS_PART_TIME, EVS_PART_DATETIME,
+    EVS_PART_NANOSECOND,
+    EVS_PART_MICROSECOND,
+    EVS_PART_MILLISECOND,
+    EVS_PART_SECOND,
+    EVS_PART_MINUTE,
+    EVS_PART_HOUR,
+    EVS_PART_DAY,
+    EVS_PART_WEEK,
+    EVS_PART_MONTH,
+    EVS_PART_QUARTER,
+    EVS_PART_YEAR, /* these and above: intervals too */
+    EVS_PART_DAYOFWEEK,
+    EVS_PART_DAYOFYEAR,
+    EVS_PART_ISOWEEK,
+    EVS_PART_ISOYEAR,
+    EVS_PART_DATE,
+    EVS_PART_TIME,
+    EVS_PART_DATETIME,
 };
 const char *evs_ast_part_name(enum evs_ast_part part); /* "minute" */
 
@@ -116,7 +156,13 @@ struct evs_idents {
 };
 
 struct evs_ast_frame_bound {
-    enum { EVS_BOUND_UNBOUNDED_PRECEDING, EVS_BOUND_PRECEDING, EVS_BOUND_CURRENT, EVS_BOUND_FOLLOWING, EVS_BOUND_UNBOUNDED_FOLLOWING } kind;
+    enum {
+        EVS_BOUND_UNBOUNDED_PRECEDING,
+        EVS_BOUND_PRECEDING,
+        EVS_BOUND_CURRENT,
+        EVS_BOUND_FOLLOWING,
+        EVS_BOUND_UNBOUNDED_FOLLOWING
+    } kind;
     const struct evs_ast_expr *amount; /* preceding, following */
     struct evs_place place;
 };
@@ -131,8 +177,8 @@ struct evs_ast_over {
 
 /* What a call has beside its arguments. */
 struct evs_ast_call {
-    struct evs_slice name;        /* lower case, joined with dots, without `safe.`: "substr", "net.host"; ends with a NUL */
-    struct evs_place name_place;  /* of the whole name with `safe.` */
+    struct evs_slice name; /* lower case, joined with dots, without `safe.`: "substr", "net.host"; ends with a NUL */
+    struct evs_place name_place; /* of the whole name with `safe.` */
     bool distinct;
     enum { EVS_NULLS_AS_IS, EVS_NULLS_IGNORE, EVS_NULLS_RESPECT } nulls;
     const struct evs_ast_expr *where; /* agg(x where c), agg(x) filter (where c); or NULL */
@@ -144,13 +190,13 @@ struct evs_ast_call {
 struct evs_ast_expr {
     enum evs_ast_expr_kind kind;
     enum evs_ast_op op;
-    bool negated;     /* is not, not in, not between, not like */
-    bool safe;        /* safe_cast, safe.fn(…) */
-    bool has_operand, has_else; /* case */
-    bool parenthesised; /* stood in parentheses of its own; `place` is without them */
-    enum evs_kind value_kind; /* typed literal */
+    bool negated;                    /* is not, not in, not between, not like */
+    bool safe;                       /* safe_cast, safe.fn(…) */
+    bool has_operand, has_else;      /* case */
+    bool parenthesised;              /* stood in parentheses of its own; `place` is without them */
+    enum evs_kind value_kind;        /* typed literal */
     enum evs_ast_part part, part_to; /* extract, interval */
-    uint32_t height;  /* 1 for a leaf */
+    uint32_t height;                 /* 1 for a leaf */
     struct evs_place place;
     struct evs_place op_place; /* unary, binary, is, between, in, like: the operator's words; logic: the first one */
     struct evs_value value;
@@ -170,10 +216,10 @@ struct evs_ast_expr {
 /* One column (or star) of select, extend, aggregate, measures. */
 struct evs_ast_item {
     struct evs_place place;
-    bool is_star;                    /* * or expr.*; then `expr` is what stands before .* or NULL */
+    bool is_star; /* * or expr.*; then `expr` is what stands before .* or NULL */
     const struct evs_ast_expr *expr;
-    struct evs_ident alias;          /* optional */
-    struct evs_idents except;        /* * except (…) */
+    struct evs_ident alias;             /* optional */
+    struct evs_idents except;           /* * except (…) */
     const struct evs_ast_item *replace; /* * replace (expr as name, …) */
     uint32_t replace_count;
 };
@@ -182,23 +228,30 @@ struct evs_ast_items {
     uint32_t count;
 };
 
-enum evs_ast_window { EVS_AST_WINDOW_NONE, EVS_AST_WINDOW_TUMBLE, EVS_AST_WINDOW_HOP, EVS_AST_WINDOW_SESSION, EVS_AST_WINDOW_CUMULATE };
+enum evs_ast_window {
+    EVS_AST_WINDOW_NONE,
+    EVS_AST_WINDOW_TUMBLE,
+    EVS_AST_WINDOW_HOP,
+    EVS_AST_WINDOW_SESSION,
+    EVS_AST_WINDOW_CUMULATE
+};
 
 struct evs_ast_group {
-    const struct evs_ast_expr *expr; /* a window is an EVS_AST_CALL: its arguments are as written, `offset =>` in argument_names */
+    const struct evs_ast_expr
+        *expr; /* a window is an EVS_AST_CALL: its arguments are as written, `offset =>` in argument_names */
     enum evs_ast_window window;
-    struct evs_ident alias;          /* optional */
+    struct evs_ident alias; /* optional */
 };
 
 struct evs_ast_aggregate {
-    struct evs_ast_items items;      /* the aggregates, may be none */
+    struct evs_ast_items items; /* the aggregates, may be none */
     const struct evs_ast_group *groups;
     uint32_t group_count;
     enum { EVS_AST_EMIT_DEFAULT, EVS_AST_EMIT_ON_CLOSE, EVS_AST_EMIT_ON_CHANGE, EVS_AST_EMIT_EVERY } emit;
-    struct evs_place emit_place;     /* valid unless default */
+    struct evs_place emit_place;         /* valid unless default */
     const struct evs_ast_expr *every;    /* emit every INTERVAL */
     const struct evs_ast_expr *lateness; /* allow lateness INTERVAL, or NULL */
-    struct evs_ident late_into;      /* optional */
+    struct evs_ident late_into;          /* optional */
     const struct evs_ast_expr *retain;   /* or NULL */
 };
 
@@ -209,15 +262,23 @@ struct evs_ast_relation {
     struct evs_ident name;
     const struct evs_ast_query *query;
     const struct evs_ast_expr *unnest;
-    struct evs_ident alias;          /* optional */
-    bool with_offset;                /* unnest(…) with offset [as offset_alias] */
+    struct evs_ident alias; /* optional */
+    bool with_offset;       /* unnest(…) with offset [as offset_alias] */
     struct evs_ident offset_alias;
 };
 
 struct evs_ast_join {
-    enum { EVS_JOIN_INNER, EVS_JOIN_LEFT, EVS_JOIN_RIGHT, EVS_JOIN_FULL, EVS_JOIN_CROSS, EVS_JOIN_SEMI, EVS_JOIN_ANTI } kind;
+    enum {
+        EVS_JOIN_INNER,
+        EVS_JOIN_LEFT,
+        EVS_JOIN_RIGHT,
+        EVS_JOIN_FULL,
+        EVS_JOIN_CROSS,
+        EVS_JOIN_SEMI,
+        EVS_JOIN_ANTI
+    } kind;
     struct evs_ast_relation right;
-    const struct evs_ast_expr *on;   /* or NULL */
+    const struct evs_ast_expr *on; /* or NULL */
     struct evs_idents using_columns;
     const struct evs_ast_expr *lateness;
     struct evs_ident late_into;
@@ -230,8 +291,8 @@ struct evs_ast_deduplicate {
 };
 struct evs_ast_throttle {
     const struct evs_ast_expr *limit;
-    const struct evs_ast_expr *interval; /* per INTERVAL, or NULL: `calendar` */
-    enum evs_ast_part calendar;          /* day, week or month */
+    const struct evs_ast_expr *interval;  /* per INTERVAL, or NULL: `calendar` */
+    enum evs_ast_part calendar;           /* day, week or month */
     const struct evs_ast_expr *time_zone; /* or NULL */
     struct evs_ast_exprs keys;
     struct evs_ident dropped_into;
@@ -260,9 +321,9 @@ enum evs_ast_skip { EVS_SKIP_DEFAULT, EVS_SKIP_PAST_LAST_ROW, EVS_SKIP_TO_NEXT_R
 struct evs_ast_step {
     struct evs_place place;
     struct evs_ident name;
-    bool is_next;     /* then next */
-    bool is_absence;  /* then no */
-    bool quantified;  /* has + ? or {…} */
+    bool is_next;      /* then next */
+    bool is_absence;   /* then no */
+    bool quantified;   /* has + ? or {…} */
     uint32_t min, max; /* 1, 1 without a quantifier; max may be EVS_UNBOUNDED */
     const struct evs_ast_expr *condition;
     const struct evs_ast_expr *within; /* or NULL */
@@ -278,7 +339,14 @@ struct evs_ast_sequence {
 };
 
 struct evs_ast_pattern {
-    enum { EVS_PATTERN_SYMBOL, EVS_PATTERN_CONCAT, EVS_PATTERN_CHOICE, EVS_PATTERN_EMPTY, EVS_PATTERN_START, EVS_PATTERN_END } kind;
+    enum {
+        EVS_PATTERN_SYMBOL,
+        EVS_PATTERN_CONCAT,
+        EVS_PATTERN_CHOICE,
+        EVS_PATTERN_EMPTY,
+        EVS_PATTERN_START,
+        EVS_PATTERN_END
+    } kind;
     struct evs_place place;
     struct evs_ident symbol;
     uint32_t min, max; /* 1, 1 without a quantifier */
@@ -307,14 +375,14 @@ enum evs_pipe_kind {
     EVS_PIPE_RENAME,  /* renames */
     EVS_PIPE_AS,      /* ident */
     EVS_PIPE_AGGREGATE,
-    EVS_PIPE_INSERT,  /* insert */
-    EVS_PIPE_TEE,     /* branches */
-    EVS_PIPE_FORK,    /* branches */
-    EVS_PIPE_UNION,   /* set_operation */
-    EVS_PIPE_LIMIT,   /* limit */
-    EVS_PIPE_ORDER,   /* orders */
+    EVS_PIPE_INSERT, /* insert */
+    EVS_PIPE_TEE,    /* branches */
+    EVS_PIPE_FORK,   /* branches */
+    EVS_PIPE_UNION,  /* set_operation */
+    EVS_PIPE_LIMIT,  /* limit */
+    EVS_PIPE_ORDER,  /* orders */
     EVS_PIPE_JOIN,
-    EVS_PIPE_CALL,    /* expr, an EVS_AST_CALL; ident: its alias, optional */
+    EVS_PIPE_CALL, /* expr, an EVS_AST_CALL; ident: its alias, optional */
     EVS_PIPE_DISTINCT,
     EVS_PIPE_DEDUPLICATE,
     EVS_PIPE_THROTTLE,
@@ -322,8 +390,8 @@ enum evs_pipe_kind {
     EVS_PIPE_SEQUENCE,
     EVS_PIPE_TOP,
     EVS_PIPE_HOLD,
-    EVS_PIPE_ASSERT,  /* exprs: the condition, then what a message shows */
-    EVS_PIPE_LOG,     /* branches: none or one */
+    EVS_PIPE_ASSERT, /* exprs: the condition, then what a message shows */
+    EVS_PIPE_LOG,    /* branches: none or one */
     EVS_PIPE_DESCRIBE,
     EVS_PIPE_MATCH_RECOGNIZE,
     EVS_PIPE_KIND_COUNT
@@ -433,17 +501,17 @@ struct evs_ast_columns {
 
 struct evs_ast_source {
     struct evs_ast_columns columns;
-    struct evs_ident watermark_column;           /* optional */
-    const struct evs_ast_expr *watermark;        /* watermark for COLUMN as EXPR */
+    struct evs_ident watermark_column;    /* optional */
+    const struct evs_ast_expr *watermark; /* watermark for COLUMN as EXPR */
     struct evs_ast_connector connector, format;
-    struct evs_ident dead_letter;                /* dead letter into SINK; optional */
+    struct evs_ident dead_letter; /* dead letter into SINK; optional */
     enum { EVS_ON_ERROR_DEFAULT, EVS_ON_ERROR_DEAD_LETTER, EVS_ON_ERROR_FAIL } on_error;
 };
 struct evs_ast_table {
     struct evs_ast_columns columns;
     struct evs_idents primary_key;
-    struct evs_ast_connector connector;          /* looked up; no name when kept from a stream */
-    const struct evs_ast_query *query;           /* kept from a stream, or NULL */
+    struct evs_ast_connector connector; /* looked up; no name when kept from a stream */
+    const struct evs_ast_query *query;  /* kept from a stream, or NULL */
     const struct evs_ast_expr *retain;
     enum { EVS_ON_LOOKUP_DEFAULT, EVS_ON_LOOKUP_FAIL, EVS_ON_LOOKUP_NULL, EVS_ON_LOOKUP_DEAD_LETTER } on_lookup_error;
 };
@@ -467,7 +535,7 @@ struct evs_ast_test_step {
     struct evs_ident name;
     const struct evs_ast_expr *value;
     bool is_raw, in_order;
-    const struct evs_str *rows;  /* JSON objects byte for byte, or the raw text */
+    const struct evs_str *rows; /* JSON objects byte for byte, or the raw text */
     const struct evs_place *row_places;
     uint32_t row_count;
 };
@@ -478,7 +546,7 @@ struct evs_ast_test {
 };
 
 enum evs_statement_kind {
-    EVS_STATEMENT_UNKNOWN, /* unreadable, reported */
+    EVS_STATEMENT_UNKNOWN,  /* unreadable, reported */
     EVS_STATEMENT_PIPELINE, /* pipeline NAME; */
     EVS_STATEMENT_SOURCE,
     EVS_STATEMENT_TABLE,
@@ -513,7 +581,8 @@ struct evs_ast_statement {
 /* --- printing --------------------------------------------------------------------------------------------------------- */
 
 /* The canonical text of an expression: lower-case keywords and function names, single spaces, the parentheses that precedence needs
- * and no others, strings in single quotes. Two expressions with the same text mean the same. */
+ * and no others, strings in single quotes. Two expressions with the same text mean the same. The text of a query inside an expression is
+ * left out ("(from …)"). */
 void evs_ast_print_expr(struct evs_buffer *out, const struct evs_ast_expr *expr);
 char *evs_ast_expr_text(struct evs_arena *arena, const struct evs_ast_expr *expr);
 void evs_ast_print_type(struct evs_buffer *out, const struct evs_ast_type *type);

@@ -30,8 +30,8 @@ void evs_diagnostics_free(struct evs_diagnostics *diagnostics);
 /* Reports. Whether it is an error or a warning, the code says. A place without a file is about no line of a file (the command line).
  * The same code at the same place is kept once. Returns the new diagnostic for the calls below, or NULL (which they accept) when it is a
  * repetition. */
-struct evs_diag *evs_diag(struct evs_diagnostics *diagnostics, enum evs_code code, struct evs_place place, const char *format, ...)
-    EVS_PRINTF(4, 5);
+struct evs_diag *evs_diag(struct evs_diagnostics *diagnostics, enum evs_code code, struct evs_place place,
+                          const char *format, ...) EVS_PRINTF(4, 5);
 /* The words behind the carets. */
 void evs_diag_hint(struct evs_diag *diag, const char *format, ...) EVS_PRINTF(2, 3);
 /* A second place that matters ("first declared here"), or, with a place without a file, a line `= note: …`. */
@@ -49,7 +49,7 @@ struct evs_diag_view {
 uint32_t evs_diagnostics_count(const struct evs_diagnostics *diagnostics);
 struct evs_diag_view evs_diagnostics_at(const struct evs_diagnostics *diagnostics, uint32_t index);
 
-/* All of them, a blank line between two, then how many there were. Nothing when there are none. */
+/* All of them, a blank line between two, and how many there were when there is more than one. Nothing when there are none. */
 void evs_diagnostics_render(const struct evs_diagnostics *diagnostics, bool colour, struct evs_buffer *out);
 /* To a stream, coloured when it is a terminal and NO_COLOR is not set. */
 void evs_diagnostics_print(const struct evs_diagnostics *diagnostics, FILE *stream);

@@ -11,22 +11,28 @@ struct evs_script {
     struct evs_arena arena; /* every node */
     const struct evs_ast_statement **statements;
     uint32_t count;
+    /* Set before parsing: what this version cannot run is no error, and its nodes are complete (formatter, tests of the grammar). */
+    bool accept_all;
+
+    /* private to the parser */
     uint32_t capacity;
+    struct evs_script_file *files; /* read so far */
 };
 
 void evs_script_init(struct evs_script *script);
 void evs_script_fini(struct evs_script *script);
 
 /* Reads a file and, recursively, what it imports, and appends its statements. A file that the script has already is not read again. What
- * is wrong is in `diagnostics`, and the status is EVS_E_PIPELINE if there was any error; a file that cannot be read is EVS_E_USAGE when it
+ * is wrong is in `diagnostics`, and the status is EVS_E_PIPELINE if there was any error; a file that cannot be read is EVS_E_IO (with `error`) when it
  * is `path` itself. The script is usable in either case. */
-evs_status evs_script_load(struct evs_script *script, struct evs_sources *sources, const char *path, struct evs_diagnostics *diagnostics,
-                           struct evs_error *error) EVS_MUST_CHECK;
+evs_status evs_script_load(struct evs_script *script, struct evs_sources *sources, const char *path,
+                           struct evs_diagnostics *diagnostics, struct evs_error *error) EVS_MUST_CHECK;
 
 /* Parses one text without following imports. The tree borrows nothing from the text but `place.file`. */
 void evs_parse(struct evs_script *script, const struct evs_source_text *text, struct evs_diagnostics *diagnostics);
 
 /* One expression alone, up to the end of the text (tests, option values, editors). Never NULL. */
-const struct evs_ast_expr *evs_parse_expr(struct evs_script *script, const struct evs_source_text *text, struct evs_diagnostics *diagnostics);
+const struct evs_ast_expr *evs_parse_expr(struct evs_script *script, const struct evs_source_text *text,
+                                          struct evs_diagnostics *diagnostics);
 
 #endif
