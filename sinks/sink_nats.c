@@ -1,0 +1,662 @@
+/* A message is published with its deterministic id as Nats-Msg-Id and with a reply subject of its own; JetStream answers there when it
+ * has stored the message. Until then the message stays in a bounded window (nats_window.h), and is sent again under the same id
+ *   - when its answer is overdue,
+ *   - when the connection was made again (all of them, in order: answers on the way are lost with it),
+ *   - after a while when the stream refuses it for now (full with `discard: new`, no leader, nobody there).
+ * Within the stream's duplicate window a second copy is dropped by the server and answered with "duplicate", so a row is stored once. That
+ * window must be longer than any replay plus the time that the pipeline may be down; streams that we create have ten minutes.
+ *
+ * A full window is EVS_AGAIN, which holds the pipeline back: a sink that cannot deliver loses nothing and only grows old.
+ *
+ * "duplicate" to a first attempt is legal after a restart, which sends again what it cannot know to be stored. At any other time it means
+ * that two rows have one id, and one of them is gone: it is counted apart and logged. */
+#include "sink_nats.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "nats_api.h"
+#include "nats_json.h"
+#include "nats_window.h"
+#include "nats_wire.h"
+
+#define SINK_ANSWER_SID 2
+#define SINK_ASK_US 5000000
+#define SINK_SCAN_US 50000 /* between two looks for overdue answers */
+#define SINK_BACKOFF_US 100000
+#define SINK_BACKOFF_MAX_US 2000000
+#define SINK_NOBODY_US 30000000 /* a recovering server has no streams for a while */
+#define SINK_SUBJECT_MAX 512
+
+struct sink_config {
+    const char *subject; /* the template's text */
+    const char *stream;  /* "": whichever stores the subject */
+    int64_t ack_timeout_us, max_age_us, max_bytes, duplicate_window_us;
+    const char *domain, *inbox_prefix, *tls_ca, *tls_cert, *tls_key;
+    enum evs_nats_transport transport;
+};
+
+struct sink_instance {
+    const struct sink_config *config;
+    const struct evs_os *os;
+    struct evs_log *log;
+    const char *name;
+    struct evs_nats_wire *wire;
+    char inbox[120];
+    uint64_t connection; /* of which our subscription is */
+    struct evs_nats_wire_state state;
+    int64_t now_us, scan_us, retry_us;
+    struct evs_nats_window window;
+    uint64_t *acknowledged; /* numbers that poll has not told yet; at most EVS_NATS_WINDOW_MESSAGES */
+    uint32_t acknowledged_count;
+    evs_status failed;
+    struct evs_error failure;
+    struct evs_sink_nats_counters counters;
+};
+
+static const struct evs_option sink_nats_options[] = {
+    {.name = "subject",
+     .kind = EVS_OPTION_TEMPLATE,
+     .required = true,
+     .help = "Subject of each message; {column} is replaced by the row's value."},
+    {.name = "stream",
+     .kind = EVS_OPTION_STRING,
+     .fallback = "",
+     .help = "JetStream stream that must store the subject; empty: whichever does. Also the name of a stream that "
+             "--create makes."},
+    {.name = "ack_timeout",
+     .kind = EVS_OPTION_DURATION,
+     .fallback = "5s",
+     .min = 100000,
+     .max = 300000000,
+     .help = "How long to wait for JetStream's acknowledgement before a message is sent again under the same id."},
+    {.name = "max_age",
+     .kind = EVS_OPTION_DURATION,
+     .fallback = "7d",
+     .help = "How long a stream that --create makes keeps messages; 0: for ever."},
+    {.name = "max_bytes",
+     .kind = EVS_OPTION_BYTES,
+     .fallback = "0",
+     .help = "How many bytes a stream that --create makes keeps; 0: as many as there is room for."},
+    {.name = "duplicate_window",
+     .kind = EVS_OPTION_DURATION,
+     .fallback = "10 minute",
+     .help = "How long a stream that --create makes remembers ids: longer than a replay plus the longest downtime."},
+    {.name = "domain", .kind = EVS_OPTION_STRING, .fallback = "", .help = "JetStream domain, for leaf nodes."},
+    {.name = "inbox_prefix",
+     .kind = EVS_OPTION_STRING,
+     .fallback = "_INBOX",
+     .help = "Prefix of the subjects that answers come to; for users who may subscribe to few subjects."},
+    {.name = "tls_ca",
+     .kind = EVS_OPTION_STRING,
+     .fallback = "",
+     .help = "File of the certificate authority of the server."},
+    {.name = "tls_cert",
+     .kind = EVS_OPTION_STRING,
+     .fallback = "",
+     .help = "File of our own certificate, if the server asks for it."},
+    {.name = "tls_key", .kind = EVS_OPTION_STRING, .fallback = "", .help = "File of the key of tls_cert."},
+    {.name = "transport",
+     .kind = EVS_OPTION_ENUM,
+     .fallback = "auto",
+     .choices = "auto|socket|library",
+     .help = "Who speaks the protocol: our own connection, or the cnats library (for TLS and credentials files); auto "
+             "takes "
+             "the first that can."},
+    {.name = NULL},
+};
+
+static evs_status sink_nats_configure(const struct evs_option_value *values, struct evs_arena *arena,
+                                      const void **result, struct evs_error *error)
+{
+    struct sink_config *config = EVS_ARENA_NEW(arena, struct sink_config);
+    int64_t max_bytes = evs_option_find(values, "max_bytes")->integer;
+    *config = (struct sink_config){
+        .subject = evs_option_find(values, "subject")->text.data,
+        .stream = evs_option_find(values, "stream")->text.data,
+        .ack_timeout_us = evs_option_find(values, "ack_timeout")->integer,
+        .max_age_us = evs_option_find(values, "max_age")->integer,
+        .max_bytes = max_bytes > 0 ? max_bytes : -1,
+        .duplicate_window_us = evs_option_find(values, "duplicate_window")->integer,
+        .domain = evs_option_find(values, "domain")->text.data,
+        .inbox_prefix = evs_option_find(values, "inbox_prefix")->text.data,
+        .tls_ca = evs_option_find(values, "tls_ca")->text.data,
+        .tls_cert = evs_option_find(values, "tls_cert")->text.data,
+        .tls_key = evs_option_find(values, "tls_key")->text.data,
+        .transport = (enum evs_nats_transport)evs_option_find(values, "transport")->integer,
+    };
+    *result = config;
+    if (config->stream[0] != '\0' && !evs_nats_stream_name_is_valid(evs_slice_of(config->stream))) {
+        return evs_fail(error, EVS_E_PIPELINE,
+                        "Option stream: '%s' is no name of a stream; letters, digits, '-' and '_' are allowed.",
+                        config->stream);
+    }
+    if (strpbrk(config->subject, " \t\r\n*>") != NULL || strlen(config->subject) >= SINK_SUBJECT_MAX) {
+        return evs_fail(error, EVS_E_PIPELINE,
+                        "Option subject: '%s' is no subject to publish to; it may hold no spaces and no wildcards.",
+                        config->subject);
+    }
+    return EVS_OK;
+}
+
+/* --- open: the stream behind the subject ------------------------------------------------------------------------------ */
+
+/* The template as a pattern: a token with a hole becomes '*'. *root is its first token, when that has none. */
+static void sink_pattern(const char *text, char *pattern, char *root)
+{
+    size_t count = 0, token = 0;
+    bool has_hole = false, in_hole = false;
+    uint32_t tokens = 0;
+    root[0] = '\0';
+    for (const char *at = text;; at++) {
+        in_hole = *at == '{' || (in_hole && *at != '}' && *at != '\0');
+        has_hole = has_hole || in_hole;
+        if ((*at == '.' && !in_hole) || *at == '\0') {
+            if (has_hole) {
+                count = token;
+                pattern[count++] = '*';
+            }
+            if (tokens++ == 0 && !has_hole) {
+                memcpy(root, pattern, count);
+                root[count] = '\0';
+            }
+            pattern[count++] = *at;
+            if (*at == '\0') {
+                return;
+            }
+            token = count;
+            has_hole = false;
+        } else {
+            pattern[count++] = *at;
+        }
+    }
+}
+
+/* The name of a stream that --create makes: the option, or the subject's first token in capitals. */
+static bool sink_stream_name(const struct sink_config *config, const char *root, char *name, size_t bytes)
+{
+    snprintf(name, bytes, "%s", config->stream[0] != '\0' ? config->stream : root);
+    for (char *c = name; config->stream[0] == '\0' && *c != '\0'; c++) {
+        *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+    }
+    return evs_nats_stream_name_is_valid(evs_slice_of(name));
+}
+
+/* Looks for the stream among those that store the pattern; *name gets it. EVS_AGAIN: there is none. */
+static evs_status sink_find_stream(struct evs_nats_asker *asker, const char *prefix, const char *pattern,
+                                   const char *wanted, char *name, size_t bytes, struct evs_error *error)
+{
+    char subject[120];
+    struct evs_buffer body = {0};
+    struct evs_nats_message answer;
+    struct evs_nats_api_error failure;
+    snprintf(subject, sizeof subject, "%s.STREAM.NAMES", prefix);
+    evs_buffer_puts(&body, "{\"subject\":");
+    evs_nats_json_quote(&body, evs_slice_of(pattern));
+    evs_buffer_puts(&body, "}");
+    evs_status status = evs_nats_request(asker, subject, (struct evs_slice){body.data, body.count}, &answer, error);
+    evs_buffer_fini(&body);
+    if (status != EVS_OK) {
+        return status;
+    }
+    if (evs_nats_api_failed(&answer, &failure)) {
+        return evs_fail(error, EVS_E_REFUSED, "Asking NATS which stream stores '%s' failed: %s.", pattern,
+                        failure.text);
+    }
+    struct evs_slice streams, element;
+    bool listed = evs_nats_json_find(answer.payload, "streams", &streams);
+    for (uint32_t i = 0; listed && evs_nats_json_element(streams, i, &element); i++) {
+        if (evs_nats_json_text(element, name, bytes) && (wanted[0] == '\0' || strcmp(name, wanted) == 0)) {
+            return EVS_OK;
+        }
+    }
+    return EVS_AGAIN;
+}
+
+static evs_status sink_create_stream(struct sink_instance *sink, struct evs_nats_asker *asker, const char *prefix,
+                                     const char *root, const char *name, struct evs_error *error)
+{
+    const struct sink_config *config = sink->config;
+    char below[SINK_SUBJECT_MAX + 2];
+    snprintf(below, sizeof below, "%s.>", root);
+    struct evs_nats_stream_config stream = {
+        .name = name,
+        .subjects = {below, strcmp(root, config->subject) == 0 ? root : NULL},
+        .max_age_us = config->max_age_us,
+        .max_bytes = config->max_bytes,
+        .duplicate_window_us = config->duplicate_window_us,
+    };
+    evs_status status = evs_nats_create_stream(asker, prefix, &stream, error);
+    if (status == EVS_OK) {
+        evs_log(sink->log, EVS_LOG_INFO, "nats_stream_created", "Sink %s: created stream %s for subjects %s.",
+                sink->name, name, below);
+    }
+    return status;
+}
+
+static evs_status sink_no_stream(struct sink_instance *sink, const char *root, const char *name,
+                                 struct evs_error *error)
+{
+    const char *wanted = sink->config->stream;
+    return evs_fail(
+        error, EVS_E_REFUSED,
+        "Sink %s: no stream%s%s stores the subject '%s'. Create one with `evstream run --create …`, or with "
+        "`nats stream add %s --subjects '%s.>' --storage file --retention limits --dupe-window 10m --defaults`.",
+        sink->name, wanted[0] != '\0' ? " named " : "", wanted, sink->config->subject, name[0] != '\0' ? name : "NAME",
+        root[0] != '\0' ? root : "SUBJECT");
+}
+
+static void sink_tell_window(struct sink_instance *sink, const char *name, const struct evs_nats_stream_info *info)
+{
+    enum evs_log_level level = info->duplicate_window_us < 120 * INT64_C(1000000) ? EVS_LOG_WARN : EVS_LOG_INFO;
+    evs_log(sink->log, level, "nats_duplicate_window",
+            "Sink %s: stream %s drops repeated ids for %" PRId64
+            " s: a replay after a longer stop may store a row twice.",
+            sink->name, name, info->duplicate_window_us / 1000000);
+}
+
+static evs_status sink_check_stream(struct sink_instance *sink, const struct evs_sink_open *open,
+                                    struct evs_error *error)
+{
+    const struct sink_config *config = sink->config;
+    char prefix[80], pattern[SINK_SUBJECT_MAX + 1], root[SINK_SUBJECT_MAX + 1], created[SINK_SUBJECT_MAX + 1],
+        name[SINK_SUBJECT_MAX + 1];
+    struct evs_nats_asker asker = {sink->wire, sink->os, open->park, sink->inbox, 0, SINK_ASK_US};
+    struct evs_nats_stream_info info;
+    evs_nats_api_prefix(config->domain, prefix, sizeof prefix);
+    sink_pattern(config->subject, pattern, root);
+    bool can_create = sink_stream_name(config, root, created, sizeof created) && root[0] != '\0';
+    evs_status status = sink_find_stream(&asker, prefix, pattern, config->stream, name, sizeof name, error);
+    if (status == EVS_AGAIN && (!open->create || !can_create)) {
+        return sink_no_stream(sink, root, created, error);
+    }
+    if (status == EVS_AGAIN) {
+        snprintf(name, sizeof name, "%s", created);
+        status = sink_create_stream(sink, &asker, prefix, root, name, error);
+    }
+    if (status == EVS_OK) {
+        status = evs_nats_find_stream(&asker, prefix, name, &info, error);
+    }
+    if (status == EVS_AGAIN) {
+        return evs_fail(error, EVS_E_REFUSED, "Sink %s: stream %s vanished while it was looked at.", sink->name, name);
+    }
+    if (status == EVS_OK) {
+        sink_tell_window(sink, name, &info);
+    }
+    return status;
+}
+
+static const char *sink_optional(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
+static void sink_nats_close(void *instance)
+{
+    struct sink_instance *sink = instance;
+    if (sink->wire != NULL) {
+        sink->wire->type->close(sink->wire);
+    }
+    evs_nats_window_fini(&sink->window);
+    evs_free(sink->acknowledged);
+    evs_free(sink);
+}
+
+static evs_status sink_nats_open(const struct evs_sink_open *open, void **instance, struct evs_error *error)
+{
+    const struct sink_config *config = open->config;
+    struct sink_instance *sink = evs_alloc_zero(sizeof *sink);
+    sink->config = config;
+    sink->os = open->os;
+    sink->log = open->log;
+    sink->name = open->name;
+    sink->retry_us = open->retry_us;
+    sink->acknowledged = evs_alloc(EVS_NATS_WINDOW_MESSAGES * sizeof *sink->acknowledged);
+    evs_nats_window_init(&sink->window);
+    char name[160];
+    snprintf(name, sizeof name, "evstream %s sink %s lane %u", open->pipeline != NULL ? open->pipeline : "", open->name,
+             open->lane);
+    snprintf(sink->inbox, sizeof sink->inbox, "%s.evs%016" PRIx64, config->inbox_prefix,
+             open->os->random.next(open->os->random.self));
+    struct evs_nats_options options = {
+        .os = open->os,
+        .log = open->log,
+        .park = open->park,
+        .urls = open->nats_url,
+        .credentials = open->nats_credentials,
+        .tls_ca = sink_optional(config->tls_ca),
+        .tls_cert = sink_optional(config->tls_cert),
+        .tls_key = sink_optional(config->tls_key),
+        .name = name,
+        .transport = config->transport,
+        .retry_us = open->retry_us,
+    };
+    evs_status status = evs_nats_wire_open(&options, &sink->wire, error);
+    if (status == EVS_OK) {
+        status = sink_check_stream(sink, open, error);
+    }
+    if (status != EVS_OK) {
+        sink_nats_close(sink);
+        return status;
+    }
+    *instance = sink;
+    return EVS_OK;
+}
+
+/* --- answers --------------------------------------------------------------------------------------------------------- */
+
+static void sink_fail(struct sink_instance *sink, evs_status status, const char *format, ...) EVS_PRINTF(3, 4);
+static void sink_fail(struct sink_instance *sink, evs_status status, const char *format, ...)
+{
+    if (sink->failed != EVS_OK) {
+        return;
+    }
+    sink->failed = sink->failure.code = status;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(sink->failure.text, sizeof sink->failure.text, format, arguments);
+    va_end(arguments);
+}
+
+static void sink_acknowledge(struct sink_instance *sink, struct evs_nats_slot *slot, struct evs_slice answer)
+{
+    EVS_ASSERT(sink->acknowledged_count < EVS_NATS_WINDOW_MESSAGES);
+    if (slot->attempts == 1 && evs_nats_json_true(answer, "duplicate")) {
+        struct evs_slice headers = evs_nats_slot_headers(slot), id = {"", 0};
+        (void)evs_nats_header(headers, "Nats-Msg-Id", &id);
+        sink->counters.duplicates++;
+        evs_log(sink->log, EVS_LOG_WARN, "nats_duplicate",
+                "Sink %s: id %.*s was stored before: a replay sends it again, or two rows have one id.", sink->name,
+                (int)id.count, id.data);
+    }
+    sink->counters.acknowledged++;
+    sink->acknowledged[sink->acknowledged_count++] = slot->number;
+    evs_nats_window_done(&sink->window, slot);
+}
+
+static void sink_send_later(struct sink_instance *sink, struct evs_nats_slot *slot)
+{
+    uint32_t doublings = slot->attempts < 8 ? slot->attempts : 8;
+    int64_t wait_us = (int64_t)SINK_BACKOFF_US << doublings;
+    evs_nats_window_again(&sink->window, slot,
+                          sink->now_us + (wait_us < SINK_BACKOFF_MAX_US ? wait_us : SINK_BACKOFF_MAX_US));
+}
+
+static void sink_take_nobody(struct sink_instance *sink, struct evs_nats_slot *slot)
+{
+    int64_t limit_us = sink->retry_us > 0 ? sink->retry_us : SINK_NOBODY_US;
+    struct evs_slice subject = evs_nats_slot_subject(slot);
+    sink->counters.nobody++;
+    if (slot->nobody_since_us == 0) {
+        slot->nobody_since_us = sink->now_us;
+        evs_log(sink->log, EVS_LOG_WARN, "nats_nobody",
+                "Sink %s: no stream answers for subject %.*s; it is sent again.", sink->name, (int)subject.count,
+                subject.data);
+    } else if (sink->now_us - slot->nobody_since_us > limit_us) {
+        sink_fail(sink, EVS_E_REFUSED,
+                  "Sink %s: no stream stores the subject %.*s. Create one with `evstream run --create …`, or with "
+                  "`nats stream add`.",
+                  sink->name, (int)subject.count, subject.data);
+        return;
+    }
+    sink_send_later(sink, slot);
+}
+
+static bool sink_is_passing(const struct evs_nats_api_error *failure)
+{
+    return failure->code == 503 || failure->number == EVS_NATS_E_STREAM_FULL;
+}
+
+static void sink_take_refusal(struct sink_instance *sink, struct evs_nats_slot *slot,
+                              const struct evs_nats_api_error *failure)
+{
+    struct evs_slice subject = evs_nats_slot_subject(slot);
+    if (sink_is_passing(failure)) {
+        sink->counters.refused++;
+        evs_log(sink->log, EVS_LOG_WARN, "nats_refused",
+                "Sink %s: the stream of %.*s takes no message now (%s); it is sent again.", sink->name,
+                (int)subject.count, subject.data, failure->text);
+        sink_send_later(sink, slot);
+        return;
+    }
+    sink_fail(sink, failure->number == EVS_NATS_E_TOO_LARGE ? EVS_E_LIMIT : EVS_E_REFUSED,
+              "Sink %s: the stream of subject %.*s refuses a message of %zu bytes: %s (error %u).", sink->name,
+              (int)subject.count, subject.data, evs_nats_slot_payload(slot).count, failure->text, failure->number);
+}
+
+/* "<inbox>.<slot>.<number>": the number tells whether the slot still holds that message. */
+static struct evs_nats_slot *sink_find_slot(struct sink_instance *sink, struct evs_slice subject)
+{
+    size_t prefix = strlen(sink->inbox) + 1;
+    char text[64];
+    uint32_t index;
+    uint64_t number;
+    if (subject.count <= prefix || subject.count - prefix >= sizeof text) {
+        return NULL;
+    }
+    memcpy(text, subject.data + prefix, subject.count - prefix);
+    text[subject.count - prefix] = '\0';
+    if (sscanf(text, "%u.%" SCNu64, &index, &number) != 2 || index >= EVS_NATS_WINDOW_MESSAGES) {
+        return NULL;
+    }
+    struct evs_nats_slot *slot = &sink->window.slots[index];
+    return slot->state == EVS_NATS_SLOT_SENT && slot->number == number ? slot : NULL;
+}
+
+static struct evs_nats_slot *sink_oldest_sent(struct sink_instance *sink)
+{
+    uint32_t at = sink->window.first;
+    while (at != EVS_NATS_NO_SLOT && sink->window.slots[at].state != EVS_NATS_SLOT_SENT) {
+        at = sink->window.slots[at].next;
+    }
+    return at == EVS_NATS_NO_SLOT ? NULL : &sink->window.slots[at];
+}
+
+static void sink_take_answer(struct sink_instance *sink, const struct evs_nats_message *answer)
+{
+    /* The library tells that nobody answered, but not whom: answers come in order, so it was the oldest. */
+    struct evs_nats_slot *slot =
+        answer->subject.count > 0 ? sink_find_slot(sink, answer->subject) : sink_oldest_sent(sink);
+    struct evs_nats_api_error failure;
+    if (slot == NULL) {
+        return; /* of an attempt that another one has overtaken */
+    }
+    if (answer->status == 503) {
+        sink_take_nobody(sink, slot);
+    } else if (evs_nats_api_failed(answer, &failure)) {
+        sink_take_refusal(sink, slot, &failure);
+    } else {
+        sink_acknowledge(sink, slot, answer->payload);
+    }
+}
+
+/* --- sending --------------------------------------------------------------------------------------------------------- */
+
+static bool sink_publish(struct sink_instance *sink, struct evs_nats_slot *slot)
+{
+    char reply[200];
+    int count = snprintf(reply, sizeof reply, "%s.%u.%" PRIu64, sink->inbox, evs_nats_window_index(&sink->window, slot),
+                         slot->number);
+    if (sink->connection == 0 || sink->state.connection != sink->connection ||
+        sink->wire->type->publish(sink->wire, evs_nats_slot_subject(slot), (struct evs_slice){reply, (size_t)count},
+                                  evs_nats_slot_headers(slot), evs_nats_slot_payload(slot)) != EVS_OK) {
+        return false;
+    }
+    sink->counters.resent += slot->attempts > 0;
+    slot->refusals_before = sink->state.refusals;
+    evs_nats_window_sent(&sink->window, slot, sink->now_us + sink->config->ack_timeout_us);
+    return true;
+}
+
+/* Sends what waits, oldest first, up to the first that must wait longer: the order is kept. */
+static void sink_pump(struct sink_instance *sink)
+{
+    struct evs_nats_window *window = &sink->window;
+    for (uint32_t at = window->first; at != EVS_NATS_NO_SLOT && window->waiting > 0; at = window->slots[at].next) {
+        struct evs_nats_slot *slot = &window->slots[at];
+        if (slot->state == EVS_NATS_SLOT_WAITING && (slot->due_us > sink->now_us || !sink_publish(sink, slot))) {
+            return;
+        }
+    }
+}
+
+/* The answer to `slot` is overdue. A permission that is missing shows as silence and an error of the connection. */
+static void sink_overdue(struct sink_instance *sink, struct evs_nats_slot *slot)
+{
+    if (sink->state.refusals != slot->refusals_before) {
+        struct evs_slice subject = evs_nats_slot_subject(slot);
+        sink_fail(sink, EVS_E_REFUSED, "Sink %s: the NATS server refuses to publish to %.*s (%s).", sink->name,
+                  (int)subject.count, subject.data, sink->state.last_error);
+    }
+    evs_log(sink->log, EVS_LOG_WARN, "nats_overdue",
+            "Sink %s: JetStream has not acknowledged a message; it is sent again.", sink->name);
+    evs_nats_window_again(&sink->window, slot, sink->now_us);
+}
+
+static void sink_scan_overdue(struct sink_instance *sink)
+{
+    if (sink->now_us < sink->scan_us) {
+        return;
+    }
+    sink->scan_us = sink->now_us + SINK_SCAN_US;
+    for (uint32_t at = sink->window.first; at != EVS_NATS_NO_SLOT; at = sink->window.slots[at].next) {
+        struct evs_nats_slot *slot = &sink->window.slots[at];
+        if (slot->state == EVS_NATS_SLOT_SENT && slot->due_us <= sink->now_us) {
+            sink_overdue(sink, slot);
+        }
+    }
+}
+
+static void sink_take_connection(struct sink_instance *sink)
+{
+    char inbox[160];
+    snprintf(inbox, sizeof inbox, "%s.*.*", sink->inbox);
+    if (sink->wire->type->subscribe(sink->wire, inbox, SINK_ANSWER_SID) != EVS_OK) {
+        return;
+    }
+    sink->connection = sink->state.connection;
+    for (uint32_t at = sink->window.first; at != EVS_NATS_NO_SLOT; at = sink->window.slots[at].next) {
+        struct evs_nats_slot *slot = &sink->window.slots[at];
+        if (slot->state == EVS_NATS_SLOT_SENT) {
+            evs_nats_window_again(&sink->window, slot, sink->now_us);
+        }
+    }
+}
+
+static void sink_look(struct sink_instance *sink)
+{
+    sink->wire->type->drive(sink->wire);
+    sink->now_us = evs_monotonic_us(sink->os);
+    sink->wire->type->state(sink->wire, &sink->state);
+    if (sink->state.connected && sink->state.connection != sink->connection) {
+        sink_take_connection(sink);
+    }
+}
+
+static evs_status sink_nats_send(void *instance, const struct evs_sink_message *message, struct evs_error *error)
+{
+    struct sink_instance *sink = instance;
+    char id_line[64];
+    int count = snprintf(id_line, sizeof id_line, "Nats-Msg-Id: %016" PRIx64 "%016" PRIx64 "\r\n", message->id.high,
+                         message->id.low);
+    EVS_ASSERT(message->address.count > 0);
+    if (sink->connection == 0) {
+        sink_look(sink); /* the first message: no poll has been yet */
+    }
+    size_t bytes = message->headers.count + (size_t)count + 32 + message->payload.count;
+    if (sink->state.max_payload > 0 && bytes > sink->state.max_payload) {
+        return evs_fail(error, EVS_E_LIMIT,
+                        "Sink %s: a row of %zu bytes is larger than the NATS server takes (max_payload %" PRIu64 ").",
+                        sink->name, message->payload.count, sink->state.max_payload);
+    }
+    bool room =
+        sink->acknowledged_count + sink->window.used < EVS_NATS_WINDOW_MESSAGES; /* acknowledgements wait to be told */
+    struct evs_nats_slot *slot =
+        room ? evs_nats_window_add(&sink->window, message, (struct evs_slice){id_line, (size_t)count}) : NULL;
+    if (slot == NULL) {
+        return EVS_AGAIN;
+    }
+    if (sink->window.waiting == 1) {
+        (void)sink_publish(sink, slot); /* else it waits its turn */
+    }
+    return EVS_OK;
+}
+
+static evs_status sink_check(struct sink_instance *sink, struct evs_error *error)
+{
+    if (sink->failed != EVS_OK) {
+        return evs_fail(error, sink->failed, "%s", sink->failure.text);
+    }
+    if (sink->state.gives_up) {
+        return evs_fail(error, EVS_E_REFUSED, "Sink %s: the NATS server refuses the login now (%s).", sink->name,
+                        sink->state.last_error);
+    }
+    int64_t away_us = sink->now_us - sink->state.disconnected_us;
+    if (!sink->state.connected && sink->retry_us > 0 && away_us > sink->retry_us) {
+        return evs_fail(error, EVS_E_UNREACHABLE, "Sink %s: the NATS server has been away for %d s (%s).", sink->name,
+                        (int)(away_us / 1000000), sink->state.last_error);
+    }
+    return EVS_AGAIN;
+}
+
+static void sink_receive(struct sink_instance *sink)
+{
+    const struct evs_nats_wire_type *type = sink->wire->type;
+    struct evs_nats_message answer;
+    for (;;) {
+        evs_status status = type->next(sink->wire, &answer);
+        if (status == EVS_AGAIN) {
+            break;
+        }
+        if (status == EVS_MORE) {
+            type->release(sink->wire);
+        } else if (answer.sid == SINK_ANSWER_SID) {
+            sink_take_answer(sink, &answer);
+        }
+    }
+    type->release(sink->wire);
+}
+
+static evs_status sink_nats_poll(void *instance, uint64_t *acknowledged, uint32_t max, uint32_t *count,
+                                 struct evs_error *error)
+{
+    struct sink_instance *sink = instance;
+    sink_look(sink);
+    sink_receive(sink);
+    sink_scan_overdue(sink);
+    sink_pump(sink);
+    sink->wire->type->drive(sink->wire);
+    *count = sink->acknowledged_count < max ? sink->acknowledged_count : max;
+    memcpy(acknowledged, sink->acknowledged, *count * sizeof *acknowledged);
+    sink->acknowledged_count -= *count;
+    memmove(sink->acknowledged, sink->acknowledged + *count, sink->acknowledged_count * sizeof *acknowledged);
+    return *count > 0 ? EVS_OK : sink_check(sink, error);
+}
+
+static uint32_t sink_nats_wait_fds(void *instance, struct evs_wait_fd *fds, uint32_t max)
+{
+    struct sink_instance *sink = instance;
+    return sink->wire->type->wait_fds(sink->wire, fds, max);
+}
+
+void evs_sink_nats_counters(void *instance, struct evs_sink_nats_counters *counters)
+{
+    const struct sink_instance *sink = instance;
+    *counters = sink->counters;
+    counters->outstanding = sink->window.used;
+    counters->outstanding_bytes = sink->window.bytes;
+}
+
+const struct evs_sink evs_sink_nats = {
+    .kind = "nats",
+    .shape = EVS_SINK_MESSAGES,
+    .options = sink_nats_options,
+    .address_option = "subject",
+    .configure = sink_nats_configure,
+    .open = sink_nats_open,
+    .send = sink_nats_send,
+    .poll = sink_nats_poll,
+    .wait_fds = sink_nats_wait_fds,
+    .close = sink_nats_close,
+};

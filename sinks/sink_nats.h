@@ -1,0 +1,19 @@
+/* to nats (…): rows as messages of a NATS subject, acknowledged by JetStream, once each. The essay is in sink_nats.c. */
+#ifndef EVS_SINK_NATS_H
+#define EVS_SINK_NATS_H
+
+#include "evstream/sink.h"
+
+extern const struct evs_sink evs_sink_nats;
+
+struct evs_sink_nats_counters {
+    uint64_t acknowledged;
+    uint64_t resent;     /* attempts after the first */
+    uint64_t duplicates; /* "duplicate" answered to a first attempt: a replay, or two rows with one id */
+    uint64_t nobody;     /* answers "no stream stores this subject" */
+    uint64_t refused;    /* refusals that are tried again: the stream is full, the server busy */
+    uint64_t outstanding, outstanding_bytes;
+};
+void evs_sink_nats_counters(void *instance, struct evs_sink_nats_counters *counters);
+
+#endif
