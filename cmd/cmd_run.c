@@ -1,0 +1,454 @@
+/* evstream run: compiles pipelines, runs them until their input ends or a signal asks for a drain. */
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "evstream/memory.h"
+#include "evstream/option.h"
+#include "evstream/run.h"
+#include "format_json.h"
+#include "store_redis.h"
+
+#define PIPELINES_MAX 64
+#define NATS_URL_DEFAULT "nats://127.0.0.1:4222"
+#define REDIS_URL_DEFAULT "redis://127.0.0.1:6379"
+#define CHECKPOINT_INTERVAL_US 1000000
+#define CHECKPOINT_INTERVAL_MIN_US 50000
+#define RETRY_US (INT64_C(60) * 1000 * 1000)
+#define OUTBOX_BYTES_MAX (UINT64_C(256) << 20)
+
+enum {
+    ARG_NATS = 1, ARG_NATS_CREDS, ARG_REDIS, ARG_STATE, ARG_PARALLELISM, ARG_CHECKPOINT_INTERVAL, ARG_FROM, ARG_UNTIL_END, ARG_AT_END,
+    ARG_CREATE, ARG_RETRY, ARG_BATCH_ROWS, ARG_CHECKPOINT_BATCHES, ARG_LOG_FORMAT, ARG_LOG_LEVEL, ARG_QUIET, ARG_PROGRESS,
+};
+
+static const struct evs_arg options[] = {
+    EVS_COMPILE_ARGS,
+    {ARG_NATS, "--nats", "URL[,URL]", "NATS servers (EVSTREAM_NATS_URL; " NATS_URL_DEFAULT ")", NULL},
+    {ARG_NATS_CREDS, "--nats-creds", "FILE", "credentials file for NATS", NULL},
+    {ARG_REDIS, "--redis", "URL", "Redis server (EVSTREAM_REDIS_URL; " REDIS_URL_DEFAULT ")", NULL},
+    {ARG_STATE, "--state", "redis|memory", "where state is kept (redis; memory when all connectors are files)", "redis|memory"},
+    {ARG_PARALLELISM, "--parallelism", "N", "worker threads (1)", NULL},
+    {ARG_CHECKPOINT_INTERVAL, "--checkpoint-interval", "DURATION", "time between checkpoints, at least 50ms (1s)", NULL},
+    {ARG_FROM, "--from", "WHERE", "earliest, latest, committed, a time or a sequence (committed, else earliest)", NULL},
+    {ARG_UNTIL_END, "--until-end", NULL, "stops when all that was stored at the start is processed", NULL},
+    {ARG_AT_END, "--at-end", "close|stop", "at the end of the input close all windows, or leave them open (close)", "close|stop"},
+    {ARG_CREATE, "--create", NULL, "makes streams that are missing", NULL},
+    {ARG_RETRY, "--retry", "DURATION", "how long a server may be away before the run ends with exit code 3 (60s)", NULL},
+    {ARG_BATCH_ROWS, "--batch-rows", "N", "rows a batch, 1 to 1024 (1024); results never depend on it", NULL},
+    {ARG_CHECKPOINT_BATCHES, "--checkpoint-batches", "N", "a checkpoint after every N-th batch instead of by time (tests)", NULL},
+    {ARG_LOG_FORMAT, "--log-format", "text|json", "how log lines look on standard error (text)", "text|json"},
+    {ARG_LOG_LEVEL, "--log-level", "LEVEL", "debug, info, warn or error (info)", "debug|info|warn|error"},
+    {ARG_QUIET, "--quiet", NULL, "only warnings and errors, no summary", NULL},
+    {ARG_PROGRESS, "--progress", "auto|always|never", "a progress line on a terminal when the input is bounded (auto)", "auto|always|never"},
+    {0},
+};
+
+/* What the arguments said; 0 or NULL: nothing. */
+struct settings {
+    struct evs_compile_args compile;
+    const char *nats_url, *nats_credentials, *redis_url, *state, *progress;
+    int64_t parallelism, checkpoint_interval_us, retry_us, batch_rows, checkpoint_batches;
+    enum evs_start start;
+    int64_t start_value;
+    bool until_end, at_end_stop, create, quiet, log_json;
+    enum evs_log_level log_level;
+};
+
+/* One pipeline file under way. */
+struct pipeline {
+    const char *file;
+    const struct evs_plan *plan;
+    struct evs_run_options options;
+    struct evs_run *run;
+};
+
+/* The handler may only read these; they are set before signals are let in and stay until all runs have ended. */
+static struct evs_run *volatile running[PIPELINES_MAX];
+static volatile sig_atomic_t signals_seen;
+
+static void on_signal(int signal_number)
+{
+    if (++signals_seen > 1) {
+        _exit(128 + signal_number);
+    }
+    for (int i = 0; i < PIPELINES_MAX; i++) {
+        if (running[i] != NULL) {
+            evs_run_stop(running[i]);
+        }
+    }
+}
+
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* --- arguments ----------------------------------------------------------------------------------------------------------- */
+
+static bool take_number(const char *text, int64_t least, int64_t most, int64_t *value)
+{
+    return evs_parse_int64(evs_slice_of(text), value) && *value >= least && *value <= most;
+}
+
+static bool take_from(struct settings *settings, const char *text)
+{
+    struct evs_slice slice = evs_slice_of(text);
+    if (strcmp(text, "earliest") == 0) {
+        settings->start = EVS_START_EARLIEST;
+    } else if (strcmp(text, "latest") == 0) {
+        settings->start = EVS_START_LATEST;
+    } else if (strcmp(text, "committed") == 0) {
+        settings->start = EVS_START_COMMITTED;
+    } else if (evs_parse_int64(slice, &settings->start_value)) {
+        settings->start = EVS_START_SEQUENCE;
+        return settings->start_value > 0;
+    } else if (evs_parse_timestamp(slice, true, &settings->start_value)) {
+        settings->start = EVS_START_TIME;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static enum evs_log_level level_of(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    uint32_t level = 0;
+    while (level < EVS_LOG_ERROR && strcmp(names[level], name) != 0) {
+        level++;
+    }
+    return (enum evs_log_level)level;
+}
+
+/* NULL, or what is wrong with the value. */
+static const char *take_value(struct settings *settings, int id, const char *value)
+{
+    struct evs_slice text = value == NULL ? (struct evs_slice){0} : evs_slice_of(value);
+    switch (id) {
+    case ARG_PARALLELISM:
+        return take_number(value, 1, 64, &settings->parallelism) ? NULL : "--parallelism takes a number from 1 to 64.";
+    case ARG_BATCH_ROWS:
+        return take_number(value, 1, EVS_BATCH_ROWS, &settings->batch_rows) ? NULL : "--batch-rows takes a number from 1 to 1024.";
+    case ARG_CHECKPOINT_BATCHES:
+        return take_number(value, 1, UINT32_MAX, &settings->checkpoint_batches) ? NULL : "--checkpoint-batches takes a number.";
+    case ARG_CHECKPOINT_INTERVAL:
+        return evs_parse_duration(text, &settings->checkpoint_interval_us) && settings->checkpoint_interval_us >= CHECKPOINT_INTERVAL_MIN_US
+                   ? NULL
+                   : "--checkpoint-interval takes a duration of at least 50ms, such as 250ms or 5s.";
+    case ARG_RETRY:
+        return evs_parse_duration(text, &settings->retry_us) && settings->retry_us > 0 ? NULL : "--retry takes a duration, such as 30s.";
+    case ARG_FROM:
+        return take_from(settings, value) ? NULL : "--from takes earliest, latest, committed, a time such as 2026-01-05T10:00:00Z, or a sequence.";
+    default:
+        return NULL;
+    }
+}
+
+static void take_flag(struct settings *settings, int id, const char *value)
+{
+    switch (id) {
+    case ARG_NATS:
+        settings->nats_url = value;
+        break;
+    case ARG_NATS_CREDS:
+        settings->nats_credentials = value;
+        break;
+    case ARG_REDIS:
+        settings->redis_url = value;
+        break;
+    case ARG_STATE:
+        settings->state = value;
+        break;
+    case ARG_PROGRESS:
+        settings->progress = value;
+        break;
+    case ARG_LOG_LEVEL:
+        settings->log_level = level_of(value);
+        break;
+    case ARG_LOG_FORMAT:
+        settings->log_json = strcmp(value, "json") == 0;
+        break;
+    case ARG_AT_END:
+        settings->at_end_stop = strcmp(value, "stop") == 0;
+        break;
+    default:
+        settings->until_end |= id == ARG_UNTIL_END;
+        settings->create |= id == ARG_CREATE;
+        settings->quiet |= id == ARG_QUIET;
+    }
+}
+
+/* EVS_EXIT_DONE and `*go` true when the run is to begin. */
+static int take_arguments(struct evs_args *args, struct settings *settings, bool *go)
+{
+    int id;
+    *go = false;
+    while ((id = evs_args_next(args)) != EVS_ARG_END) {
+        if (id == EVS_ARG_HELP) {
+            return EVS_EXIT_DONE;
+        }
+        if (id == EVS_ARG_BAD) {
+            return EVS_EXIT_USAGE;
+        }
+        if (evs_compile_args_take(&settings->compile, id, args->value)) {
+            continue;
+        }
+        const char *wrong = take_value(settings, id, args->value);
+        if (wrong != NULL) {
+            return evs_args_refuse(args, "%s", wrong);
+        }
+        take_flag(settings, id, args->value);
+    }
+    if (settings->compile.file_count == 0) {
+        return evs_args_refuse(args, "name at least one pipeline file or folder.");
+    }
+    *go = true;
+    return EVS_EXIT_DONE;
+}
+
+/* --- pipelines ----------------------------------------------------------------------------------------------------------------- */
+
+struct files {
+    char **names;
+    uint32_t count, capacity;
+};
+
+static void add_file(struct files *files, char *name)
+{
+    EVS_GROW(files->names, files->count, files->capacity);
+    files->names[files->count++] = name;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A folder stands for the *.evs files in it, by name. */
+static bool add_path(struct files *files, const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) {
+        add_file(files, evs_strdup(path));
+        return true;
+    }
+    DIR *folder = opendir(path);
+    uint32_t first = files->count;
+    struct dirent *entry;
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        size_t count = strlen(entry->d_name);
+        if (count > 4 && strcmp(entry->d_name + count - 4, ".evs") == 0) {
+            char *name = evs_alloc(strlen(path) + count + 2);
+            sprintf(name, "%s/%s", path, entry->d_name);
+            add_file(files, name);
+        }
+    }
+    if (folder != NULL) {
+        closedir(folder);
+    }
+    qsort(files->names + first, files->count - first, sizeof *files->names, by_name);
+    return files->count > first;
+}
+
+static const char *first_of(const char *option, const char *environment, const char *fallback)
+{
+    const char *set = option != NULL ? option : getenv(environment);
+    return set != NULL && set[0] != '\0' ? set : fallback;
+}
+
+static bool wants_redis(const struct settings *settings, const struct evs_plan *plan)
+{
+    if (settings->state != NULL) {
+        return strcmp(settings->state, "redis") == 0;
+    }
+    return plan->state == EVS_STATE_UNSET ? !plan->only_files : plan->state == EVS_STATE_REDIS;
+}
+
+static bool wants_progress(const struct settings *settings, const struct evs_plan *plan)
+{
+    if (settings->quiet || (settings->progress != NULL && strcmp(settings->progress, "never") == 0)) {
+        return false;
+    }
+    if (settings->progress != NULL && strcmp(settings->progress, "always") == 0) {
+        return true;
+    }
+    return isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && (plan->only_files || settings->until_end);
+}
+
+static void set_options(struct pipeline *pipeline, const struct settings *settings, struct evs_log *log)
+{
+    const struct evs_plan *plan = pipeline->plan;
+    int64_t workers = settings->parallelism != 0 ? settings->parallelism : plan->parallelism;
+    int64_t interval = settings->checkpoint_interval_us != 0 ? settings->checkpoint_interval_us : plan->checkpoint_interval_us;
+    pipeline->options = (struct evs_run_options){
+        .os = evs_os_system(),
+        .log = log,
+        .worker_count = workers == 0 ? 1 : (uint32_t)workers,
+        .batch_rows = settings->batch_rows == 0 ? EVS_BATCH_ROWS : (uint32_t)settings->batch_rows,
+        .checkpoint_interval_us = interval == 0 ? CHECKPOINT_INTERVAL_US : interval,
+        .store = wants_redis(settings, plan) ? &evs_store_redis : NULL,
+        .nats_url = first_of(settings->nats_url, "EVSTREAM_NATS_URL", NATS_URL_DEFAULT),
+        .nats_credentials = settings->nats_credentials,
+        .redis_url = first_of(settings->redis_url, "EVSTREAM_REDIS_URL", REDIS_URL_DEFAULT),
+        .create = settings->create,
+        .until_end = settings->until_end,
+        .at_end_stop = settings->at_end_stop,
+        .start = settings->start,
+        .start_value = settings->start_value,
+        .retry_us = settings->retry_us == 0 ? RETRY_US : settings->retry_us,
+        .row_format = &evs_format_json,
+        .progress = wants_progress(settings, plan),
+        .outbox_bytes_max = OUTBOX_BYTES_MAX,
+        .checkpoint_batches = (uint32_t)settings->checkpoint_batches,
+    };
+}
+
+static void print_summary(const struct pipeline *pipeline, const struct evs_run_summary *summary)
+{
+    const struct evs_run_totals *totals = &summary->totals;
+    fprintf(stderr, "%s: %llu events, %llu rows out, %llu late, %llu dead letters in %.2f s (%s)\n", pipeline->plan->pipeline,
+            (unsigned long long)totals->events, (unsigned long long)totals->rows_out, (unsigned long long)totals->late,
+            (unsigned long long)totals->dead, (double)summary->elapsed_us / 1e6, summary->finished ? "input complete" : "stopped");
+}
+
+static int report(const struct pipeline *pipeline, evs_status status, const struct evs_error *error)
+{
+    fprintf(stderr, "evstream: %s: %s\n", pipeline->file, error->text);
+    return evs_status_exit_code(status);
+}
+
+static int start(struct pipeline *pipeline, uint32_t slot)
+{
+    struct evs_error error = {0};
+    evs_status status = evs_run_start(pipeline->plan, &pipeline->options, &pipeline->run, &error);
+    if (status != EVS_OK) {
+        pipeline->run = NULL;
+        return report(pipeline, status, &error);
+    }
+    running[slot] = pipeline->run;
+    if (signals_seen > 0) {
+        evs_run_stop(pipeline->run);
+    }
+    return EVS_EXIT_DONE;
+}
+
+/* When Redis went back to an earlier state (EVS_E_GAP), memory is dropped and the run begins again from what Redis has. */
+static int wait_for(struct pipeline *pipeline, uint32_t slot, bool quiet)
+{
+    for (;;) {
+        struct evs_run_summary summary;
+        struct evs_error error = {0};
+        evs_status status = evs_run_wait(pipeline->run, &summary, &error);
+        running[slot] = NULL;
+        evs_run_free(pipeline->run);
+        pipeline->run = NULL;
+        if (status == EVS_E_GAP && signals_seen == 0) {
+            evs_log(pipeline->options.log, EVS_LOG_WARN, "gap", "%s; restoring and replaying", error.text);
+            int exit_code = start(pipeline, slot);
+            if (exit_code != EVS_EXIT_DONE) {
+                return exit_code;
+            }
+            continue;
+        }
+        if (status != EVS_OK) {
+            return report(pipeline, status, &error);
+        }
+        if (!quiet) {
+            print_summary(pipeline, &summary);
+        }
+        return EVS_EXIT_DONE;
+    }
+}
+
+static int run_all(struct pipeline *pipelines, uint32_t count, bool quiet)
+{
+    int exit_code = EVS_EXIT_DONE;
+    uint32_t started = 0;
+    catch_signals();
+    while (started < count && exit_code == EVS_EXIT_DONE) {
+        exit_code = start(&pipelines[started], started);
+        started += exit_code == EVS_EXIT_DONE;
+    }
+    for (uint32_t i = 0; exit_code != EVS_EXIT_DONE && i < started; i++) {
+        evs_run_stop(pipelines[i].run);
+    }
+    for (uint32_t i = 0; i < started; i++) {
+        int result = wait_for(&pipelines[i], i, quiet);
+        exit_code = exit_code == EVS_EXIT_DONE ? result : exit_code;
+    }
+    return exit_code;
+}
+
+static int compile_all(const struct settings *settings, const struct files *files, struct pipeline *pipelines, struct evs_log *log)
+{
+    for (uint32_t i = 0; i < files->count; i++) {
+        pipelines[i].file = files->names[i];
+        int exit_code = evs_compile_file(&settings->compile, files->names[i], &pipelines[i].plan);
+        if (exit_code != EVS_EXIT_DONE) {
+            return exit_code;
+        }
+        set_options(&pipelines[i], settings, log);
+    }
+    return EVS_EXIT_DONE;
+}
+
+static int run_files(const struct settings *settings, const struct files *files)
+{
+    struct pipeline pipelines[PIPELINES_MAX] = {0};
+    struct evs_log *log = evs_log_new(evs_os_system(), settings->quiet && settings->log_level < EVS_LOG_WARN ? EVS_LOG_WARN : settings->log_level,
+                                      settings->log_json);
+    int exit_code = compile_all(settings, files, pipelines, log);
+    if (exit_code == EVS_EXIT_DONE) {
+        exit_code = run_all(pipelines, files->count, settings->quiet);
+    }
+    for (uint32_t i = 0; i < files->count; i++) {
+        evs_plan_free(pipelines[i].plan);
+    }
+    evs_log_free(log);
+    return exit_code;
+}
+
+int evs_cmd_run(int argc, char **argv)
+{
+    struct evs_args args = {
+        .argc = argc,
+        .argv = argv,
+        .next = 1,
+        .options = options,
+        .usage = "evstream run [OPTION]… FILE|DIR…",
+        .description = "Runs pipelines until they are stopped (SIGINT or SIGTERM: drain, checkpoint, exit 0) or their input ends.\n"
+                       "An option goes before the environment, the environment before `set` in the file.",
+    };
+    struct settings settings = {.start = EVS_START_COMMITTED, .log_level = EVS_LOG_INFO};
+    struct files files = {0};
+    bool go;
+    int exit_code = take_arguments(&args, &settings, &go);
+    for (uint32_t i = 0; go && i < settings.compile.file_count; i++) {
+        if (!add_path(&files, settings.compile.files[i])) {
+            exit_code = evs_args_refuse(&args, "there is no *.evs file in %s.", settings.compile.files[i]);
+            go = false;
+        }
+    }
+    if (go && files.count > PIPELINES_MAX) {
+        exit_code = evs_args_refuse(&args, "one process runs at most %d pipelines; %u were named.", PIPELINES_MAX, files.count);
+        go = false;
+    }
+    if (go) {
+        exit_code = run_files(&settings, &files);
+    }
+    for (uint32_t i = 0; i < files.count; i++) {
+        evs_free(files.names[i]);
+    }
+    evs_free(files.names);
+    evs_compile_args_fini(&settings.compile);
+    return exit_code;
+}
