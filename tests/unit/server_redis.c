@@ -78,8 +78,9 @@ static void run_guardian(struct server_redis *server)
     ck_assert_int_ge(server->guardian, 0);
     if (server->guardian == 0) {
         char byte;
-        close(ends[1]);
-        while (read(ends[0], &byte, 1) < 0) {
+        dup2(ends[0], STDIN_FILENO);
+        closefrom(STDERR_FILENO + 1); /* or connections of the test would stay open in here */
+        while (read(STDIN_FILENO, &byte, 1) < 0) {
         }
         kill(server->pid, SIGKILL);
         _exit(0);
@@ -119,7 +120,6 @@ static void run_server(struct server_redis *server)
         _exit(127);
     }
     run_guardian(server);
-    wait_until_up(server);
 }
 
 void server_redis_start(struct server_redis *server, const char *const *options)
@@ -136,6 +136,7 @@ void server_redis_start(struct server_redis *server, const char *const *options)
         server->options[server->option_count++] = options[i];
     }
     run_server(server);
+    wait_until_up(server);
 }
 
 void server_redis_kill(struct server_redis *server)
@@ -151,10 +152,16 @@ void server_redis_kill(struct server_redis *server)
     }
 }
 
-void server_redis_restart(struct server_redis *server)
+void server_redis_restart_at_once(struct server_redis *server)
 {
     ck_assert_int_eq(server->pid, 0);
     run_server(server);
+}
+
+void server_redis_restart(struct server_redis *server)
+{
+    server_redis_restart_at_once(server);
+    wait_until_up(server);
 }
 
 static int remove_entry(const char *path, const struct stat *status, int type, struct FTW *place)

@@ -33,6 +33,8 @@ void server_redis_start(struct server_redis *server, const char *const *options)
 void server_redis_kill(struct server_redis *server);
 /* Starts again on the same folder, socket and port, and waits until it has loaded. */
 void server_redis_restart(struct server_redis *server);
+/* The same without waiting: it may still refuse connections, or be loading. */
+void server_redis_restart_at_once(struct server_redis *server);
 /* Kills it if it runs and removes the folder. */
 void server_redis_stop(struct server_redis *server);
 /* Cuts bytes off the end of the append-only file of a killed server: what a power cut does. */

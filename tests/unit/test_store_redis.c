@@ -472,8 +472,11 @@ START_TEST(loading_is_waited_for)
     server.options[server.option_count++] = "200";
     server.options[server.option_count++] = "--loading-process-events-interval-bytes";
     server.options[server.option_count++] = "1024";
-    server_redis_restart(&server); /* comes back while it loads: PING is answered by LOADING, so the helper waits … */
+    server_redis_restart_at_once(&server);
     must_commit(store, (struct oracle_commit){.blocks = 1, .seed = 99, .block_bytes = 100});
+    redisReply *errors = server_redis_ask(&server, "INFO errorstats");
+    ck_assert_msg(strstr(errors->str, "errorstat_LOADING") != NULL, "the server was never seen loading");
+    freeReplyObject(errors);
     evs_store_redis.close(store);
     evs_store_redis.close(check_restore(server.url));
 }
