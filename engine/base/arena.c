@@ -60,6 +60,7 @@ static struct evs_arena_chunk *new_chunk(size_t bytes)
 {
     size_t usual = EVS_ARENA_CHUNK_BYTES - sizeof(struct evs_arena_chunk);
     size_t data_bytes = bytes > usual ? bytes : usual;
+    EVS_ASSERT(data_bytes >= bytes);
     struct evs_arena_chunk *chunk = evs_alloc_aligned(CHUNK_ALIGN, sizeof *chunk + data_bytes);
     chunk->bytes = data_bytes;
     POISON(chunk->data, data_bytes);
@@ -74,6 +75,7 @@ static void next_chunk(struct evs_arena *arena, size_t bytes)
         chunk = new_chunk(bytes);
     }
     struct evs_arena_chunk **link = arena->current == NULL ? &arena->first : &arena->current->next;
+    EVS_ASSERT(chunk->bytes >= bytes);
     chunk->next = *link;
     *link = chunk;
     arena->current = chunk;
@@ -96,6 +98,7 @@ void *evs_arena_alloc(struct evs_arena *arena, size_t bytes, size_t align)
         uint8_t *granule = align_up(arena->next, GAP_BYTES);
         arena->next = granule < arena->end ? granule : arena->end;
     }
+    EVS_ASSERT(arena->next <= arena->end);
     arena->used_bytes += bytes;
     UNPOISON(start, bytes);
     return start;
@@ -108,6 +111,7 @@ void *evs_arena_zero(struct evs_arena *arena, size_t bytes, size_t align)
 
 void *evs_arena_copy(struct evs_arena *arena, const void *bytes, size_t count)
 {
+    EVS_ASSERT(bytes != NULL || count == 0);
     void *copy = evs_arena_alloc(arena, count, 1);
     if (count > 0) {
         memcpy(copy, bytes, count);
@@ -117,6 +121,7 @@ void *evs_arena_copy(struct evs_arena *arena, const void *bytes, size_t count)
 
 char *evs_arena_strndup(struct evs_arena *arena, const char *text, size_t bytes)
 {
+    EVS_ASSERT(text != NULL || bytes == 0);
     char *copy = evs_arena_alloc(arena, bytes + 1, 1);
     if (bytes > 0) {
         memcpy(copy, text, bytes);
@@ -160,6 +165,7 @@ void evs_arena_reset(struct evs_arena *arena)
 
 void evs_arena_fini(struct evs_arena *arena)
 {
+    EVS_ASSERT(arena->first != NULL || arena->current == NULL);
     struct evs_arena_chunk *chunk = arena->first;
     while (chunk != NULL) {
         struct evs_arena_chunk *next = chunk->next;

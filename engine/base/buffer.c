@@ -17,6 +17,7 @@ void evs_buffer_reserve(struct evs_buffer *buffer, size_t more_bytes)
     size_t grown = buffer->capacity < BUFFER_BYTES_MIN ? BUFFER_BYTES_MIN : buffer->capacity * 2;
     buffer->capacity = grown < needed ? needed : grown;
     buffer->data = evs_realloc(buffer->data, buffer->capacity);
+    EVS_ASSERT(buffer->capacity - buffer->count >= more_bytes);
 }
 
 void evs_buffer_put(struct evs_buffer *buffer, const void *bytes, size_t count)
@@ -24,6 +25,7 @@ void evs_buffer_put(struct evs_buffer *buffer, const void *bytes, size_t count)
     if (count == 0) {
         return;
     }
+    EVS_ASSERT(bytes != NULL);
     evs_buffer_reserve(buffer, count);
     memcpy(buffer->data + buffer->count, bytes, count);
     buffer->count += count;
@@ -31,6 +33,7 @@ void evs_buffer_put(struct evs_buffer *buffer, const void *bytes, size_t count)
 
 void evs_buffer_puts(struct evs_buffer *buffer, const char *text)
 {
+    EVS_ASSERT(text != NULL);
     evs_buffer_put(buffer, text, strlen(text));
 }
 
@@ -51,10 +54,12 @@ void evs_buffer_printf(struct evs_buffer *buffer, const char *format, ...)
     }
     va_end(again);
     buffer->count += (size_t)count;
+    EVS_ASSERT(buffer->count <= buffer->capacity);
 }
 
 void evs_buffer_fini(struct evs_buffer *buffer)
 {
+    EVS_ASSERT(buffer->data != NULL || buffer->count == 0);
     evs_free(buffer->data);
     *buffer = (struct evs_buffer){0};
 }

@@ -86,6 +86,7 @@ uint32_t evs_crc32c_instruction(uint32_t crc, const void *bytes, size_t count)
 
 uint32_t evs_crc32c(uint32_t crc, const void *bytes, size_t count)
 {
+    EVS_ASSERT(bytes != NULL || count == 0);
     return evs_crc32c_has_instruction() ? evs_crc32c_instruction(crc, bytes, count)
                                         : evs_crc32c_table(crc, bytes, count);
 }

@@ -102,7 +102,8 @@ static void put_time(struct evs_log *log)
     time_t seconds = (time_t)(now_us / 1000000);
     struct tm utc;
     char text[96];
-    gmtime_r(&seconds, &utc);
+    const struct tm *filled = gmtime_r(&seconds, &utc);
+    EVS_ASSERT(filled != NULL);
     snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
              utc.tm_hour, utc.tm_min, utc.tm_sec, (int)(now_us % 1000000 / 1000));
     puts_line(log, text);
@@ -163,6 +164,7 @@ static void tell_suppressed(struct evs_log *log, struct cause *cause)
 /* Tells and forgets the causes whose ten seconds are over. */
 static void end_windows(struct evs_log *log, int64_t now_us)
 {
+    EVS_ASSERT(log->cause_count <= CAUSES_MAX);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < log->cause_count; i++) {
         if (now_us - log->causes[i].start_us >= WINDOW_US) {
@@ -188,6 +190,7 @@ static struct cause *find_cause(struct evs_log *log, const char *name, int64_t n
         memmove(&log->causes[0], &log->causes[1], sizeof log->causes[0] * (CAUSES_MAX - 1));
         log->cause_count--;
     }
+    EVS_ASSERT(log->cause_count < CAUSES_MAX);
     struct cause *cause = &log->causes[log->cause_count++];
     *cause = (struct cause){.start_us = now_us};
     memcpy(cause->name, cut, sizeof cut);
@@ -204,6 +207,7 @@ static const char *admit(struct evs_log *log, const char *name)
         cause->suppressed++;
         return NULL;
     }
+    EVS_ASSERT(cause->shown < EVS_LOG_BURST);
     cause->shown++;
     return cause->name;
 }
@@ -240,7 +244,8 @@ struct evs_log *evs_log_new(const struct evs_os *os, enum evs_log_level level, b
     log->os = os;
     log->level = level;
     log->json = json;
-    pthread_mutex_init(&log->lock, NULL);
+    int result = pthread_mutex_init(&log->lock, NULL);
+    EVS_ASSERT(result == 0);
     return log;
 }
 
@@ -252,7 +257,8 @@ void evs_log_free(struct evs_log *log)
     for (uint32_t i = 0; i < log->cause_count; i++) {
         tell_suppressed(log, &log->causes[i]);
     }
-    pthread_mutex_destroy(&log->lock);
+    int result = pthread_mutex_destroy(&log->lock);
+    EVS_ASSERT(result == 0); /* EBUSY: another thread is still logging */
     evs_free(log);
 }
 

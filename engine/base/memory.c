@@ -75,12 +75,15 @@ void evs_free(void *memory)
 
 char *evs_strdup(const char *text)
 {
+    EVS_ASSERT(text != NULL);
     return evs_strndup(text, strlen(text));
 }
 
 /* Takes exactly `bytes` bytes; a NUL among them is copied like any other. */
 char *evs_strndup(const char *text, size_t bytes)
 {
+    EVS_ASSERT(text != NULL || bytes == 0);
+    EVS_ASSERT(bytes < SIZE_MAX);
     char *copy = evs_alloc(bytes + 1);
     if (bytes > 0) {
         memcpy(copy, text, bytes);
@@ -97,6 +100,7 @@ uint64_t evs_alloc_count(void)
 void *evs_grow(void *items, uint32_t *capacity, size_t item_bytes, uint32_t needed)
 {
     EVS_ASSERT(item_bytes > 0);
+    EVS_ASSERT((items == NULL) == (*capacity == 0));
     EVS_ASSERT(needed > *capacity); /* 0 here means that the caller's count has wrapped */
     uint64_t grown = *capacity == 0 ? 8 : (uint64_t)*capacity * 2;
     if (grown < needed) {

@@ -11,6 +11,7 @@ static int64_t read_clock_us(clockid_t clock)
     struct timespec now;
     int result = clock_gettime(clock, &now);
     EVS_ASSERT(result == 0);
+    EVS_ASSERT(now.tv_nsec >= 0 && now.tv_nsec < 1000000000);
     return (int64_t)now.tv_sec * US_PER_SECOND + now.tv_nsec / 1000;
 }
 

@@ -23,6 +23,7 @@ struct evs_file {
 /* Made from errno, so it must be called before anything that could change it. */
 static evs_status file_fail(struct evs_error *error, const char *verb, const char *path)
 {
+    EVS_ASSERT(errno != 0);
     char buffer[128];
     const char *reason = strerror_r(errno, buffer, sizeof buffer);
     return evs_fail(error, EVS_E_IO, "Cannot %s the file `%s`: %s.", verb, path, reason);
@@ -87,6 +88,7 @@ static bool retry_after(int fd, short events)
 
 evs_status evs_system_file_read(struct evs_file *file, void *data, size_t bytes, size_t *got, struct evs_error *error)
 {
+    EVS_ASSERT(file != NULL && got != NULL);
     ssize_t count;
     do {
         count = read(file->fd, data, bytes);
@@ -101,10 +103,13 @@ evs_status evs_system_file_read(struct evs_file *file, void *data, size_t bytes,
 
 evs_status evs_system_file_write(struct evs_file *file, const void *data, size_t bytes, struct evs_error *error)
 {
+    EVS_ASSERT(file != NULL);
+    EVS_ASSERT(data != NULL || bytes == 0);
     const char *next = data;
     while (bytes > 0) {
         ssize_t count = write(file->fd, next, bytes);
         if (count >= 0) {
+            EVS_ASSERT((size_t)count <= bytes);
             next += count;
             bytes -= (size_t)count;
         } else if (!retry_after(file->fd, POLLOUT)) {
@@ -116,6 +121,7 @@ evs_status evs_system_file_write(struct evs_file *file, const void *data, size_t
 
 evs_status evs_system_file_seek(struct evs_file *file, uint64_t offset, struct evs_error *error)
 {
+    EVS_ASSERT(file != NULL);
     if (offset > INT64_MAX) {
         errno = EOVERFLOW;
     } else if (lseek(file->fd, (off_t)offset, SEEK_SET) >= 0) {
@@ -126,6 +132,7 @@ evs_status evs_system_file_seek(struct evs_file *file, uint64_t offset, struct e
 
 evs_status evs_system_file_truncate(struct evs_file *file, uint64_t bytes, struct evs_error *error)
 {
+    EVS_ASSERT(file != NULL);
     int result = -1;
     if (bytes > INT64_MAX) {
         errno = EOVERFLOW;
@@ -148,6 +155,7 @@ static char *folder_of(const char *path)
 
 static evs_status sync_folder(struct evs_file *file, struct evs_error *error)
 {
+    EVS_ASSERT(!file->is_standard);
     char *folder = folder_of(file->path);
     evs_status status = EVS_OK;
     int fd = open_retrying(folder, O_RDONLY | O_DIRECTORY);
@@ -164,6 +172,7 @@ static evs_status sync_folder(struct evs_file *file, struct evs_error *error)
 
 evs_status evs_system_file_sync(struct evs_file *file, struct evs_error *error)
 {
+    EVS_ASSERT(file != NULL);
     /* EINVAL and EROFS: pipes, terminals and the like have nothing that could be lost. */
     if (fdatasync(file->fd) < 0 && errno != EINVAL && errno != EROFS) {
         return file_fail(error, "make durable", file->path);
@@ -173,6 +182,7 @@ evs_status evs_system_file_sync(struct evs_file *file, struct evs_error *error)
 
 evs_status evs_system_file_size(struct evs_file *file, uint64_t *bytes, bool *is_regular, struct evs_error *error)
 {
+    EVS_ASSERT(file != NULL && bytes != NULL && is_regular != NULL);
     struct stat about;
     if (fstat(file->fd, &about) < 0) {
         return file_fail(error, "look at", file->path);

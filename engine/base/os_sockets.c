@@ -53,6 +53,7 @@ int evs_system_wait(void *self, struct evs_park *park, struct evs_wait_fd *fds, 
         }
     }
     if (polls[fd_count].revents != 0) {
+        EVS_ASSERT((polls[fd_count].revents & POLLNVAL) == 0); /* the park has been freed */
         evs_park_consume(park);
     }
     return take_results(fds, fd_count, polls);

@@ -47,7 +47,8 @@ static int create_without_signals(struct evs_thread *thread)
 {
     sigset_t all, before;
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int masked = pthread_sigmask(SIG_SETMASK, &all, &before);
+    EVS_ASSERT(masked == 0);
     int result = pthread_create(&thread->id, NULL, thread_main, thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return result;
@@ -99,6 +100,7 @@ void evs_system_park_free(struct evs_park *park)
 
 void evs_system_wake(struct evs_park *park)
 {
+    EVS_ASSERT(park != NULL);
     if (atomic_exchange_explicit(&park->woken, true, memory_order_acq_rel)) {
         return;
     }
@@ -127,6 +129,7 @@ void evs_park_consume(struct evs_park *park)
     do {
         got = read(park->fd, &count, sizeof count);
     } while (got < 0 && errno == EINTR);
+    EVS_ASSERT(got == (ssize_t)sizeof count || errno == EAGAIN);
     if (got == (ssize_t)sizeof count) {
         atomic_exchange_explicit(&park->woken, false, memory_order_acq_rel);
     }

@@ -42,6 +42,7 @@ static void mark_cut(char *text, size_t capacity)
     while (end > 0 && ((unsigned char)text[end] & 0xC0) == 0x80) {
         end--;
     }
+    EVS_ASSERT(end + sizeof ellipsis <= capacity);
     memcpy(text + end, ellipsis, sizeof ellipsis);
 }
 

@@ -15,6 +15,7 @@ static unsigned char ascii_lower(unsigned char c)
 
 bool evs_slice_equal_nocase(struct evs_slice a, const char *b)
 {
+    EVS_ASSERT(b != NULL);
     for (size_t i = 0; i < a.count; i++) {
         if (b[i] == '\0' || ascii_lower((unsigned char)a.data[i]) != ascii_lower((unsigned char)b[i])) {
             return false;
@@ -35,17 +36,20 @@ int evs_str_compare(const struct evs_str *a, const struct evs_str *b)
 
 uint64_t evs_hash64(const void *bytes, size_t count)
 {
+    EVS_ASSERT(bytes != NULL || count == 0);
     return XXH3_64bits_withSeed(bytes, count, HASH_SEED);
 }
 
 struct evs_hash128 evs_hash128(const void *bytes, size_t count)
 {
+    EVS_ASSERT(bytes != NULL || count == 0);
     XXH128_hash_t hash = XXH3_128bits_withSeed(bytes, count, HASH_SEED);
     return (struct evs_hash128){hash.low64, hash.high64};
 }
 
 uint32_t evs_fnv1a32(const void *bytes, size_t count)
 {
+    EVS_ASSERT(bytes != NULL || count == 0);
     const uint8_t *next = bytes;
     uint32_t hash = UINT32_C(2166136261);
     for (size_t i = 0; i < count; i++) {

@@ -74,6 +74,7 @@ static size_t ascii_words(const char *text, size_t count)
 
 bool evs_utf8_valid(const char *text, size_t count)
 {
+    EVS_ASSERT(text != NULL || count == 0);
     size_t at = 0;
     while (at < count) {
         if ((uint8_t)text[at] < 0x80) {
@@ -87,5 +88,6 @@ bool evs_utf8_valid(const char *text, size_t count)
             at += length;
         }
     }
+    EVS_ASSERT(at == count);
     return true;
 }

@@ -54,6 +54,7 @@ static struct root *take_root(struct evs_batch_pool *pool)
     if (root == NULL) {
         return evs_alloc_zero(sizeof *root);
     }
+    EVS_ASSERT(root->batch.references == 0);
     pool->free = root->batch.next_free;
     return root;
 }
@@ -85,6 +86,7 @@ struct evs_batch *evs_batch_new(struct evs_batch_pool *pool, uint32_t column_cou
 struct evs_batch *evs_batch_derive(struct evs_batch *batch, uint32_t column_count)
 {
     EVS_ASSERT(batch->root != NULL && batch->root->references > 0);
+    EVS_ASSERT(batch->row_count <= EVS_BATCH_ROWS && batch->selected_count <= batch->row_count);
     struct evs_batch *derived = EVS_ARENA_NEW(batch->arena, struct evs_batch);
     *derived = *batch;
     derived->references = 0; /* these belong to the root alone */
@@ -112,6 +114,7 @@ struct evs_batch *evs_batch_ref(struct evs_batch *batch)
 
 static void return_to_pool(struct evs_batch *batch)
 {
+    EVS_ASSERT(is_root(batch) && batch->references == 0);
     struct evs_batch_pool *pool = batch->pool;
     EVS_ASSERT(pool->live > 0);
     if (batch->arena->used_bytes > ARENA_KEPT_BYTES_MAX) {

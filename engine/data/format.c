@@ -28,7 +28,9 @@ static void put_digits(char *out, uint64_t value, uint32_t count)
     }
     if (count == 1) {
         out[0] = (char)('0' + value % 10);
+        value /= 10;
     }
+    EVS_ASSERT(value == 0); /* nothing is cut off */
 }
 
 static uint32_t put_unsigned(char *out, uint64_t value)
@@ -97,6 +99,7 @@ static uint32_t put_exponent(char *out, const char *digits, uint32_t count, int 
  * from 1e-6 up to below 1e21, else an exponent. The number is 0.digits × 10^point. */
 static uint32_t put_layout(char *out, const char *digits, uint32_t count, int point)
 {
+    EVS_ASSERT(digits[0] != '0');
     int digit_count = (int)count;
     if (point > 21 || point < -5) {
         return put_exponent(out, digits, count, point - 1);
@@ -128,6 +131,7 @@ static uint32_t put_millionths(char *out, double magnitude)
     if ((double)millionths / 1e6 != magnitude) {
         return 0;
     }
+    EVS_ASSERT(millionths > 0);
     uint32_t at = put_unsigned(out, millionths / 1000000);
     return at + put_fraction(out + at, millionths % 1000000, 6);
 }
@@ -161,6 +165,7 @@ uint32_t evs_format_float64(char *out, double value)
 
 static uint32_t put_integer_part(char *out, unsigned __int128 whole)
 {
+    EVS_ASSERT(whole < (unsigned __int128)EVS_NUMERIC_MAX);
     const uint64_t split = UINT64_C(1000000000000000000);
     if (whole < split) {
         return put_unsigned(out, (uint64_t)whole);
@@ -206,6 +211,7 @@ uint32_t evs_format_date(char *out, int64_t days)
 
 static uint32_t put_clock(char *out, uint64_t second_of_day)
 {
+    EVS_ASSERT(second_of_day < 86400);
     put_digits(out, second_of_day / 3600, 2);
     out[2] = ':';
     put_digits(out + 3, second_of_day / 60 % 60, 2);
@@ -221,6 +227,7 @@ uint32_t evs_format_timestamp(char *out, int64_t us)
         days--;
         rest += US_PER_DAY;
     }
+    EVS_ASSERT(rest >= 0 && rest < US_PER_DAY);
     uint64_t us_of_day = (uint64_t)rest;
     uint64_t fraction = us_of_day % (uint64_t)US_PER_SECOND;
     uint32_t at = evs_format_date(out, days);
@@ -233,5 +240,6 @@ uint32_t evs_format_timestamp(char *out, int64_t us)
         at += millis ? 4 : 7;
     }
     out[at++] = 'Z';
+    EVS_ASSERT(at <= EVS_FORMAT_MAX);
     return at;
 }

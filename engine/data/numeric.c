@@ -42,6 +42,7 @@ static void multiply_256(u128 a, u128 b, uint64_t limbs[4])
     u128 middle1 = (u128)a1 * b0 + (uint64_t)(low >> 64);
     u128 middle2 = (u128)a0 * b1 + (uint64_t)middle1;
     u128 high = (u128)a1 * b1 + (uint64_t)(middle1 >> 64) + (uint64_t)(middle2 >> 64);
+    EVS_ASSERT(high >> 64 <= a1); /* the product of two 128-bit numbers fits 256 bits */
     limbs[0] = (uint64_t)low;
     limbs[1] = (uint64_t)middle2;
     limbs[2] = (uint64_t)high;
@@ -57,6 +58,7 @@ static uint64_t divide_limbs(uint64_t limbs[4], uint64_t divisor)
         limbs[i] = (uint64_t)(part / divisor);
         remainder = (uint64_t)(part % divisor);
     }
+    EVS_ASSERT(remainder < divisor);
     return remainder;
 }
 
@@ -98,6 +100,7 @@ static u128 divide_256(u128 high, u128 low, u128 divisor, u128 *remainder)
             quotient |= 1;
         }
     }
+    EVS_ASSERT(high < divisor);
     *remainder = high;
     return quotient;
 }
@@ -111,6 +114,7 @@ bool evs_numeric_divide(evs_numeric a, evs_numeric b, evs_numeric *result)
     u128 dividend = evs_numeric_magnitude(a), divisor = evs_numeric_magnitude(b);
     uint64_t limbs[4];
     multiply_256(dividend, ONE, limbs);
+    EVS_ASSERT(limbs[3] == 0);
     u128 low = ((u128)limbs[1] << 64) | limbs[0], high = limbs[2], remainder, quotient;
     if (high == 0) {
         quotient = low / divisor;

@@ -79,6 +79,7 @@ static void split_unit(struct evs_slice text, struct evs_slice *number, struct e
     while (at < text.count && ((text.data[at] >= '0' && text.data[at] <= '9') || text.data[at] == '.')) {
         at++;
     }
+    EVS_ASSERT(at <= text.count);
     *number = (struct evs_slice){text.data, at};
     while (at < text.count && text.data[at] == ' ') {
         at++;
@@ -108,6 +109,7 @@ static bool parse_amount(struct evs_slice text, const struct unit *units, int64_
         product / EVS_NUMERIC_ONE > INT64_MAX) {
         return false;
     }
+    EVS_ASSERT(product >= 0);
     *amount = (int64_t)(product / EVS_NUMERIC_ONE);
     return true;
 }

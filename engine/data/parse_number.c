@@ -69,6 +69,7 @@ bool evs_parse_int64(struct evs_slice text, int64_t *value)
         return false;
     }
     *value = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
+    EVS_ASSERT(magnitude == 0 || (*value < 0) == negative);
     return true;
 }
 
@@ -177,6 +178,7 @@ static bool scan_decimal(struct evs_slice text, struct decimal *out)
             break;
         }
     }
+    EVS_ASSERT(out->fraction <= (int64_t)at && out->count <= (int64_t)at);
     out->digits.count = out->count == 0 ? 0 : (size_t)(text.data + at - out->digits.data);
     if (at < text.count) {
         if ((text.data[at] | 0x20) != 'e') {
@@ -195,6 +197,7 @@ static const uint64_t powers_of_ten[] = {
 /* The first `kept` digits as an integer (zeros are appended when there are fewer), rounded by the digit behind them. */
 static unsigned __int128 take_digits(const struct decimal *number, int64_t kept)
 {
+    EVS_ASSERT(kept >= 0 && kept <= EVS_NUMERIC_DIGITS);
     unsigned __int128 sum = 0;
     int64_t taken = 0;
     for (size_t i = 0; i < number->digits.count; i++) {

@@ -29,6 +29,7 @@ static bool is_leap(uint32_t year)
 static uint32_t days_of_month(uint32_t year, uint32_t month)
 {
     static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    EVS_ASSERT(month >= 1 && month <= 12);
     return month == 2 && is_leap(year) ? 29 : days[month - 1];
 }
 
@@ -56,6 +57,7 @@ static bool read_time(const char *text, int64_t *seconds)
         return false;
     }
     *seconds = hour * 3600 + minute * 60 + second;
+    EVS_ASSERT(*seconds <= SECONDS_PER_DAY);
     return true;
 }
 
@@ -71,6 +73,7 @@ static bool take_fraction(struct evs_slice *text, int64_t *us)
     for (; at < text->count && is_digit(text->data[at]); at++, unit /= 10) {
         *us += unit * (text->data[at] - '0');
     }
+    EVS_ASSERT(*us >= 0 && *us < US_PER_SECOND);
     text->data += at;
     text->count -= at;
     return at > 1;
@@ -95,6 +98,7 @@ static bool read_offset(struct evs_slice text, bool allow_none, int64_t *seconds
         return false;
     }
     int64_t size = hour * 3600 + minute * 60;
+    EVS_ASSERT(size < SECONDS_PER_DAY);
     *seconds = text.data[0] == '-' ? -size : size;
     return true;
 }

@@ -45,6 +45,7 @@ const struct evs_type *evs_type_of(enum evs_kind kind)
 {
     EVS_ASSERT(is_kind(kind));
     EVS_ASSERT(kind != EVS_ARRAY && kind != EVS_STRUCT);
+    EVS_ASSERT(kinds[kind].type.kind == kind);
     return &kinds[kind].type;
 }
 

@@ -110,7 +110,8 @@ struct evs_batch_pool *evs_batch_pool_new(void);
 void evs_batch_pool_free(struct evs_batch_pool *pool); /* all batches must have been released */
 uint32_t evs_batch_pool_live(const struct evs_batch_pool *pool);
 
-/* A new root with one reference, no rows, `column_count` zeroed columns, an empty arena. */
+/* A new root with one reference, no rows, `column_count` zeroed columns, an arena of its own; min_time_us and max_time_us are
+ * EVS_TIME_MAX and EVS_TIME_MIN, so that rows are added by taking the minimum and the maximum. */
 struct evs_batch *evs_batch_new(struct evs_batch_pool *pool, uint32_t column_count);
 /* A derived header with one reference to the same root: copies everything of `batch`, and gets its own `columns` array of
  * `column_count` (the first min(old, new) copied). */

@@ -36,8 +36,9 @@ struct evs_option_value {
 /* The value of a name in a table's values; asserts that the table has it. */
 const struct evs_option_value *evs_option_find(const struct evs_option_value *values, const char *name);
 
-/* "250ms", "60s", "5 minute", "1h": a number and a unit (us ms s second minute m hour h day d). */
+/* "250ms", "60s", "5 minute", "1.5h": a number and a unit (us ms s m h d, or in full, also in the plural; any case). A fraction
+ * is allowed where the result is whole. */
 bool evs_parse_duration(struct evs_slice text, int64_t *us);
-bool evs_parse_bytes(struct evs_slice text, int64_t *bytes); /* "8MiB", "64 kB", "1000" */
+bool evs_parse_bytes(struct evs_slice text, int64_t *bytes); /* "8MiB", "64 kB", "1000", "1.5 GiB" */
 
 #endif

@@ -89,7 +89,8 @@ struct evs_value {
 
 /* Parse the whole slice (no surrounding white space, no trailing bytes); false when it is not such a value. */
 bool evs_parse_int64(struct evs_slice text, int64_t *value);     /* decimal, optional sign, or 0x…; false on overflow */
-bool evs_parse_float64(struct evs_slice text, double *value);    /* also inf, infinity, nan with a sign, any case */
+/* Also inf, infinity, nan with a sign, any case. A number too large for float64 is none; one too small is 0. */
+bool evs_parse_float64(struct evs_slice text, double *value);
 /* Decimal or exponent notation; rounds half away from zero at 9 digits; false beyond 38 digits. */
 bool evs_parse_numeric(struct evs_slice text, evs_numeric *value);
 bool evs_parse_bool(struct evs_slice text, bool *value);         /* true, false in any case */
@@ -101,7 +102,9 @@ bool evs_parse_date(struct evs_slice text, int64_t *days);
 
 #define EVS_FORMAT_MAX 64 /* bytes that a formatter below may write; none writes a NUL. Each returns the count. */
 uint32_t evs_format_int64(char *out, int64_t value);
-uint32_t evs_format_float64(char *out, double value); /* shortest that reads back the same; "NaN", "Infinity", "-Infinity" */
+/* The fewest digits that read back the same, in ECMAScript's layout (100000, 1e+21, 1.5e-7, but -0 for the negative zero);
+ * "NaN", "Infinity", "-Infinity". */
+uint32_t evs_format_float64(char *out, double value);
 uint32_t evs_format_numeric(char *out, evs_numeric value); /* exact, no trailing zeros */
 /* 2026-01-05T10:00:00Z with no, three or six fraction digits, as needed. */
 uint32_t evs_format_timestamp(char *out, int64_t us);
