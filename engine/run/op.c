@@ -1,4 +1,5 @@
 /* Ops: their edges, their credit, and what operators ask of the runtime. */
+#include "conformance.h"
 #include "ring.h"
 #include "runtime.h"
 
@@ -84,6 +85,9 @@ void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch)
 {
     EVS_ASSERT(output < op->output_total);
     if (batch->selected_count > 0) {
+#ifdef EVS_CONFORMANCE
+        evs_conformance_emitted(op, output, batch);
+#endif
         const struct output *out = &op->outputs[output];
         for (uint32_t i = 0; i < out->edge_count; i++) {
             struct evs_batch *sent = through_branch(batch, out->edges[i]->branch);
@@ -200,6 +204,9 @@ static void operator_close(struct evs_op *op)
 evs_status evs_operator_node_open(struct evs_op *op, struct evs_error *error)
 {
     EVS_ASSERT(op->operator_->emit_max <= EMIT_MAX);
+#ifdef EVS_CONFORMANCE
+    op->operator_ = evs_conformance_wrap(op->worker->run, op->operator_);
+#endif
     size_t bytes = op->operator_->state_bytes + 64u;
     op->state = evs_alloc_aligned(64, bytes);
     memset(op->state, 0, bytes);
