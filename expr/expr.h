@@ -77,7 +77,17 @@ const char *evs_function_nearest(struct evs_slice name);
 
 /* Builds a typed call: chooses the overload, inserts coercions (int64 → numeric → float64, literals as GoogleSQL does: a string literal
  * to timestamp, date, json …), handles function names that are really syntax (coalesce, if, ifnull, nullif). On failure the text says what
- * was expected: "no signature of substr takes (int64); it has substr(string, int64 [, int64])". Arguments and result live in `arena`. */
+ * was expected: "no signature of substr takes (int64); it has substr(string, int64 [, int64])". Arguments and result live in `arena`.
+ *
+ * How syntax becomes a call:
+ *   operators                          by their sign: "+", "||", "<>" …; unary minus is "-" with one argument; "like"
+ *   x between a and b                  between(x, a, b)
+ *   extract(part from x at time zone z) extract('part', x [, z])
+ *   a date part as an argument         a constant string: timestamp_trunc(ts, 'week(monday)'), timestamp_diff(a, b, 'hour')
+ *   interval n part                    interval(n, 'part')
+ *   json.name, json[0]                 json_field(json, 'name'), json_index(json, 0)
+ *   and, or, not, case, in, is …       evs_expr_special (the names and, or, not, case, in, coalesce are taken here, too)
+ *   cast, safe_cast                    evs_expr_cast */
 evs_status evs_expr_call(struct evs_arena *arena, struct evs_slice name, bool safe, const struct evs_expr **arguments,
                          uint32_t argument_count, struct evs_place place, const struct evs_expr **result, struct evs_error *error);
 evs_status evs_expr_cast(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_type *type, bool safe,

@@ -1,0 +1,482 @@
+/* From a name and arguments to a typed call.
+ *
+ *   name ── alias ──► syntax in disguise? (if, coalesce, safe_add, concat …)  ── lowered ──► other calls and special kinds
+ *                     └─ no ──► the overload with the cheapest coercions ──► coerced arguments, checked constants
+ *
+ * Errors name what was given and what there is. */
+#include "internal.h"
+
+struct request {
+    struct evs_arena *arena;
+    const char *name;     /* canonical */
+    bool safe;
+    const struct evs_expr **arguments;
+    uint32_t count;
+    struct evs_place place;
+    struct evs_error *error;
+};
+
+/* --- messages ------------------------------------------------------------------------------------------------------------------------- */
+
+static const char *signature_of(const char *name)
+{
+    for (uint32_t i = 0; i < evs_function_count(); i++) {
+        if (strcmp(evs_function_at(i)->name, name) == 0) {
+            return evs_function_at(i)->signature;
+        }
+    }
+    return NULL;
+}
+
+static evs_status no_signature(const struct request *request)
+{
+    struct evs_buffer given = {0};
+    for (uint32_t i = 0; i < request->count; i++) {
+        const enum evs_kind kind = request->arguments[i]->type->kind;
+        evs_buffer_printf(&given, "%s%s", i > 0 ? ", " : "", kind == EVS_NULL_KIND ? "null" : evs_kind_name(kind));
+    }
+    const char *signature = signature_of(request->name);
+    const evs_status status = evs_fail(request->error, EVS_E_PIPELINE, "no signature of %s takes (%.*s); it has %s", request->name,
+                                       (int)given.count, given.count ? given.data : "", signature ? signature : "others");
+    evs_buffer_fini(&given);
+    return status;
+}
+
+static evs_status unknown_function(struct evs_slice name, struct evs_error *error)
+{
+    const char *near = evs_function_nearest(name);
+    const int count = name.count > 100 ? 100 : (int)name.count;
+    return near ? evs_fail(error, EVS_E_PIPELINE, "there is no function %.*s; did you mean %s?", count, name.data, near)
+                : evs_fail(error, EVS_E_PIPELINE, "there is no function %.*s", count, name.data);
+}
+
+static evs_status count_error(const struct request *request, const char *wanted)
+{
+    return evs_fail(request->error, EVS_E_PIPELINE, "%s takes %s, not %u", request->name, wanted, request->count);
+}
+
+/* --- choosing ----------------------------------------------------------------------------------------------------------------------------- */
+
+struct choice {
+    const struct request *request;
+    const struct evs_overload *best;
+    int best_cost;
+    bool any;
+};
+
+static uint32_t parameter_count(const struct evs_overload *overload)
+{
+    uint32_t count = 0;
+    while (count < EVS_OVERLOAD_ARGUMENTS && overload->arguments[count] != 0) {
+        count++;
+    }
+    return count;
+}
+
+static int overload_cost(const struct evs_overload *overload, const struct request *request)
+{
+    const uint32_t parameters = parameter_count(overload);
+    const bool variadic = overload->flags & EVS_CALL_VARIADIC;
+    if (request->count < overload->required || (request->count > parameters && !variadic)) {
+        return -1;
+    }
+    int total = 0;
+    for (uint32_t i = 0; i < request->count; i++) {
+        const uint32_t parameter = i < parameters ? i : parameters - 1;
+        const int cost = evs_coercion_cost(request->arguments[i], evs_overload_kind(overload, parameter));
+        if (cost < 0) {
+            return -1;
+        }
+        total += cost;
+    }
+    return total;
+}
+
+static bool visit_choice(const struct evs_overload *overload, void *argument)
+{
+    struct choice *choice = argument;
+    choice->any = true;
+    const int cost = overload_cost(overload, choice->request);
+    if (cost >= 0 && (choice->best == NULL || cost < choice->best_cost)) {
+        choice->best = overload;
+        choice->best_cost = cost;
+    }
+    return true;
+}
+
+/* Constant parameters are checked here, where the place of the mistake is known. */
+static evs_status check_constant(const struct request *request, uint8_t parameter, const struct evs_expr *argument, uint32_t number)
+{
+    if (parameter < EVS_ARG_PART) {
+        return EVS_OK;
+    }
+    if (argument->kind != EVS_EXPR_CONSTANT || argument->value.is_null) {
+        return evs_fail(request->error, EVS_E_PIPELINE, "argument %u of %s must be a constant", number + 1, request->name);
+    }
+    const struct evs_slice text = evs_str_slice(&argument->value.str);
+    if (parameter == EVS_ARG_PART && !evs_part_known(text)) {
+        return evs_fail(request->error, EVS_E_PIPELINE,
+                        "there is no date part %.*s; there are microsecond, millisecond, second, minute, hour, day, dayofweek, dayofyear, week, "
+                        "week(monday) and so on, isoweek, month, quarter, year, isoyear, date and time",
+                        (int)text.count, text.data);
+    }
+    if (parameter == EVS_ARG_ZONE && !evs_slice_equal_nocase(text, "UTC") && !evs_slice_equal(text, EVS_SLICE("+00")) &&
+        !evs_slice_equal(text, EVS_SLICE("+00:00"))) {
+        return evs_fail(request->error, EVS_E_PIPELINE, "the time zone '%.*s' is not supported yet; only 'UTC' is", (int)text.count,
+                        text.data);
+    }
+    return EVS_OK;
+}
+
+static evs_status build_chosen(const struct request *request, const struct evs_overload *overload, const struct evs_expr **result)
+{
+    const uint32_t parameters = parameter_count(overload);
+    const struct evs_expr **arguments = EVS_ARENA_ARRAY(request->arena, const struct evs_expr *, request->count + 1);
+    for (uint32_t i = 0; i < request->count; i++) {
+        const uint32_t parameter = i < parameters ? i : parameters - 1;
+        evs_status status = evs_expr_coerce(request->arena, request->arguments[i], evs_type_of(evs_overload_kind(overload, parameter)),
+                                            &arguments[i], request->error);
+        if (status == EVS_OK) {
+            status = check_constant(request, overload->arguments[parameter], arguments[i], i);
+        }
+        if (status != EVS_OK) {
+            return status;
+        }
+    }
+    *result = evs_expr_typed_call(request->arena, overload, request->safe, arguments, request->count, request->place);
+    const void *prepared;
+    return overload->prepare ? overload->prepare(request->arena, *result, &prepared, request->error) : EVS_OK;
+}
+
+static evs_status choose(const struct request *request, struct evs_slice written, const struct evs_expr **result)
+{
+    struct choice choice = {.request = request};
+    evs_overloads_named(request->name, visit_choice, &choice);
+    if (!choice.any) {
+        return unknown_function(written, request->error);
+    }
+    return choice.best ? build_chosen(request, choice.best, result) : no_signature(request);
+}
+
+/* --- comparisons of a column with a literal of the other number type ------------------------------------------------------------------------ */
+
+static bool is_comparison(const char *name)
+{
+    return strchr("=<>!", name[0]) != NULL && strcmp(name, "<<") != 0 && strcmp(name, ">>") != 0;
+}
+
+/* An int64 literal beside a float64 column becomes float64 when that loses nothing, and the reverse: the kernels of one type are faster,
+ * and give the same. */
+static void align_number_literal(struct request *request)
+{
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct evs_expr *literal = request->arguments[i];
+        const enum evs_kind other = request->arguments[1 - i]->type->kind;
+        if (literal->kind != EVS_EXPR_CONSTANT || literal->value.is_null) {
+            continue;
+        }
+        struct evs_value value = {.kind = other};
+        const int64_t exact = INT64_C(1) << 53;
+        if (literal->type->kind == EVS_INT64 && other == EVS_FLOAT64 && literal->value.int64 >= -exact && literal->value.int64 <= exact) {
+            value.float64 = (double)literal->value.int64;
+        } else if (literal->type->kind == EVS_FLOAT64 && other == EVS_INT64 && literal->value.float64 >= -0x1p53 &&
+                   literal->value.float64 <= 0x1p53 && (double)(int64_t)literal->value.float64 == literal->value.float64) {
+            value.int64 = (int64_t)literal->value.float64;
+        } else {
+            continue;
+        }
+        request->arguments[i] = evs_expr_constant(request->arena, value, literal->place);
+    }
+}
+
+/* --- names that are really syntax ------------------------------------------------------------------------------------------------------------ */
+
+static const struct evs_expr *with_text(const struct evs_expr *expr, const char *text)
+{
+    ((struct evs_expr *)expr)->text = text; /* made by this call: not yet shared */
+    return expr;
+}
+
+static const char *call_text(const struct request *request)
+{
+    struct evs_buffer out = {0};
+    evs_buffer_printf(&out, "%s(", request->name);
+    for (uint32_t i = 0; i < request->count; i++) {
+        evs_buffer_printf(&out, "%s%s", i > 0 ? ", " : "", request->arguments[i]->text);
+    }
+    evs_buffer_puts(&out, ")");
+    const char *text = evs_arena_strndup(request->arena, out.data, out.count);
+    evs_buffer_fini(&out);
+    return text;
+}
+
+static evs_status lower_special(struct request *request, enum evs_expr_kind kind, const struct evs_expr **result)
+{
+    if (request->count == 0) {
+        return count_error(request, "at least one argument");
+    }
+    return evs_expr_special(request->arena, kind, request->arguments, request->count, request->place, result, request->error);
+}
+
+static evs_status lower_if(struct request *request, const struct evs_expr **result)
+{
+    if (request->count != 3) {
+        return count_error(request, "three arguments: if(condition, then, else)");
+    }
+    return lower_special(request, EVS_EXPR_CASE, result);
+}
+
+static evs_status lower_ifnull(struct request *request, const struct evs_expr **result)
+{
+    if (request->count != 2) {
+        return count_error(request, "two arguments: ifnull(value, when_null)");
+    }
+    return lower_special(request, EVS_EXPR_COALESCE, result);
+}
+
+/* nullif(a, b): NULL when a = b. Both are brought to one type first. */
+static evs_status lower_nullif(struct request *request, const struct evs_expr **result)
+{
+    if (request->count != 2) {
+        return count_error(request, "two arguments: nullif(value, null_when_equal)");
+    }
+    const enum evs_kind kind = evs_supertype(request->arguments, 2);
+    if (kind == EVS_KIND_COUNT || (kind != EVS_NULL_KIND && evs_overload_exact("=", (const enum evs_kind[]){kind, kind}, 2) == NULL)) {
+        return no_signature(request);
+    }
+    const struct evs_expr *arguments[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        const enum evs_kind to = kind == EVS_NULL_KIND ? EVS_INT64 : kind;
+        const evs_status status = evs_expr_coerce(request->arena, request->arguments[i], evs_type_of(to), &arguments[i], request->error);
+        if (status != EVS_OK) {
+            return status;
+        }
+    }
+    const struct evs_expr *call = evs_expr_typed_call(request->arena, &evs_nullif_overload, false, arguments, 2, request->place);
+    ((struct evs_expr *)call)->type = arguments[0]->type;
+    ((struct evs_expr *)call)->nullable = true;
+    *result = call;
+    return EVS_OK;
+}
+
+static evs_status lower_between(struct request *request, const struct evs_expr **result)
+{
+    if (request->count != 3) {
+        return count_error(request, "three arguments");
+    }
+    const enum evs_kind kind = evs_supertype(request->arguments, 3);
+    const enum evs_kind to = kind == EVS_NULL_KIND ? EVS_INT64 : kind;
+    if (kind == EVS_KIND_COUNT || evs_overload_exact("<=", (const enum evs_kind[]){to, to}, 2) == NULL) {
+        return no_signature(request);
+    }
+    const struct evs_expr *arguments[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        const evs_status status = evs_expr_coerce(request->arena, request->arguments[i], evs_type_of(to), &arguments[i], request->error);
+        if (status != EVS_OK) {
+            return status;
+        }
+    }
+    *result = evs_expr_typed_call(request->arena, &evs_between_overload, false, arguments, 3, request->place);
+    return EVS_OK;
+}
+
+/* greatest(a, b, c) is greatest(greatest(a, b), c), of one type. */
+static evs_status lower_extreme(struct request *request, const struct evs_expr **result)
+{
+    if (request->count == 0) {
+        return count_error(request, "at least one argument");
+    }
+    enum evs_kind kind = evs_supertype(request->arguments, request->count);
+    kind = kind == EVS_NULL_KIND ? EVS_INT64 : kind;
+    const struct evs_overload *overload =
+        kind == EVS_KIND_COUNT ? NULL : evs_overload_exact(request->name, (const enum evs_kind[]){kind, kind}, 2);
+    if (overload == NULL) {
+        return no_signature(request);
+    }
+    const char *text = call_text(request);
+    const struct evs_expr *all = NULL;
+    for (uint32_t i = 0; i < request->count; i++) {
+        const struct evs_expr *one;
+        const evs_status status = evs_expr_coerce(request->arena, request->arguments[i], evs_type_of(kind), &one, request->error);
+        if (status != EVS_OK) {
+            return status;
+        }
+        if (all == NULL) {
+            all = one;
+            continue;
+        }
+        const struct evs_expr *pair[] = {all, one};
+        all = with_text(evs_expr_typed_call(request->arena, overload, false, pair, 2, request->place), text);
+    }
+    *result = all;
+    return EVS_OK;
+}
+
+/* concat takes whatever can be cast to string. */
+static evs_status lower_concat(struct request *request, const struct evs_expr **result)
+{
+    bool bytes = false;
+    for (uint32_t i = 0; i < request->count; i++) {
+        bytes = bytes || request->arguments[i]->type->kind == EVS_BYTES;
+    }
+    const char *text = call_text(request);
+    for (uint32_t i = 0; i < request->count && !bytes; i++) {
+        const evs_status status = evs_expr_cast(request->arena, request->arguments[i], evs_type_of(EVS_STRING), false, request->place,
+                                                &request->arguments[i], request->error);
+        if (status != EVS_OK) {
+            return status;
+        }
+    }
+    const evs_status status = choose(request, EVS_SLICE("concat"), result);
+    if (status == EVS_OK && !request->safe) {
+        with_text(*result, text);
+    }
+    return status;
+}
+
+/* safe_add(a, b) is safe.+(a, b). */
+static evs_status lower_safe(struct request *request, const char *operator_name, uint32_t count, const struct evs_expr **result)
+{
+    if (request->count != count) {
+        return count_error(request, count == 1 ? "one argument" : "two arguments");
+    }
+    struct request inner = *request;
+    inner.name = operator_name;
+    inner.safe = true;
+    struct choice choice = {.request = &inner};
+    evs_overloads_named(inner.name, visit_choice, &choice);
+    if (choice.best == NULL) {
+        return no_signature(request);
+    }
+    const char *text = call_text(request);
+    const evs_status status = build_chosen(&inner, choice.best, result);
+    if (status == EVS_OK) {
+        with_text(*result, text);
+    }
+    return status;
+}
+
+/* -5 is a literal, and coerces as one. */
+static evs_status lower_minus(struct request *request, struct evs_slice written, const struct evs_expr **result)
+{
+    const struct evs_expr *argument = request->count == 1 ? request->arguments[0] : NULL;
+    if (argument == NULL || argument->kind != EVS_EXPR_CONSTANT || argument->value.is_null) {
+        return choose(request, written, result);
+    }
+    const evs_status status = choose(request, written, result);
+    struct evs_value value;
+    struct evs_expr_failure failure;
+    if (status == EVS_OK && evs_expr_evaluate(request->arena, *result, &value, &failure)) {
+        *result = evs_expr_constant(request->arena, value, request->place);
+    }
+    return status;
+}
+
+static evs_status lower_current_timestamp(struct request *request, const struct evs_expr **result)
+{
+    if (request->count != 0) {
+        return count_error(request, "no argument");
+    }
+    struct evs_expr *expr = evs_expr_new(request->arena, EVS_EXPR_EVENT_TIME, EVS_TIMESTAMP, request->place);
+    expr->text = evs_expr_text_of(request->arena, expr);
+    *result = expr;
+    return EVS_OK;
+}
+
+/* GoogleSQL rounds an int64 to a float64, not to a numeric. */
+static evs_status lower_rounding(struct request *request, const struct evs_expr **result)
+{
+    if (request->count > 0 && request->arguments[0]->type->kind == EVS_INT64) {
+        const evs_status status = evs_expr_coerce(request->arena, request->arguments[0], evs_type_of(EVS_FLOAT64), &request->arguments[0],
+                                                  request->error);
+        if (status != EVS_OK) {
+            return status;
+        }
+    }
+    return choose(request, evs_slice_of(request->name), result);
+}
+
+/* extract(date from t) and its like give another type than the other parts: they are casts. */
+static evs_status lower_extract(struct request *request, const struct evs_expr **result)
+{
+    static const struct {
+        const char *part;
+        enum evs_kind kind;
+    } casts[] = {{"date", EVS_DATE}, {"time", EVS_TIME}, {"datetime", EVS_DATETIME}};
+    const struct evs_expr *part = request->count >= 2 ? request->arguments[0] : NULL;
+    const bool is_constant = part != NULL && part->kind == EVS_EXPR_CONSTANT && part->type->kind == EVS_STRING && !part->value.is_null;
+    for (size_t i = 0; is_constant && i < EVS_COUNT(casts); i++) {
+        if (evs_slice_equal_nocase(evs_str_slice(&part->value.str), casts[i].part)) {
+            return evs_expr_cast(request->arena, request->arguments[1], evs_type_of(casts[i].kind), request->safe, request->place, result,
+                                 request->error);
+        }
+    }
+    return choose(request, evs_slice_of(request->name), result);
+}
+
+static const struct {
+    const char *name;
+    evs_status (*lower)(struct request *request, const struct evs_expr **result);
+} lowerings[] = {
+    {"if", lower_if},           {"ifnull", lower_ifnull},     {"nullif", lower_nullif}, {"between", lower_between},
+    {"greatest", lower_extreme}, {"least", lower_extreme},    {"concat", lower_concat}, {"current_timestamp", lower_current_timestamp},
+    {"extract", lower_extract},
+    {"floor", lower_rounding},   {"ceil", lower_rounding},    {"round", lower_rounding}, {"trunc", lower_rounding},
+};
+
+static const struct {
+    const char *name;
+    enum evs_expr_kind kind;
+} special_names[] = {
+    {"coalesce", EVS_EXPR_COALESCE}, {"and", EVS_EXPR_AND},   {"or", EVS_EXPR_OR},
+    {"not", EVS_EXPR_NOT},           {"case", EVS_EXPR_CASE}, {"in", EVS_EXPR_IN},
+};
+
+static const struct {
+    const char *name, *operator_name;
+    uint32_t count;
+} safe_names[] = {
+    {"safe_add", "+", 2}, {"safe_subtract", "-", 2}, {"safe_multiply", "*", 2}, {"safe_divide", "/", 2}, {"safe_negate", "-", 1},
+};
+
+static evs_status dispatch(struct request *request, struct evs_slice written, const struct evs_expr **result)
+{
+    for (size_t i = 0; i < EVS_COUNT(lowerings); i++) {
+        if (strcmp(lowerings[i].name, request->name) == 0) {
+            return lowerings[i].lower(request, result);
+        }
+    }
+    for (size_t i = 0; i < EVS_COUNT(special_names); i++) {
+        if (strcmp(special_names[i].name, request->name) == 0) {
+            return lower_special(request, special_names[i].kind, result);
+        }
+    }
+    for (size_t i = 0; i < EVS_COUNT(safe_names); i++) {
+        if (strcmp(safe_names[i].name, request->name) == 0) {
+            return lower_safe(request, safe_names[i].operator_name, safe_names[i].count, result);
+        }
+    }
+    if (strcmp(request->name, "-") == 0) {
+        return lower_minus(request, written, result);
+    }
+    if (request->count == 2 && is_comparison(request->name)) {
+        align_number_literal(request);
+    }
+    return choose(request, written, result);
+}
+
+evs_status evs_expr_call(struct evs_arena *arena, struct evs_slice name, bool safe, const struct evs_expr **arguments,
+                         uint32_t argument_count, struct evs_place place, const struct evs_expr **result, struct evs_error *error)
+{
+    char buffer[64];
+    const char *canonical = evs_function_canonical(name, buffer);
+    if (canonical == NULL) {
+        return unknown_function(name, error);
+    }
+    const struct evs_expr **copy = EVS_ARENA_ARRAY(arena, const struct evs_expr *, argument_count + 1);
+    if (argument_count > 0) {
+        memcpy(copy, arguments, sizeof *copy * argument_count);
+    }
+    struct request request = {arena, canonical, safe, copy, argument_count, place, error};
+    return dispatch(&request, name, result);
+}

@@ -1,0 +1,72 @@
+/* Small tools of the text functions: characters of UTF-8, and where built text lives. */
+#ifndef EVS_EXPR_TEXT_TOOLS_H
+#define EVS_EXPR_TEXT_TOOLS_H
+
+#include "internal.h"
+
+/* Room for a text that a result will point to. */
+static inline char *evs_call_text(struct evs_call *call, size_t bytes)
+{
+    return evs_arena_alloc(call->eval->text, bytes + 1, 1);
+}
+static inline struct evs_str evs_call_str(struct evs_call *call, const char *data, size_t bytes)
+{
+    if (bytes <= EVS_STR_INLINE_MAX) {
+        return evs_str_make(data, (uint32_t)bytes);
+    }
+    return evs_str_make(evs_arena_copy(call->eval->text, data, bytes), (uint32_t)bytes);
+}
+
+/* Bytes of the character that begins with this byte; text of string columns is valid UTF-8. */
+static inline uint32_t evs_utf8_bytes(char first)
+{
+    const uint8_t c = (uint8_t)first;
+    return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+}
+static inline bool evs_utf8_is_start(char byte)
+{
+    return ((uint8_t)byte & 0xc0) != 0x80;
+}
+static inline bool evs_is_ascii(struct evs_slice text)
+{
+    uint8_t all = 0;
+    for (size_t i = 0; i < text.count; i++) {
+        all |= (uint8_t)text.data[i];
+    }
+    return all < 0x80;
+}
+static inline int64_t evs_utf8_count(struct evs_slice text)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < text.count; i++) {
+        count += evs_utf8_is_start(text.data[i]);
+    }
+    return count;
+}
+/* The byte offset of character number `index` (from 0), or text.count when there are fewer. */
+static inline size_t evs_utf8_offset(struct evs_slice text, int64_t index)
+{
+    size_t at = 0;
+    for (; index > 0 && at < text.count; index--) {
+        at += evs_utf8_bytes(text.data[at]);
+    }
+    return at < text.count ? at : text.count;
+}
+
+static inline bool evs_is_space(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+static inline struct evs_slice evs_trimmed(struct evs_slice text)
+{
+    while (text.count > 0 && evs_is_space(text.data[0])) {
+        text.data++;
+        text.count--;
+    }
+    while (text.count > 0 && evs_is_space(text.data[text.count - 1])) {
+        text.count--;
+    }
+    return text;
+}
+
+#endif
