@@ -41,8 +41,8 @@ add_compile_options(
   -Wall -Wextra -Wshadow
   "$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes;-Wmissing-prototypes>"
   -ffunction-sections -fdata-sections
-  # Assertions and logs name files from the project's root, and a build says nothing about the machine it was made on.
-  -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
+  # Assertions and logs name files from the project's root; debug information keeps whole paths, which the debugger needs.
+  -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 add_link_options(-Wl,--gc-sections)
 
 if(EVS_WERROR)
