@@ -3,8 +3,10 @@
  *   bind_name.c       what is declared: entities, did-you-mean         bind_scope.c      what names mean at one place of a query
  *   bind_option.c     options against their tables                     bind_expr.c       syntax to typed expressions
  *   bind_setting.c    pipeline, set, param                             bind_literal.c    literals, intervals, constants
- *   bind_source.c     sources: columns, watermark                      bind_query.c      from and the row-wise operators
- *   bind_sink.c       sinks, inserts, dead letters                     bind_aggregate.c  aggregate … group by
+ *   bind_source.c     sources: columns, watermark                      bind_query.c      from, chains, tee, insert
+ *   bind_path.c       paths of columns                                 bind_rowwise.c    where, select, extend, set, drop, rename, as
+ *   bind_sink.c       sinks, inserts, dead letters                     bind_union.c      union all
+ *                                                                      bind_aggregate.c  aggregate … group by
  *
  * Errors: a function that finds one reports it and returns false or NULL; its caller stays silent about what follows from it. Binding goes
  * on with the next statement, operator or item where that makes sense, so that one run reports many errors. */
@@ -264,6 +266,19 @@ bool evs_bind_coerced(struct evs_binder *binder, const struct evs_ast_expr *ast,
 struct evs_value evs_bind_own(struct evs_binder *binder, struct evs_value value); /* its text in the plan's arena */
 /* The name that an expression gives its column: its own, its last path part, its function; NULL: none. */
 const char *evs_bind_item_name(struct evs_binder *binder, const struct evs_ident *alias, const struct evs_ast_expr *expr);
+
+/* --- bind_rowwise.c, bind_union.c --------------------------------------------------------------------------------------- */
+
+/* where, select, extend, set, drop, rename, as. False: wrong (reported). */
+bool evs_bind_row_operator(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+bool evs_bind_union(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+/* The one column of a name in a list, or NULL (reported). */
+const struct evs_scope_column *evs_bind_expect_column(struct evs_binder *binder, const struct evs_columns *columns,
+                                                      const struct evs_ident *name);
+/* A bare NULL has no type; as a column it is an int64, as in GoogleSQL. */
+const struct evs_expr *evs_bind_typed(struct evs_binder *binder, const struct evs_expr *expr);
+/* A condition: coerced to bool, or NULL (reported). */
+const struct evs_expr *evs_bind_bool(struct evs_binder *binder, const struct evs_expr *expr, struct evs_place place);
 
 /* --- bind_query.c, bind_aggregate.c ----------------------------------------------------------------------------------- */
 

@@ -199,32 +199,14 @@ static bool check_arguments(struct evs_binder *binder, const struct evs_ast_expr
     return true;
 }
 
-static const struct evs_expr *typed_argument(struct evs_binder *binder, const struct evs_expr *expr)
-{
-    struct evs_error error;
-    if (expr != NULL && expr->type->kind == EVS_NULL_KIND) { /* a bare NULL is an int64, as in GoogleSQL */
-        evs_status status = evs_expr_coerce(binder->arena, expr, evs_type_of(EVS_INT64), &expr, &error);
-        EVS_ASSERT(status == EVS_OK);
-    }
-    return expr;
-}
-
 static bool bind_call_condition(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *where, struct pending_call *call)
 {
     if (where == NULL) {
         return true;
     }
-    call->condition = evs_bind_expr(binder, context, where);
-    if (call->condition == NULL) {
-        return false;
-    }
-    struct evs_error error;
-    if (evs_expr_coerce(binder->arena, call->condition, evs_type_of(EVS_BOOL), &call->condition, &error) != EVS_OK) {
-        evs_diag(binder->diagnostics, EVS_E0301, where->place, "a condition is a bool, and this is a %s",
-                 evs_kind_name(call->condition->type->kind));
-        return false;
-    }
-    return true;
+    const struct evs_expr *condition = evs_bind_expr(binder, context, where);
+    call->condition = condition != NULL ? evs_bind_bool(binder, condition, where->place) : NULL;
+    return call->condition != NULL;
 }
 
 static bool bind_call_argument(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast, struct pending_call *call)
@@ -239,17 +221,18 @@ static bool bind_call_argument(struct evs_binder *binder, struct evs_context *co
         call->result_kind = EVS_INT64;
         return true;
     }
-    call->argument = typed_argument(binder, evs_bind_expr(binder, context, argument));
-    if (call->argument == NULL) {
+    const struct evs_expr *expr = evs_bind_expr(binder, context, argument);
+    if (expr == NULL) {
         return false;
     }
+    call->argument = evs_bind_typed(binder, expr);
     if (ast->call->distinct && call->kind == EVS_AGG_COUNT) {
         call->kind = EVS_AGG_COUNT_DISTINCT;
     }
     const char *expected = "";
     call->result_kind = result_kind(call->kind, call->argument->type->kind, &expected);
     if (call->result_kind == EVS_NULL_KIND) {
-        evs_diag(binder->diagnostics, EVS_E0311, argument->place, "`%s` takes %s, and this is a %s", ast->call->name.data, expected,
+        evs_diag(binder->diagnostics, EVS_E0311, argument->place, "`%s` takes %s, and this is of type %s", ast->call->name.data, expected,
                  evs_kind_name(call->argument->type->kind));
         return false;
     }
@@ -729,12 +712,12 @@ static bool bind_items(struct evs_aggregation *aggregation, struct evs_columns *
             continue;
         }
         struct evs_context context = {.scope = aggregation->scope, .aggregation = aggregation};
-        const struct evs_expr *expr = typed_argument(binder, evs_bind_expr(binder, &context, items->items[i].expr));
+        const struct evs_expr *expr = evs_bind_expr(binder, &context, items->items[i].expr);
         if (expr == NULL) {
             is_right = false;
             continue;
         }
-        evs_columns_add(binder, out, evs_bind_item_name(binder, &items->items[i].alias, items->items[i].expr), expr);
+        evs_columns_add(binder, out, evs_bind_item_name(binder, &items->items[i].alias, items->items[i].expr), evs_bind_typed(binder, expr));
     }
     return is_right;
 }
@@ -758,7 +741,11 @@ void evs_bind_aggregate(struct evs_binder *binder, struct evs_scope *scope, cons
         late = evs_bind_sink_name(binder, &pipe->aggregate->late_into);
         is_right = is_right && late != NULL;
     }
-    if (!is_right || (aggregation.group_count == 0 && aggregation.call_count == 0)) {
+    if (is_right && aggregation.group_count == 0 && aggregation.call_count == 0) {
+        evs_diag(binder->diagnostics, EVS_E0311, pipe->word, "aggregate needs an aggregate function or a key");
+        is_right = false;
+    }
+    if (!is_right) {
         scope->is_broken = true;
         return;
     }

@@ -98,6 +98,11 @@ static void report_unknown(struct evs_binder *binder, const struct evs_context *
     struct evs_diag *diag = scope->range_count == 1
                                 ? evs_diag(binder->diagnostics, EVS_E0203, name->place, "no column `%s` in %s", name->text.data, scope->ranges[0].name)
                                 : evs_diag(binder->diagnostics, EVS_E0203, name->place, "no column `%s` here", name->text.data);
+    struct evs_entity *entity = evs_entity_find(binder, false, name->text);
+    if (entity != NULL && (entity->kind == EVS_ENTITY_SOURCE || entity->kind == EVS_ENTITY_STREAM)) {
+        evs_diag_hint(diag, "`%s` is no name of these rows any more; `|> as %s` names them", entity->name, entity->name);
+        return;
+    }
     struct evs_nearest nearest = evs_nearest_begin(name->text);
     offer_columns(scope, &nearest);
     evs_diag_did_you_mean(diag, &nearest);
@@ -187,7 +192,7 @@ static const struct evs_expr *resolve(struct evs_binder *binder, struct evs_cont
 static const struct evs_expr *json_field(struct evs_binder *binder, const struct evs_expr *expr, const struct evs_ident *name, struct evs_place whole)
 {
     if (expr->type->kind != EVS_JSON) {
-        evs_diag(binder->diagnostics, EVS_E0302, name->place, "a %s has no field `%s`: only json has fields", evs_kind_name(expr->type->kind),
+        evs_diag(binder->diagnostics, EVS_E0302, name->place, "the type %s has no field `%s`: only json has fields", evs_kind_name(expr->type->kind),
                  name->text.data);
         return NULL;
     }

@@ -106,7 +106,7 @@ const struct evs_expr *evs_bind_interval(struct evs_binder *binder, const struct
     }
     if (count.is_null || count.kind != EVS_INT64) {
         struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0313, ast->arguments[0]->place,
-                                         "the number of an interval is an int64, not a %s", evs_kind_name(count.kind));
+                                         "the number of an interval is an int64, not %s", evs_kind_name(count.kind));
         evs_diag_hint(diag, "write a whole number");
         return NULL;
     }
@@ -156,8 +156,14 @@ bool evs_bind_coerced(struct evs_binder *binder, const struct evs_ast_expr *ast,
     if (evs_expr_coerce(binder->arena, expr, type, &expr, &error) == EVS_OK) {
         return fold(binder, expr, ast->place, value);
     }
-    evs_diag(binder->diagnostics, EVS_E0307, ast->place, "%s has type %s, and this is a %s", where, evs_kind_name(type->kind),
-             evs_kind_name(value->kind));
+    bool is_text_of_time = value->kind == EVS_STRING && (type->kind == EVS_TIMESTAMP || type->kind == EVS_DATE || type->kind == EVS_JSON);
+    if (is_text_of_time) { /* the type goes, but not this text */
+        struct evs_slice text = evs_str_slice(&value->str);
+        evs_diag(binder->diagnostics, EVS_E0307, ast->place, "`%.*s` is no %s", (int)text.count, text.data, evs_kind_name(type->kind));
+    } else {
+        evs_diag(binder->diagnostics, EVS_E0307, ast->place, "%s has type %s, and this is of type %s", where, evs_kind_name(type->kind),
+                 evs_kind_name(value->kind));
+    }
     return false;
 }
 
@@ -168,7 +174,7 @@ bool evs_bind_duration(struct evs_binder *binder, const struct evs_ast_expr *ast
         return false;
     }
     if (value.is_null || value.kind != EVS_INTERVAL) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0313, ast->place, "%s is an interval, not a %s", where,
+        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0313, ast->place, "%s is an interval, not of type %s", where,
                                          evs_kind_name(value.kind));
         evs_diag_hint(diag, "write interval 5 minute, for example");
         return false;
@@ -191,6 +197,11 @@ bool evs_bind_duration(struct evs_binder *binder, const struct evs_ast_expr *ast
 const struct evs_type *evs_bind_type(struct evs_binder *binder, const struct evs_ast_type *type)
 {
     enum evs_kind kind = evs_kind_parse(type->name.text);
+    if (kind == EVS_ARRAY || kind == EVS_STRUCT || type->element != NULL || type->field_count > 0 ||
+        evs_slice_equal_nocase(type->name.text, "array") || evs_slice_equal_nocase(type->name.text, "struct")) {
+        evs_diag(binder->diagnostics, EVS_E0114, type->place, "the type %s is not supported yet", type->name.text.data);
+        return NULL;
+    }
     if (kind == EVS_NULL_KIND) {
         struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0304, type->place, "no type `%s`", type->name.text.data);
         struct evs_nearest nearest = evs_nearest_begin(type->name.text);
@@ -198,10 +209,6 @@ const struct evs_type *evs_bind_type(struct evs_binder *binder, const struct evs
             evs_nearest_offer(&nearest, evs_slice_of(evs_kind_name(known)));
         }
         evs_diag_did_you_mean(diag, &nearest);
-        return NULL;
-    }
-    if (kind == EVS_ARRAY || kind == EVS_STRUCT) {
-        evs_diag(binder->diagnostics, EVS_E0114, type->place, "the type %s is not supported yet", evs_kind_name(kind));
         return NULL;
     }
     return evs_type_of(kind);

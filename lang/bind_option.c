@@ -251,19 +251,6 @@ static struct evs_option_value *find_value(struct evs_option_value *const *value
     return NULL;
 }
 
-static bool is_repeated(struct evs_binder *binder, const struct evs_ast_option *options, uint32_t index)
-{
-    for (uint32_t i = 0; i < index; i++) {
-        if (evs_slice_equal_nocase(options[i].name.text, options[index].name.text.data)) {
-            struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0504, options[index].name.place, "the option `%s` is given twice",
-                                             options[index].name.text.data);
-            evs_diag_note(diag, options[i].name.place, "first here");
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool check_required(struct evs_binder *binder, struct evs_option_owner owner, const struct evs_option *table,
                            const struct evs_option_value *values)
 {
@@ -292,8 +279,6 @@ bool evs_bind_options(struct evs_binder *binder, struct evs_option_owner owner, 
         struct evs_option_value *value = find_value(filled, tables, options[i].name.text);
         if (value == NULL) {
             report_unknown(binder, owner, &options[i].name, tables);
-            is_right = false;
-        } else if (is_repeated(binder, options, i)) {
             is_right = false;
         } else if (!evs_bind_option_value(binder, value->option, options[i].value, value)) {
             value->is_set = true; /* not missing, but wrong */

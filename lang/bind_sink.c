@@ -5,6 +5,21 @@
 
 /* --- declarations --------------------------------------------------------------------------------------------------------- */
 
+static void report_connector(struct evs_binder *binder, const struct evs_ident *name, const struct evs_nearest *nearest)
+{
+    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0209, name->place, "no connector `%s` for sinks", name->text.data);
+    if (nearest->best.count > 0) {
+        evs_diag_did_you_mean(diag, nearest);
+        return;
+    }
+    struct evs_buffer all = {0};
+    for (const struct evs_sink *const *at = binder->options->registry->sinks; *at != NULL; at++) {
+        evs_buffer_printf(&all, "%s%s", all.count > 0 ? ", " : "", (*at)->kind);
+    }
+    evs_diag_hint(diag, "there are %.*s", (int)all.count, all.data);
+    evs_buffer_fini(&all);
+}
+
 static const struct evs_sink *find_connector(const struct evs_binder *binder, struct evs_slice name, struct evs_nearest *nearest)
 {
     for (const struct evs_sink *const *at = binder->options->registry->sinks; *at != NULL; at++) {
@@ -63,7 +78,7 @@ static bool configure(struct evs_binder *binder, struct evs_bound_sink *sink, co
 {
     struct evs_error error;
     if (sink->connector->configure(values, binder->arena, &sink->config, &error) != EVS_OK) {
-        evs_diag(binder->diagnostics, EVS_E0505, place, "%s", error.text);
+        evs_diag(binder->diagnostics, EVS_E0504, place, "%s", error.text);
         return false;
     }
     set_address(sink, values);
@@ -95,8 +110,7 @@ static bool bind_declared(struct evs_binder *binder, struct evs_bound_sink *sink
     struct evs_nearest nearest = evs_nearest_begin(ast->name.text);
     sink->connector = find_connector(binder, ast->name.text, &nearest);
     if (sink->connector == NULL) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0209, ast->name.place, "no connector `%s` for sinks", ast->name.text.data);
-        evs_diag_did_you_mean(diag, &nearest);
+        report_connector(binder, &ast->name, &nearest);
         return false;
     }
     struct evs_option_owner owner = {evs_arena_printf(binder->arena, "the connector %s", sink->connector->kind), ast->name.place};

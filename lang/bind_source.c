@@ -40,11 +40,11 @@ static bool bind_column_path(struct evs_binder *binder, const struct evs_ast_col
     }
     const char *problem = evs_path_read(evs_str_slice(&column->path), binder->arena, &decode->path, &decode->path_count);
     if (problem != NULL) {
-        evs_diag(binder->diagnostics, EVS_E0507, column->path_place, "%s", problem);
+        evs_diag(binder->diagnostics, EVS_E0506, column->path_place, "%s", problem);
         return false;
     }
     if (decode->path_count == 0 && decode->kind != EVS_JSON) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0507, column->path_place, "the path '$' is the whole event, which is json");
+        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0506, column->path_place, "the path '$' is the whole event, which is json");
         evs_diag_hint(diag, "declare the column as json");
         return false;
     }
@@ -59,14 +59,14 @@ static bool bind_column_type(struct evs_binder *binder, const struct evs_ast_col
     }
     decode->kind = type->kind;
     if (type->kind == EVS_DATETIME || type->kind == EVS_TIME || type->kind == EVS_INTERVAL) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0305, column->type->place, "a column of a source cannot be a %s",
+        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0305, column->type->place, "a column of a source cannot be of type %s",
                                          evs_kind_name(type->kind));
         evs_diag_hint(diag, "read a string, and cast it");
         return false;
     }
     if (evs_ident_given(&column->unit)) {
         if (type->kind != EVS_TIMESTAMP) {
-            evs_diag(binder->diagnostics, EVS_E0305, column->unit.place, "`unit` belongs to timestamps, and this is a %s", evs_kind_name(type->kind));
+            evs_diag(binder->diagnostics, EVS_E0305, column->unit.place, "`unit` belongs to timestamps, and this is of type %s", evs_kind_name(type->kind));
             return false;
         }
         decode->unit_us = unit_us(column->unit.text);
@@ -162,13 +162,13 @@ static bool bind_watermark(struct evs_binder *binder, struct evs_bound_source *s
     }
     if (column->type->kind != EVS_TIMESTAMP || column->column >= source->column_count) {
         struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0404, ast->watermark_column.place,
-                                         "the event-time column is a timestamp, and `%s` is a %s", ast->watermark_column.text.data,
+                                         "the event-time column is a timestamp, and `%s` is of type %s", ast->watermark_column.text.data,
                                          evs_kind_name(column->type->kind));
         evs_diag_hint(diag, "declare it as timestamp");
         return false;
     }
     if (watermark->type->kind != EVS_TIMESTAMP) {
-        evs_diag(binder->diagnostics, EVS_E0404, ast->watermark->place, "the watermark is a timestamp, and this is a %s",
+        evs_diag(binder->diagnostics, EVS_E0404, ast->watermark->place, "the watermark is a timestamp, and this is of type %s",
                  evs_kind_name(watermark->type->kind));
         return false;
     }
@@ -180,6 +180,21 @@ static bool bind_watermark(struct evs_binder *binder, struct evs_bound_source *s
 }
 
 /* --- connector and options ------------------------------------------------------------------------------------------------ */
+
+static void report_connector(struct evs_binder *binder, const struct evs_ident *name, const struct evs_nearest *nearest)
+{
+    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0209, name->place, "no connector `%s` for sources", name->text.data);
+    if (nearest->best.count > 0) {
+        evs_diag_did_you_mean(diag, nearest);
+        return;
+    }
+    struct evs_buffer all = {0};
+    for (const struct evs_source *const *at = binder->options->registry->sources; *at != NULL; at++) {
+        evs_buffer_printf(&all, "%s%s", all.count > 0 ? ", " : "", (*at)->kind);
+    }
+    evs_diag_hint(diag, "there are %.*s", (int)all.count, all.data);
+    evs_buffer_fini(&all);
+}
 
 static const struct evs_source *find_connector(const struct evs_binder *binder, struct evs_slice name, struct evs_nearest *nearest)
 {
@@ -253,7 +268,7 @@ static bool configure(struct evs_binder *binder, struct evs_bound_source *source
 {
     struct evs_error error;
     if (source->connector->configure(values, binder->arena, &source->config, &error) != EVS_OK) {
-        evs_diag(binder->diagnostics, EVS_E0505, place, "%s", error.text);
+        evs_diag(binder->diagnostics, EVS_E0504, place, "%s", error.text);
         return false;
     }
     source->label = evs_option_label(binder, source->connector->kind, source->connector->options, values);
@@ -266,8 +281,7 @@ static bool bind_declared_connector(struct evs_binder *binder, struct evs_bound_
     struct evs_nearest nearest = evs_nearest_begin(ast->name.text);
     source->connector = find_connector(binder, ast->name.text, &nearest);
     if (source->connector == NULL) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0209, ast->name.place, "no connector `%s` for sources", ast->name.text.data);
-        evs_diag_did_you_mean(diag, &nearest);
+        report_connector(binder, &ast->name, &nearest);
         return false;
     }
     struct evs_option_owner owner = {evs_arena_printf(binder->arena, "the connector %s", source->connector->kind), ast->name.place};

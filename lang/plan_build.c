@@ -377,20 +377,18 @@ static struct evs_laid narrow(struct evs_builder *builder, const struct evs_rel 
 {
     const struct evs_laid *from = &builder->laid[input->number];
     uint32_t *columns = EVS_ARENA_ARRAY(builder->arena, uint32_t, input->column_count + 1);
-    const char **names = EVS_ARENA_ARRAY(builder->arena, const char *, input->column_count + 1);
     uint32_t *map = new_map(builder, input->column_count);
     uint32_t count = 0;
     for (uint32_t i = 0; i < input->column_count; i++) {
         if (evs_rel_needs(input, i)) {
             map[i] = count;
-            names[count] = input->columns[i].name;
             columns[count++] = from->map[i];
         }
     }
     if (count == 0) { /* count(*) of everything: nothing is read, whatever is carried */
         return *from;
     }
-    struct evs_laid narrowed = evs_build_columns(builder, from, columns, names, count, place);
+    struct evs_laid narrowed = evs_build_columns(builder, from, columns, NULL, count, place);
     narrowed.map = map;
     return narrowed;
 }

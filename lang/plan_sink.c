@@ -37,7 +37,7 @@ static void bind_format(struct evs_builder *builder, const struct evs_bound_sink
     struct evs_error error;
     if (sink->format->configure != NULL &&
         sink->format->configure(sink->format_values, schema, builder->arena, &out->format_config, &error) != EVS_OK) {
-        evs_diag(builder->binder->diagnostics, EVS_E0505, sink->format_place, "%s", error.text);
+        evs_diag(builder->binder->diagnostics, EVS_E0504, sink->format_place, "%s", error.text);
         builder->is_broken = true;
     }
 }
@@ -46,7 +46,7 @@ static void bind_address(struct evs_builder *builder, const struct evs_bound_sin
 {
     struct evs_error error;
     if (sink->address.data != NULL && evs_template_bind(sink->address, schema, builder->arena, &out->address, &error) != EVS_OK) {
-        evs_diag(builder->binder->diagnostics, EVS_E0506, sink->address_place, "%s", error.text);
+        evs_diag(builder->binder->diagnostics, EVS_E0505, sink->address_place, "%s", error.text);
         builder->is_broken = true;
     }
 }
