@@ -20,8 +20,9 @@ static enum evs_ast_window window_of(const struct evs_ast_expr *expr)
 
 static void refuse_foreign_grouping(struct evs_parser *parser)
 {
+    bool is_call = evs_peek_at(parser, 1)->kind == EVS_TOKEN_LEFT_PAREN; /* grouping (x) is a function */
     bool is_sets = evs_at_word(parser, EVS_WORD_ROLLUP) || evs_at_word(parser, EVS_WORD_CUBE) ||
-                   evs_at_word(parser, EVS_WORD_GROUPING);
+                   (evs_at_word(parser, EVS_WORD_GROUPING) && !is_call);
     if (is_sets || evs_at_word(parser, EVS_WORD_ALL)) {
         struct evs_diag *diag =
             evs_syntax(parser, EVS_E0124, evs_here(parser), "only expressions and one window stand in `group by`");

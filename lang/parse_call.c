@@ -210,11 +210,11 @@ static struct call begin_call(struct evs_parser *parser, struct evs_place start,
 
 static void parse_inside(struct evs_parser *parser, struct call *call)
 {
-    call->ast->distinct = evs_take_word(parser, EVS_WORD_DISTINCT);
     if (!evs_at(parser, EVS_TOKEN_RIGHT_PAREN)) {
+        call->ast->distinct = evs_take_word(parser, EVS_WORD_DISTINCT);
         parse_arguments(parser, call);
-    }
-    while (parse_clause(parser, call->ast)) {
+        while (parse_clause(parser, call->ast)) {
+        }
     }
     evs_expect(parser, EVS_TOKEN_RIGHT_PAREN, "after the arguments");
 }

@@ -66,6 +66,14 @@ static struct evs_ast_expr *new_operation(struct evs_parser *parser, enum evs_as
 
 /* --- unary and arithmetic ---------------------------------------------------------------------------------------------- */
 
+/* A minus and a number, of which nothing is taken out by . or [ ]. */
+static bool at_negative_number(struct evs_parser *parser)
+{
+    enum evs_token_kind number = evs_peek_at(parser, 1)->kind, next = evs_peek_at(parser, 2)->kind;
+    return (number == EVS_TOKEN_INT || number == EVS_TOKEN_FLOAT) && next != EVS_TOKEN_DOT &&
+           next != EVS_TOKEN_LEFT_BRACKET;
+}
+
 /* A number behind a minus is one literal: the smallest int64 has no positive counterpart. */
 static const struct evs_ast_expr *parse_negative_number(struct evs_parser *parser, struct evs_place start)
 {
@@ -91,8 +99,7 @@ static const struct evs_ast_expr *parse_unary(struct evs_parser *parser)
         return evs_parse_primary(parser);
     }
     struct evs_place start = evs_here(parser);
-    enum evs_token_kind next = evs_peek_at(parser, 1)->kind;
-    if (op == EVS_AST_OP_MINUS && (next == EVS_TOKEN_INT || next == EVS_TOKEN_FLOAT)) {
+    if (op == EVS_AST_OP_MINUS && at_negative_number(parser)) {
         return parse_negative_number(parser, start);
     }
     evs_take_token(parser);

@@ -166,9 +166,15 @@ static void parse_nothing(struct evs_parser *parser, struct evs_ast_pipe *pipe)
 
 void evs_parse_operator_name(struct evs_parser *parser, struct evs_ast_pipe *pipe)
 {
-    if (!evs_ident_given(&pipe->name) && evs_take_word(parser, EVS_WORD_AS)) {
-        pipe->name = evs_expect_ident(parser, "the operator's name after `as`");
+    if (!evs_at_word(parser, EVS_WORD_AS)) {
+        return;
     }
+    if (evs_ident_given(&pipe->name)) {
+        evs_complain(parser, EVS_E0115, evs_here(parser), "the operator has the name `%s` already",
+                     pipe->name.text.data);
+    }
+    evs_take_token(parser);
+    pipe->name = evs_expect_ident(parser, "the operator's name after `as`");
 }
 
 /* --- the table --------------------------------------------------------------------------------------------------------- */

@@ -107,7 +107,8 @@ static bool at_list_end(struct evs_parser *parser)
 {
     enum evs_token_kind kind = evs_peek(parser)->kind;
     return kind == EVS_TOKEN_PIPE || kind == EVS_TOKEN_SEMICOLON || kind == EVS_TOKEN_RIGHT_PAREN ||
-           kind == EVS_TOKEN_END || evs_at_words(parser, EVS_WORD_GROUP, EVS_WORD_BY);
+           kind == EVS_TOKEN_END || evs_at_words(parser, EVS_WORD_GROUP, EVS_WORD_BY) ||
+           evs_at_word(parser, EVS_WORD_AS) || begins_clause(parser);
 }
 
 /* As in GoogleSQL a comma may stand behind the last item. */

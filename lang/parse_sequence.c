@@ -36,13 +36,21 @@ static void parse_quantifier(struct evs_parser *parser, struct evs_ast_step *ste
     }
 }
 
+/* `then next buy as …`; but `then next as …` is a step of the name `next`. */
+static bool at_next_step(struct evs_parser *parser)
+{
+    const struct evs_token *follower = evs_peek_at(parser, 1);
+    bool is_name =
+        follower->kind == EVS_TOKEN_QUOTED || (follower->kind == EVS_TOKEN_WORD && follower->word != EVS_WORD_AS);
+    return evs_at_word(parser, EVS_WORD_NEXT) && is_name;
+}
+
 /* A step behind `then`, or the first one. */
 static struct evs_ast_step parse_step(struct evs_parser *parser, bool is_first)
 {
     struct evs_ast_step step = {.place = evs_here(parser), .min = 1, .max = 1};
     step.is_absence = !is_first && evs_take_word(parser, EVS_WORD_NO);
-    step.is_next = !is_first && !step.is_absence && evs_at_word(parser, EVS_WORD_NEXT) &&
-                   evs_peek_at(parser, 1)->kind == EVS_TOKEN_WORD && evs_peek_at(parser, 1)->word != EVS_WORD_AS;
+    step.is_next = !is_first && !step.is_absence && at_next_step(parser);
     if (step.is_next) {
         evs_take_token(parser);
     }
@@ -73,10 +81,9 @@ static void parse_steps(struct evs_parser *parser, struct evs_ast_sequence *sequ
 
 enum evs_ast_skip evs_parse_skip(struct evs_parser *parser)
 {
-    if (!evs_take_word(parser, EVS_WORD_AFTER)) {
+    if (!evs_take_words(parser, EVS_WORD_AFTER, EVS_WORD_MATCH)) { /* `after` alone may be a step */
         return EVS_SKIP_DEFAULT;
     }
-    evs_expect_word(parser, EVS_WORD_MATCH, "after `after`");
     evs_expect_word(parser, EVS_WORD_SKIP, "after `after match`");
     if (evs_take_word(parser, EVS_WORD_TO)) {
         evs_expect_word(parser, EVS_WORD_NEXT, "after `skip to`");
