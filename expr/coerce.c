@@ -129,6 +129,16 @@ static const char *cast_advice(enum evs_kind from, enum evs_kind to)
     return "";
 }
 
+/* cast(1.5 as float64) is a float64 for good, and not a literal that bends: a coalesce of one argument, which folding takes away. */
+static const struct evs_expr *no_literal(struct evs_arena *arena, const struct evs_expr *expr, struct evs_place place)
+{
+    struct evs_expr *same = evs_expr_new(arena, EVS_EXPR_COALESCE, expr->type->kind, place);
+    evs_expr_set_arguments(arena, same, &expr, 1);
+    same->nullable = expr->nullable;
+    same->text = evs_arena_printf(arena, "cast(%s as %s)", expr->text, evs_kind_name(expr->type->kind));
+    return same;
+}
+
 evs_status evs_expr_cast(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_type *type, bool safe,
                          struct evs_place place, const struct evs_expr **result, struct evs_error *error)
 {
@@ -138,7 +148,7 @@ evs_status evs_expr_cast(struct evs_arena *arena, const struct evs_expr *expr, c
         return evs_fail(error, EVS_E_PIPELINE, "casts of arrays and structs are not supported yet");
     }
     if (from == to) {
-        *result = expr;
+        *result = is_literal(expr) ? no_literal(arena, expr, place) : expr;
         return EVS_OK;
     }
     if (from == EVS_NULL_KIND) {

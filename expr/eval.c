@@ -36,7 +36,7 @@ void evs_eval_free(struct evs_eval *eval)
     if (eval->locale != (locale_t)0) {
         freelocale(eval->locale);
     }
-    evs_json_reader_free(eval->json);
+    evs_json_access_free(eval->json);
     evs_arena_fini(&eval->scratch);
     evs_free(eval->failures);
     evs_free(eval->slots);

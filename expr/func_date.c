@@ -397,7 +397,7 @@ static const struct evs_function functions[] = {
     EVS_TIME_FUNCTION("date_from_unix_date", "date_from_unix_date(int64) → date", "From days since 1970-01-01.", "date_from_unix_date(-1)",
                       "1969-12-31"),
     EVS_TIME_FUNCTION("format_timestamp", "format_timestamp(format string, timestamp [, zone]) → string",
-                      "The time in a form of your own: %Y-%m-%d, %H:%M, %a, %B …", "format_timestamp('%d %b %Y, %H:%M', timestamp '2026-01-05 10:00:00Z')",
+                      "The time in a form of your own: %Y-%m-%d, %H:%M, %a, %B and so on.", "format_timestamp('%d %b %Y, %H:%M', timestamp '2026-01-05 10:00:00Z')",
                       "05 Jan 2026, 10:00"),
     EVS_TIME_FUNCTION("format_date", "format_date(format string, date) → string", "The day in a form of your own.",
                       "format_date('%A, week %V', date '2026-01-05')", "Monday, week 02"),

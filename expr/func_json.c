@@ -16,10 +16,10 @@ struct path {
     uint32_t count;
 };
 
-static struct evs_json_reader *reader_of(struct evs_call *call)
+static struct evs_json_access *reader_of(struct evs_call *call)
 {
     if (call->eval->json == NULL) {
-        call->eval->json = evs_json_reader_new();
+        call->eval->json = evs_json_access_new();
     }
     return call->eval->json;
 }
@@ -165,7 +165,7 @@ static bool string_value(struct evs_call *call, struct evs_slice raw, struct evs
     }
     char *text = evs_call_text(call, raw.count);
     size_t count;
-    if (!evs_json_unescape(reader_of(call), json_text_of(raw), text, &count)) {
+    if (!evs_json_access_unescape(reader_of(call), json_text_of(raw), text, &count)) {
         return false;
     }
     *out = evs_str_make(text, (uint32_t)count);

@@ -178,7 +178,7 @@ struct evs_slot {
     uint64_t done[EVS_VALID_WORDS(EVS_BATCH_ROWS)]; /* PART: rows that hold their value */
 };
 
-struct evs_json_reader;
+struct evs_json_access;
 
 struct evs_eval {
     const struct evs_program *program;
@@ -195,7 +195,7 @@ struct evs_eval {
     bool failures_sorted;
     uint64_t failed[EVS_VALID_WORDS(EVS_BATCH_ROWS)];
     /* tools of kernels, made when first needed */
-    struct evs_json_reader *json;
+    struct evs_json_access *json;
     locale_t locale;
 };
 

@@ -12,19 +12,19 @@
 
 namespace ondemand = simdjson::ondemand;
 
-struct evs_json_reader {
+struct evs_json_access {
     ondemand::parser parser;
     simdjson::dom::parser dom;
     std::unique_ptr<char[]> buffer;
     size_t capacity = 0;
 };
 
-extern "C" struct evs_json_reader *evs_json_reader_new(void)
+extern "C" struct evs_json_access *evs_json_access_new(void)
 {
-    return new evs_json_reader();
+    return new evs_json_access();
 }
 
-extern "C" void evs_json_reader_free(struct evs_json_reader *reader)
+extern "C" void evs_json_access_free(struct evs_json_access *reader)
 {
     delete reader;
 }
@@ -32,7 +32,7 @@ extern "C" void evs_json_reader_free(struct evs_json_reader *reader)
 namespace {
 
 // The text with its padding.
-simdjson::padded_string_view hold(evs_json_reader &reader, evs_json_text text)
+simdjson::padded_string_view hold(evs_json_access &reader, evs_json_text text)
 {
     const size_t needed = text.count + simdjson::SIMDJSON_PADDING;
     if (needed > reader.capacity) {
@@ -168,7 +168,7 @@ bool is_scalar(evs_json_text text, size_t first)
 
 } // namespace
 
-extern "C" enum evs_json_kind evs_json_find(struct evs_json_reader *reader, struct evs_json_text text, const struct evs_json_step *steps,
+extern "C" enum evs_json_kind evs_json_find(struct evs_json_access *reader, struct evs_json_text text, const struct evs_json_step *steps,
                                             uint32_t step_count, struct evs_json_text *raw)
 {
     size_t first = 0;
@@ -214,14 +214,14 @@ extern "C" enum evs_json_kind evs_json_find(struct evs_json_reader *reader, stru
     return kind;
 }
 
-extern "C" bool evs_json_valid(struct evs_json_reader *reader, struct evs_json_text text)
+extern "C" bool evs_json_valid(struct evs_json_access *reader, struct evs_json_text text)
 {
     const auto padded = hold(*reader, text);
     simdjson::dom::element element;
     return reader->dom.parse(padded.data(), text.count, false).get(element) == simdjson::SUCCESS;
 }
 
-extern "C" bool evs_json_unescape(struct evs_json_reader *reader, struct evs_json_text raw, char *out, size_t *count)
+extern "C" bool evs_json_access_unescape(struct evs_json_access *reader, struct evs_json_text raw, char *out, size_t *count)
 {
     const auto padded = hold(*reader, raw);
     ondemand::document document;

@@ -37,18 +37,18 @@ struct evs_json_step {
     struct evs_json_text name; /* unescaped */
 };
 
-struct evs_json_reader;
-struct evs_json_reader *evs_json_reader_new(void);
-void evs_json_reader_free(struct evs_json_reader *reader); /* NULL is allowed */
+struct evs_json_access;
+struct evs_json_access *evs_json_access_new(void);
+void evs_json_access_free(struct evs_json_access *reader); /* NULL is allowed */
 
 /* Follows the steps from the outermost value (none: that value itself). *raw is its text, without white space around. The first of
  * repeated keys counts. */
-enum evs_json_kind evs_json_find(struct evs_json_reader *reader, struct evs_json_text text, const struct evs_json_step *steps, uint32_t step_count,
+enum evs_json_kind evs_json_find(struct evs_json_access *reader, struct evs_json_text text, const struct evs_json_step *steps, uint32_t step_count,
                                  struct evs_json_text *raw);
 /* Whether the whole text is one JSON value. */
-bool evs_json_valid(struct evs_json_reader *reader, struct evs_json_text text);
+bool evs_json_valid(struct evs_json_access *reader, struct evs_json_text text);
 /* Unescapes the text of a JSON string with its quotes into `out` (raw.count bytes at least); false when it is none. */
-bool evs_json_unescape(struct evs_json_reader *reader, struct evs_json_text raw, char *out, size_t *count);
+bool evs_json_access_unescape(struct evs_json_access *reader, struct evs_json_text raw, char *out, size_t *count);
 /* Takes white space between tokens away; `out` has room for text.count + 64 bytes. False when a string does not end. */
 bool evs_json_minify(struct evs_json_text text, char *out, size_t *count);
 

@@ -146,9 +146,8 @@ static uint32_t compile_call(struct compiler *compiler, const struct evs_overloa
     step.type = (enum evs_kind)overload->result;
     step.overload = overload;
     step.safe = safe;
-    if (overload->prepare != NULL) {
-        const evs_status status = overload->prepare(compiler->arena, expr, &step.prepared, NULL);
-        EVS_ASSERT(status == EVS_OK); /* the resolver has called it once */
+    if (overload->prepare != NULL && overload->prepare(compiler->arena, expr, &step.prepared, NULL) != EVS_OK) {
+        step.prepared = NULL; /* a constant that only folding has made, and a bad one: an error of each row */
     }
     finish_arguments(compiler, &step, arguments, count);
     const bool sure = safe || ((overload->flags & EVS_CALL_PREPARED_SURE) && step.prepared != NULL);
