@@ -1,3 +1,5 @@
+/* Values as text. Two kinds have a fast way of their own, which must give the bytes of the general one; the rest calls that.
+ * tests/unit/test_format_json.c compares the two over millions of values. */
 #include "value_text.h"
 
 /* --- fast ways ---------------------------------------------------------------------------------------------------------------- */
@@ -36,7 +38,7 @@ static inline void put_day(char *out, uint32_t days)
     put_pair(out + 8, day + 1);
 }
 
-uint32_t evs_timestamp_text(char *out, int64_t us)
+uint32_t evs_text_of_timestamp(char *out, int64_t us)
 {
     if (EVS_UNLIKELY(us < 0 || us >= US_OF_YEAR_9999)) {
         return evs_format_timestamp(out, us);
@@ -101,7 +103,7 @@ static uint32_t put_text(char *out, const char *text)
 /* Without a zone: the Z of a timestamp is left out. */
 static uint32_t put_datetime(char *out, int64_t us)
 {
-    return evs_timestamp_text(out, us) - 1;
+    return evs_text_of_timestamp(out, us) - 1;
 }
 
 static uint32_t put_time(char *out, int64_t us)
@@ -140,7 +142,7 @@ static uint32_t put_interval(char *out, struct evs_interval interval)
     return at + evs_format_numeric(out + at, seconds);
 }
 
-uint32_t evs_value_text(char *out, const struct evs_column *column, enum evs_kind kind, uint32_t row)
+uint32_t evs_text_of_value(char *out, const struct evs_column *column, enum evs_kind kind, uint32_t row)
 {
     EVS_ASSERT(column->kind == kind);
     switch (kind) {
@@ -153,7 +155,7 @@ uint32_t evs_value_text(char *out, const struct evs_column *column, enum evs_kin
     case EVS_NUMERIC:
         return evs_numeric_text(out, *EVS_COLUMN_AT(column, evs_numeric, row));
     case EVS_TIMESTAMP:
-        return evs_timestamp_text(out, *EVS_COLUMN_AT(column, int64_t, row));
+        return evs_text_of_timestamp(out, *EVS_COLUMN_AT(column, int64_t, row));
     case EVS_DATE:
         return evs_format_date(out, *EVS_COLUMN_AT(column, int64_t, row));
     case EVS_DATETIME:

@@ -168,7 +168,7 @@ static void bad_outermost(struct json_decoder *decoder, uint32_t n)
 {
     uint32_t first = n;
     const char *reason, *expected;
-    bool whole = evs_json_check(&decoder->tokens, &n, &reason, &expected);
+    bool whole = evs_json_check(&decoder->tokens, &n, 0, &reason, &expected);
     if (whole && evs_json_token(&decoder->tokens, n) == '\0') {
         evs_json_bad(decoder, "type", "The record is no object: it begins with `%c`.",
                      evs_json_token(&decoder->tokens, first));
@@ -360,11 +360,12 @@ static bool take_element(struct json_decoder *decoder, struct progress *progress
     decoder->start = tokens->text + tokens->at[first];
     if (c == '{' || c == '[') {
         end = evs_json_skip(tokens, first);
+        end = end > 0 && evs_json_token(tokens, end - 1) == (c == '{' ? '}' : ']') ? end : 0;
     } else if (c == '\0' || strchr("}],:", c) != NULL) {
         end = 0;
     }
-    if (end == 0) {
-        return evs_json_bad_token(decoder, first, "a complete object");
+    if (end == 0 || evs_json_token(tokens, end) == '\0') { /* an array that was cut off: the last element may be, too */
+        return evs_json_bad_token(decoder, first, "a complete object and the rest of its array");
     }
     struct evs_slice raw = evs_json_scalar(tokens, first);
     if (c == '{' || c == '[') {
@@ -454,7 +455,7 @@ static bool is_object(struct json_decoder *decoder, struct evs_slice text)
     const char *reason, *expected;
     decoder->tokens = (struct evs_json_tokens){
         .text = text.data, .at = index.at, .count = index.count, .limit = (uint32_t)text.count};
-    return text.data[0] == '{' && evs_json_check(&decoder->tokens, &n, &reason, &expected) && n == index.count;
+    return text.data[0] == '{' && evs_json_check(&decoder->tokens, &n, 0, &reason, &expected) && n == index.count;
 }
 
 /* A message of several lines may be one object that somebody has laid out: its first line alone is none then. */

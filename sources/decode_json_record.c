@@ -205,11 +205,11 @@ static inline uint32_t skip_rest(struct json_decoder *decoder, uint32_t n, int32
 static uint32_t walk_object(struct json_decoder *decoder, struct json_node *node, uint32_t n, int32_t depth);
 
 /* The container that begins at token `n`, which is checked in full for the json columns of `node`. */
-static uint32_t take_container(struct json_decoder *decoder, struct json_node *node, uint32_t n)
+static uint32_t take_container(struct json_decoder *decoder, struct json_node *node, uint32_t n, int32_t depth)
 {
     uint32_t end = n;
     const char *reason, *expected;
-    if (!evs_json_check(&decoder->tokens, &end, &reason, &expected)) {
+    if (!evs_json_check(&decoder->tokens, &end, (uint32_t)depth, &reason, &expected)) {
         if (strcmp(reason, "depth") == 0) {
             evs_json_bad(decoder, reason, "Objects and arrays are nested more than %u deep.", EVS_JSON_DEPTH_MAX);
         } else {
@@ -226,7 +226,7 @@ static uint32_t take_container(struct json_decoder *decoder, struct json_node *n
 static uint32_t take_nested(struct json_decoder *decoder, struct json_node *node, uint32_t n, int32_t depth)
 {
     uint32_t end = BAD;
-    if (node->columns != NULL && (end = take_container(decoder, node, n)) == BAD) {
+    if (node->columns != NULL && (end = take_container(decoder, node, n, depth)) == BAD) {
         return BAD;
     }
     if (node->child_count == 0) {
@@ -313,6 +313,16 @@ static inline struct json_key *take_key(struct json_decoder *decoder, struct jso
     return EVS_LIKELY(expected) ? key : learn_key(decoder, node, n, before);
 }
 
+/* The rest of an object that has given all its wanted fields, from behind a comma. */
+static inline uint32_t skip_fields(struct json_decoder *decoder, uint32_t n, int32_t depth)
+{
+    if (EVS_UNLIKELY(evs_json_token(&decoder->tokens, n) != '"')) {
+        evs_json_bad_token(decoder, n, "a field's name");
+        return BAD;
+    }
+    return skip_rest(decoder, n, 1, depth);
+}
+
 /* The object that begins at token `n`; `depth` containers are open then, this one included. */
 static uint32_t walk_object(struct json_decoder *decoder, struct json_node *node, uint32_t n, int32_t depth)
 {
@@ -353,7 +363,7 @@ static uint32_t walk_object(struct json_decoder *decoder, struct json_node *node
         }
         n++;
         if (wanted == 0) {
-            return skip_rest(decoder, n, 1, depth);
+            return skip_fields(decoder, n, depth);
         }
     }
 }
@@ -364,7 +374,7 @@ bool evs_json_record(struct json_decoder *decoder, uint32_t *n)
     struct json_node *root = decoder->root;
     decoder->record++;
     decoder->unset = decoder->column_count;
-    if (root->columns != NULL && take_container(decoder, root, *n) == BAD) {
+    if (root->columns != NULL && take_container(decoder, root, *n, 0) == BAD) {
         return false;
     }
     uint32_t end = root->child_count > 0 ? walk_object(decoder, root, *n, 1) : skip_rest(decoder, *n, 0, 0);

@@ -1,3 +1,5 @@
+/* Three ways to bytes, one reader: the file's own, inflate, and zstd's stream decoder. The last two have the same shape (input with a
+ * place in it, output with a place in it, "is a member open"), so the loop round them is one. */
 #include "file_bytes.h"
 
 #include <zlib.h>

@@ -1,3 +1,6 @@
+/* The grammar of RFC 8259 below the token: scalars, strings with their escapes, and the check of a whole value.
+ *
+ * The check is a loop with a bit for each open container, not a recursion: its stack does not grow with what somebody sends. */
 #include "json_text.h"
 
 #include "evstream/status.h"
@@ -243,7 +246,8 @@ bool evs_json_escapes_valid(struct evs_slice inside)
 struct check {
     const struct evs_json_tokens *tokens;
     uint32_t n;
-    uint32_t depth;
+    uint32_t outer;                              /* containers that are open round the value */
+    uint32_t depth;                              /* and in all */
     uint64_t is_object[EVS_JSON_DEPTH_MAX / 64]; /* a bit a container that is open */
     const char *reason, *expected;
 };
@@ -320,7 +324,7 @@ static bool check_key(struct check *check)
 /* Behind a value: closes containers until another value is due (true, not *done), or nothing is open any more (*done). */
 static bool check_behind(struct check *check, bool *done)
 {
-    while (check->depth > 0) {
+    while (check->depth > check->outer) {
         char c = evs_json_token(check->tokens, check->n);
         bool object = in_object(check);
         if (c == ',') {
@@ -357,9 +361,11 @@ static bool check_value(struct check *check, bool *behind)
     return c == '{' ? check_key(check) : true;
 }
 
-bool evs_json_check(const struct evs_json_tokens *tokens, uint32_t *n, const char **reason, const char **expected)
+bool evs_json_check(const struct evs_json_tokens *tokens, uint32_t *n, uint32_t depth, const char **reason,
+                    const char **expected)
 {
-    struct check check = {.tokens = tokens, .n = *n};
+    EVS_ASSERT(depth <= EVS_JSON_DEPTH_MAX);
+    struct check check = {.tokens = tokens, .n = *n, .outer = depth, .depth = depth};
     bool done = false, behind = false, good = true;
     while (good && !done) {
         good = check_value(&check, &behind) && (!behind || check_behind(&check, &done));

@@ -43,8 +43,9 @@ static inline struct evs_slice evs_json_scalar(const struct evs_json_tokens *tok
 }
 
 /* Checks that a whole value stands at token `*n`, all of it: brackets that match, commas and colons where they belong, numbers,
- * literals, escapes. Moves `*n` behind it. On failure *reason is "json" or "depth", *n the token at fault, *expected a few words. */
-bool evs_json_check(const struct evs_json_tokens *tokens, uint32_t *n, const char **reason, const char **expected);
+ * literals, escapes. `depth` containers are open round it. Moves `*n` behind it. On failure *reason is "json" or "depth", *n the token at fault, *expected a few words. */
+bool evs_json_check(const struct evs_json_tokens *tokens, uint32_t *n, uint32_t depth, const char **reason,
+                    const char **expected);
 
 /* Whether all of `text` is a number as RFC 8259 writes it, or true, false or null. */
 bool evs_json_is_number(struct evs_slice text);

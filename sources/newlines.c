@@ -1,3 +1,4 @@
+/* How many newlines a block has: vectors of bytes that count downwards in their lanes. */
 #include "newlines.h"
 
 /* One body, compiled for the baseline and again for AVX2: vectors of 32 bytes are two of 16 where the processor has no wider ones. A
