@@ -78,6 +78,14 @@ static void pending_grow(struct sink_node *node)
     node->first = 0;
 }
 
+static char *append(char *to, struct evs_slice from)
+{
+    if (from.count > 0) {
+        memcpy(to, from.data, from.count);
+    }
+    return to + from.count;
+}
+
 static struct pending *pending_add(struct sink_node *node, struct evs_slice address, struct evs_slice headers, struct evs_slice payload)
 {
     if (node->count == node->capacity) {
@@ -91,9 +99,7 @@ static struct pending *pending_add(struct sink_node *node, struct evs_slice addr
         .payload_bytes = (uint32_t)payload.count,
         .text = evs_alloc(address.count + headers.count + payload.count + 1),
     };
-    memcpy(pending->text, address.data, address.count);
-    memcpy(pending->text + address.count, headers.data, headers.count);
-    memcpy(pending->text + address.count + headers.count, payload.data, payload.count);
+    append(append(append(pending->text, address), headers), payload);
     atomic_fetch_add(&node->op->worker->run->outbox_bytes, pending_bytes(pending));
     return pending;
 }

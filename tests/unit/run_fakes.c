@@ -1,0 +1,351 @@
+#include "run_fakes.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "decode_json.h"
+#include "format_json.h"
+
+struct fake_world *fake_world;
+static pthread_mutex_t world_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct fake_commit {
+    uint64_t checkpoint;
+    bool snapshot_starts, outbox_restart;
+    struct evs_slice *blocks, *outbox;
+    uint32_t block_count, outbox_count;
+    struct evs_slice record;
+};
+
+struct fake_world *fake_world_new(uint32_t partition_count)
+{
+    fake_world = evs_alloc_zero(sizeof *fake_world);
+    fake_world->partition_count = partition_count;
+    return fake_world;
+}
+
+
+static struct evs_slice *copies_of(const struct evs_slice *slices, uint32_t count)
+{
+    struct evs_slice *copies = evs_alloc_zero((count + 1u) * sizeof *copies);
+    for (uint32_t i = 0; i < count; i++) {
+        char *bytes = evs_alloc(slices[i].count + 1);
+        memcpy(bytes, slices[i].data, slices[i].count);
+        copies[i] = (struct evs_slice){bytes, slices[i].count};
+    }
+    return copies;
+}
+
+static void free_copies(struct evs_slice *copies, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        evs_free((char *)copies[i].data);
+    }
+    evs_free(copies);
+}
+
+void fake_world_free(struct fake_world *world)
+{
+    for (uint32_t i = 0; i < world->partition_count; i++) {
+        for (uint32_t j = 0; j < world->partitions[i].count; j++) {
+            evs_free(world->partitions[i].messages[j]);
+        }
+        evs_free(world->partitions[i].messages);
+    }
+    for (uint32_t i = 0; i < world->row_count; i++) {
+        evs_free(world->rows[i].address);
+        evs_free(world->rows[i].payload);
+    }
+    evs_free(world->rows);
+    for (uint32_t i = 0; i < world->commit_count; i++) {
+        struct fake_commit *commit = &world->commits[i];
+        free_copies(commit->blocks, commit->block_count);
+        free_copies(commit->outbox, commit->outbox_count);
+        evs_free((char *)commit->record.data);
+    }
+    evs_free(world->commits);
+    evs_free(world);
+    fake_world = NULL;
+}
+
+void fake_publish(struct fake_world *world, uint32_t partition, const char *payload)
+{
+    struct fake_log *log = &world->partitions[partition];
+    size_t count = strlen(payload);
+    char *padded = evs_alloc_zero(count + 1 + EVS_PADDING);
+    memcpy(padded, payload, count);
+    EVS_GROW(log->messages, log->count, log->capacity);
+    log->messages[log->count++] = padded;
+}
+
+static bool strikes(uint32_t *countdown)
+{
+    return *countdown > 0 && --*countdown == 0;
+}
+
+/* --- source --------------------------------------------------------------------------------------------------------------- */
+
+struct fake_reader {
+    uint32_t worker, worker_count;
+    uint64_t next[FAKE_PARTITIONS_MAX];
+};
+
+static const struct evs_option no_options[] = {{0}};
+
+static evs_status configure(const struct evs_option_value *values, struct evs_arena *arena, const void **config, struct evs_error *error)
+{
+    (void)values, (void)arena, (void)error;
+    *config = NULL;
+    return EVS_OK;
+}
+
+static evs_status source_open(const struct evs_source_open *open, void **instance, struct evs_error *error)
+{
+    (void)error;
+    struct fake_reader *reader = evs_alloc_zero(sizeof *reader);
+    reader->worker = open->worker;
+    reader->worker_count = open->worker_count;
+    for (uint32_t i = 0; i < open->position_count; i++) {
+        const struct evs_position *position = &open->positions[i];
+        if (position->sequence > reader->next[position->partition]) {
+            reader->next[position->partition] = position->sequence;
+        }
+    }
+    *instance = reader;
+    return EVS_OK;
+}
+
+static struct evs_message message_at(uint32_t partition, uint64_t index)
+{
+    const char *text = fake_world->partitions[partition].messages[index];
+    struct evs_message message = {.partition = partition, .sequence = index + 1, .ingested_at_us = INT64_MIN, .last_of_position = true};
+    message.payload = evs_slice_of(text);
+    message.subject = EVS_SLICE("fake");
+    message.fingerprint = evs_fingerprint(message.payload);
+    return message;
+}
+
+static evs_status source_poll(void *instance, struct evs_message *messages, uint32_t max, uint32_t *count, struct evs_error *error)
+{
+    struct fake_reader *reader = instance;
+    *count = 0;
+    pthread_mutex_lock(&world_lock);
+    bool broken = strikes(&fake_world->fail_polls);
+    pthread_mutex_unlock(&world_lock);
+    if (broken) {
+        return evs_fail(error, EVS_E_UNREACHABLE, "the fake broker broke");
+    }
+    bool more = false;
+    for (uint32_t p = reader->worker; p < fake_world->partition_count; p += reader->worker_count) {
+        for (uint32_t i = 0; i < 2 && *count < max && reader->next[p] < fake_world->partitions[p].count; i++) {
+            messages[(*count)++] = message_at(p, reader->next[p]++);
+        }
+        more |= reader->next[p] < fake_world->partitions[p].count;
+    }
+    return *count > 0 || more ? EVS_OK : EVS_END;
+}
+
+static void source_state(void *instance, struct evs_source_state *state)
+{
+    (void)instance;
+    *state = (struct evs_source_state){.partition_count = fake_world->partition_count};
+}
+
+const struct evs_source fake_source = {
+    .kind = "fake",
+    .durable = true,
+    .options = no_options,
+    .configure = configure,
+    .open = source_open,
+    .poll = source_poll,
+    .state = source_state,
+    .close = evs_free,
+};
+
+/* --- sink -------------------------------------------------------------------------------------------------------------------- */
+
+struct fake_sender {
+    uint64_t *waiting; /* numbers to acknowledge */
+    uint32_t waiting_count, waiting_capacity;
+    uint32_t polls;
+};
+
+static const struct evs_option sink_options[] = {
+    {.name = "address", .kind = EVS_OPTION_TEMPLATE, .required = true, .help = "where it goes"},
+    {0},
+};
+
+static evs_status sink_open(const struct evs_sink_open *open, void **instance, struct evs_error *error)
+{
+    (void)open, (void)error;
+    *instance = evs_alloc_zero(sizeof(struct fake_sender));
+    return EVS_OK;
+}
+
+static void receive(const struct evs_sink_message *message)
+{
+    struct fake_world *world = fake_world;
+    for (uint32_t i = 0; i < world->row_count; i++) {
+        struct fake_row *row = &world->rows[i];
+        if (row->id.low == message->id.low && row->id.high == message->id.high) {
+            row->received++;
+            world->mismatches += strlen(row->payload) != message->payload.count ||
+                                 memcmp(row->payload, message->payload.data, message->payload.count) != 0;
+            return;
+        }
+    }
+    EVS_GROW(world->rows, world->row_count, world->row_capacity);
+    world->rows[world->row_count++] = (struct fake_row){.id = message->id,
+                                                        .address = evs_strndup(message->address.data, message->address.count),
+                                                        .payload = evs_strndup(message->payload.data, message->payload.count),
+                                                        .received = 1};
+}
+
+static evs_status sink_send(void *instance, const struct evs_sink_message *message, struct evs_error *error)
+{
+    struct fake_sender *sender = instance;
+    (void)error;
+    if (sender->waiting_count == 100) {
+        return EVS_AGAIN;
+    }
+    pthread_mutex_lock(&world_lock);
+    receive(message);
+    pthread_mutex_unlock(&world_lock);
+    EVS_GROW(sender->waiting, sender->waiting_count, sender->waiting_capacity);
+    sender->waiting[sender->waiting_count++] = message->number;
+    return EVS_OK;
+}
+
+/* Acknowledges newest first: a cursor must not trust the order. */
+static evs_status sink_poll(void *instance, uint64_t *acknowledged, uint32_t max, uint32_t *count, struct evs_error *error)
+{
+    struct fake_sender *sender = instance;
+    (void)error;
+    *count = 0;
+    sender->polls++;
+    if (fake_world->acknowledge_every > 1 && sender->polls % fake_world->acknowledge_every != 0) {
+        return EVS_OK;
+    }
+    if (fake_world->deaf_polls > 0 && sender->polls > fake_world->deaf_polls) {
+        return EVS_OK;
+    }
+    while (*count < max && sender->waiting_count > 0) {
+        acknowledged[(*count)++] = sender->waiting[--sender->waiting_count];
+    }
+    return EVS_OK;
+}
+
+static void sink_close(void *instance)
+{
+    struct fake_sender *sender = instance;
+    evs_free(sender->waiting);
+    evs_free(sender);
+}
+
+#define FAKE_SINK(name, exact)                                                                                         \
+    {                                                                                                                  \
+        .kind = name, .shape = EVS_SINK_MESSAGES, .single = exact, .always_exact = exact, .options = sink_options,     \
+        .address_option = "address", .configure = configure, .open = sink_open, .send = sink_send, .poll = sink_poll,  \
+        .close = sink_close                                                                                            \
+    }
+const struct evs_sink fake_sink = FAKE_SINK("fake", false);
+const struct evs_sink fake_exact_sink = FAKE_SINK("fake_exact", true);
+
+/* --- store ----------------------------------------------------------------------------------------------------------------------- */
+
+static evs_status store_open(const struct evs_store_open *open, void **instance, struct evs_error *error)
+{
+    (void)open, (void)error;
+    *instance = fake_world;
+    return EVS_OK;
+}
+
+static evs_status store_acquire(void *instance, struct evs_store_terms *terms, struct evs_error *error)
+{
+    struct fake_world *world = instance;
+    (void)error;
+    *terms = (struct evs_store_terms){.epoch = ++world->epoch, .nonce = world->epoch, .durability = "fake"};
+    if (world->commit_count > 0) {
+        const struct fake_commit *last = &world->commits[world->commit_count - 1];
+        terms->has_commit = true;
+        terms->checkpoint = last->checkpoint;
+        terms->record = last->record;
+    }
+    return EVS_OK;
+}
+
+static evs_status store_restore(void *instance,
+                                evs_status (*take)(void *argument, enum evs_block_kind kind, uint64_t checkpoint, struct evs_slice block,
+                                                   struct evs_error *error),
+                                void *argument, struct evs_error *error)
+{
+    struct fake_world *world = instance;
+    uint32_t state_from = 0, outbox_from = 0;
+    for (uint32_t i = 0; i < world->commit_count; i++) {
+        state_from = world->commits[i].snapshot_starts ? i : state_from;
+        outbox_from = world->commits[i].outbox_restart ? i : outbox_from;
+    }
+    evs_status status = EVS_OK;
+    for (uint32_t i = state_from; i < world->commit_count; i++) {
+        for (uint32_t j = 0; status == EVS_OK && j < world->commits[i].block_count; j++) {
+            status = take(argument, EVS_BLOCK_STATE, world->commits[i].checkpoint, world->commits[i].blocks[j], error);
+        }
+    }
+    for (uint32_t i = outbox_from; i < world->commit_count; i++) {
+        for (uint32_t j = 0; status == EVS_OK && j < world->commits[i].outbox_count; j++) {
+            status = take(argument, EVS_BLOCK_OUTBOX, world->commits[i].checkpoint, world->commits[i].outbox[j], error);
+        }
+    }
+    return status;
+}
+
+static evs_status store_commit(void *instance, const struct evs_store_commit *commit, struct evs_error *error)
+{
+    struct fake_world *world = instance;
+    if (strikes(&world->fail_commit_before)) {
+        return evs_fail(error, EVS_E_UNREACHABLE, "the fake store broke before the commit");
+    }
+    EVS_ASSERT(world->commit_count == 0 || commit->checkpoint == world->commits[world->commit_count - 1].checkpoint + 1);
+    EVS_GROW(world->commits, world->commit_count, world->commit_capacity);
+    world->commits[world->commit_count++] = (struct fake_commit){
+        .checkpoint = commit->checkpoint,
+        .snapshot_starts = commit->snapshot_starts,
+        .outbox_restart = commit->outbox_restart,
+        .blocks = copies_of(commit->blocks, commit->block_count),
+        .block_count = commit->block_count,
+        .outbox = copies_of(commit->outbox, commit->outbox_count),
+        .outbox_count = commit->outbox_count,
+        .record = {memcpy(evs_alloc(commit->record.count + 1), commit->record.data, commit->record.count), commit->record.count},
+    };
+    if (strikes(&world->fail_commit_after)) {
+        return evs_fail(error, EVS_E_UNREACHABLE, "the fake store broke after the commit");
+    }
+    return EVS_OK;
+}
+
+static evs_status store_confirm(void *instance, struct evs_error *error)
+{
+    (void)instance, (void)error;
+    return EVS_OK;
+}
+
+static void store_close(void *instance)
+{
+    (void)instance;
+}
+
+const struct evs_store fake_store = {
+    .kind = "fake",
+    .open = store_open,
+    .acquire = store_acquire,
+    .restore = store_restore,
+    .commit = store_commit,
+    .confirm = store_confirm,
+    .close = store_close,
+};
+
+static const struct evs_source *const sources[] = {&fake_source, NULL};
+static const struct evs_sink *const sinks[] = {&fake_sink, &fake_exact_sink, NULL};
+static const struct evs_decode_format *const decode_formats[] = {&evs_decode_json, NULL};
+static const struct evs_format *const formats[] = {&evs_format_json, NULL};
+const struct evs_registry fake_registry = {sources, sinks, decode_formats, formats, "fake", ""};
