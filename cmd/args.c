@@ -10,7 +10,8 @@ static void print_help(const struct evs_args *args)
     printf("\noptions:\n");
     for (const struct evs_arg *option = args->options; option->name != NULL; option++) {
         char left[80];
-        snprintf(left, sizeof left, "%s%s%s", option->name, option->value ? " " : "", option->value ? option->value : "");
+        snprintf(left, sizeof left, "%s%s%s", option->name, option->value ? " " : "",
+                 option->value ? option->value : "");
         printf("  %-40s %s\n", left, option->help);
     }
     printf("  %-40s %s\n", "--help", "prints this page");
@@ -45,8 +46,8 @@ static int refuse_unknown(const struct evs_args *args, struct evs_slice name)
     }
     evs_nearest_offer(&nearest, EVS_SLICE("--help"));
     if (nearest.best.count > 0) {
-        evs_args_refuse(args, "there is no option `%.*s`; did you mean `%.*s`?", (int)name.count, name.data, (int)nearest.best.count,
-                        nearest.best.data);
+        evs_args_refuse(args, "there is no option `%.*s`; did you mean `%.*s`?", (int)name.count, name.data,
+                        (int)nearest.best.count, nearest.best.data);
     } else {
         evs_args_refuse(args, "there is no option `%.*s`.", (int)name.count, name.data);
     }
@@ -84,7 +85,8 @@ static int take_option(struct evs_args *args, const struct evs_arg *option, cons
         inline_value = args->argv[args->next++];
     }
     if (option->choices != NULL && !is_choice(option->choices, inline_value)) {
-        evs_args_refuse(args, "`%s` is no value of `%s`; it takes one of %s.", inline_value, option->name, option->choices);
+        evs_args_refuse(args, "`%s` is no value of `%s`; it takes one of %s.", inline_value, option->name,
+                        option->choices);
         return EVS_ARG_BAD;
     }
     args->value = inline_value;

@@ -39,7 +39,7 @@ struct evs_arg {
 struct evs_args {
     int argc;
     char **argv;
-    int next;                /* the next argument to read; begin with 1 */
+    int next; /* the next argument to read; begin with 1 */
     const struct evs_arg *options;
     const char *usage;       /* "evstream check [OPTION]… FILE…" */
     const char *description; /* for --help: what the command does, some lines */
@@ -63,8 +63,11 @@ int evs_args_refuse(const struct evs_args *args, const char *format, ...) EVS_PR
 /* The rows of the option table for --param, --source and --sink. */
 #define EVS_COMPILE_ARGS                                                                                               \
     {EVS_ARG_PARAM, "--param", "NAME=VALUE", "sets a parameter of the pipeline", NULL},                                \
-    {EVS_ARG_SOURCE, "--source", "NAME=CONNECTOR:ARGUMENT", "reads a source from elsewhere: clicks=file:in.ndjson", NULL}, \
-    {EVS_ARG_SINK, "--sink", "NAME=CONNECTOR:ARGUMENT", "writes a sink elsewhere: reminders=file:-", NULL}
+        {EVS_ARG_SOURCE, "--source", "NAME=CONNECTOR:ARGUMENT",                                                        \
+         "reads a source from elsewhere: clicks=file:in.ndjson", NULL},                                                \
+    {                                                                                                                  \
+        EVS_ARG_SINK, "--sink", "NAME=CONNECTOR:ARGUMENT", "writes a sink elsewhere: reminders=file:-", NULL           \
+    }
 enum { EVS_ARG_PARAM = 1000, EVS_ARG_SOURCE, EVS_ARG_SINK };
 
 /* Lists of strings borrowed from argv. */

@@ -11,7 +11,8 @@ int evs_cmd_check(int argc, char **argv)
         .next = 1,
         .options = options,
         .usage = "evstream check [OPTION]… FILE…",
-        .description = "Compiles pipelines and prints every error and warning on standard error. Reads no event and needs no server.\n"
+        .description = "Compiles pipelines and prints every error and warning on standard error. Reads no event and "
+                       "needs no server.\n"
                        "Exit code 1 when a file has an error.",
     };
     struct evs_compile_args compile = {0};

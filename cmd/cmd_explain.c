@@ -40,8 +40,10 @@ int evs_cmd_explain(int argc, char **argv)
         .next = 1,
         .options = options,
         .usage = "evstream explain [OPTION]… FILE",
-        .description = "Shows the plan of a pipeline: operators, the columns that are kept, keys, exchanges between workers, state and\n"
-                       "what bounds it, and how each sink is delivered. Reads no event and needs no server. Secrets are not shown.",
+        .description = "Shows the plan of a pipeline: operators, the columns that are kept, keys, exchanges between "
+                       "workers, state and\n"
+                       "what bounds it, and how each sink is delivered. Reads no event and needs no server. Secrets "
+                       "are not shown.",
     };
     struct evs_compile_args compile = {0};
     bool json = false;

@@ -24,8 +24,10 @@ static void print_help(FILE *out)
         fprintf(out, "  %-9s %-8s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
     }
     fprintf(out, "\n`evstream COMMAND --help` tells more about one.\n"
-                 "exit codes: 0 done, 1 the pipeline is wrong, 2 wrong usage, 3 a server cannot be reached, 4 the state cannot be\n"
-                 "restored, 5 a test failed, 6 another engine took over, 7 `on error fail` met a bad event, 70 a defect of evstream\n");
+                 "exit codes: 0 done, 1 the pipeline is wrong, 2 wrong usage, 3 a server cannot be reached, 4 the "
+                 "state cannot be\n"
+                 "restored, 5 a test failed, 6 another engine took over, 7 `on error fail` met a bad event, 70 a "
+                 "defect of evstream\n");
 }
 
 int evs_cmd_version(int argc, char **argv)

@@ -1,12 +1,13 @@
 /* The binder: from the syntax tree to relations. What its files share; nobody outside lang/bind_*.c, lang/plan_*.c and compile.c includes it.
  *
+ *   bind_report.c     diagnostics
  *   bind_name.c       what is declared: entities, did-you-mean         bind_scope.c      what names mean at one place of a query
  *   bind_option.c     options against their tables                     bind_expr.c       syntax to typed expressions
  *   bind_setting.c    pipeline, set, param                             bind_literal.c    literals, intervals, constants
  *   bind_source.c     sources: columns, watermark                      bind_query.c      from, chains, tee, insert
  *   bind_path.c       paths of columns                                 bind_rowwise.c    where, select, extend, set, drop, rename, as
  *   bind_sink.c       sinks, inserts, dead letters                     bind_union.c      union all
- *                                                                      bind_aggregate.c  aggregate … group by
+ *   bind_window.c     windows, emit, retain                            bind_aggregate.c  aggregate … group by
  *
  * Errors: a function that finds one reports it and returns false or NULL; its caller stays silent about what follows from it. Binding goes
  * on with the next statement, operator or item where that makes sense, so that one run reports many errors. */
@@ -26,7 +27,7 @@ enum evs_entity_state { EVS_ENTITY_UNBOUND, EVS_ENTITY_BINDING, EVS_ENTITY_BOUND
 struct evs_entity {
     enum evs_entity_kind kind;
     enum evs_entity_state state;
-    const char *name; /* as declared */
+    const char *name;       /* as declared */
     struct evs_place place; /* of the name */
     const struct evs_ast_statement *statement;
     bool is_used;
@@ -40,7 +41,12 @@ struct evs_entity {
 
 /* The system columns of a source, behind its own. */
 enum evs_system_column {
-    EVS_SYSTEM_SUBJECT, EVS_SYSTEM_SEQUENCE, EVS_SYSTEM_INGESTED_AT, EVS_SYSTEM_HEADERS, EVS_SYSTEM_PARTITION, EVS_SYSTEM_COLUMNS
+    EVS_SYSTEM_SUBJECT,
+    EVS_SYSTEM_SEQUENCE,
+    EVS_SYSTEM_INGESTED_AT,
+    EVS_SYSTEM_HEADERS,
+    EVS_SYSTEM_PARTITION,
+    EVS_SYSTEM_COLUMNS
 };
 
 struct evs_bound_source {
@@ -52,10 +58,10 @@ struct evs_bound_source {
     const char *label; /* "nats (stream = 'CLICKS')" */
     struct evs_decode_column *columns;
     struct evs_field *fields;
-    uint32_t column_count;        /* without the system columns */
+    uint32_t column_count;            /* without the system columns */
     const struct evs_expr *watermark; /* over all columns; NULL: none */
     uint32_t watermark_column;
-    int64_t watermark_delay_us;   /* -1: not of the form `column - constant` */
+    int64_t watermark_delay_us; /* -1: not of the form `column - constant` */
     int64_t idle_timeout_us, future_skew_us, row_bytes_max;
     bool future_keep, fail_on_error;
     uint32_t partitions;
@@ -78,17 +84,17 @@ struct evs_bound_sink {
     const struct evs_format *format;
     const struct evs_option_value *format_values;
     struct evs_place format_place;
-    struct evs_slice address;       /* text of the address option; count 0: none */
+    struct evs_slice address; /* text of the address option; count 0: none */
     struct evs_place address_place;
     const char *label;
-    bool delivery_is_set, exact;    /* `delivery` of the sink or of the pipeline */
+    bool delivery_is_set, exact; /* `delivery` of the sink or of the pipeline */
     struct evs_place delivery_place;
-    struct evs_place dead_place;    /* who sends dead rows; a file of NULL: nobody */
+    struct evs_place dead_place; /* who sends dead rows; a file of NULL: nobody */
     struct evs_insert *inserts, **insert_end;
 };
 
 struct evs_settings {
-    const struct evs_option_value *values; /* of the table of settings; in its order */
+    const struct evs_option_value *values;         /* of the table of settings; in its order */
     const struct evs_ast_statement *statement[32]; /* where a setting was set; NULL: it was not */
     struct evs_entity *dead_letter;
 };
@@ -115,12 +121,24 @@ struct evs_binder {
     uint32_t query_count;
 };
 
+/* --- bind_report.c ------------------------------------------------------------------------------------------------------ */
+
+/* As evs_diag and evs_diag_note, for places of the texts and of the plan alike: what is reported outlives the plan. */
+struct evs_diag *evs_report(struct evs_binder *binder, enum evs_code code, struct evs_place place, const char *format,
+                            ...) EVS_PRINTF(4, 5);
+void evs_report_note(struct evs_binder *binder, struct evs_diag *diag, struct evs_place place, const char *format, ...)
+    EVS_PRINTF(4, 5);
+/* An error of another part as a diagnostic: its sentence without the capital and the full stop. */
+struct evs_diag *evs_report_error(struct evs_binder *binder, enum evs_code code, struct evs_place place,
+                                  const struct evs_error *error);
+
 /* --- bind_name.c ------------------------------------------------------------------------------------------------------ */
 
 /* Declares everything that the script declares; reports names declared twice. */
 void evs_bind_declare(struct evs_binder *binder);
 struct evs_entity *evs_entity_find(const struct evs_binder *binder, bool is_param, struct evs_slice name);
-struct evs_entity *evs_entity_add(struct evs_binder *binder, enum evs_entity_kind kind, const char *name, struct evs_place place);
+struct evs_entity *evs_entity_add(struct evs_binder *binder, enum evs_entity_kind kind, const char *name,
+                                  struct evs_place place);
 /* Finds the sink of a name, or reports and returns NULL. Marks it used. */
 struct evs_entity *evs_bind_sink_name(struct evs_binder *binder, const struct evs_ident *name);
 /* Offers the names of all entities of the kinds (bit 1 << kind) as did-you-mean. */
@@ -131,9 +149,10 @@ bool evs_bind_check_overrides(struct evs_binder *binder);
 /* "CONNECTOR:ARGUMENT" of the last override of a name, or NULL. */
 const char *evs_bind_override_of(const char *const *overrides, uint32_t count, const char *name);
 
-const char *evs_bind_text(struct evs_binder *binder, struct evs_slice text);           /* a copy in the plan's arena */
-struct evs_place evs_bind_place(struct evs_binder *binder, struct evs_place place);    /* with the file's name in the plan's arena */
-bool evs_name_equal(const char *a, const char *b);                                     /* case-insensitive */
+const char *evs_bind_text(struct evs_binder *binder, struct evs_slice text); /* a copy in the plan's arena */
+struct evs_place evs_bind_place(struct evs_binder *binder,
+                                struct evs_place place); /* with the file's name in the plan's arena */
+bool evs_name_equal(const char *a, const char *b);       /* case-insensitive */
 
 /* --- bind_option.c ---------------------------------------------------------------------------------------------------- */
 
@@ -144,17 +163,19 @@ struct evs_option_owner {
 };
 /* Tables that one list of options is bound against: the connector's own, and the common ones behind it. NULL entries are skipped. */
 #define EVS_OPTION_TABLES 2
-bool evs_bind_options(struct evs_binder *binder, struct evs_option_owner owner, const struct evs_ast_option *options, uint32_t count,
-                      const struct evs_option *const tables[EVS_OPTION_TABLES], const struct evs_option_value *values[EVS_OPTION_TABLES]);
+bool evs_bind_options(struct evs_binder *binder, struct evs_option_owner owner, const struct evs_ast_option *options,
+                      uint32_t count, const struct evs_option *const tables[EVS_OPTION_TABLES],
+                      const struct evs_option_value *values[EVS_OPTION_TABLES]);
 /* The defaults of a table, with its main option (the first required one, else the first) set to `argument`: --source, --sink. */
-bool evs_bind_override(struct evs_binder *binder, const char *what, const char *argument, const struct evs_option *table,
-                       const struct evs_option_value **values);
+bool evs_bind_override(struct evs_binder *binder, const char *what, const char *argument,
+                       const struct evs_option *table, const struct evs_option_value **values);
 /* One value written in the file. */
 bool evs_bind_option_value(struct evs_binder *binder, const struct evs_option *option, const struct evs_ast_expr *expr,
                            struct evs_option_value *value);
 const struct evs_option_value *evs_option_defaults(struct evs_binder *binder, const struct evs_option *table);
 /* "nats (stream = 'CLICKS', subject = 'clicks.>')": what the user set, without secrets. */
-const char *evs_option_label(struct evs_binder *binder, const char *kind, const struct evs_option *table, const struct evs_option_value *values);
+const char *evs_option_label(struct evs_binder *binder, const char *kind, const struct evs_option *table,
+                             const struct evs_option_value *values);
 /* The place of an option's value in a list; the fallback when it is not there. */
 struct evs_place evs_option_place(const struct evs_ast_connector *connector, const char *name);
 
@@ -177,7 +198,8 @@ bool evs_bind_columns(struct evs_binder *binder, const struct evs_ast_columns *c
 /* Sends dead rows of a source into a sink. */
 void evs_bind_dead_rows(struct evs_binder *binder, struct evs_entity *sink, struct evs_place place);
 /* Adds an insert of rows; the output's columns must have names, and those of the sink's other inserts. */
-void evs_bind_insert(struct evs_binder *binder, struct evs_entity *sink, struct evs_rel_input input, struct evs_place place);
+void evs_bind_insert(struct evs_binder *binder, struct evs_entity *sink, struct evs_rel_input input,
+                     struct evs_place place);
 /* The sink of a query that prints. */
 struct evs_entity *evs_bind_print_sink(struct evs_binder *binder, struct evs_rel_input input, struct evs_place place);
 /* Makes the sinks' relations, when all queries and their sources are bound. */
@@ -207,16 +229,18 @@ struct evs_scope {
     struct evs_rel *base;
     const struct evs_expr **filters; /* pending too: they come before the projection */
     uint32_t filter_count, filter_capacity;
-    struct evs_columns columns;      /* in order: what `*` means */
-    struct evs_columns system;       /* _subject …: not part of `*`, found by name; they follow the row like its event time */
+    struct evs_columns columns; /* in order: what `*` means */
+    struct evs_columns system; /* _subject …: not part of `*`, found by name; they follow the row like its event time */
     struct evs_range ranges[EVS_RANGES_MAX];
     uint32_t range_count;
-    bool is_broken;                  /* an operator was wrong: nothing more is known */
+    bool is_broken; /* an operator was wrong: nothing more is known */
 };
 
-void evs_columns_add(struct evs_binder *binder, struct evs_columns *columns, const char *name, const struct evs_expr *expr);
+void evs_columns_add(struct evs_binder *binder, struct evs_columns *columns, const char *name,
+                     const struct evs_expr *expr);
 /* How many columns have the name; the first of them in *found. */
-uint32_t evs_columns_find(const struct evs_columns *columns, struct evs_slice name, const struct evs_scope_column **found);
+uint32_t evs_columns_find(const struct evs_columns *columns, struct evs_slice name,
+                          const struct evs_scope_column **found);
 struct evs_columns evs_columns_copy(struct evs_binder *binder, const struct evs_columns *columns);
 /* A copy that can go its own way: for branches and for uses of a stream. */
 struct evs_scope evs_scope_copy(struct evs_binder *binder, const struct evs_scope *scope);
@@ -227,7 +251,8 @@ void evs_scope_settle(struct evs_binder *binder, struct evs_scope *scope, struct
 /* The pending filters alone. */
 void evs_scope_settle_filters(struct evs_binder *binder, struct evs_scope *scope);
 /* A projection of exactly these columns over the settled filters. */
-struct evs_rel *evs_scope_project(struct evs_binder *binder, struct evs_scope *scope, const struct evs_columns *columns, struct evs_place place);
+struct evs_rel *evs_scope_project(struct evs_binder *binder, struct evs_scope *scope, const struct evs_columns *columns,
+                                  struct evs_place place);
 /* Settles when a pending expression has grown large, so that repeated use cannot blow trees up. */
 void evs_scope_limit(struct evs_binder *binder, struct evs_scope *scope, struct evs_place place);
 /* True when the expression is the event-time column of the base. */
@@ -239,33 +264,38 @@ struct evs_aggregation;
 
 /* Where an expression stands. */
 struct evs_context {
-    struct evs_scope *scope;              /* NULL: constants only */
-    const char *place;                    /* for messages when there are no columns: "a default" */
-    struct evs_aggregation *aggregation;  /* the items of an aggregate: calls of aggregate functions are collected there */
-    bool in_aggregate;                    /* inside the argument of such a call */
-    bool used_computed;                   /* out: a pending computed column was read */
+    struct evs_scope *scope; /* NULL: constants only */
+    const char *place;       /* for messages when there are no columns: "a default" */
+    struct evs_aggregation
+        *aggregation;   /* the items of an aggregate: calls of aggregate functions are collected there */
+    bool in_aggregate;  /* inside the argument of such a call */
+    bool used_computed; /* out: a pending computed column was read */
 };
 
 /* NULL: reported. */
-const struct evs_expr *evs_bind_expr(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast);
+const struct evs_expr *evs_bind_expr(struct evs_binder *binder, struct evs_context *context,
+                                     const struct evs_ast_expr *ast);
 /* Binds and folds an expression without columns. */
-bool evs_bind_constant(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *where, struct evs_value *value);
+bool evs_bind_constant(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *where,
+                       struct evs_value *value);
 /* A positive or any constant interval without months, in µs. */
 bool evs_bind_duration(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *where, int64_t *us);
 const struct evs_expr *evs_bind_literal(struct evs_binder *binder, const struct evs_ast_expr *ast);
 const struct evs_expr *evs_bind_interval(struct evs_binder *binder, const struct evs_ast_expr *ast);
-const struct evs_expr *evs_bind_path(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast);
+const struct evs_expr *evs_bind_path(struct evs_binder *binder, struct evs_context *context,
+                                     const struct evs_ast_expr *ast);
 /* A resolved type, or NULL (reported). */
 const struct evs_type *evs_bind_type(struct evs_binder *binder, const struct evs_ast_type *type);
 /* A value of a text given from outside or as a literal: cast, folded, copied into the plan's arena. False: `error` says why. */
-bool evs_bind_cast_text(struct evs_binder *binder, struct evs_slice text, enum evs_kind kind, struct evs_place place, struct evs_value *value,
-                        struct evs_error *error);
+bool evs_bind_cast_text(struct evs_binder *binder, struct evs_slice text, enum evs_kind kind, struct evs_place place,
+                        struct evs_value *value, struct evs_error *error);
 /* Coerces a constant to a kind and copies its text. */
-bool evs_bind_coerced(struct evs_binder *binder, const struct evs_ast_expr *ast, const struct evs_type *type, const char *where,
-                      struct evs_value *value);
+bool evs_bind_coerced(struct evs_binder *binder, const struct evs_ast_expr *ast, const struct evs_type *type,
+                      const char *where, struct evs_value *value);
 struct evs_value evs_bind_own(struct evs_binder *binder, struct evs_value value); /* its text in the plan's arena */
 /* The name that an expression gives its column: its own, its last path part, its function; NULL: none. */
-const char *evs_bind_item_name(struct evs_binder *binder, const struct evs_ident *alias, const struct evs_ast_expr *expr);
+const char *evs_bind_item_name(struct evs_binder *binder, const struct evs_ident *alias,
+                               const struct evs_ast_expr *expr);
 
 /* --- bind_rowwise.c, bind_union.c --------------------------------------------------------------------------------------- */
 
@@ -289,8 +319,10 @@ void evs_bind_aggregate(struct evs_binder *binder, struct evs_scope *scope, cons
 bool evs_aggregate_known(struct evs_slice name);
 void evs_aggregate_offer(struct evs_nearest *nearest);
 /* In the items of an aggregate: a call of an aggregate function, or a column that must be a key. */
-const struct evs_expr *evs_bind_aggregate_call(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast);
-const struct evs_expr *evs_bind_aggregate_path(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast);
+const struct evs_expr *evs_bind_aggregate_call(struct evs_binder *binder, struct evs_context *context,
+                                               const struct evs_ast_expr *ast);
+const struct evs_expr *evs_bind_aggregate_path(struct evs_binder *binder, struct evs_context *context,
+                                               const struct evs_ast_expr *ast);
 
 /* --- plan_build.c ----------------------------------------------------------------------------------------------------- */
 

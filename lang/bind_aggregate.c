@@ -6,11 +6,9 @@
  *                        arguments, conditions   for each distinct call
  *
  * So `sum(price) / count(*) as mean` is two calls and a pending division, and `count(*)` used twice is computed once. */
-#include "bind.h"
+#include "bind_aggregate.h"
 
 #include <string.h>
-
-#define DAY_US INT64_C(86400000000)
 
 struct aggregate_function {
     const char *name;
@@ -47,38 +45,6 @@ static const struct aggregate_function functions[] = {
     {"covar_pop", false, 0},
     {"covar_samp", false, 0},
     {"window_funnel", false, 0},
-};
-
-/* A call, still over the expressions of the scope. */
-struct pending_call {
-    enum evs_aggregate_kind kind;
-    const struct evs_expr *argument, *condition; /* or NULL */
-    enum evs_kind result_kind;
-    bool ignore_nulls;
-    const char *text;
-};
-
-/* A column in the output: a key, or one end of the window. */
-struct group_column {
-    const char *name;
-    const struct evs_expr *key; /* NULL: of the window */
-    enum { GROUP_KEY, GROUP_WINDOW_START, GROUP_WINDOW_END } what;
-};
-
-struct evs_aggregation {
-    struct evs_binder *binder;
-    struct evs_scope *scope; /* the input */
-    const struct evs_ast_aggregate *ast;
-    struct group_column *groups;
-    uint32_t group_count;
-    struct pending_call *calls;
-    uint32_t call_count, call_capacity;
-    enum evs_window_kind window;
-    int64_t size_us, offset_us;
-    const char *window_text;
-    enum evs_emit_kind emit;
-    int64_t retain_us;
-    const char *state_bound;
 };
 
 /* --- the functions ---------------------------------------------------------------------------------------------------------- */
@@ -151,55 +117,61 @@ static bool is_ordered(enum evs_aggregate_kind kind)
 
 /* --- calls ------------------------------------------------------------------------------------------------------------------ */
 
-static bool unsupported(struct evs_binder *binder, struct evs_place place, const char *what)
+bool evs_bind_unsupported(struct evs_binder *binder, struct evs_place place, const char *what)
 {
-    evs_diag(binder->diagnostics, EVS_E0114, place, "%s not supported yet", what);
+    evs_report(binder, EVS_E0114, place, "%s not supported yet", what);
     return false;
 }
 
 /* Clauses that this version has not, or that this function cannot have. */
-static bool check_clauses(struct evs_binder *binder, const struct evs_ast_expr *ast, const struct aggregate_function *function)
+static bool check_clauses(struct evs_binder *binder, const struct evs_ast_expr *ast,
+                          const struct aggregate_function *function)
 {
     const struct evs_ast_call *call = ast->call;
     if (!function->is_supported) {
-        return unsupported(binder, ast->place, evs_arena_printf(binder->arena, "`%s` is", function->name));
+        return evs_bind_unsupported(binder, ast->place, evs_arena_printf(binder->arena, "`%s` is", function->name));
     }
     if (call->order.count > 0 || call->limit != NULL) {
-        return unsupported(binder, ast->place, "order by and limit inside an aggregate function are");
+        return evs_bind_unsupported(binder, ast->place, "order by and limit inside an aggregate function are");
     }
     bool distinct_is_noop = function->kind == EVS_AGG_MIN || function->kind == EVS_AGG_MAX;
     if (call->distinct && function->kind != EVS_AGG_COUNT && !distinct_is_noop) {
-        return unsupported(binder, ast->place, evs_arena_printf(binder->arena, "distinct in `%s` is", function->name));
+        return evs_bind_unsupported(binder, ast->place,
+                                    evs_arena_printf(binder->arena, "distinct in `%s` is", function->name));
     }
     if (call->nulls == EVS_NULLS_IGNORE && !is_ordered(function->kind)) {
-        evs_diag(binder->diagnostics, EVS_E0311, ast->place, "`%s` ignores NULLs anyway; `ignore nulls` belongs to first, last and any_value",
-                 function->name);
+        evs_report(binder, EVS_E0311, ast->place,
+                   "`%s` ignores NULLs anyway; `ignore nulls` belongs to first, last and any_value", function->name);
         return false;
     }
     if (ast->safe) {
-        evs_diag(binder->diagnostics, EVS_E0311, call->name_place, "aggregate functions have no `safe.` form");
+        evs_report(binder, EVS_E0311, call->name_place, "aggregate functions have no `safe.` form");
         return false;
     }
     return true;
 }
 
-static bool check_arguments(struct evs_binder *binder, const struct evs_ast_expr *ast, const struct aggregate_function *function)
+static bool check_arguments(struct evs_binder *binder, const struct evs_ast_expr *ast,
+                            const struct aggregate_function *function)
 {
     if (ast->argument_count != 1) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0311, ast->place, "`%s` takes one argument, and this call has %u", function->name,
-                                         ast->argument_count);
-        evs_diag_hint(diag, function->kind == EVS_AGG_COUNT ? "write count(*) or count(COLUMN)" : "write %s(COLUMN)", function->name);
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0311, ast->place, "`%s` takes one argument, and this call has %u", function->name,
+                       ast->argument_count);
+        evs_diag_hint(diag, function->kind == EVS_AGG_COUNT ? "write count(*) or count(COLUMN)" : "write %s(COLUMN)",
+                      function->name);
         return false;
     }
     if (ast->argument_names != NULL && evs_ident_given(&ast->argument_names[0])) {
-        evs_diag(binder->diagnostics, EVS_E0311, ast->argument_names[0].place, "`%s` has no argument of the name `%s`", function->name,
-                 ast->argument_names[0].text.data);
+        evs_report(binder, EVS_E0311, ast->argument_names[0].place, "`%s` has no argument of the name `%s`",
+                   function->name, ast->argument_names[0].text.data);
         return false;
     }
     return true;
 }
 
-static bool bind_call_condition(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *where, struct pending_call *call)
+static bool bind_call_condition(struct evs_binder *binder, struct evs_context *context,
+                                const struct evs_ast_expr *where, struct pending_call *call)
 {
     if (where == NULL) {
         return true;
@@ -209,12 +181,13 @@ static bool bind_call_condition(struct evs_binder *binder, struct evs_context *c
     return call->condition != NULL;
 }
 
-static bool bind_call_argument(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast, struct pending_call *call)
+static bool bind_call_argument(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast,
+                               struct pending_call *call)
 {
     const struct evs_ast_expr *argument = ast->arguments[0];
     if (argument->kind == EVS_AST_STAR) {
         if (call->kind != EVS_AGG_COUNT || ast->call->distinct) {
-            evs_diag(binder->diagnostics, EVS_E0311, argument->place, "`*` stands in count(*) only");
+            evs_report(binder, EVS_E0311, argument->place, "`*` stands in count(*) only");
             return false;
         }
         call->kind = EVS_AGG_COUNT_ROWS;
@@ -232,8 +205,8 @@ static bool bind_call_argument(struct evs_binder *binder, struct evs_context *co
     const char *expected = "";
     call->result_kind = result_kind(call->kind, call->argument->type->kind, &expected);
     if (call->result_kind == EVS_NULL_KIND) {
-        evs_diag(binder->diagnostics, EVS_E0311, argument->place, "`%s` takes %s, and this is of type %s", ast->call->name.data, expected,
-                 evs_kind_name(call->argument->type->kind));
+        evs_report(binder, EVS_E0311, argument->place, "`%s` takes %s, and this is of type %s", ast->call->name.data,
+                   expected, evs_kind_name(call->argument->type->kind));
         return false;
     }
     return true;
@@ -249,8 +222,8 @@ static uint32_t add_call(struct evs_aggregation *aggregation, const struct pendi
 {
     for (uint32_t i = 0; i < aggregation->call_count; i++) {
         const struct pending_call *other = &aggregation->calls[i];
-        if (other->kind == call->kind && other->ignore_nulls == call->ignore_nulls && same_expr(other->argument, call->argument) &&
-            same_expr(other->condition, call->condition)) {
+        if (other->kind == call->kind && other->ignore_nulls == call->ignore_nulls &&
+            same_expr(other->argument, call->argument) && same_expr(other->condition, call->condition)) {
             return i;
         }
     }
@@ -269,10 +242,12 @@ static uint32_t add_call(struct evs_aggregation *aggregation, const struct pendi
 
 static bool is_count(enum evs_aggregate_kind kind)
 {
-    return kind == EVS_AGG_COUNT_ROWS || kind == EVS_AGG_COUNT || kind == EVS_AGG_COUNTIF || kind == EVS_AGG_COUNT_DISTINCT;
+    return kind == EVS_AGG_COUNT_ROWS || kind == EVS_AGG_COUNT || kind == EVS_AGG_COUNTIF ||
+           kind == EVS_AGG_COUNT_DISTINCT;
 }
 
-const struct evs_expr *evs_bind_aggregate_call(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+const struct evs_expr *evs_bind_aggregate_call(struct evs_binder *binder, struct evs_context *context,
+                                               const struct evs_ast_expr *ast)
 {
     struct evs_aggregation *aggregation = context->aggregation;
     const struct aggregate_function *function = find_function(ast->call->name);
@@ -290,7 +265,8 @@ const struct evs_expr *evs_bind_aggregate_call(struct evs_binder *binder, struct
     call.text = evs_ast_expr_text(binder->arena, ast);
     uint32_t number = add_call(aggregation, &call);
     struct evs_field field = {call.text, evs_type_of(call.result_kind), !is_count(call.kind)};
-    return evs_expr_column(binder->arena, aggregation->group_count + number, &field, evs_bind_place(binder, ast->place));
+    return evs_expr_column(binder->arena, aggregation->group_count + number, &field,
+                           evs_bind_place(binder, ast->place));
 }
 
 /* --- keys ------------------------------------------------------------------------------------------------------------------- */
@@ -309,7 +285,8 @@ static const struct evs_expr *group_expr(struct evs_aggregation *aggregation, ui
     return evs_expr_column(aggregation->binder->arena, number, &field, evs_bind_place(aggregation->binder, place));
 }
 
-const struct evs_expr *evs_bind_aggregate_path(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+const struct evs_expr *evs_bind_aggregate_path(struct evs_binder *binder, struct evs_context *context,
+                                               const struct evs_ast_expr *ast)
 {
     struct evs_aggregation *aggregation = context->aggregation;
     for (uint32_t i = 0; ast->name_count == 1 && i < aggregation->group_count; i++) {
@@ -328,7 +305,8 @@ const struct evs_expr *evs_bind_aggregate_path(struct evs_binder *binder, struct
         }
     }
     const char *text = evs_ast_expr_text(binder->arena, ast);
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0310, ast->place, "`%s` is neither a key nor inside an aggregate function", text);
+    struct evs_diag *diag =
+        evs_report(binder, EVS_E0310, ast->place, "`%s` is neither a key nor inside an aggregate function", text);
     evs_diag_hint(diag, "add it to group by, or write any_value(%s)", text);
     return NULL;
 }
@@ -342,145 +320,19 @@ static bool bind_key(struct evs_aggregation *aggregation, const struct evs_ast_g
         return false;
     }
     if (evs_expr_is_constant(key)) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0312, group->expr->place, "a constant is no key");
+        struct evs_diag *diag = evs_report(binder, EVS_E0312, group->expr->place, "a constant is no key");
         evs_diag_hint(diag, "group by takes columns and expressions; without group by all rows are one group");
         return false;
     }
     if (key->type->kind == EVS_JSON) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0312, group->expr->place, "json has no equality and cannot be a key");
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0312, group->expr->place, "json has no equality and cannot be a key");
         evs_diag_hint(diag, "take a value out of it: json_value(…)");
         return false;
     }
     aggregation->groups[aggregation->group_count++] =
         (struct group_column){.name = evs_bind_item_name(binder, &group->alias, group->expr), .key = key};
     return true;
-}
-
-/* --- windows ------------------------------------------------------------------------------------------------------------------ */
-
-/* The first argument, where there are two, is the event-time column unchanged (language, "Event time, exactly", 9). */
-static bool check_time(struct evs_aggregation *aggregation, const struct evs_ast_expr *ast)
-{
-    struct evs_binder *binder = aggregation->binder;
-    struct evs_context context = {.scope = aggregation->scope};
-    const struct evs_expr *expr = evs_bind_expr(binder, &context, ast);
-    if (expr == NULL) {
-        return false;
-    }
-    if (evs_scope_is_event_time(aggregation->scope, expr)) {
-        return true;
-    }
-    const struct evs_rel *base = aggregation->scope->base;
-    struct evs_diag *diag =
-        evs_diag(binder->diagnostics, EVS_E0403, ast->place, "`%s` is not the event time of these rows", evs_ast_expr_text(binder->arena, ast));
-    if (base->event_time_column != EVS_NO_COLUMN) {
-        evs_diag_hint(diag, "the event time is `%s`; it may also be left out", base->columns[base->event_time_column].name);
-    } else {
-        evs_diag_hint(diag, "leave it out: rows carry their event time");
-    }
-    return false;
-}
-
-static int64_t floor_mod(int64_t value, int64_t divisor)
-{
-    int64_t rest = value % divisor;
-    return rest < 0 ? rest + divisor : rest;
-}
-
-static bool bind_window_option(struct evs_aggregation *aggregation, const struct evs_ident *name, const struct evs_ast_expr *value)
-{
-    struct evs_binder *binder = aggregation->binder;
-    if (evs_slice_equal_nocase(name->text, "offset")) {
-        return evs_bind_duration(binder, value, "the offset of a window", &aggregation->offset_us);
-    }
-    if (evs_slice_equal_nocase(name->text, "time_zone")) {
-        struct evs_value zone;
-        if (!evs_bind_constant(binder, value, "a time zone", &zone)) {
-            return false;
-        }
-        bool is_utc = zone.kind == EVS_STRING && !zone.is_null && evs_slice_equal_nocase(evs_str_slice(&zone.str), "UTC");
-        return is_utc || unsupported(binder, value->place, "windows in a time zone other than 'UTC' are");
-    }
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0311, name->place, "`tumble` has no argument of the name `%s`", name->text.data);
-    struct evs_nearest nearest = evs_nearest_begin(name->text);
-    evs_nearest_offer(&nearest, EVS_SLICE("offset"));
-    evs_nearest_offer(&nearest, EVS_SLICE("time_zone"));
-    evs_diag_did_you_mean(diag, &nearest);
-    return false;
-}
-
-static bool bind_window_size(struct evs_aggregation *aggregation, const struct evs_ast_expr *size)
-{
-    struct evs_binder *binder = aggregation->binder;
-    struct evs_value value;
-    if (!evs_bind_constant(binder, size, "the size of a window", &value)) {
-        return false;
-    }
-    if (value.kind == EVS_INTERVAL && value.interval.months != 0) {
-        return unsupported(binder, size->place, "windows of months, quarters and years are");
-    }
-    if (!evs_bind_duration(binder, size, "the size of a window", &aggregation->size_us)) {
-        return false;
-    }
-    if (aggregation->size_us <= 0) {
-        evs_diag(binder->diagnostics, EVS_E0405, size->place, "the size of a window is above zero");
-        return false;
-    }
-    /* Weeks begin on Monday; 1970-01-05 was one. */
-    if (size->kind == EVS_AST_INTERVAL && size->part == EVS_PART_WEEK) {
-        aggregation->offset_us += 4 * DAY_US;
-    }
-    return true;
-}
-
-static bool bind_tumble(struct evs_aggregation *aggregation, const struct evs_ast_expr *ast)
-{
-    const struct evs_ast_expr *positional[2];
-    uint32_t count = 0;
-    bool is_right = true;
-    for (uint32_t i = 0; i < ast->argument_count; i++) {
-        bool is_named = ast->argument_names != NULL && evs_ident_given(&ast->argument_names[i]);
-        if (is_named) {
-            is_right = bind_window_option(aggregation, &ast->argument_names[i], ast->arguments[i]) && is_right;
-        } else if (count < 2) {
-            positional[count++] = ast->arguments[i];
-        } else {
-            count = 3;
-        }
-    }
-    if (count == 0 || count > 2) {
-        struct evs_diag *diag = evs_diag(aggregation->binder->diagnostics, EVS_E0311, ast->place, "`tumble` takes a size, or the event time and a size");
-        evs_diag_hint(diag, "write tumble(interval 1 minute)");
-        return false;
-    }
-    is_right = (count == 1 || check_time(aggregation, positional[0])) && is_right;
-    is_right = bind_window_size(aggregation, positional[count - 1]) && is_right;
-    if (is_right) {
-        aggregation->offset_us = floor_mod(aggregation->offset_us, aggregation->size_us);
-    }
-    return is_right;
-}
-
-static bool bind_window(struct evs_aggregation *aggregation, const struct evs_ast_group *group)
-{
-    struct evs_binder *binder = aggregation->binder;
-    if (aggregation->window != EVS_WINDOW_NONE) {
-        evs_diag(binder->diagnostics, EVS_E0311, group->expr->place, "a group by has one window");
-        return false;
-    }
-    if (group->window != EVS_AST_WINDOW_TUMBLE) {
-        return unsupported(binder, group->expr->place, evs_arena_printf(binder->arena, "`%s` is", group->expr->call->name.data));
-    }
-    if (evs_ident_given(&group->alias)) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0311, group->alias.place, "a window has no name: it gives window_start and window_end");
-        evs_diag_hint(diag, "rename these behind the aggregate");
-        return false;
-    }
-    aggregation->window = EVS_WINDOW_TUMBLE;
-    aggregation->window_text = evs_ast_expr_text(binder->arena, group->expr);
-    aggregation->groups[aggregation->group_count++] = (struct group_column){.name = "window_start", .what = GROUP_WINDOW_START};
-    aggregation->groups[aggregation->group_count++] = (struct group_column){.name = "window_end", .what = GROUP_WINDOW_END};
-    return bind_tumble(aggregation, group->expr);
 }
 
 static bool bind_groups(struct evs_aggregation *aggregation)
@@ -490,92 +342,18 @@ static bool bind_groups(struct evs_aggregation *aggregation)
     bool is_right = true;
     for (uint32_t i = 0; i < ast->group_count; i++) {
         bool is_window = ast->groups[i].window != EVS_AST_WINDOW_NONE;
-        is_right = (is_window ? bind_window(aggregation, &ast->groups[i]) : bind_key(aggregation, &ast->groups[i])) && is_right;
+        is_right =
+            (is_window ? evs_bind_window(aggregation, &ast->groups[i]) : bind_key(aggregation, &ast->groups[i])) &&
+            is_right;
     }
     return is_right;
-}
-
-/* --- when results come, and how long groups live ------------------------------------------------------------------------------- */
-
-static bool refuse_clause(struct evs_binder *binder, struct evs_place place, const char *message, const char *hint)
-{
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0406, place, "%s", message);
-    evs_diag_hint(diag, "%s", hint);
-    return false;
-}
-
-static bool bind_emit(struct evs_aggregation *aggregation)
-{
-    struct evs_binder *binder = aggregation->binder;
-    const struct evs_ast_aggregate *ast = aggregation->ast;
-    bool is_windowed = aggregation->window != EVS_WINDOW_NONE;
-    aggregation->emit = is_windowed ? EVS_EMIT_ON_CLOSE : EVS_EMIT_ON_CHANGE;
-    if (ast->emit == EVS_AST_EMIT_EVERY) {
-        return unsupported(binder, ast->emit_place, "emit every is");
-    }
-    if (ast->emit == EVS_AST_EMIT_ON_CHANGE && is_windowed) {
-        return unsupported(binder, ast->emit_place, "emit on change with a window is");
-    }
-    if (ast->emit == EVS_AST_EMIT_ON_CLOSE && !is_windowed) {
-        return refuse_clause(binder, ast->emit_place, "without a window nothing closes", "add a window to group by, or emit on change");
-    }
-    if (ast->lateness != NULL) {
-        return unsupported(binder, ast->lateness->place, "allow lateness is");
-    }
-    if (evs_ident_given(&ast->late_into) && !is_windowed) {
-        return refuse_clause(binder, ast->late_into.place, "without a window no row is late", "leave `late into` out");
-    }
-    return true;
-}
-
-static bool remembers_values(const struct evs_aggregation *aggregation)
-{
-    for (uint32_t i = 0; i < aggregation->call_count; i++) {
-        if (aggregation->calls[i].kind == EVS_AGG_COUNT_DISTINCT) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* State that nothing bounds is an error, but for inputs that end. */
-static bool bind_bound(struct evs_aggregation *aggregation, struct evs_place place)
-{
-    struct evs_binder *binder = aggregation->binder;
-    const struct evs_ast_expr *retain = aggregation->ast->retain;
-    aggregation->retain_us = -1;
-    if (aggregation->window != EVS_WINDOW_NONE) {
-        aggregation->state_bound = "a window goes when the watermark passes its end";
-        return retain == NULL ||
-               refuse_clause(binder, retain->place, "`retain` belongs to groups without a window", "leave it out: the window bounds the state");
-    }
-    if (retain != NULL) {
-        if (!evs_bind_duration(binder, retain, "retain", &aggregation->retain_us)) {
-            return false;
-        }
-        if (aggregation->retain_us <= 0) {
-            return refuse_clause(binder, retain->place, "`retain` is above zero", "write retain interval 1 day, for example");
-        }
-        aggregation->state_bound = evs_arena_printf(binder->arena, "a group goes %s after its latest row", evs_ast_expr_text(binder->arena, retain));
-        return true;
-    }
-    if (aggregation->group_count == 0 && !remembers_values(aggregation)) {
-        aggregation->state_bound = "one group";
-        return true;
-    }
-    if (aggregation->scope->base->is_bounded) {
-        aggregation->state_bound = "the input ends";
-        return true;
-    }
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0401, place, "nothing bounds the state of this aggregate: it keeps every group for ever");
-    evs_diag_hint(diag, "add a window, group by …, tumble(interval 1 hour), or retain interval 1 day");
-    return false;
 }
 
 /* --- the relation --------------------------------------------------------------------------------------------------------------- */
 
 /* The columns of the projection in front; each distinct expression once, behind those that late rows show. */
-static uint32_t input_column(struct evs_binder *binder, struct evs_columns *columns, const char *name, const struct evs_expr *expr)
+static uint32_t input_column(struct evs_binder *binder, struct evs_columns *columns, const char *name,
+                             const struct evs_expr *expr)
 {
     for (uint32_t i = 0; i < columns->count; i++) {
         if (same_expr(columns->items[i].expr, expr)) {
@@ -608,7 +386,8 @@ static void lay_calls(struct evs_aggregation *aggregation, struct evs_columns *c
                       struct evs_aggregate_item *items)
 {
     struct evs_binder *binder = aggregation->binder;
-    struct evs_aggregate_call *calls = EVS_ARENA_ARRAY(binder->arena, struct evs_aggregate_call, aggregation->call_count + 1);
+    struct evs_aggregate_call *calls =
+        EVS_ARENA_ARRAY(binder->arena, struct evs_aggregate_call, aggregation->call_count + 1);
     for (uint32_t i = 0; i < aggregation->call_count; i++) {
         const struct pending_call *from = &aggregation->calls[i];
         calls[i] = (struct evs_aggregate_call){
@@ -620,11 +399,13 @@ static void lay_calls(struct evs_aggregation *aggregation, struct evs_columns *c
             .text = from->text,
         };
         if (from->argument != NULL) {
-            calls[i].argument = (int32_t)input_column(binder, columns, evs_arena_printf(binder->arena, "%s argument", from->text), from->argument);
+            calls[i].argument = (int32_t)input_column(
+                binder, columns, evs_arena_printf(binder->arena, "%s argument", from->text), from->argument);
             calls[i].argument_kind = from->argument->type->kind;
         }
         if (from->condition != NULL) {
-            calls[i].condition = (int32_t)input_column(binder, columns, evs_arena_printf(binder->arena, "%s where", from->text), from->condition);
+            calls[i].condition = (int32_t)input_column(
+                binder, columns, evs_arena_printf(binder->arena, "%s where", from->text), from->condition);
         }
         items[aggregation->group_count + i] = (struct evs_aggregate_item){EVS_ITEM_CALL, i};
     }
@@ -632,7 +413,21 @@ static void lay_calls(struct evs_aggregation *aggregation, struct evs_columns *c
     out->call_count = aggregation->call_count;
 }
 
-static struct evs_rel_column *output_columns(struct evs_aggregation *aggregation, uint32_t count, bool is_update)
+/* A call has the name of the item that is this call alone, so that no renaming is needed behind. */
+static const char *call_name(const struct evs_aggregation *aggregation, const struct evs_columns *items, uint32_t call)
+{
+    for (uint32_t i = 0; i < items->count; i++) {
+        const struct evs_expr *expr = items->items[i].expr;
+        bool is_call = expr->kind == EVS_EXPR_COLUMN && expr->column == aggregation->group_count + call;
+        if (is_call && items->items[i].name != NULL) {
+            return items->items[i].name;
+        }
+    }
+    return aggregation->calls[call].text;
+}
+
+static struct evs_rel_column *output_columns(struct evs_aggregation *aggregation, const struct evs_columns *named,
+                                             uint32_t count, bool is_update)
 {
     struct evs_rel_column *columns = EVS_ARENA_ARRAY(aggregation->binder->arena, struct evs_rel_column, count);
     for (uint32_t i = 0; i < aggregation->group_count; i++) {
@@ -641,8 +436,11 @@ static struct evs_rel_column *output_columns(struct evs_aggregation *aggregation
     }
     for (uint32_t i = 0; i < aggregation->call_count; i++) {
         const struct pending_call *call = &aggregation->calls[i];
-        columns[aggregation->group_count + i] =
-            (struct evs_rel_column){.name = call->text, .type = evs_type_of(call->result_kind), .nullable = !is_count(call->kind)};
+        columns[aggregation->group_count + i] = (struct evs_rel_column){
+            .name = call_name(aggregation, named, i),
+            .type = evs_type_of(call->result_kind),
+            .nullable = !is_count(call->kind),
+        };
     }
     if (is_update) {
         columns[count - 2] = (struct evs_rel_column){.name = "_revision", .type = evs_type_of(EVS_INT64)};
@@ -651,7 +449,8 @@ static struct evs_rel_column *output_columns(struct evs_aggregation *aggregation
     return columns;
 }
 
-static struct evs_rel *make_rel(struct evs_aggregation *aggregation, struct evs_place place, const char *name)
+static struct evs_rel *make_rel(struct evs_aggregation *aggregation, const struct evs_columns *named,
+                                struct evs_place place, const char *name)
 {
     struct evs_binder *binder = aggregation->binder;
     bool is_update = aggregation->emit == EVS_EMIT_ON_CHANGE;
@@ -679,12 +478,13 @@ static struct evs_rel *make_rel(struct evs_aggregation *aggregation, struct evs_
     out->retain_us = aggregation->retain_us;
     out->state_bound = aggregation->state_bound;
     struct evs_rel *input = evs_scope_project(binder, aggregation->scope, &columns, place);
-    return evs_rel_aggregate(&binder->rels, input, out, output_columns(aggregation, count, is_update), count, place, name);
+    struct evs_rel_column *outputs = output_columns(aggregation, named, count, is_update);
+    return evs_rel_aggregate(&binder->rels, input, out, outputs, count, place, name);
 }
 
 /* What is visible behind the aggregate: group columns, items, and of an update stream its system columns. */
-static void leave(struct evs_aggregation *aggregation, struct evs_scope *scope, struct evs_rel *rel, const struct evs_columns *items,
-                  struct evs_place place)
+static void leave(struct evs_aggregation *aggregation, struct evs_scope *scope, struct evs_rel *rel,
+                  const struct evs_columns *items, struct evs_place place)
 {
     struct evs_binder *binder = aggregation->binder;
     *scope = (struct evs_scope){.base = rel};
@@ -696,7 +496,8 @@ static void leave(struct evs_aggregation *aggregation, struct evs_scope *scope, 
     }
     for (uint32_t i = aggregation->group_count + aggregation->call_count; i < rel->column_count; i++) {
         struct evs_field field = evs_rel_field(rel, i);
-        evs_columns_add(binder, &scope->system, field.name, evs_expr_column(binder->arena, i, &field, evs_bind_place(binder, place)));
+        evs_columns_add(binder, &scope->system, field.name,
+                        evs_expr_column(binder->arena, i, &field, evs_bind_place(binder, place)));
     }
 }
 
@@ -707,7 +508,7 @@ static bool bind_items(struct evs_aggregation *aggregation, struct evs_columns *
     bool is_right = true;
     for (uint32_t i = 0; i < items->count; i++) {
         if (items->items[i].is_star) {
-            evs_diag(binder->diagnostics, EVS_E0311, items->items[i].place, "`*` does not stand in aggregate: name the results");
+            evs_report(binder, EVS_E0311, items->items[i].place, "`*` does not stand in aggregate: name the results");
             is_right = false;
             continue;
         }
@@ -717,7 +518,8 @@ static bool bind_items(struct evs_aggregation *aggregation, struct evs_columns *
             is_right = false;
             continue;
         }
-        evs_columns_add(binder, out, evs_bind_item_name(binder, &items->items[i].alias, items->items[i].expr), evs_bind_typed(binder, expr));
+        evs_columns_add(binder, out, evs_bind_item_name(binder, &items->items[i].alias, items->items[i].expr),
+                        evs_bind_typed(binder, expr));
     }
     return is_right;
 }
@@ -726,7 +528,8 @@ void evs_bind_aggregate(struct evs_binder *binder, struct evs_scope *scope, cons
 {
     struct evs_aggregation aggregation = {.binder = binder, .scope = scope, .ast = pipe->aggregate};
     if (scope->base->is_update) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0402, pipe->word, "these rows are revisions of results, and cannot be aggregated again");
+        struct evs_diag *diag = evs_report(binder, EVS_E0402, pipe->word,
+                                           "these rows are revisions of results, and cannot be aggregated again");
         evs_diag_hint(diag, "aggregate the rows before, or give the aggregate before a window");
         scope->is_broken = true;
         return;
@@ -734,15 +537,15 @@ void evs_bind_aggregate(struct evs_binder *binder, struct evs_scope *scope, cons
     struct evs_columns items = {0};
     bool is_right = bind_groups(&aggregation);
     is_right = bind_items(&aggregation, &items) && is_right;
-    is_right = bind_emit(&aggregation) && is_right;
-    is_right = is_right && bind_bound(&aggregation, pipe->word);
+    is_right = evs_bind_emit(&aggregation) && is_right;
+    is_right = is_right && evs_bind_bound(&aggregation, pipe->word);
     struct evs_entity *late = NULL;
     if (evs_ident_given(&pipe->aggregate->late_into)) {
         late = evs_bind_sink_name(binder, &pipe->aggregate->late_into);
         is_right = is_right && late != NULL;
     }
     if (is_right && aggregation.group_count == 0 && aggregation.call_count == 0) {
-        evs_diag(binder->diagnostics, EVS_E0311, pipe->word, "aggregate needs an aggregate function or a key");
+        evs_report(binder, EVS_E0311, pipe->word, "aggregate needs an aggregate function or a key");
         is_right = false;
     }
     if (!is_right) {
@@ -750,7 +553,7 @@ void evs_bind_aggregate(struct evs_binder *binder, struct evs_scope *scope, cons
         return;
     }
     const char *name = evs_ident_given(&pipe->name) ? evs_bind_text(binder, pipe->name.text) : NULL;
-    struct evs_rel *rel = make_rel(&aggregation, evs_bind_place(binder, pipe->place), name);
+    struct evs_rel *rel = make_rel(&aggregation, &items, evs_bind_place(binder, pipe->place), name);
     leave(&aggregation, scope, rel, &items, pipe->place);
     if (late != NULL) {
         evs_bind_insert(binder, late, (struct evs_rel_input){rel, 1}, pipe->aggregate->late_into.place);

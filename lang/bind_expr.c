@@ -4,40 +4,45 @@
 
 #include <string.h>
 
-typedef const struct evs_expr *binding(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast);
+typedef const struct evs_expr *binding(struct evs_binder *binder, struct evs_context *context,
+                                       const struct evs_ast_expr *ast);
 
 /* --- building, with errors told --------------------------------------------------------------------------------------------- */
 
-static const struct evs_expr *told(struct evs_binder *binder, evs_status status, const struct evs_expr *expr, enum evs_code code,
-                                   struct evs_place place, const struct evs_error *error)
+static const struct evs_expr *told(struct evs_binder *binder, evs_status status, const struct evs_expr *expr,
+                                   enum evs_code code, struct evs_place place, const struct evs_error *error)
 {
     if (status == EVS_OK) {
         return expr;
     }
-    evs_diag(binder->diagnostics, code, place, "%s", error->text);
+    evs_report_error(binder, code, place, error);
     return NULL;
 }
 
 /* A call of a function or operator that is known to exist. `place`: what an error underlines. */
-static const struct evs_expr *call(struct evs_binder *binder, const char *name, bool safe, const struct evs_expr **arguments, uint32_t count,
-                                   struct evs_place whole, struct evs_place place)
+static const struct evs_expr *call(struct evs_binder *binder, const char *name, bool safe,
+                                   const struct evs_expr **arguments, uint32_t count, struct evs_place whole,
+                                   struct evs_place place)
 {
     struct evs_error error;
     const struct evs_expr *result = NULL;
-    evs_status status = evs_expr_call(binder->arena, evs_slice_of(name), safe, arguments, count, evs_bind_place(binder, whole), &result, &error);
+    evs_status status = evs_expr_call(binder->arena, evs_slice_of(name), safe, arguments, count,
+                                      evs_bind_place(binder, whole), &result, &error);
     return told(binder, status, result, EVS_E0302, place, &error);
 }
 
-static const struct evs_expr *special(struct evs_binder *binder, enum evs_expr_kind kind, const struct evs_expr **arguments, uint32_t count,
-                                      struct evs_place place)
+static const struct evs_expr *special(struct evs_binder *binder, enum evs_expr_kind kind,
+                                      const struct evs_expr **arguments, uint32_t count, struct evs_place place)
 {
     struct evs_error error;
     const struct evs_expr *result = NULL;
-    evs_status status = evs_expr_special(binder->arena, kind, arguments, count, evs_bind_place(binder, place), &result, &error);
+    evs_status status =
+        evs_expr_special(binder->arena, kind, arguments, count, evs_bind_place(binder, place), &result, &error);
     return told(binder, status, result, EVS_E0302, place, &error);
 }
 
-static const struct evs_expr *negate(struct evs_binder *binder, bool negated, const struct evs_expr *expr, struct evs_place place)
+static const struct evs_expr *negate(struct evs_binder *binder, bool negated, const struct evs_expr *expr,
+                                     struct evs_place place)
 {
     return expr != NULL && negated ? special(binder, EVS_EXPR_NOT, &expr, 1, place) : expr;
 }
@@ -49,13 +54,16 @@ static const struct evs_expr *constant(struct evs_binder *binder, struct evs_val
 
 static const struct evs_expr *text_constant(struct evs_binder *binder, const char *text, struct evs_place place)
 {
-    return constant(binder, (struct evs_value){.kind = EVS_STRING, .str = evs_str_make(text, (uint32_t)strlen(text))}, place);
+    return constant(binder, (struct evs_value){.kind = EVS_STRING, .str = evs_str_make(text, (uint32_t)strlen(text))},
+                    place);
 }
 
 /* Binds all arguments, so that every one that is wrong is told; NULL if one was. */
-static const struct evs_expr **bind_arguments(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr **bind_arguments(struct evs_binder *binder, struct evs_context *context,
+                                              const struct evs_ast_expr *ast)
 {
-    const struct evs_expr **arguments = EVS_ARENA_ARRAY(binder->arena, const struct evs_expr *, ast->argument_count + 1);
+    const struct evs_expr **arguments =
+        EVS_ARENA_ARRAY(binder->arena, const struct evs_expr *, ast->argument_count + 1);
     bool is_broken = false;
     for (uint32_t i = 0; i < ast->argument_count; i++) {
         arguments[i] = ast->arguments[i] != NULL ? evs_bind_expr(binder, context, ast->arguments[i]) : NULL;
@@ -66,7 +74,7 @@ static const struct evs_expr **bind_arguments(struct evs_binder *binder, struct 
 
 static const struct evs_expr *unsupported(struct evs_binder *binder, struct evs_place place, const char *what)
 {
-    evs_diag(binder->diagnostics, EVS_E0114, place, "%s not supported yet", what);
+    evs_report(binder, EVS_E0114, place, "%s not supported yet", what);
     return NULL;
 }
 
@@ -90,17 +98,19 @@ static void offer_columns(const struct evs_scope *scope, struct evs_nearest *nea
 static void report_unknown(struct evs_binder *binder, const struct evs_context *context, const struct evs_ident *name)
 {
     if (context->scope == NULL) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0203, name->place, "%s cannot use columns", context->place);
+        struct evs_diag *diag = evs_report(binder, EVS_E0203, name->place, "%s cannot use columns", context->place);
         evs_diag_hint(diag, "a text stands in quotes: '%s'", name->text.data);
         return;
     }
     const struct evs_scope *scope = context->scope;
-    struct evs_diag *diag = scope->range_count == 1
-                                ? evs_diag(binder->diagnostics, EVS_E0203, name->place, "no column `%s` in %s", name->text.data, scope->ranges[0].name)
-                                : evs_diag(binder->diagnostics, EVS_E0203, name->place, "no column `%s` here", name->text.data);
+    struct evs_diag *diag =
+        scope->range_count == 1
+            ? evs_report(binder, EVS_E0203, name->place, "no column `%s` in %s", name->text.data, scope->ranges[0].name)
+            : evs_report(binder, EVS_E0203, name->place, "no column `%s` here", name->text.data);
     struct evs_entity *entity = evs_entity_find(binder, false, name->text);
     if (entity != NULL && (entity->kind == EVS_ENTITY_SOURCE || entity->kind == EVS_ENTITY_STREAM)) {
-        evs_diag_hint(diag, "`%s` is no name of these rows any more; `|> as %s` names them", entity->name, entity->name);
+        evs_diag_hint(diag, "`%s` is no name of these rows any more; `|> as %s` names them", entity->name,
+                      entity->name);
         return;
     }
     struct evs_nearest nearest = evs_nearest_begin(name->text);
@@ -126,8 +136,8 @@ static struct evs_range *find_range(struct evs_scope *scope, struct evs_slice na
 }
 
 /* `range.column` */
-static const struct evs_expr *range_column(struct evs_binder *binder, struct evs_context *context, const struct evs_range *range,
-                                           const struct evs_ident *name)
+static const struct evs_expr *range_column(struct evs_binder *binder, struct evs_context *context,
+                                           const struct evs_range *range, const struct evs_ident *name)
 {
     const struct evs_scope_column *found = NULL;
     uint32_t count = evs_columns_find(&range->columns, name->text, &found);
@@ -138,10 +148,11 @@ static const struct evs_expr *range_column(struct evs_binder *binder, struct evs
         return use_column(context, found);
     }
     if (count > 1) {
-        evs_diag(binder->diagnostics, EVS_E0204, name->place, "`%s` has %u columns `%s`", range->name, count, name->text.data);
+        evs_report(binder, EVS_E0204, name->place, "`%s` has %u columns `%s`", range->name, count, name->text.data);
         return NULL;
     }
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0203, name->place, "no column `%s` in %s", name->text.data, range->name);
+    struct evs_diag *diag =
+        evs_report(binder, EVS_E0203, name->place, "no column `%s` in %s", name->text.data, range->name);
     struct evs_nearest nearest = evs_nearest_begin(name->text);
     for (uint32_t i = 0; i < range->columns.count; i++) {
         if (range->columns.items[i].name != NULL) {
@@ -154,8 +165,8 @@ static const struct evs_expr *range_column(struct evs_binder *binder, struct evs
 
 /* The column that the first name, or the first two, mean; *used names were read. A column comes before a range variable of the same name,
  * but where a field follows that the column cannot have. */
-static const struct evs_expr *resolve(struct evs_binder *binder, struct evs_context *context, const struct evs_ident *names, uint32_t count,
-                                      uint32_t *used)
+static const struct evs_expr *resolve(struct evs_binder *binder, struct evs_context *context,
+                                      const struct evs_ident *names, uint32_t count, uint32_t *used)
 {
     struct evs_scope *scope = context->scope;
     if (scope == NULL) {
@@ -177,10 +188,12 @@ static const struct evs_expr *resolve(struct evs_binder *binder, struct evs_cont
         return use_column(context, found);
     }
     if (hits > 1) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0204, names[0].place, "%u columns have the name `%s`", hits, names[0].text.data);
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0204, names[0].place, "%u columns have the name `%s`", hits, names[0].text.data);
         evs_diag_hint(diag, "rename one of them");
     } else if (range != NULL) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0305, names[0].place, "`%s` is a whole row, not a column", range->name);
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0305, names[0].place, "`%s` is a whole row, not a column", range->name);
         evs_diag_hint(diag, "write %s.COLUMN", range->name);
     } else {
         report_unknown(binder, context, &names[0]);
@@ -189,18 +202,20 @@ static const struct evs_expr *resolve(struct evs_binder *binder, struct evs_cont
 }
 
 /* expr.name of a json value */
-static const struct evs_expr *json_field(struct evs_binder *binder, const struct evs_expr *expr, const struct evs_ident *name, struct evs_place whole)
+static const struct evs_expr *json_field(struct evs_binder *binder, const struct evs_expr *expr,
+                                         const struct evs_ident *name, struct evs_place whole)
 {
     if (expr->type->kind != EVS_JSON) {
-        evs_diag(binder->diagnostics, EVS_E0302, name->place, "the type %s has no field `%s`: only json has fields", evs_kind_name(expr->type->kind),
-                 name->text.data);
+        evs_report(binder, EVS_E0302, name->place, "the type %s has no field `%s`: only json has fields",
+                   evs_kind_name(expr->type->kind), name->text.data);
         return NULL;
     }
     const struct evs_expr *arguments[] = {expr, text_constant(binder, evs_bind_text(binder, name->text), name->place)};
     return call(binder, "json_field", false, arguments, 2, whole, name->place);
 }
 
-const struct evs_expr *evs_bind_path(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+const struct evs_expr *evs_bind_path(struct evs_binder *binder, struct evs_context *context,
+                                     const struct evs_ast_expr *ast)
 {
     EVS_ASSERT(ast->kind == EVS_AST_PATH && ast->name_count > 0);
     uint32_t used = 0;
@@ -211,7 +226,8 @@ const struct evs_expr *evs_bind_path(struct evs_binder *binder, struct evs_conte
     return expr;
 }
 
-static const struct evs_expr *bind_path(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_path(struct evs_binder *binder, struct evs_context *context,
+                                        const struct evs_ast_expr *ast)
 {
     if (context->aggregation != NULL && !context->in_aggregate) {
         return evs_bind_aggregate_path(binder, context, ast);
@@ -219,12 +235,13 @@ static const struct evs_expr *bind_path(struct evs_binder *binder, struct evs_co
     return evs_bind_path(binder, context, ast);
 }
 
-static const struct evs_expr *bind_parameter(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_parameter(struct evs_binder *binder, struct evs_context *context,
+                                             const struct evs_ast_expr *ast)
 {
     (void)context;
     struct evs_entity *entity = evs_entity_find(binder, true, ast->names[0].text);
     if (entity == NULL) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0207, ast->place, "no parameter `%s`", ast->names[0].text.data);
+        struct evs_diag *diag = evs_report(binder, EVS_E0207, ast->place, "no parameter `%s`", ast->names[0].text.data);
         struct evs_nearest nearest = evs_nearest_begin(ast->names[0].text);
         evs_entity_offer(binder, 1u << EVS_ENTITY_PARAM, &nearest);
         if (nearest.best.count > 0) {
@@ -238,7 +255,8 @@ static const struct evs_expr *bind_parameter(struct evs_binder *binder, struct e
     return entity->state == EVS_ENTITY_BOUND ? constant(binder, entity->value, ast->place) : NULL;
 }
 
-static const struct evs_expr *bind_field(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_field(struct evs_binder *binder, struct evs_context *context,
+                                         const struct evs_ast_expr *ast)
 {
     const struct evs_expr *expr = evs_bind_expr(binder, context, ast->arguments[0]);
     return expr != NULL ? json_field(binder, expr, &ast->names[0], ast->place) : NULL;
@@ -249,17 +267,19 @@ static const struct evs_expr *bind_field(struct evs_binder *binder, struct evs_c
 static const char *op_sign(enum evs_ast_op op)
 {
     static const char *const signs[] = {
-        [EVS_AST_OP_MINUS] = "-",        [EVS_AST_OP_BIT_NOT] = "~",    [EVS_AST_OP_MULTIPLY] = "*",     [EVS_AST_OP_DIVIDE] = "/",
-        [EVS_AST_OP_CONCAT] = "||",      [EVS_AST_OP_ADD] = "+",        [EVS_AST_OP_SUBTRACT] = "-",     [EVS_AST_OP_SHIFT_LEFT] = "<<",
-        [EVS_AST_OP_SHIFT_RIGHT] = ">>", [EVS_AST_OP_BIT_AND] = "&",    [EVS_AST_OP_BIT_XOR] = "^",      [EVS_AST_OP_BIT_OR] = "|",
-        [EVS_AST_OP_EQUAL] = "=",        [EVS_AST_OP_NOT_EQUAL] = "!=", [EVS_AST_OP_LESS] = "<",         [EVS_AST_OP_LESS_EQUAL] = "<=",
-        [EVS_AST_OP_GREATER] = ">",      [EVS_AST_OP_GREATER_EQUAL] = ">=",
+        [EVS_AST_OP_MINUS] = "-",       [EVS_AST_OP_BIT_NOT] = "~",     [EVS_AST_OP_MULTIPLY] = "*",
+        [EVS_AST_OP_DIVIDE] = "/",      [EVS_AST_OP_CONCAT] = "||",     [EVS_AST_OP_ADD] = "+",
+        [EVS_AST_OP_SUBTRACT] = "-",    [EVS_AST_OP_SHIFT_LEFT] = "<<", [EVS_AST_OP_SHIFT_RIGHT] = ">>",
+        [EVS_AST_OP_BIT_AND] = "&",     [EVS_AST_OP_BIT_XOR] = "^",     [EVS_AST_OP_BIT_OR] = "|",
+        [EVS_AST_OP_EQUAL] = "=",       [EVS_AST_OP_NOT_EQUAL] = "!=",  [EVS_AST_OP_LESS] = "<",
+        [EVS_AST_OP_LESS_EQUAL] = "<=", [EVS_AST_OP_GREATER] = ">",     [EVS_AST_OP_GREATER_EQUAL] = ">=",
     };
     EVS_ASSERT(op < EVS_COUNT(signs) && signs[op] != NULL);
     return signs[op];
 }
 
-static const struct evs_expr *bind_unary(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_unary(struct evs_binder *binder, struct evs_context *context,
+                                         const struct evs_ast_expr *ast)
 {
     const struct evs_expr *expr = evs_bind_expr(binder, context, ast->arguments[0]);
     if (expr == NULL || ast->op == EVS_AST_OP_NOT) {
@@ -280,12 +300,13 @@ static void warn_null_comparison(struct evs_binder *binder, const struct evs_ast
 {
     bool compares = ast->op >= EVS_AST_OP_EQUAL && ast->op <= EVS_AST_OP_GREATER_EQUAL;
     if (compares && (is_null_literal(ast->arguments[0]) || is_null_literal(ast->arguments[1]))) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_W0001, ast->place, "a comparison with NULL is never true");
+        struct evs_diag *diag = evs_report(binder, EVS_W0001, ast->place, "a comparison with NULL is never true");
         evs_diag_hint(diag, "write is %snull", ast->op == EVS_AST_OP_EQUAL ? "" : "not ");
     }
 }
 
-static const struct evs_expr *bind_binary(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_binary(struct evs_binder *binder, struct evs_context *context,
+                                          const struct evs_ast_expr *ast)
 {
     const struct evs_expr **arguments = bind_arguments(binder, context, ast);
     if (arguments == NULL) {
@@ -295,7 +316,8 @@ static const struct evs_expr *bind_binary(struct evs_binder *binder, struct evs_
     return call(binder, op_sign(ast->op), false, arguments, 2, ast->place, ast->place);
 }
 
-static const struct evs_expr *bind_logic(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_logic(struct evs_binder *binder, struct evs_context *context,
+                                         const struct evs_ast_expr *ast)
 {
     const struct evs_expr **arguments = bind_arguments(binder, context, ast);
     enum evs_expr_kind kind = ast->op == EVS_AST_OP_AND ? EVS_EXPR_AND : EVS_EXPR_OR;
@@ -303,7 +325,8 @@ static const struct evs_expr *bind_logic(struct evs_binder *binder, struct evs_c
 }
 
 /* `a is distinct from b`: not (coalesce(a = b, false) or (a is null and b is null)) */
-static const struct evs_expr *bind_distinct(struct evs_binder *binder, const struct evs_expr **sides, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_distinct(struct evs_binder *binder, const struct evs_expr **sides,
+                                            const struct evs_ast_expr *ast)
 {
     const struct evs_expr *equal = call(binder, "=", false, sides, 2, ast->place, ast->place);
     if (equal == NULL) {
@@ -317,7 +340,8 @@ static const struct evs_expr *bind_distinct(struct evs_binder *binder, const str
     return negate(binder, !ast->negated, special(binder, EVS_EXPR_OR, either, 2, ast->place), ast->place);
 }
 
-static const struct evs_expr *bind_is(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_is(struct evs_binder *binder, struct evs_context *context,
+                                      const struct evs_ast_expr *ast)
 {
     const struct evs_expr **arguments = bind_arguments(binder, context, ast);
     if (arguments == NULL) {
@@ -336,7 +360,8 @@ static const struct evs_expr *bind_is(struct evs_binder *binder, struct evs_cont
 }
 
 /* `a between b and c` is `a >= b and a <= c`; `a` is computed once, for equal subexpressions are shared. */
-static const struct evs_expr *bind_between(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_between(struct evs_binder *binder, struct evs_context *context,
+                                           const struct evs_ast_expr *ast)
 {
     const struct evs_expr **arguments = bind_arguments(binder, context, ast);
     if (arguments == NULL) {
@@ -352,7 +377,8 @@ static const struct evs_expr *bind_between(struct evs_binder *binder, struct evs
     return negate(binder, ast->negated, special(binder, EVS_EXPR_AND, both, 2, ast->place), ast->place);
 }
 
-static const struct evs_expr *bind_in(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_in(struct evs_binder *binder, struct evs_context *context,
+                                      const struct evs_ast_expr *ast)
 {
     if (ast->query != NULL) {
         return unsupported(binder, ast->place, "a query behind in is");
@@ -364,11 +390,13 @@ static const struct evs_expr *bind_in(struct evs_binder *binder, struct evs_cont
     if (arguments == NULL) {
         return NULL;
     }
-    return negate(binder, ast->negated, special(binder, EVS_EXPR_IN, arguments, ast->argument_count, ast->place), ast->place);
+    return negate(binder, ast->negated, special(binder, EVS_EXPR_IN, arguments, ast->argument_count, ast->place),
+                  ast->place);
 }
 
 /* `a like any (p, q)` is `a like p or a like q`. */
-static const struct evs_expr *bind_like(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_like(struct evs_binder *binder, struct evs_context *context,
+                                        const struct evs_ast_expr *ast)
 {
     const struct evs_expr **arguments = bind_arguments(binder, context, ast);
     if (arguments == NULL) {
@@ -390,7 +418,8 @@ static const struct evs_expr *bind_like(struct evs_binder *binder, struct evs_co
     return negate(binder, ast->negated, result, ast->place);
 }
 
-static const struct evs_expr *bind_case(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_case(struct evs_binder *binder, struct evs_context *context,
+                                        const struct evs_ast_expr *ast)
 {
     const struct evs_expr **arguments = bind_arguments(binder, context, ast);
     if (arguments == NULL) {
@@ -404,7 +433,8 @@ static const struct evs_expr *bind_case(struct evs_binder *binder, struct evs_co
         bool is_condition = i % 2 == 0 && !(ast->has_else && i + 1 == count);
         if (ast->has_operand && is_condition) {
             const struct evs_expr *pair[] = {arguments[0], branches[i]};
-            branches[i] = call(binder, "=", false, pair, 2, ast->arguments[first + i]->place, ast->arguments[first + i]->place);
+            branches[i] =
+                call(binder, "=", false, pair, 2, ast->arguments[first + i]->place, ast->arguments[first + i]->place);
             if (branches[i] == NULL) {
                 return NULL;
             }
@@ -416,7 +446,8 @@ static const struct evs_expr *bind_case(struct evs_binder *binder, struct evs_co
     return special(binder, EVS_EXPR_CASE, branches, count, ast->place);
 }
 
-static const struct evs_expr *bind_cast(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_cast(struct evs_binder *binder, struct evs_context *context,
+                                        const struct evs_ast_expr *ast)
 {
     const struct evs_type *type = evs_bind_type(binder, ast->type);
     if (ast->argument_count > 1) {
@@ -428,7 +459,8 @@ static const struct evs_expr *bind_cast(struct evs_binder *binder, struct evs_co
     }
     struct evs_error error;
     const struct evs_expr *result = NULL;
-    evs_status status = evs_expr_cast(binder->arena, expr, type, ast->safe, evs_bind_place(binder, ast->place), &result, &error);
+    evs_status status =
+        evs_expr_cast(binder->arena, expr, type, ast->safe, evs_bind_place(binder, ast->place), &result, &error);
     return told(binder, status, result, EVS_E0303, ast->place, &error);
 }
 
@@ -440,7 +472,8 @@ static bool takes_part(const char *name, uint32_t argument)
     size_t length = strlen(name);
     bool is_trunc = length > 6 && strcmp(name + length - 6, "_trunc") == 0;
     bool is_diff = length > 5 && strcmp(name + length - 5, "_diff") == 0;
-    return (is_trunc && argument == 1) || (is_diff && argument == 2) || (strcmp(name, "last_day") == 0 && argument == 1);
+    return (is_trunc && argument == 1) || (is_diff && argument == 2) ||
+           (strcmp(name, "last_day") == 0 && argument == 1);
 }
 
 static const struct evs_expr *bind_part(struct evs_binder *binder, const struct evs_ast_expr *ast)
@@ -450,7 +483,8 @@ static const struct evs_expr *bind_part(struct evs_binder *binder, const struct 
 
 static const struct evs_expr *report_unknown_function(struct evs_binder *binder, const struct evs_ast_call *ast_call)
 {
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0208, ast_call->name_place, "no function `%s`", ast_call->name.data);
+    struct evs_diag *diag =
+        evs_report(binder, EVS_E0208, ast_call->name_place, "no function `%s`", ast_call->name.data);
     const char *nearest_scalar = evs_function_nearest(ast_call->name);
     struct evs_nearest nearest = evs_nearest_begin(ast_call->name);
     if (nearest_scalar != NULL) {
@@ -465,18 +499,19 @@ static const struct evs_expr *report_unknown_function(struct evs_binder *binder,
 static bool refuse_clauses(struct evs_binder *binder, const struct evs_ast_expr *ast)
 {
     const struct evs_ast_call *ast_call = ast->call;
-    bool has_clause = ast_call->distinct || ast_call->nulls != EVS_NULLS_AS_IS || ast_call->where != NULL || ast_call->order.count > 0 ||
-                      ast_call->limit != NULL;
+    bool has_clause = ast_call->distinct || ast_call->nulls != EVS_NULLS_AS_IS || ast_call->where != NULL ||
+                      ast_call->order.count > 0 || ast_call->limit != NULL;
     if (has_clause) {
-        evs_diag(binder->diagnostics, EVS_E0302, ast->place,
-                 "`%s` works on one row: distinct, where, order by, limit and nulls belong to aggregate functions", ast_call->name.data);
+        evs_report(binder, EVS_E0302, ast->place,
+                   "`%s` works on one row: distinct, where, order by, limit and nulls belong to aggregate functions",
+                   ast_call->name.data);
         return true;
     }
     if (ast->argument_names != NULL) {
         for (uint32_t i = 0; i < ast->argument_count; i++) {
             if (evs_ident_given(&ast->argument_names[i])) {
-                evs_diag(binder->diagnostics, EVS_E0302, ast->argument_names[i].place, "`%s` has no argument of the name `%s`",
-                         ast_call->name.data, ast->argument_names[i].text.data);
+                evs_report(binder, EVS_E0302, ast->argument_names[i].place, "`%s` has no argument of the name `%s`",
+                           ast_call->name.data, ast->argument_names[i].text.data);
                 return true;
             }
         }
@@ -485,7 +520,8 @@ static bool refuse_clauses(struct evs_binder *binder, const struct evs_ast_expr 
 }
 
 /* current_timestamp() is the row's _ingested_at, where it still has one; expr/ gives its event time. */
-static const struct evs_expr *bind_current_timestamp(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_current_timestamp(struct evs_binder *binder, struct evs_context *context,
+                                                     const struct evs_ast_expr *ast)
 {
     const struct evs_scope_column *found = NULL;
     if (context->scope != NULL && evs_columns_find(&context->scope->system, EVS_SLICE("_ingested_at"), &found) == 1) {
@@ -494,10 +530,12 @@ static const struct evs_expr *bind_current_timestamp(struct evs_binder *binder, 
     return call(binder, "current_timestamp", false, NULL, 0, ast->place, ast->place);
 }
 
-static const struct evs_expr *bind_scalar_call(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_scalar_call(struct evs_binder *binder, struct evs_context *context,
+                                               const struct evs_ast_expr *ast)
 {
     const char *name = ast->call->name.data;
-    const struct evs_expr **arguments = EVS_ARENA_ARRAY(binder->arena, const struct evs_expr *, ast->argument_count + 1);
+    const struct evs_expr **arguments =
+        EVS_ARENA_ARRAY(binder->arena, const struct evs_expr *, ast->argument_count + 1);
     bool is_broken = false;
     for (uint32_t i = 0; i < ast->argument_count; i++) {
         const struct evs_ast_expr *argument = ast->arguments[i];
@@ -508,7 +546,8 @@ static const struct evs_expr *bind_scalar_call(struct evs_binder *binder, struct
     return is_broken ? NULL : call(binder, name, ast->safe, arguments, ast->argument_count, ast->place, ast->place);
 }
 
-static const struct evs_expr *bind_call(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_call(struct evs_binder *binder, struct evs_context *context,
+                                        const struct evs_ast_expr *ast)
 {
     struct evs_slice name = ast->call->name;
     if (ast->call->over != NULL) {
@@ -518,9 +557,12 @@ static const struct evs_expr *bind_call(struct evs_binder *binder, struct evs_co
         if (context->aggregation != NULL && !context->in_aggregate) {
             return evs_bind_aggregate_call(binder, context, ast);
         }
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0309, ast->place, "`%s` is an aggregate function, and this is %s", name.data,
-                                         context->in_aggregate ? "inside another one" : "not an aggregate");
-        evs_diag_hint(diag, "%s", context->in_aggregate ? "aggregate functions do not nest" : "it stands in |> aggregate … group by …");
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0309, ast->place, "`%s` is an aggregate function, and this is %s", name.data,
+                       context->in_aggregate ? "inside another one" : "not an aggregate");
+        evs_diag_hint(diag, "%s",
+                      context->in_aggregate ? "aggregate functions do not nest"
+                                            : "it stands in |> aggregate … group by …");
         return NULL;
     }
     if (!evs_function_known(name)) {
@@ -535,7 +577,8 @@ static const struct evs_expr *bind_call(struct evs_binder *binder, struct evs_co
     return bind_scalar_call(binder, context, ast);
 }
 
-static const struct evs_expr *bind_extract(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_extract(struct evs_binder *binder, struct evs_context *context,
+                                           const struct evs_ast_expr *ast)
 {
     const struct evs_expr **arguments = bind_arguments(binder, context, ast);
     if (arguments == NULL) {
@@ -552,20 +595,22 @@ static const struct evs_expr *bind_extract(struct evs_binder *binder, struct evs
 
 /* --- the whole ------------------------------------------------------------------------------------------------------------ */
 
-static const struct evs_expr *bind_literal(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_literal(struct evs_binder *binder, struct evs_context *context,
+                                           const struct evs_ast_expr *ast)
 {
     (void)context;
     return ast->kind == EVS_AST_INTERVAL ? evs_bind_interval(binder, ast) : evs_bind_literal(binder, ast);
 }
 
-static const struct evs_expr *bind_unsupported(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_unsupported(struct evs_binder *binder, struct evs_context *context,
+                                               const struct evs_ast_expr *ast)
 {
     (void)context;
     switch (ast->kind) {
     case EVS_AST_ERROR:
         return NULL;
     case EVS_AST_STAR:
-        evs_diag(binder->diagnostics, EVS_E0302, ast->place, "`*` stands in count(*) only");
+        evs_report(binder, EVS_E0302, ast->place, "`*` stands in count(*) only");
         return NULL;
     case EVS_AST_INDEX:
         return unsupported(binder, ast->place, "access by [ ] is");
@@ -578,23 +623,40 @@ static const struct evs_expr *bind_unsupported(struct evs_binder *binder, struct
     }
 }
 
-const struct evs_expr *evs_bind_expr(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast)
+const struct evs_expr *evs_bind_expr(struct evs_binder *binder, struct evs_context *context,
+                                     const struct evs_ast_expr *ast)
 {
     static binding *const bindings[] = {
-        [EVS_AST_ERROR] = bind_unsupported, [EVS_AST_LITERAL] = bind_literal,      [EVS_AST_TYPED_LITERAL] = bind_literal,
-        [EVS_AST_PATH] = bind_path,         [EVS_AST_PARAMETER] = bind_parameter,  [EVS_AST_FIELD] = bind_field,
-        [EVS_AST_INDEX] = bind_unsupported, [EVS_AST_CALL] = bind_call,            [EVS_AST_UNARY] = bind_unary,
-        [EVS_AST_BINARY] = bind_binary,     [EVS_AST_LOGIC] = bind_logic,          [EVS_AST_IS] = bind_is,
-        [EVS_AST_BETWEEN] = bind_between,   [EVS_AST_IN] = bind_in,                [EVS_AST_LIKE] = bind_like,
-        [EVS_AST_CASE] = bind_case,         [EVS_AST_CAST] = bind_cast,            [EVS_AST_EXTRACT] = bind_extract,
-        [EVS_AST_INTERVAL] = bind_literal,  [EVS_AST_ARRAY] = bind_unsupported,    [EVS_AST_STRUCT] = bind_unsupported,
-        [EVS_AST_STAR] = bind_unsupported,  [EVS_AST_SUBQUERY] = bind_unsupported,
+        [EVS_AST_ERROR] = bind_unsupported,
+        [EVS_AST_LITERAL] = bind_literal,
+        [EVS_AST_TYPED_LITERAL] = bind_literal,
+        [EVS_AST_PATH] = bind_path,
+        [EVS_AST_PARAMETER] = bind_parameter,
+        [EVS_AST_FIELD] = bind_field,
+        [EVS_AST_INDEX] = bind_unsupported,
+        [EVS_AST_CALL] = bind_call,
+        [EVS_AST_UNARY] = bind_unary,
+        [EVS_AST_BINARY] = bind_binary,
+        [EVS_AST_LOGIC] = bind_logic,
+        [EVS_AST_IS] = bind_is,
+        [EVS_AST_BETWEEN] = bind_between,
+        [EVS_AST_IN] = bind_in,
+        [EVS_AST_LIKE] = bind_like,
+        [EVS_AST_CASE] = bind_case,
+        [EVS_AST_CAST] = bind_cast,
+        [EVS_AST_EXTRACT] = bind_extract,
+        [EVS_AST_INTERVAL] = bind_literal,
+        [EVS_AST_ARRAY] = bind_unsupported,
+        [EVS_AST_STRUCT] = bind_unsupported,
+        [EVS_AST_STAR] = bind_unsupported,
+        [EVS_AST_SUBQUERY] = bind_unsupported,
     };
     EVS_ASSERT(ast->kind < EVS_COUNT(bindings));
     return bindings[ast->kind](binder, context, ast);
 }
 
-const char *evs_bind_item_name(struct evs_binder *binder, const struct evs_ident *alias, const struct evs_ast_expr *expr)
+const char *evs_bind_item_name(struct evs_binder *binder, const struct evs_ident *alias,
+                               const struct evs_ast_expr *expr)
 {
     if (evs_ident_given(alias)) {
         return evs_bind_text(binder, alias->text);

@@ -20,8 +20,8 @@ static const struct evs_expr *constant(struct evs_binder *binder, struct evs_val
     return evs_expr_constant(binder->arena, evs_bind_own(binder, value), evs_bind_place(binder, place));
 }
 
-bool evs_bind_cast_text(struct evs_binder *binder, struct evs_slice text, enum evs_kind kind, struct evs_place place, struct evs_value *value,
-                        struct evs_error *error)
+bool evs_bind_cast_text(struct evs_binder *binder, struct evs_slice text, enum evs_kind kind, struct evs_place place,
+                        struct evs_value *value, struct evs_error *error)
 {
     struct evs_value string = {.kind = EVS_STRING, .str = evs_str_make(text.data, (uint32_t)text.count)};
     const struct evs_expr *expr = constant(binder, string, place);
@@ -29,7 +29,8 @@ bool evs_bind_cast_text(struct evs_binder *binder, struct evs_slice text, enum e
         *value = expr->value;
         return true;
     }
-    const char *function = kind == EVS_JSON ? "parse_json" : NULL; /* a cast to json does not exist: the text is parsed */
+    const char *function =
+        kind == EVS_JSON ? "parse_json" : NULL; /* a cast to json does not exist: the text is parsed */
     evs_status status;
     if (function != NULL) {
         status = evs_expr_call(binder->arena, evs_slice_of(function), false, &expr, 1, expr->place, &expr, error);
@@ -51,7 +52,8 @@ static const struct evs_expr *bind_typed(struct evs_binder *binder, const struct
     if (evs_bind_cast_text(binder, text, ast->value_kind, ast->place, &value, &error)) {
         return constant(binder, value, ast->place);
     }
-    evs_diag(binder->diagnostics, EVS_E0307, ast->place, "`%.*s` is no %s", (int)text.count, text.data, evs_kind_name(ast->value_kind));
+    evs_report(binder, EVS_E0307, ast->place, "`%.*s` is no %s", (int)text.count, text.data,
+               evs_kind_name(ast->value_kind));
     return NULL;
 }
 
@@ -72,16 +74,11 @@ static bool interval_of(int64_t count, enum evs_ast_part part, struct evs_interv
     static const struct {
         int64_t months, days, us;
     } units[] = {
-        [EVS_PART_MICROSECOND] = {0, 0, 1},
-        [EVS_PART_MILLISECOND] = {0, 0, 1000},
-        [EVS_PART_SECOND] = {0, 0, 1000000},
-        [EVS_PART_MINUTE] = {0, 0, 60000000},
-        [EVS_PART_HOUR] = {0, 0, 3600000000},
-        [EVS_PART_DAY] = {0, 1, 0},
-        [EVS_PART_WEEK] = {0, 7, 0},
-        [EVS_PART_MONTH] = {1, 0, 0},
-        [EVS_PART_QUARTER] = {3, 0, 0},
-        [EVS_PART_YEAR] = {12, 0, 0},
+        [EVS_PART_MICROSECOND] = {0, 0, 1},   [EVS_PART_MILLISECOND] = {0, 0, 1000},
+        [EVS_PART_SECOND] = {0, 0, 1000000},  [EVS_PART_MINUTE] = {0, 0, 60000000},
+        [EVS_PART_HOUR] = {0, 0, 3600000000}, [EVS_PART_DAY] = {0, 1, 0},
+        [EVS_PART_WEEK] = {0, 7, 0},          [EVS_PART_MONTH] = {1, 0, 0},
+        [EVS_PART_QUARTER] = {3, 0, 0},       [EVS_PART_YEAR] = {12, 0, 0},
     };
     int64_t months, days;
     bool overflows = __builtin_mul_overflow(count, units[part].months, &months);
@@ -97,7 +94,7 @@ const struct evs_expr *evs_bind_interval(struct evs_binder *binder, const struct
 {
     EVS_ASSERT(ast->kind == EVS_AST_INTERVAL && ast->argument_count == 1);
     if (ast->part == EVS_PART_NANOSECOND || ast->part > EVS_PART_YEAR || ast->part_to != EVS_PART_NONE) {
-        evs_diag(binder->diagnostics, EVS_E0114, ast->place, "intervals of this unit are not supported yet");
+        evs_report(binder, EVS_E0114, ast->place, "intervals of this unit are not supported yet");
         return NULL;
     }
     struct evs_value count;
@@ -105,14 +102,14 @@ const struct evs_expr *evs_bind_interval(struct evs_binder *binder, const struct
         return NULL;
     }
     if (count.is_null || count.kind != EVS_INT64) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0313, ast->arguments[0]->place,
-                                         "the number of an interval is an int64, not %s", evs_kind_name(count.kind));
+        struct evs_diag *diag = evs_report(binder, EVS_E0313, ast->arguments[0]->place,
+                                           "the number of an interval is an int64, not %s", evs_kind_name(count.kind));
         evs_diag_hint(diag, "write a whole number");
         return NULL;
     }
     struct evs_value value = {.kind = EVS_INTERVAL};
     if (!interval_of(count.int64, ast->part, &value.interval)) {
-        evs_diag(binder->diagnostics, EVS_E0307, ast->place, "the interval is too long");
+        evs_report(binder, EVS_E0307, ast->place, "the interval is too long");
         return NULL;
     }
     return constant(binder, value, ast->place);
@@ -120,18 +117,20 @@ const struct evs_expr *evs_bind_interval(struct evs_binder *binder, const struct
 
 /* --- constants ------------------------------------------------------------------------------------------------------------ */
 
-static bool fold(struct evs_binder *binder, const struct evs_expr *expr, struct evs_place place, struct evs_value *value)
+static bool fold(struct evs_binder *binder, const struct evs_expr *expr, struct evs_place place,
+                 struct evs_value *value)
 {
     struct evs_error error;
     if (evs_expr_fold(binder->arena, expr, value, &error) == EVS_OK) {
         *value = evs_bind_own(binder, *value);
         return true;
     }
-    evs_diag(binder->diagnostics, EVS_E0306, place, "%s", error.text);
+    evs_report_error(binder, EVS_E0306, place, &error);
     return false;
 }
 
-bool evs_bind_constant(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *where, struct evs_value *value)
+bool evs_bind_constant(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *where,
+                       struct evs_value *value)
 {
     struct evs_context context = {.place = where};
     const struct evs_expr *expr = evs_bind_expr(binder, &context, ast);
@@ -139,14 +138,14 @@ bool evs_bind_constant(struct evs_binder *binder, const struct evs_ast_expr *ast
         return false;
     }
     if (!evs_expr_is_constant(expr)) { /* current_timestamp() and its kind */
-        evs_diag(binder->diagnostics, EVS_E0305, ast->place, "%s is a constant, and this depends on the row", where);
+        evs_report(binder, EVS_E0305, ast->place, "%s is a constant, and this depends on the row", where);
         return false;
     }
     return fold(binder, expr, ast->place, value);
 }
 
-bool evs_bind_coerced(struct evs_binder *binder, const struct evs_ast_expr *ast, const struct evs_type *type, const char *where,
-                      struct evs_value *value)
+bool evs_bind_coerced(struct evs_binder *binder, const struct evs_ast_expr *ast, const struct evs_type *type,
+                      const char *where, struct evs_value *value)
 {
     if (!evs_bind_constant(binder, ast, where, value)) {
         return false;
@@ -156,13 +155,15 @@ bool evs_bind_coerced(struct evs_binder *binder, const struct evs_ast_expr *ast,
     if (evs_expr_coerce(binder->arena, expr, type, &expr, &error) == EVS_OK) {
         return fold(binder, expr, ast->place, value);
     }
-    bool is_text_of_time = value->kind == EVS_STRING && (type->kind == EVS_TIMESTAMP || type->kind == EVS_DATE || type->kind == EVS_JSON);
+    bool is_text_of_time =
+        value->kind == EVS_STRING && (type->kind == EVS_TIMESTAMP || type->kind == EVS_DATE || type->kind == EVS_JSON);
     if (is_text_of_time) { /* the type goes, but not this text */
         struct evs_slice text = evs_str_slice(&value->str);
-        evs_diag(binder->diagnostics, EVS_E0307, ast->place, "`%.*s` is no %s", (int)text.count, text.data, evs_kind_name(type->kind));
+        evs_report(binder, EVS_E0307, ast->place, "`%.*s` is no %s", (int)text.count, text.data,
+                   evs_kind_name(type->kind));
     } else {
-        evs_diag(binder->diagnostics, EVS_E0307, ast->place, "%s has type %s, and this is of type %s", where, evs_kind_name(type->kind),
-                 evs_kind_name(value->kind));
+        evs_report(binder, EVS_E0307, ast->place, "%s has type %s, and this is of type %s", where,
+                   evs_kind_name(type->kind), evs_kind_name(value->kind));
     }
     return false;
 }
@@ -174,19 +175,20 @@ bool evs_bind_duration(struct evs_binder *binder, const struct evs_ast_expr *ast
         return false;
     }
     if (value.is_null || value.kind != EVS_INTERVAL) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0313, ast->place, "%s is an interval, not of type %s", where,
-                                         evs_kind_name(value.kind));
+        struct evs_diag *diag = evs_report(binder, EVS_E0313, ast->place, "%s is an interval, not of type %s", where,
+                                           evs_kind_name(value.kind));
         evs_diag_hint(diag, "write interval 5 minute, for example");
         return false;
     }
     if (value.interval.months != 0) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0313, ast->place, "%s takes days and smaller units", where);
+        struct evs_diag *diag = evs_report(binder, EVS_E0313, ast->place, "%s takes days and smaller units", where);
         evs_diag_hint(diag, "months have no fixed length");
         return false;
     }
     int64_t days_us;
-    if (__builtin_mul_overflow((int64_t)value.interval.days, DAY_US, &days_us) || __builtin_add_overflow(days_us, value.interval.us, us)) {
-        evs_diag(binder->diagnostics, EVS_E0307, ast->place, "the interval is too long");
+    if (__builtin_mul_overflow((int64_t)value.interval.days, DAY_US, &days_us) ||
+        __builtin_add_overflow(days_us, value.interval.us, us)) {
+        evs_report(binder, EVS_E0307, ast->place, "the interval is too long");
         return false;
     }
     return true;
@@ -199,11 +201,11 @@ const struct evs_type *evs_bind_type(struct evs_binder *binder, const struct evs
     enum evs_kind kind = evs_kind_parse(type->name.text);
     if (kind == EVS_ARRAY || kind == EVS_STRUCT || type->element != NULL || type->field_count > 0 ||
         evs_slice_equal_nocase(type->name.text, "array") || evs_slice_equal_nocase(type->name.text, "struct")) {
-        evs_diag(binder->diagnostics, EVS_E0114, type->place, "the type %s is not supported yet", type->name.text.data);
+        evs_report(binder, EVS_E0114, type->place, "the type %s is not supported yet", type->name.text.data);
         return NULL;
     }
     if (kind == EVS_NULL_KIND) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0304, type->place, "no type `%s`", type->name.text.data);
+        struct evs_diag *diag = evs_report(binder, EVS_E0304, type->place, "no type `%s`", type->name.text.data);
         struct evs_nearest nearest = evs_nearest_begin(type->name.text);
         for (enum evs_kind known = EVS_BOOL; known < EVS_KIND_COUNT; known++) {
             evs_nearest_offer(&nearest, evs_slice_of(evs_kind_name(known)));

@@ -40,7 +40,7 @@ bool evs_name_equal(const char *a, const char *b)
 static const char *kind_word(enum evs_entity_kind kind)
 {
     static const char *const words[] = {
-        [EVS_ENTITY_SOURCE] = "source", [EVS_ENTITY_TABLE] = "table", [EVS_ENTITY_STREAM] = "stream",
+        [EVS_ENTITY_SOURCE] = "source", [EVS_ENTITY_TABLE] = "table",     [EVS_ENTITY_STREAM] = "stream",
         [EVS_ENTITY_SINK] = "sink",     [EVS_ENTITY_PARAM] = "parameter",
     };
     return words[kind];
@@ -57,7 +57,8 @@ struct evs_entity *evs_entity_find(const struct evs_binder *binder, bool is_para
     return NULL;
 }
 
-struct evs_entity *evs_entity_add(struct evs_binder *binder, enum evs_entity_kind kind, const char *name, struct evs_place place)
+struct evs_entity *evs_entity_add(struct evs_binder *binder, enum evs_entity_kind kind, const char *name,
+                                  struct evs_place place)
 {
     struct evs_entity *entity = EVS_ARENA_NEW(binder->arena, struct evs_entity);
     entity->kind = kind;
@@ -96,10 +97,10 @@ static void declare(struct evs_binder *binder, const struct evs_ast_statement *s
     const struct evs_ident *name = &statement->name;
     const struct evs_entity *first = evs_entity_find(binder, kind == EVS_ENTITY_PARAM, name->text);
     if (first != NULL) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0205, name->place, "the name `%s` is taken by a %s", name->text.data,
-                                         kind_word(first->kind));
+        struct evs_diag *diag = evs_report(binder, EVS_E0205, name->place, "the name `%s` is taken by a %s",
+                                           name->text.data, kind_word(first->kind));
         evs_diag_hint(diag, "choose another name");
-        evs_diag_note(diag, first->place, "first declared here");
+        evs_report_note(binder, diag, first->place, "first declared here");
         return;
     }
     struct evs_entity *entity = evs_entity_add(binder, kind, evs_bind_text(binder, name->text), name->place);
@@ -139,12 +140,12 @@ struct evs_entity *evs_bind_sink_name(struct evs_binder *binder, const struct ev
     }
     if (entity != NULL) {
         entity->is_used = true;
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0202, name->place, "`%s` is a %s, and rows go into sinks only",
-                                         entity->name, kind_word(entity->kind));
-        evs_diag_note(diag, entity->place, "declared here");
+        struct evs_diag *diag = evs_report(binder, EVS_E0202, name->place, "`%s` is a %s, and rows go into sinks only",
+                                           entity->name, kind_word(entity->kind));
+        evs_report_note(binder, diag, entity->place, "declared here");
         return NULL;
     }
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0202, name->place, "no sink `%s`", name->text.data);
+    struct evs_diag *diag = evs_report(binder, EVS_E0202, name->place, "no sink `%s`", name->text.data);
     struct evs_nearest nearest = evs_nearest_begin(name->text);
     evs_entity_offer(binder, 1u << EVS_ENTITY_SINK, &nearest);
     if (nearest.best.count > 0) {
@@ -160,7 +161,8 @@ void evs_bind_warn_unused(struct evs_binder *binder)
     for (uint32_t i = 0; i < binder->entity_count; i++) {
         const struct evs_entity *entity = binder->entities[i];
         if (entity->statement != NULL && !entity->is_used && entity->state != EVS_ENTITY_BROKEN) {
-            evs_diag(binder->diagnostics, EVS_W0003, entity->place, "the %s `%s` is not used", kind_word(entity->kind), entity->name);
+            evs_report(binder, EVS_W0003, entity->place, "the %s `%s` is not used", kind_word(entity->kind),
+                       entity->name);
         }
     }
 }
@@ -183,8 +185,9 @@ static bool check_override(struct evs_binder *binder, const char *option, enum e
     struct evs_slice name = {text, strcspn(text, "=")};
     const char *value = text + name.count + 1;
     if (text[name.count] != '=' || strchr(value, ':') == NULL) {
-        evs_fail(binder->usage_error, EVS_E_USAGE, "%s takes NAME=CONNECTOR:ARGUMENT, such as %s clicks=file:events.ndjson, not `%s`.", option,
-                 option, text);
+        evs_fail(binder->usage_error, EVS_E_USAGE,
+                 "%s takes NAME=CONNECTOR:ARGUMENT, such as %s clicks=file:events.ndjson, not `%s`.", option, option,
+                 text);
         return false;
     }
     const struct evs_entity *entity = evs_entity_find(binder, false, name);
@@ -194,8 +197,9 @@ static bool check_override(struct evs_binder *binder, const char *option, enum e
     struct evs_nearest nearest = evs_nearest_begin(name);
     evs_entity_offer(binder, 1u << kind, &nearest);
     bool is_near = nearest.best.count > 0;
-    evs_fail(binder->usage_error, EVS_E_USAGE, "%s: the pipeline has no %s `%.*s`%s%.*s%s", option, kind_word(kind), (int)name.count, name.data,
-             is_near ? "; did you mean `" : ".", (int)nearest.best.count, is_near ? nearest.best.data : "", is_near ? "`?" : "");
+    evs_fail(binder->usage_error, EVS_E_USAGE, "%s: the pipeline has no %s `%.*s`%s%.*s%s", option, kind_word(kind),
+             (int)name.count, name.data, is_near ? "; did you mean `" : ".", (int)nearest.best.count,
+             is_near ? nearest.best.data : "", is_near ? "`?" : "");
     return false;
 }
 

@@ -86,7 +86,8 @@ static bool read_value(const struct evs_option *option, const struct evs_value *
     switch (from->kind) {
     case EVS_STRING:
         /* a number in quotes is a mistake in the file, though not on the command line */
-        return option->kind != EVS_OPTION_INT && option->kind != EVS_OPTION_BOOL && read_text(option, evs_str_slice(&from->str), value);
+        return option->kind != EVS_OPTION_INT && option->kind != EVS_OPTION_BOOL &&
+               read_text(option, evs_str_slice(&from->str), value);
     case EVS_INT64:
         value->integer = from->int64;
         return option->kind == EVS_OPTION_INT || option->kind == EVS_OPTION_BYTES;
@@ -121,18 +122,21 @@ static void report_range(struct evs_binder *binder, const struct evs_option *opt
 {
     const char *unit = option->kind == EVS_OPTION_DURATION ? " µs" : option->kind == EVS_OPTION_BYTES ? " bytes" : "";
     if (option->max != 0) {
-        evs_diag(binder->diagnostics, EVS_E0502, place, "`%s` lies between %lld and %lld%s", option->name, (long long)option->min,
-                 (long long)option->max, unit);
+        evs_report(binder, EVS_E0502, place, "`%s` lies between %lld and %lld%s", option->name, (long long)option->min,
+                   (long long)option->max, unit);
     } else {
-        evs_diag(binder->diagnostics, EVS_E0502, place, "`%s` is at least %lld%s", option->name, (long long)option->min, unit);
+        evs_report(binder, EVS_E0502, place, "`%s` is at least %lld%s", option->name, (long long)option->min, unit);
     }
 }
 
-static void report_value(struct evs_binder *binder, const struct evs_option *option, struct evs_place place, const struct evs_value *from)
+static void report_value(struct evs_binder *binder, const struct evs_option *option, struct evs_place place,
+                         const struct evs_value *from)
 {
     if (option->kind == EVS_OPTION_ENUM) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0502, place, "`%s` is one of '%s'", option->name, option->choices);
-        struct evs_slice text = from->kind == EVS_STRING && !from->is_null ? evs_str_slice(&from->str) : (struct evs_slice){"", 0};
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0502, place, "`%s` is one of '%s'", option->name, option->choices);
+        struct evs_slice text =
+            from->kind == EVS_STRING && !from->is_null ? evs_str_slice(&from->str) : (struct evs_slice){"", 0};
         struct evs_nearest nearest = evs_nearest_begin(text);
         for (const char *at = option->choices; *at != '\0';) {
             size_t count = strcspn(at, "|");
@@ -144,7 +148,7 @@ static void report_value(struct evs_binder *binder, const struct evs_option *opt
         }
         return;
     }
-    evs_diag(binder->diagnostics, EVS_E0502, place, "`%s` takes %s", option->name, expectation(option));
+    evs_report(binder, EVS_E0502, place, "`%s` takes %s", option->name, expectation(option));
 }
 
 /* set state = memory; a single bare word is taken as text where the option is one of some words. */
@@ -221,7 +225,8 @@ const struct evs_option_value *evs_option_defaults(struct evs_binder *binder, co
 static void report_unknown(struct evs_binder *binder, struct evs_option_owner owner, const struct evs_ident *name,
                            const struct evs_option *const *tables)
 {
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0501, name->place, "%s has no option `%s`", owner.what, name->text.data);
+    struct evs_diag *diag =
+        evs_report(binder, EVS_E0501, name->place, "%s has no option `%s`", owner.what, name->text.data);
     struct evs_nearest nearest = evs_nearest_begin(name->text);
     struct evs_buffer all = {0};
     for (uint32_t t = 0; t < EVS_OPTION_TABLES; t++) {
@@ -239,7 +244,8 @@ static void report_unknown(struct evs_binder *binder, struct evs_option_owner ow
 }
 
 /* The value that an option of this name fills, or NULL. */
-static struct evs_option_value *find_value(struct evs_option_value *const *values, const struct evs_option *const *tables, struct evs_slice name)
+static struct evs_option_value *find_value(struct evs_option_value *const *values,
+                                           const struct evs_option *const *tables, struct evs_slice name)
 {
     for (uint32_t t = 0; t < EVS_OPTION_TABLES; t++) {
         for (uint32_t i = 0; i < table_count(tables[t]); i++) {
@@ -257,7 +263,8 @@ static bool check_required(struct evs_binder *binder, struct evs_option_owner ow
     bool is_complete = true;
     for (uint32_t i = 0; i < table_count(table); i++) {
         if (table[i].required && !values[i].is_set) {
-            struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0503, owner.place, "%s needs the option `%s`", owner.what, table[i].name);
+            struct evs_diag *diag =
+                evs_report(binder, EVS_E0503, owner.place, "%s needs the option `%s`", owner.what, table[i].name);
             evs_diag_hint(diag, "add %s = …", table[i].name);
             evs_diag_note(diag, (struct evs_place){0}, "%s: %s", table[i].name, table[i].help);
             is_complete = false;
@@ -266,8 +273,9 @@ static bool check_required(struct evs_binder *binder, struct evs_option_owner ow
     return is_complete;
 }
 
-bool evs_bind_options(struct evs_binder *binder, struct evs_option_owner owner, const struct evs_ast_option *options, uint32_t count,
-                      const struct evs_option *const tables[EVS_OPTION_TABLES], const struct evs_option_value *values[EVS_OPTION_TABLES])
+bool evs_bind_options(struct evs_binder *binder, struct evs_option_owner owner, const struct evs_ast_option *options,
+                      uint32_t count, const struct evs_option *const tables[EVS_OPTION_TABLES],
+                      const struct evs_option_value *values[EVS_OPTION_TABLES])
 {
     struct evs_option_value *filled[EVS_OPTION_TABLES];
     for (uint32_t t = 0; t < EVS_OPTION_TABLES; t++) {
@@ -292,8 +300,8 @@ bool evs_bind_options(struct evs_binder *binder, struct evs_option_owner owner, 
     return is_right && all_read;
 }
 
-bool evs_bind_override(struct evs_binder *binder, const char *what, const char *argument, const struct evs_option *table,
-                       const struct evs_option_value **values)
+bool evs_bind_override(struct evs_binder *binder, const char *what, const char *argument,
+                       const struct evs_option *table, const struct evs_option_value **values)
 {
     struct evs_option_value *filled = new_values(binder, table);
     uint32_t count = table_count(table), main_option = 0;
@@ -311,7 +319,8 @@ bool evs_bind_override(struct evs_binder *binder, const char *what, const char *
     set_fallbacks(table, filled);
     for (uint32_t i = 0; i < count; i++) {
         if (table[i].required && !filled[i].is_set) {
-            evs_fail(binder->usage_error, EVS_E_USAGE, "%s also needs the option `%s`, which only the file can give.", what, table[i].name);
+            evs_fail(binder->usage_error, EVS_E_USAGE, "%s also needs the option `%s`, which only the file can give.",
+                     what, table[i].name);
             return false;
         }
     }
@@ -339,13 +348,15 @@ static void show_value(struct evs_buffer *out, const struct evs_option_value *va
     }
 }
 
-const char *evs_option_label(struct evs_binder *binder, const char *kind, const struct evs_option *table, const struct evs_option_value *values)
+const char *evs_option_label(struct evs_binder *binder, const char *kind, const struct evs_option *table,
+                             const struct evs_option_value *values)
 {
     struct evs_buffer text = {0};
     evs_buffer_puts(&text, kind);
     uint32_t shown = 0;
     for (uint32_t i = 0; i < table_count(table); i++) {
-        bool is_default = values[i].text.data != NULL && table[i].fallback != NULL && strcmp(values[i].text.data, table[i].fallback) == 0;
+        bool is_default = values[i].text.data != NULL && table[i].fallback != NULL &&
+                          strcmp(values[i].text.data, table[i].fallback) == 0;
         if (values[i].is_set && !is_default) {
             evs_buffer_printf(&text, "%s%s = ", shown++ > 0 ? ", " : " (", table[i].name);
             show_value(&text, &values[i]);

@@ -3,7 +3,8 @@
 
 /* --- from ------------------------------------------------------------------------------------------------------------------- */
 
-static void scope_of_source(struct evs_binder *binder, const struct evs_bound_source *source, struct evs_place place, struct evs_scope *scope)
+static void scope_of_source(struct evs_binder *binder, const struct evs_bound_source *source, struct evs_place place,
+                            struct evs_scope *scope)
 {
     *scope = (struct evs_scope){.base = source->scan};
     for (uint32_t i = 0; i < source->scan->column_count; i++) {
@@ -13,11 +14,13 @@ static void scope_of_source(struct evs_binder *binder, const struct evs_bound_so
     }
 }
 
-static bool scope_of_stream(struct evs_binder *binder, struct evs_entity *entity, const struct evs_ident *name, struct evs_scope *scope)
+static bool scope_of_stream(struct evs_binder *binder, struct evs_entity *entity, const struct evs_ident *name,
+                            struct evs_scope *scope)
 {
     if (entity->state == EVS_ENTITY_BINDING) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0215, name->place, "the stream `%s` reads itself", entity->name);
-        evs_diag_note(diag, entity->place, "declared here");
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0215, name->place, "the stream `%s` reads itself", entity->name);
+        evs_report_note(binder, diag, entity->place, "declared here");
         entity->state = EVS_ENTITY_BROKEN;
         return false;
     }
@@ -43,19 +46,22 @@ static void report_unreadable(struct evs_binder *binder, struct evs_entity *enti
     entity->is_used = true;
     struct evs_diag *diag;
     if (entity->kind == EVS_ENTITY_TABLE) {
-        diag = evs_diag(binder->diagnostics, EVS_E0216, name->place, "`%s` is a table: it is looked up by a join, and lookup joins are not supported yet",
-                        entity->name);
+        diag = evs_report(binder, EVS_E0216, name->place,
+                          "`%s` is a table: it is looked up by a join, and lookup joins are not supported yet",
+                          entity->name);
     } else {
-        diag = evs_diag(binder->diagnostics, EVS_E0216, name->place, "`%s` is a sink: rows go into it, and cannot be read from it", entity->name);
+        diag = evs_report(binder, EVS_E0216, name->place, "`%s` is a sink: rows go into it, and cannot be read from it",
+                          entity->name);
     }
-    evs_diag_note(diag, entity->place, "declared here");
+    evs_report_note(binder, diag, entity->place, "declared here");
 }
 
 static bool bind_from_name(struct evs_binder *binder, const struct evs_ast_relation *from, struct evs_scope *scope)
 {
     struct evs_entity *entity = evs_entity_find(binder, false, from->name.text);
     if (entity == NULL) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0201, from->name.place, "no source or stream `%s`", from->name.text.data);
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0201, from->name.place, "no source or stream `%s`", from->name.text.data);
         struct evs_nearest nearest = evs_nearest_begin(from->name.text);
         evs_entity_offer(binder, 1u << EVS_ENTITY_SOURCE | 1u << EVS_ENTITY_STREAM, &nearest);
         evs_diag_did_you_mean(diag, &nearest);
@@ -97,7 +103,7 @@ static bool bind_from(struct evs_binder *binder, const struct evs_ast_relation *
         }
         return true;
     case EVS_RELATION_UNNEST:
-        evs_diag(binder->diagnostics, EVS_E0114, from->place, "unnest is not supported yet");
+        evs_report(binder, EVS_E0114, from->place, "unnest is not supported yet");
         return false;
     }
     return false;
@@ -106,13 +112,14 @@ static bool bind_from(struct evs_binder *binder, const struct evs_ast_relation *
 /* --- where rows go ---------------------------------------------------------------------------------------------------------- */
 
 /* insert into SINK (a, b): the columns by position, under these names. */
-static bool rename_for_insert(struct evs_binder *binder, struct evs_scope *scope, const struct evs_idents *names, struct evs_place place)
+static bool rename_for_insert(struct evs_binder *binder, struct evs_scope *scope, const struct evs_idents *names,
+                              struct evs_place place)
 {
     if (names->count == 0) {
         return true;
     }
     if (names->count != scope->columns.count) {
-        evs_diag(binder->diagnostics, EVS_E0409, place, "%u names for %u columns", names->count, scope->columns.count);
+        evs_report(binder, EVS_E0409, place, "%u names for %u columns", names->count, scope->columns.count);
         return false;
     }
     for (uint32_t i = 0; i < names->count; i++) {
@@ -142,7 +149,8 @@ static void print_rows(struct evs_binder *binder, struct evs_scope *scope, struc
     evs_bind_insert(binder, evs_bind_print_sink(binder, input, place), input, place);
 }
 
-static bool bind_pipeline(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipeline *pipeline, bool is_outermost);
+static bool bind_pipeline(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipeline *pipeline,
+                          bool is_outermost);
 
 static bool bind_branches(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe)
 {
@@ -163,12 +171,14 @@ static bool refuse_pipe(struct evs_binder *binder, const struct evs_ast_pipe *pi
         return false;
     }
     const struct evs_ast_join *join = pipe->kind == EVS_PIPE_JOIN ? pipe->join : NULL;
-    struct evs_entity *right = join != NULL && join->right.kind == EVS_RELATION_NAME ? evs_entity_find(binder, false, join->right.name.text) : NULL;
+    struct evs_entity *right = join != NULL && join->right.kind == EVS_RELATION_NAME
+                                   ? evs_entity_find(binder, false, join->right.name.text)
+                                   : NULL;
     if (right != NULL && right->kind == EVS_ENTITY_TABLE) {
         right->is_used = true;
-        evs_diag(binder->diagnostics, EVS_E0114, pipe->place, "lookup joins are not supported yet: `%s` is a table", right->name);
+        evs_report(binder, EVS_E0114, pipe->place, "lookup joins are not supported yet: `%s` is a table", right->name);
     } else {
-        evs_diag(binder->diagnostics, EVS_E0114, pipe->word, "`%s` is not supported yet", evs_pipe_kind_name(pipe->kind));
+        evs_report(binder, EVS_E0114, pipe->word, "`%s` is not supported yet", evs_pipe_kind_name(pipe->kind));
     }
     return false;
 }
@@ -207,24 +217,28 @@ static bool bind_pipe(struct evs_binder *binder, struct evs_scope *scope, const 
 static bool is_misplaced(struct evs_binder *binder, const struct evs_ast_pipe *pipe)
 {
     if (pipe->kind == EVS_PIPE_INSERT) {
-        evs_diag(binder->diagnostics, EVS_E0415, pipe->word, "`insert into` ends an outermost query, and these rows go to the outer one");
+        evs_report(binder, EVS_E0415, pipe->word,
+                   "`insert into` ends an outermost query, and these rows go to the outer one");
         return true;
     }
     if (pipe->kind == EVS_PIPE_TEE || pipe->kind == EVS_PIPE_FORK) {
-        evs_diag(binder->diagnostics, EVS_E0412, pipe->word, "`%s` stands only in the outermost query", evs_pipe_kind_name(pipe->kind));
+        evs_report(binder, EVS_E0412, pipe->word, "`%s` stands only in the outermost query",
+                   evs_pipe_kind_name(pipe->kind));
         return true;
     }
     return false;
 }
 
 /* True when the rows have gone into sinks: nothing is left to print or to hand on. */
-static bool bind_pipeline(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipeline *pipeline, bool is_outermost)
+static bool bind_pipeline(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipeline *pipeline,
+                          bool is_outermost)
 {
     bool has_ended = false;
     for (uint32_t i = 0; i < pipeline->count; i++) {
         const struct evs_ast_pipe *pipe = &pipeline->pipes[i];
         if (has_ended) {
-            struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0411, pipe->word, "no rows come behind the operator before");
+            struct evs_diag *diag =
+                evs_report(binder, EVS_E0411, pipe->word, "no rows come behind the operator before");
             evs_diag_hint(diag, "tee (|> insert into …) lets them go on");
             scope->is_broken = true;
         }
@@ -286,7 +300,7 @@ static void bind_table(struct evs_binder *binder, struct evs_entity *entity)
         const struct evs_ident *key = &ast->primary_key.items[i];
         const struct evs_scope_column *column = evs_bind_expect_column(binder, &names, key);
         if (column != NULL && column->expr->type->kind == EVS_JSON) {
-            evs_diag(binder->diagnostics, EVS_E0312, key->place, "json has no equality and cannot be a key");
+            evs_report(binder, EVS_E0312, key->place, "json has no equality and cannot be a key");
         }
     }
     if (ast->query != NULL) {
@@ -329,7 +343,8 @@ static void bind_dead(struct evs_binder *binder, const struct evs_entity *entity
     if (source->dead_letter != NULL) {
         evs_bind_dead_rows(binder, source->dead_letter, entity->place);
     } else if (!source->fail_on_error) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_W0004, entity->place, "bad rows of `%s` are counted, and lost", entity->name);
+        struct evs_diag *diag =
+            evs_report(binder, EVS_W0004, entity->place, "bad rows of `%s` are counted, and lost", entity->name);
         evs_diag_hint(diag, "set dead_letter = SINK; keeps them");
     }
 }

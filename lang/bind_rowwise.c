@@ -20,7 +20,8 @@ const struct evs_expr *evs_bind_typed(struct evs_binder *binder, const struct ev
     return expr;
 }
 
-static const struct evs_expr *bind_item_expr(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_expr *ast)
+static const struct evs_expr *bind_item_expr(struct evs_binder *binder, struct evs_scope *scope,
+                                             const struct evs_ast_expr *ast)
 {
     struct evs_context context = {.scope = scope};
     const struct evs_expr *expr = evs_bind_expr(binder, &context, ast);
@@ -37,7 +38,8 @@ static bool ident_in(const struct evs_idents *idents, const char *name)
     return false;
 }
 
-const struct evs_scope_column *evs_bind_expect_column(struct evs_binder *binder, const struct evs_columns *columns, const struct evs_ident *name)
+const struct evs_scope_column *evs_bind_expect_column(struct evs_binder *binder, const struct evs_columns *columns,
+                                                      const struct evs_ident *name)
 {
     const struct evs_scope_column *found = NULL;
     uint32_t count = evs_columns_find(columns, name->text, &found);
@@ -45,10 +47,10 @@ const struct evs_scope_column *evs_bind_expect_column(struct evs_binder *binder,
         return found;
     }
     if (count > 1) {
-        evs_diag(binder->diagnostics, EVS_E0204, name->place, "%u columns have the name `%s`", count, name->text.data);
+        evs_report(binder, EVS_E0204, name->place, "%u columns have the name `%s`", count, name->text.data);
         return NULL;
     }
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0203, name->place, "no column `%s` here", name->text.data);
+    struct evs_diag *diag = evs_report(binder, EVS_E0203, name->place, "no column `%s` here", name->text.data);
     struct evs_nearest nearest = evs_nearest_begin(name->text);
     for (uint32_t i = 0; i < columns->count; i++) {
         if (columns->items[i].name != NULL) {
@@ -60,14 +62,16 @@ const struct evs_scope_column *evs_bind_expect_column(struct evs_binder *binder,
 }
 
 /* The same name twice in one list is a mistake. */
-static bool is_repeated(struct evs_binder *binder, const struct evs_ident *names, size_t stride, uint32_t index, const char *verb)
+static bool is_repeated(struct evs_binder *binder, const struct evs_ident *names, size_t stride, uint32_t index,
+                        const char *verb)
 {
     const struct evs_ident *name = (const void *)((const char *)names + index * stride);
     for (uint32_t i = 0; i < index; i++) {
         const struct evs_ident *other = (const void *)((const char *)names + i * stride);
         if (evs_slice_equal_nocase(name->text, other->text.data)) {
-            struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0206, name->place, "`%s` is %s twice", name->text.data, verb);
-            evs_diag_note(diag, other->place, "first here");
+            struct evs_diag *diag =
+                evs_report(binder, EVS_E0206, name->place, "`%s` is %s twice", name->text.data, verb);
+            evs_report_note(binder, diag, other->place, "first here");
             return true;
         }
     }
@@ -75,7 +79,8 @@ static bool is_repeated(struct evs_binder *binder, const struct evs_ident *names
 }
 
 /* The columns that `*` or `range.*` stands for. */
-static const struct evs_columns *star_columns(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_item *item)
+static const struct evs_columns *star_columns(struct evs_binder *binder, struct evs_scope *scope,
+                                              const struct evs_ast_item *item)
 {
     if (item->expr == NULL) {
         return &scope->columns;
@@ -90,7 +95,8 @@ static const struct evs_columns *star_columns(struct evs_binder *binder, struct 
             }
         }
     }
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0203, item->expr->place, "only a source, stream or alias can stand before `.*`");
+    struct evs_diag *diag =
+        evs_report(binder, EVS_E0203, item->expr->place, "only a source, stream or alias can stand before `.*`");
     if (scope->range_count > 0) {
         evs_diag_hint(diag, "write %s.*", scope->ranges[0].name);
     }
@@ -108,7 +114,8 @@ static const struct evs_ast_item *replacement(const struct evs_ast_item *item, c
     return NULL;
 }
 
-static bool bind_star(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_item *item, struct evs_columns *out)
+static bool bind_star(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_item *item,
+                      struct evs_columns *out)
 {
     const struct evs_columns *columns = star_columns(binder, scope, item);
     if (columns == NULL) {
@@ -127,7 +134,8 @@ static bool bind_star(struct evs_binder *binder, struct evs_scope *scope, const 
             continue;
         }
         const struct evs_ast_item *replaced = replacement(item, name);
-        const struct evs_expr *expr = replaced != NULL ? bind_item_expr(binder, scope, replaced->expr) : columns->items[i].expr;
+        const struct evs_expr *expr =
+            replaced != NULL ? bind_item_expr(binder, scope, replaced->expr) : columns->items[i].expr;
         is_right = expr != NULL;
         if (is_right) {
             evs_columns_add(binder, out, name, expr);
@@ -137,7 +145,8 @@ static bool bind_star(struct evs_binder *binder, struct evs_scope *scope, const 
 }
 
 /* Adds the items' columns to `out`; false when one is wrong, after all are checked. */
-static bool bind_items(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_items *items, struct evs_columns *out)
+static bool bind_items(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_items *items,
+                       struct evs_columns *out)
 {
     bool is_right = true;
     for (uint32_t i = 0; i < items->count; i++) {
@@ -179,7 +188,8 @@ const struct evs_expr *evs_bind_bool(struct evs_binder *binder, const struct evs
     if (evs_expr_coerce(binder->arena, expr, evs_type_of(EVS_BOOL), &condition, &error) == EVS_OK) {
         return condition;
     }
-    evs_diag(binder->diagnostics, EVS_E0301, place, "a condition is a bool, and this is of type %s", evs_kind_name(expr->type->kind));
+    evs_report(binder, EVS_E0301, place, "a condition is a bool, and this is of type %s",
+               evs_kind_name(expr->type->kind));
     return NULL;
 }
 
@@ -194,7 +204,7 @@ static bool is_constant_true(struct evs_binder *binder, const struct evs_expr *e
     if (!value.is_null && value.boolean) {
         return true;
     }
-    evs_diag(binder->diagnostics, EVS_W0002, place, "this condition is never true: no row passes");
+    evs_report(binder, EVS_W0002, place, "this condition is never true: no row passes");
     return false;
 }
 
@@ -237,7 +247,7 @@ static bool bind_where(struct evs_binder *binder, struct evs_scope *scope, const
 static bool bind_select(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe)
 {
     if (pipe->select.distinct) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0114, pipe->word, "select distinct is not supported yet");
+        struct evs_diag *diag = evs_report(binder, EVS_E0114, pipe->word, "select distinct is not supported yet");
         evs_diag_hint(diag, "write aggregate group by …");
         return false;
     }
@@ -248,7 +258,7 @@ static bool bind_select(struct evs_binder *binder, struct evs_scope *scope, cons
     scope->columns = columns;
     scope->range_count = 0;
     if (columns.count == 0) {
-        evs_diag(binder->diagnostics, EVS_E0414, pipe->place, "no column is left");
+        evs_report(binder, EVS_E0414, pipe->place, "no column is left");
     }
     return columns.count > 0;
 }
@@ -287,7 +297,8 @@ static bool bind_drop(struct evs_binder *binder, struct evs_scope *scope, const 
     bool is_right = true;
     for (uint32_t i = 0; i < pipe->idents.count; i++) {
         bool is_known = evs_bind_expect_column(binder, &scope->columns, &pipe->idents.items[i]) != NULL;
-        is_right = is_known && !is_repeated(binder, pipe->idents.items, sizeof *pipe->idents.items, i, "dropped") && is_right;
+        is_right =
+            is_known && !is_repeated(binder, pipe->idents.items, sizeof *pipe->idents.items, i, "dropped") && is_right;
     }
     struct evs_columns columns = {0};
     for (uint32_t i = 0; i < scope->columns.count; i++) {
@@ -297,7 +308,7 @@ static bool bind_drop(struct evs_binder *binder, struct evs_scope *scope, const 
     }
     scope->columns = columns;
     if (is_right && columns.count == 0) {
-        evs_diag(binder->diagnostics, EVS_E0414, pipe->place, "no column is left");
+        evs_report(binder, EVS_E0414, pipe->place, "no column is left");
     }
     return is_right && columns.count > 0;
 }

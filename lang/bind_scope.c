@@ -8,7 +8,8 @@
 
 /* --- lists of columns ----------------------------------------------------------------------------------------------------- */
 
-void evs_columns_add(struct evs_binder *binder, struct evs_columns *columns, const char *name, const struct evs_expr *expr)
+void evs_columns_add(struct evs_binder *binder, struct evs_columns *columns, const char *name,
+                     const struct evs_expr *expr)
 {
     EVS_ASSERT(expr != NULL);
     if (columns->count == columns->capacity) {
@@ -23,7 +24,8 @@ void evs_columns_add(struct evs_binder *binder, struct evs_columns *columns, con
     columns->items[columns->count++] = (struct evs_scope_column){name, expr};
 }
 
-uint32_t evs_columns_find(const struct evs_columns *columns, struct evs_slice name, const struct evs_scope_column **found)
+uint32_t evs_columns_find(const struct evs_columns *columns, struct evs_slice name,
+                          const struct evs_scope_column **found)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < columns->count; i++) {
@@ -68,7 +70,8 @@ void evs_scope_range(struct evs_binder *binder, struct evs_scope *scope, const c
 }
 
 /* Calls `visit` for every list of columns that the scope knows. */
-static void each_list(struct evs_scope *scope, void (*visit)(struct evs_columns *columns, void *argument), void *argument)
+static void each_list(struct evs_scope *scope, void (*visit)(struct evs_columns *columns, void *argument),
+                      void *argument)
 {
     visit(&scope->columns, argument);
     for (uint32_t i = 0; i < scope->range_count; i++) {
@@ -85,8 +88,8 @@ void evs_scope_settle_filters(struct evs_binder *binder, struct evs_scope *scope
     const struct evs_expr *predicate = scope->filters[0];
     if (scope->filter_count > 1) {
         struct evs_error error;
-        evs_status status = evs_expr_special(binder->arena, EVS_EXPR_AND, scope->filters, scope->filter_count, scope->filters[0]->place,
-                                             &predicate, &error);
+        evs_status status = evs_expr_special(binder->arena, EVS_EXPR_AND, scope->filters, scope->filter_count,
+                                             scope->filters[0]->place, &predicate, &error);
         EVS_ASSERT(status == EVS_OK); /* each is a bool */
     }
     scope->base = evs_rel_filter(&binder->rels, scope->base, predicate);
@@ -171,12 +174,14 @@ void evs_scope_settle(struct evs_binder *binder, struct evs_scope *scope, struct
     if (!projection.computes) {
         return;
     }
-    scope->base = evs_rel_project(&binder->rels, scope->base, projection.exprs, projection.names, projection.count, place);
+    scope->base =
+        evs_rel_project(&binder->rels, scope->base, projection.exprs, projection.names, projection.count, place);
     struct settled settled = {&projection, scope->base};
     each_list(scope, replace, &settled);
 }
 
-struct evs_rel *evs_scope_project(struct evs_binder *binder, struct evs_scope *scope, const struct evs_columns *columns, struct evs_place place)
+struct evs_rel *evs_scope_project(struct evs_binder *binder, struct evs_scope *scope, const struct evs_columns *columns,
+                                  struct evs_place place)
 {
     evs_scope_settle_filters(binder, scope);
     struct projection projection = {.binder = binder};

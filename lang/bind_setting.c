@@ -6,34 +6,53 @@
 
 /* --- settings ------------------------------------------------------------------------------------------------------------- */
 
-#define SOURCE_OPTIONS(is_setting)                                                                                                         \
-    {.name = "idle_timeout", .kind = EVS_OPTION_DURATION, .fallback = (is_setting) ? "10s" : NULL, .choices = "never",                      \
-     .help = "how long a partition may be silent, with nothing waiting, before the watermark goes on without it"},                         \
-    {.name = "max_future_skew", .kind = EVS_OPTION_DURATION, .fallback = (is_setting) ? "1m" : NULL, .choices = "never",                    \
-     .help = "how far an event's time may lie behind its arrival in the future"},                                                          \
-    {.name = "on_future", .kind = EVS_OPTION_ENUM, .fallback = (is_setting) ? "dead_letter" : NULL, .choices = "dead_letter|keep",          \
-     .help = "what becomes of an event whose time lies too far in the future; keep does not move the watermark"},                          \
-    {.name = "row_bytes_max", .kind = EVS_OPTION_BYTES, .fallback = (is_setting) ? "1MiB" : NULL, .min = 64, .max = 1 << 30,                \
-     .help = "the longest record; a longer one goes to the dead letter"}
+#define SOURCE_OPTIONS(is_setting)                                                                                     \
+    {.name = "idle_timeout",                                                                                           \
+     .kind = EVS_OPTION_DURATION,                                                                                      \
+     .fallback = (is_setting) ? "10s" : NULL,                                                                          \
+     .choices = "never",                                                                                               \
+     .help = "how long a partition may be silent, with nothing waiting, before the watermark goes on without it"},     \
+        {.name = "max_future_skew",                                                                                    \
+         .kind = EVS_OPTION_DURATION,                                                                                  \
+         .fallback = (is_setting) ? "1m" : NULL,                                                                       \
+         .choices = "never",                                                                                           \
+         .help = "how far an event's time may lie behind its arrival in the future"},                                  \
+        {.name = "on_future",                                                                                          \
+         .kind = EVS_OPTION_ENUM,                                                                                      \
+         .fallback = (is_setting) ? "dead_letter" : NULL,                                                              \
+         .choices = "dead_letter|keep",                                                                                \
+         .help = "what becomes of an event whose time lies too far in the future; keep does not move the watermark"},  \
+    {                                                                                                                  \
+        .name = "row_bytes_max", .kind = EVS_OPTION_BYTES, .fallback = (is_setting) ? "1MiB" : NULL, .min = 64,        \
+        .max = 1 << 30, .help = "the longest record; a longer one goes to the dead letter"                             \
+    }
 
 static const struct evs_option settings[] = {
-    {.name = "checkpoint_interval", .kind = EVS_OPTION_DURATION, .min = 10000, .max = INT64_C(86400000000),
+    {.name = "checkpoint_interval",
+     .kind = EVS_OPTION_DURATION,
+     .min = 10000,
+     .max = INT64_C(86400000000),
      .help = "time between two checkpoints"},
     {.name = "parallelism", .kind = EVS_OPTION_INT, .min = 1, .max = 256, .help = "number of workers"},
     {.name = "state", .kind = EVS_OPTION_ENUM, .choices = "redis|memory", .help = "where state becomes durable"},
-    {.name = "delivery", .kind = EVS_OPTION_ENUM, .choices = "exact|fast",
+    {.name = "delivery",
+     .kind = EVS_OPTION_ENUM,
+     .choices = "exact|fast",
      .help = "exact: rows leave with the commit; fast: at once, under ids that a replay repeats"},
     SOURCE_OPTIONS(true),
     {0},
 };
 const struct evs_option evs_source_options[] = {SOURCE_OPTIONS(false), {0}};
 const struct evs_option evs_sink_options[] = {
-    {.name = "delivery", .kind = EVS_OPTION_ENUM, .choices = "exact|fast",
+    {.name = "delivery",
+     .kind = EVS_OPTION_ENUM,
+     .choices = "exact|fast",
      .help = "exact: rows leave with the commit; fast: at once, under ids that a replay repeats"},
     {0},
 };
 
-_Static_assert(EVS_COUNT(settings) <= EVS_COUNT(((struct evs_settings *)0)->statement), "room for every setting's statement");
+_Static_assert(EVS_COUNT(settings) <= EVS_COUNT(((struct evs_settings *)0)->statement),
+               "room for every setting's statement");
 
 const struct evs_option_value *evs_setting(const struct evs_binder *binder, const char *name)
 {
@@ -50,11 +69,11 @@ static void bind_dead_letter(struct evs_binder *binder, const struct evs_ast_sta
         name.text = evs_str_slice(&value->value.str);
         name.text.data = evs_bind_text(binder, name.text);
     } else {
-        evs_diag(binder->diagnostics, EVS_E0502, value->place, "`dead_letter` takes the name of a sink");
+        evs_report(binder, EVS_E0502, value->place, "`dead_letter` takes the name of a sink");
         return;
     }
     if (binder->settings.dead_letter != NULL) {
-        evs_diag(binder->diagnostics, EVS_E0217, statement->name.place, "`dead_letter` is set twice");
+        evs_report(binder, EVS_E0217, statement->name.place, "`dead_letter` is set twice");
         return;
     }
     binder->settings.dead_letter = evs_bind_sink_name(binder, &name);
@@ -62,7 +81,7 @@ static void bind_dead_letter(struct evs_binder *binder, const struct evs_ast_sta
 
 static void report_unknown_setting(struct evs_binder *binder, const struct evs_ident *name)
 {
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0212, name->place, "no setting `%s`", name->text.data);
+    struct evs_diag *diag = evs_report(binder, EVS_E0212, name->place, "no setting `%s`", name->text.data);
     struct evs_nearest nearest = evs_nearest_begin(name->text);
     for (uint32_t i = 0; settings[i].name != NULL; i++) {
         evs_nearest_offer(&nearest, evs_slice_of(settings[i].name));
@@ -71,7 +90,8 @@ static void report_unknown_setting(struct evs_binder *binder, const struct evs_i
     evs_diag_did_you_mean(diag, &nearest);
 }
 
-static void bind_set(struct evs_binder *binder, const struct evs_ast_statement *statement, struct evs_option_value *values)
+static void bind_set(struct evs_binder *binder, const struct evs_ast_statement *statement,
+                     struct evs_option_value *values)
 {
     if (evs_slice_equal_nocase(statement->name.text, "dead_letter")) {
         bind_dead_letter(binder, statement);
@@ -83,8 +103,9 @@ static void bind_set(struct evs_binder *binder, const struct evs_ast_statement *
         }
         const struct evs_ast_statement *first = binder->settings.statement[i];
         if (first != NULL) {
-            struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0217, statement->name.place, "`%s` is set twice", settings[i].name);
-            evs_diag_note(diag, first->name.place, "first here");
+            struct evs_diag *diag =
+                evs_report(binder, EVS_E0217, statement->name.place, "`%s` is set twice", settings[i].name);
+            evs_report_note(binder, diag, first->name.place, "first here");
             return;
         }
         binder->settings.statement[i] = statement;
@@ -119,14 +140,15 @@ static const char *parameter_text(const struct evs_binder *binder, const char *n
     return options->environment(options->environment_argument, variable);
 }
 
-static bool bind_given_param(struct evs_binder *binder, struct evs_entity *entity, const char *text, const struct evs_type *type)
+static bool bind_given_param(struct evs_binder *binder, struct evs_entity *entity, const char *text,
+                             const struct evs_type *type)
 {
     struct evs_error error;
     if (evs_bind_cast_text(binder, evs_slice_of(text), type->kind, entity->place, &entity->value, &error)) {
         return true;
     }
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0307, entity->place, "the value given for `%s` is no %s", entity->name,
-                                     evs_kind_name(type->kind));
+    struct evs_diag *diag = evs_report(binder, EVS_E0307, entity->place, "the value given for `%s` is no %s",
+                                       entity->name, evs_kind_name(type->kind));
     evs_diag_note(diag, (struct evs_place){0}, "%s", error.text);
     return false;
 }
@@ -146,7 +168,8 @@ static void bind_param(struct evs_binder *binder, struct evs_entity *entity)
         bool is_right = evs_bind_coerced(binder, param->fallback, type, "the default", &entity->value);
         entity->state = is_right ? EVS_ENTITY_BOUND : EVS_ENTITY_BROKEN;
     } else {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0214, entity->place, "the parameter `%s` has no value", entity->name);
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0214, entity->place, "the parameter `%s` has no value", entity->name);
         evs_diag_hint(diag, "give it by --param %s=VALUE, or add a default", entity->name);
     }
 }
@@ -165,8 +188,9 @@ static void check_given_params(struct evs_binder *binder)
             evs_entity_offer(binder, 1u << EVS_ENTITY_PARAM, &nearest);
             bool is_near = nearest.best.count > 0;
             binder->is_usage_error = true;
-            evs_fail(binder->usage_error, EVS_E_USAGE, "--param: the pipeline has no parameter `%.*s`%s%.*s%s", (int)name.count, name.data,
-                     is_near ? "; did you mean `" : ".", (int)nearest.best.count, is_near ? nearest.best.data : "", is_near ? "`?" : "");
+            evs_fail(binder->usage_error, EVS_E_USAGE, "--param: the pipeline has no parameter `%.*s`%s%.*s%s",
+                     (int)name.count, name.data, is_near ? "; did you mean `" : ".", (int)nearest.best.count,
+                     is_near ? nearest.best.data : "", is_near ? "`?" : "");
         }
     }
 }
@@ -205,7 +229,7 @@ void evs_bind_settings(struct evs_binder *binder)
             bind_set(binder, statement, values);
         } else if (statement->kind == EVS_STATEMENT_PIPELINE) {
             if (is_named) {
-                evs_diag(binder->diagnostics, EVS_E0217, statement->name.place, "the pipeline has a name already");
+                evs_report(binder, EVS_E0217, statement->name.place, "the pipeline has a name already");
             }
             binder->pipeline = evs_bind_text(binder, statement->name.text);
             is_named = true;

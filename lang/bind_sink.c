@@ -7,7 +7,7 @@
 
 static void report_connector(struct evs_binder *binder, const struct evs_ident *name, const struct evs_nearest *nearest)
 {
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0209, name->place, "no connector `%s` for sinks", name->text.data);
+    struct evs_diag *diag = evs_report(binder, EVS_E0209, name->place, "no connector `%s` for sinks", name->text.data);
     if (nearest->best.count > 0) {
         evs_diag_did_you_mean(diag, nearest);
         return;
@@ -20,7 +20,8 @@ static void report_connector(struct evs_binder *binder, const struct evs_ident *
     evs_buffer_fini(&all);
 }
 
-static const struct evs_sink *find_connector(const struct evs_binder *binder, struct evs_slice name, struct evs_nearest *nearest)
+static const struct evs_sink *find_connector(const struct evs_binder *binder, struct evs_slice name,
+                                             struct evs_nearest *nearest)
 {
     for (const struct evs_sink *const *at = binder->options->registry->sinks; *at != NULL; at++) {
         if (evs_slice_equal_nocase(name, (*at)->kind)) {
@@ -44,7 +45,7 @@ static const struct evs_format *find_format(struct evs_binder *binder, const str
         }
         evs_nearest_offer(&nearest, evs_slice_of(formats[i]->kind));
     }
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0210, name->place, "no format `%s` for sinks", name->text.data);
+    struct evs_diag *diag = evs_report(binder, EVS_E0210, name->place, "no format `%s` for sinks", name->text.data);
     evs_diag_did_you_mean(diag, &nearest);
     return NULL;
 }
@@ -74,11 +75,12 @@ static void set_address(struct evs_bound_sink *sink, const struct evs_option_val
     }
 }
 
-static bool configure(struct evs_binder *binder, struct evs_bound_sink *sink, const struct evs_option_value *values, struct evs_place place)
+static bool configure(struct evs_binder *binder, struct evs_bound_sink *sink, const struct evs_option_value *values,
+                      struct evs_place place)
 {
     struct evs_error error;
     if (sink->connector->configure(values, binder->arena, &sink->config, &error) != EVS_OK) {
-        evs_diag(binder->diagnostics, EVS_E0504, place, "%s", error.text);
+        evs_report_error(binder, EVS_E0504, place, &error);
         return false;
     }
     set_address(sink, values);
@@ -87,7 +89,8 @@ static bool configure(struct evs_binder *binder, struct evs_bound_sink *sink, co
 }
 
 /* `delivery` of the sink, else of the pipeline. */
-static bool set_delivery(struct evs_binder *binder, struct evs_bound_sink *sink, const struct evs_option_value *own, struct evs_place place)
+static bool set_delivery(struct evs_binder *binder, struct evs_bound_sink *sink, const struct evs_option_value *own,
+                         struct evs_place place)
 {
     const struct evs_option_value *value = own;
     bool is_own = own != NULL && own->is_set;
@@ -98,7 +101,8 @@ static bool set_delivery(struct evs_binder *binder, struct evs_bound_sink *sink,
     sink->exact = value->integer == 0;
     sink->delivery_place = is_own ? place : sink->place;
     if (is_own && !sink->exact && sink->connector->always_exact) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0413, place, "rows reach %s only from a commit", sink->connector->kind);
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0413, place, "rows reach %s only from a commit", sink->connector->kind);
         evs_diag_hint(diag, "delivery is always 'exact' here");
         return false;
     }
@@ -113,7 +117,8 @@ static bool bind_declared(struct evs_binder *binder, struct evs_bound_sink *sink
         report_connector(binder, &ast->name, &nearest);
         return false;
     }
-    struct evs_option_owner owner = {evs_arena_printf(binder->arena, "the connector %s", sink->connector->kind), ast->name.place};
+    struct evs_option_owner owner = {evs_arena_printf(binder->arena, "the connector %s", sink->connector->kind),
+                                     ast->name.place};
     const struct evs_option *const tables[EVS_OPTION_TABLES] = {sink->connector->options, evs_sink_options};
     const struct evs_option_value *values[EVS_OPTION_TABLES];
     if (!evs_bind_options(binder, owner, ast->options, ast->option_count, tables, values)) {
@@ -134,9 +139,10 @@ static bool bind_override(struct evs_binder *binder, struct evs_bound_sink *sink
     sink->address_place = sink->place;
     const struct evs_option_value *values = NULL;
     if (sink->connector == NULL) {
-        evs_fail(binder->usage_error, EVS_E_USAGE, "--sink %s: there is no connector `%.*s` for sinks.", sink->name, (int)name.count, name.data);
-    } else if (evs_bind_override(binder, evs_arena_printf(binder->arena, "--sink %s=%s", sink->name, text), text + name.count + 1,
-                                 sink->connector->options, &values)) {
+        evs_fail(binder->usage_error, EVS_E_USAGE, "--sink %s: there is no connector `%.*s` for sinks.", sink->name,
+                 (int)name.count, name.data);
+    } else if (evs_bind_override(binder, evs_arena_printf(binder->arena, "--sink %s=%s", sink->name, text),
+                                 text + name.count + 1, sink->connector->options, &values)) {
         return set_delivery(binder, sink, NULL, sink->place) && configure(binder, sink, values, sink->place);
     }
     binder->is_usage_error = true;
@@ -162,7 +168,8 @@ struct evs_bound_sink *evs_bind_sink(struct evs_binder *binder, struct evs_entit
     struct evs_bound_sink *sink = new_sink(binder, entity);
     const struct evs_ast_sink *ast = &entity->statement->sink;
     const char *override = evs_bind_override_of(binder->options->sinks, binder->options->sink_count, sink->name);
-    bool is_right = override != NULL ? bind_override(binder, sink, override) : bind_declared(binder, sink, &ast->connector);
+    bool is_right =
+        override != NULL ? bind_override(binder, sink, override) : bind_declared(binder, sink, &ast->connector);
     is_right = bind_format(binder, sink, &ast->format) && is_right;
     entity->state = is_right ? EVS_ENTITY_BOUND : EVS_ENTITY_BROKEN;
     return is_right ? sink : NULL;
@@ -171,17 +178,19 @@ struct evs_bound_sink *evs_bind_sink(struct evs_binder *binder, struct evs_entit
 /* --- inserts -------------------------------------------------------------------------------------------------------------- */
 
 /* Every column has a name, and no two the same: the encoded row is an object. */
-static bool check_names(struct evs_binder *binder, const struct evs_field *fields, uint32_t count, struct evs_place place)
+static bool check_names(struct evs_binder *binder, const struct evs_field *fields, uint32_t count,
+                        struct evs_place place)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (fields[i].name[0] == '\0') {
-            struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0213, place, "column %u has no name", i + 1);
+            struct evs_diag *diag = evs_report(binder, EVS_E0213, place, "column %u has no name", i + 1);
             evs_diag_hint(diag, "name it in the select before: EXPRESSION as NAME");
             return false;
         }
         for (uint32_t k = 0; k < i; k++) {
             if (evs_name_equal(fields[i].name, fields[k].name)) {
-                struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0211, place, "two columns have the name `%s`", fields[i].name);
+                struct evs_diag *diag =
+                    evs_report(binder, EVS_E0211, place, "two columns have the name `%s`", fields[i].name);
                 evs_diag_hint(diag, "rename or drop one of them");
                 return false;
             }
@@ -200,7 +209,8 @@ static bool same_fields(const struct evs_field *a, const struct evs_field *b, ui
     return true;
 }
 
-static bool input_fits(struct evs_binder *binder, struct evs_rel_input first, const struct evs_field *fields, uint32_t count)
+static bool input_fits(struct evs_binder *binder, struct evs_rel_input first, const struct evs_field *fields,
+                       uint32_t count)
 {
     if (evs_rel_width(first) != count) {
         return false;
@@ -210,7 +220,8 @@ static bool input_fits(struct evs_binder *binder, struct evs_rel_input first, co
     return same_fields(expected, fields, count);
 }
 
-void evs_bind_insert(struct evs_binder *binder, struct evs_entity *entity, struct evs_rel_input input, struct evs_place place)
+void evs_bind_insert(struct evs_binder *binder, struct evs_entity *entity, struct evs_rel_input input,
+                     struct evs_place place)
 {
     struct evs_bound_sink *sink = evs_bind_sink(binder, entity);
     uint32_t count = evs_rel_width(input);
@@ -220,9 +231,10 @@ void evs_bind_insert(struct evs_binder *binder, struct evs_entity *entity, struc
         return;
     }
     if (sink->inserts != NULL && !input_fits(binder, sink->inserts->input, fields, count)) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0408, place, "these rows have other columns than the rows that `%s` takes already",
-                                         sink->name);
-        evs_diag_note(diag, sink->inserts->place, "the first rows come from here");
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0408, place, "these rows have other columns than the rows that `%s` takes already",
+                       sink->name);
+        evs_report_note(binder, diag, sink->inserts->place, "the first rows come from here");
         return;
     }
     struct evs_insert *insert = EVS_ARENA_NEW(binder->arena, struct evs_insert);
@@ -249,7 +261,8 @@ static bool configure_print(struct evs_binder *binder, struct evs_bound_sink *si
     sink->connector = find_connector(binder, evs_slice_of(registry->print_connector), &nearest);
     EVS_ASSERT(sink->connector != NULL);
     const struct evs_option_value *values = NULL;
-    bool is_right = evs_bind_override(binder, "standard output", registry->print_argument, sink->connector->options, &values);
+    bool is_right =
+        evs_bind_override(binder, "standard output", registry->print_argument, sink->connector->options, &values);
     EVS_ASSERT(is_right);
     sink->format = registry->formats[0];
     sink->format_values = evs_option_defaults(binder, sink->format->options);
@@ -297,10 +310,10 @@ static bool check_dead(struct evs_binder *binder, const struct evs_bound_sink *s
     if (sink->dead_place.file == NULL || sink->inserts == NULL) {
         return true;
     }
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0408, sink->inserts->place, "`%s` takes dead rows, which have columns of their own",
-                                     sink->name);
+    struct evs_diag *diag = evs_report(binder, EVS_E0408, sink->inserts->place,
+                                       "`%s` takes dead rows, which have columns of their own", sink->name);
     evs_diag_hint(diag, "insert into another sink");
-    evs_diag_note(diag, sink->dead_place, "dead rows come from here");
+    evs_report_note(binder, diag, sink->dead_place, "dead rows come from here");
     return false;
 }
 

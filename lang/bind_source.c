@@ -30,7 +30,8 @@ static int64_t unit_us(struct evs_slice unit)
     return evs_slice_equal_nocase(unit, "us") ? 1 : -1000;
 }
 
-static bool bind_column_path(struct evs_binder *binder, const struct evs_ast_column *column, struct evs_decode_column *decode)
+static bool bind_column_path(struct evs_binder *binder, const struct evs_ast_column *column,
+                             struct evs_decode_column *decode)
 {
     if (!column->has_path) {
         decode->path = EVS_ARENA_NEW(binder->arena, const char *);
@@ -38,20 +39,23 @@ static bool bind_column_path(struct evs_binder *binder, const struct evs_ast_col
         decode->path_count = 1;
         return true;
     }
-    const char *problem = evs_path_read(evs_str_slice(&column->path), binder->arena, &decode->path, &decode->path_count);
+    const char *problem =
+        evs_path_read(evs_str_slice(&column->path), binder->arena, &decode->path, &decode->path_count);
     if (problem != NULL) {
-        evs_diag(binder->diagnostics, EVS_E0506, column->path_place, "%s", problem);
+        evs_report(binder, EVS_E0506, column->path_place, "%s", problem);
         return false;
     }
     if (decode->path_count == 0 && decode->kind != EVS_JSON) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0506, column->path_place, "the path '$' is the whole event, which is json");
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0506, column->path_place, "the path '$' is the whole event, which is json");
         evs_diag_hint(diag, "declare the column as json");
         return false;
     }
     return true;
 }
 
-static bool bind_column_type(struct evs_binder *binder, const struct evs_ast_column *column, struct evs_decode_column *decode)
+static bool bind_column_type(struct evs_binder *binder, const struct evs_ast_column *column,
+                             struct evs_decode_column *decode)
 {
     const struct evs_type *type = evs_bind_type(binder, column->type);
     if (type == NULL) {
@@ -59,14 +63,15 @@ static bool bind_column_type(struct evs_binder *binder, const struct evs_ast_col
     }
     decode->kind = type->kind;
     if (type->kind == EVS_DATETIME || type->kind == EVS_TIME || type->kind == EVS_INTERVAL) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0305, column->type->place, "a column of a source cannot be of type %s",
-                                         evs_kind_name(type->kind));
+        struct evs_diag *diag = evs_report(binder, EVS_E0305, column->type->place,
+                                           "a column of a source cannot be of type %s", evs_kind_name(type->kind));
         evs_diag_hint(diag, "read a string, and cast it");
         return false;
     }
     if (evs_ident_given(&column->unit)) {
         if (type->kind != EVS_TIMESTAMP) {
-            evs_diag(binder->diagnostics, EVS_E0305, column->unit.place, "`unit` belongs to timestamps, and this is of type %s", evs_kind_name(type->kind));
+            evs_report(binder, EVS_E0305, column->unit.place, "`unit` belongs to timestamps, and this is of type %s",
+                       evs_kind_name(type->kind));
             return false;
         }
         decode->unit_us = unit_us(column->unit.text);
@@ -74,7 +79,8 @@ static bool bind_column_type(struct evs_binder *binder, const struct evs_ast_col
     return true;
 }
 
-static bool bind_column(struct evs_binder *binder, const struct evs_ast_column *column, struct evs_decode_column *decode)
+static bool bind_column(struct evs_binder *binder, const struct evs_ast_column *column,
+                        struct evs_decode_column *decode)
 {
     decode->name = evs_bind_text(binder, column->name.text);
     decode->not_null = column->not_null;
@@ -82,9 +88,10 @@ static bool bind_column(struct evs_binder *binder, const struct evs_ast_column *
     is_right = is_right && bind_column_path(binder, column, decode);
     if (is_right && column->fallback != NULL) {
         decode->has_default = true;
-        is_right = evs_bind_coerced(binder, column->fallback, evs_type_of(decode->kind), "the default", &decode->fallback);
+        is_right =
+            evs_bind_coerced(binder, column->fallback, evs_type_of(decode->kind), "the default", &decode->fallback);
         if (is_right && decode->fallback.is_null && column->not_null) {
-            evs_diag(binder->diagnostics, EVS_E0307, column->fallback->place, "the default of a not null column is not NULL");
+            evs_report(binder, EVS_E0307, column->fallback->place, "the default of a not null column is not NULL");
             is_right = false;
         }
     }
@@ -102,8 +109,9 @@ bool evs_bind_columns(struct evs_binder *binder, const struct evs_ast_columns *c
         fields[i] = (struct evs_field){decode[i].name, evs_type_of(decode[i].kind), !never_null};
         for (uint32_t k = 0; k < i; k++) {
             if (evs_name_equal(decode[k].name, decode[i].name)) {
-                struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0206, column->name.place, "the column `%s` is declared twice", decode[i].name);
-                evs_diag_note(diag, columns->items[k].name.place, "first here");
+                struct evs_diag *diag = evs_report(binder, EVS_E0206, column->name.place,
+                                                   "the column `%s` is declared twice", decode[i].name);
+                evs_report_note(binder, diag, columns->items[k].name.place, "first here");
                 is_right = false;
                 break;
             }
@@ -135,7 +143,8 @@ static int64_t watermark_delay(struct evs_binder *binder, struct evs_bound_sourc
     int64_t delay_us = 0;
     if (ast->kind == EVS_AST_BINARY && ast->op == EVS_AST_OP_SUBTRACT) {
         column = ast->arguments[0];
-        if (ast->arguments[1]->kind != EVS_AST_INTERVAL || !evs_bind_duration(binder, ast->arguments[1], "the delay of a watermark", &delay_us)) {
+        if (ast->arguments[1]->kind != EVS_AST_INTERVAL ||
+            !evs_bind_duration(binder, ast->arguments[1], "the delay of a watermark", &delay_us)) {
             return -1;
         }
     }
@@ -153,23 +162,26 @@ static bool bind_watermark(struct evs_binder *binder, struct evs_bound_source *s
     }
     struct evs_scope scope = source_scope(binder, source);
     struct evs_context context = {.scope = &scope};
-    const struct evs_ast_expr name = {
-        .kind = EVS_AST_PATH, .place = ast->watermark_column.place, .names = &ast->watermark_column, .name_count = 1, .height = 1};
+    const struct evs_ast_expr name = {.kind = EVS_AST_PATH,
+                                      .place = ast->watermark_column.place,
+                                      .names = &ast->watermark_column,
+                                      .name_count = 1,
+                                      .height = 1};
     const struct evs_expr *column = evs_bind_expr(binder, &context, &name);
     const struct evs_expr *watermark = evs_bind_expr(binder, &context, ast->watermark);
     if (column == NULL || watermark == NULL) {
         return false;
     }
     if (column->type->kind != EVS_TIMESTAMP || column->column >= source->column_count) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0404, ast->watermark_column.place,
-                                         "the event-time column is a timestamp, and `%s` is of type %s", ast->watermark_column.text.data,
-                                         evs_kind_name(column->type->kind));
+        struct evs_diag *diag = evs_report(binder, EVS_E0404, ast->watermark_column.place,
+                                           "the event-time column is a timestamp, and `%s` is of type %s",
+                                           ast->watermark_column.text.data, evs_kind_name(column->type->kind));
         evs_diag_hint(diag, "declare it as timestamp");
         return false;
     }
     if (watermark->type->kind != EVS_TIMESTAMP) {
-        evs_diag(binder->diagnostics, EVS_E0404, ast->watermark->place, "the watermark is a timestamp, and this is of type %s",
-                 evs_kind_name(watermark->type->kind));
+        evs_report(binder, EVS_E0404, ast->watermark->place, "the watermark is a timestamp, and this is of type %s",
+                   evs_kind_name(watermark->type->kind));
         return false;
     }
     source->watermark = watermark;
@@ -183,7 +195,8 @@ static bool bind_watermark(struct evs_binder *binder, struct evs_bound_source *s
 
 static void report_connector(struct evs_binder *binder, const struct evs_ident *name, const struct evs_nearest *nearest)
 {
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0209, name->place, "no connector `%s` for sources", name->text.data);
+    struct evs_diag *diag =
+        evs_report(binder, EVS_E0209, name->place, "no connector `%s` for sources", name->text.data);
     if (nearest->best.count > 0) {
         evs_diag_did_you_mean(diag, nearest);
         return;
@@ -196,7 +209,8 @@ static void report_connector(struct evs_binder *binder, const struct evs_ident *
     evs_buffer_fini(&all);
 }
 
-static const struct evs_source *find_connector(const struct evs_binder *binder, struct evs_slice name, struct evs_nearest *nearest)
+static const struct evs_source *find_connector(const struct evs_binder *binder, struct evs_slice name,
+                                               struct evs_nearest *nearest)
 {
     for (const struct evs_source *const *at = binder->options->registry->sources; *at != NULL; at++) {
         if (evs_slice_equal_nocase(name, (*at)->kind)) {
@@ -217,19 +231,22 @@ static const struct evs_decode_format *find_format(struct evs_binder *binder, co
     for (uint32_t i = 0; formats[i] != NULL; i++) {
         if (evs_slice_equal_nocase(format->name.text, formats[i]->kind)) {
             if (format->option_count > 0) {
-                evs_diag(binder->diagnostics, EVS_E0501, format->options[0].name.place, "the format %s of a source has no options", formats[i]->kind);
+                evs_report(binder, EVS_E0501, format->options[0].name.place, "the format %s of a source has no options",
+                           formats[i]->kind);
             }
             return formats[i];
         }
         evs_nearest_offer(&nearest, evs_slice_of(formats[i]->kind));
     }
-    struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0210, format->name.place, "no format `%s` for sources", format->name.text.data);
+    struct evs_diag *diag =
+        evs_report(binder, EVS_E0210, format->name.place, "no format `%s` for sources", format->name.text.data);
     evs_diag_did_you_mean(diag, &nearest);
     return NULL;
 }
 
 /* The option of the source, else the setting of the pipeline. */
-static const struct evs_option_value *choose(const struct evs_binder *binder, const struct evs_option_value *own, const char *name)
+static const struct evs_option_value *choose(const struct evs_binder *binder, const struct evs_option_value *own,
+                                             const char *name)
 {
     const struct evs_option_value *value = own != NULL ? evs_option_find(own, name) : NULL;
     return value != NULL && value->is_set ? value : evs_setting(binder, name);
@@ -247,8 +264,9 @@ static void set_common(struct evs_binder *binder, struct evs_bound_source *sourc
     static const char *const live_only[] = {"idle_timeout", "max_future_skew", "on_future"};
     for (uint32_t i = 0; is_bounded && own != NULL && i < EVS_COUNT(live_only); i++) {
         if (evs_option_find(own, live_only[i])->is_set) {
-            evs_diag(binder->diagnostics, EVS_W0006, evs_option_place(ast, live_only[i]), "`%s` has no effect on the connector %s, which always ends",
-                     live_only[i], source->connector->kind);
+            evs_report(binder, EVS_W0006, evs_option_place(ast, live_only[i]),
+                       "`%s` has no effect on the connector %s, which always ends", live_only[i],
+                       source->connector->kind);
         }
     }
 }
@@ -264,11 +282,12 @@ static uint32_t partition_count(const struct evs_source *connector, const struct
     return 1;
 }
 
-static bool configure(struct evs_binder *binder, struct evs_bound_source *source, const struct evs_option_value *values, struct evs_place place)
+static bool configure(struct evs_binder *binder, struct evs_bound_source *source, const struct evs_option_value *values,
+                      struct evs_place place)
 {
     struct evs_error error;
     if (source->connector->configure(values, binder->arena, &source->config, &error) != EVS_OK) {
-        evs_diag(binder->diagnostics, EVS_E0504, place, "%s", error.text);
+        evs_report_error(binder, EVS_E0504, place, &error);
         return false;
     }
     source->label = evs_option_label(binder, source->connector->kind, source->connector->options, values);
@@ -276,7 +295,8 @@ static bool configure(struct evs_binder *binder, struct evs_bound_source *source
     return true;
 }
 
-static bool bind_declared_connector(struct evs_binder *binder, struct evs_bound_source *source, const struct evs_ast_connector *ast)
+static bool bind_declared_connector(struct evs_binder *binder, struct evs_bound_source *source,
+                                    const struct evs_ast_connector *ast)
 {
     struct evs_nearest nearest = evs_nearest_begin(ast->name.text);
     source->connector = find_connector(binder, ast->name.text, &nearest);
@@ -284,7 +304,8 @@ static bool bind_declared_connector(struct evs_binder *binder, struct evs_bound_
         report_connector(binder, &ast->name, &nearest);
         return false;
     }
-    struct evs_option_owner owner = {evs_arena_printf(binder->arena, "the connector %s", source->connector->kind), ast->name.place};
+    struct evs_option_owner owner = {evs_arena_printf(binder->arena, "the connector %s", source->connector->kind),
+                                     ast->name.place};
     const struct evs_option *const tables[EVS_OPTION_TABLES] = {source->connector->options, evs_source_options};
     const struct evs_option_value *values[EVS_OPTION_TABLES];
     if (!evs_bind_options(binder, owner, ast->options, ast->option_count, tables, values)) {
@@ -294,7 +315,8 @@ static bool bind_declared_connector(struct evs_binder *binder, struct evs_bound_
     return configure(binder, source, values[0], ast->place);
 }
 
-static bool bind_override(struct evs_binder *binder, struct evs_bound_source *source, const struct evs_ast_connector *ast, const char *text)
+static bool bind_override(struct evs_binder *binder, struct evs_bound_source *source,
+                          const struct evs_ast_connector *ast, const char *text)
 {
     const char *colon = strchr(text, ':');
     EVS_ASSERT(colon != NULL); /* checked when compiling began */
@@ -303,9 +325,10 @@ static bool bind_override(struct evs_binder *binder, struct evs_bound_source *so
     source->connector = find_connector(binder, name, &nearest);
     const struct evs_option_value *values = NULL;
     if (source->connector == NULL) {
-        evs_fail(binder->usage_error, EVS_E_USAGE, "--source %s: there is no connector `%.*s` for sources.", source->name, (int)name.count, name.data);
-    } else if (evs_bind_override(binder, evs_arena_printf(binder->arena, "--source %s=%s", source->name, text), colon + 1,
-                                 source->connector->options, &values)) {
+        evs_fail(binder->usage_error, EVS_E_USAGE, "--source %s: there is no connector `%.*s` for sources.",
+                 source->name, (int)name.count, name.data);
+    } else if (evs_bind_override(binder, evs_arena_printf(binder->arena, "--source %s=%s", source->name, text),
+                                 colon + 1, source->connector->options, &values)) {
         set_common(binder, source, NULL, ast);
         return configure(binder, source, values, source->place);
     }
@@ -321,11 +344,13 @@ static void make_scan(struct evs_binder *binder, struct evs_bound_source *source
     struct evs_rel_column *columns = EVS_ARENA_ARRAY(binder->arena, struct evs_rel_column, count);
     uint64_t lineage = evs_lineage_text(4, source->name);
     for (uint32_t i = 0; i < source->column_count; i++) {
-        columns[i] = (struct evs_rel_column){.name = source->fields[i].name, .type = source->fields[i].type, .nullable = source->fields[i].nullable};
+        columns[i] = (struct evs_rel_column){
+            .name = source->fields[i].name, .type = source->fields[i].type, .nullable = source->fields[i].nullable};
     }
     for (uint32_t i = 0; i < EVS_SYSTEM_COLUMNS; i++) {
-        columns[source->column_count + i] = (struct evs_rel_column){
-            .name = system_columns[i].name, .type = evs_type_of(system_columns[i].kind), .nullable = system_columns[i].nullable};
+        columns[source->column_count + i] = (struct evs_rel_column){.name = system_columns[i].name,
+                                                                    .type = evs_type_of(system_columns[i].kind),
+                                                                    .nullable = system_columns[i].nullable};
     }
     for (uint32_t i = 0; i < count; i++) {
         columns[i].lineage = evs_lineage_mix(evs_lineage_text(lineage, columns[i].name), columns[i].type->kind);
@@ -348,7 +373,8 @@ static bool bind_connector(struct evs_binder *binder, struct evs_bound_source *s
     return true;
 }
 
-static void bind_dead_letter(struct evs_binder *binder, struct evs_bound_source *source, const struct evs_ast_source *ast)
+static void bind_dead_letter(struct evs_binder *binder, struct evs_bound_source *source,
+                             const struct evs_ast_source *ast)
 {
     source->fail_on_error = ast->on_error == EVS_ON_ERROR_FAIL;
     if (evs_ident_given(&ast->dead_letter)) {

@@ -4,7 +4,8 @@
 /* --- union all -------------------------------------------------------------------------------------------------------------- */
 
 /* The type that holds a column of all queries: `exprs` are coerced to it. */
-static bool unify(struct evs_binder *binder, const struct evs_expr **exprs, uint32_t count, const char *name, struct evs_place place)
+static bool unify(struct evs_binder *binder, const struct evs_expr **exprs, uint32_t count, const char *name,
+                  struct evs_place place)
 {
     struct evs_error error;
     const struct evs_type *type = exprs[0]->type;
@@ -17,8 +18,10 @@ static bool unify(struct evs_binder *binder, const struct evs_expr **exprs, uint
     for (uint32_t i = 0; i < count; i++) {
         const struct evs_type *own = exprs[i]->type;
         if (evs_expr_coerce(binder->arena, exprs[i], type, &exprs[i], &error) != EVS_OK) {
-            struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0308, place, "the column `%s` of this union is of type %s in one query and of type %s in another",
-                                             name != NULL ? name : "?", evs_kind_name(type->kind), evs_kind_name(own->kind));
+            struct evs_diag *diag =
+                evs_report(binder, EVS_E0308, place,
+                           "the column `%s` of this union is of type %s in one query and of type %s in another",
+                           name != NULL ? name : "?", evs_kind_name(type->kind), evs_kind_name(own->kind));
             evs_diag_hint(diag, "cast one of them");
             return false;
         }
@@ -27,14 +30,15 @@ static bool unify(struct evs_binder *binder, const struct evs_expr **exprs, uint
 }
 
 /* The columns of a query in the order of the first one's. */
-static bool match_by_name(struct evs_binder *binder, const struct evs_columns *first, struct evs_columns *other, struct evs_place place)
+static bool match_by_name(struct evs_binder *binder, const struct evs_columns *first, struct evs_columns *other,
+                          struct evs_place place)
 {
     struct evs_columns ordered = {0};
     for (uint32_t i = 0; i < first->count; i++) {
         const char *name = first->items[i].name;
         const struct evs_scope_column *found = NULL;
         if (name == NULL || evs_columns_find(other, evs_slice_of(name), &found) != 1) {
-            evs_diag(binder->diagnostics, EVS_E0203, place, "the other query has no column `%s`", name != NULL ? name : "?");
+            evs_report(binder, EVS_E0203, place, "the other query has no column `%s`", name != NULL ? name : "?");
             return false;
         }
         evs_columns_add(binder, &ordered, name, found->expr);
@@ -43,17 +47,20 @@ static bool match_by_name(struct evs_binder *binder, const struct evs_columns *f
     return true;
 }
 
-static bool align_columns(struct evs_binder *binder, struct evs_scope *scopes, uint32_t count, const struct evs_ast_pipe *pipe)
+static bool align_columns(struct evs_binder *binder, struct evs_scope *scopes, uint32_t count,
+                          const struct evs_ast_pipe *pipe)
 {
     bool is_right = true;
     for (uint32_t i = 1; i < count; i++) {
         struct evs_place place = pipe->set_operation.queries[i - 1]->place;
         if (scopes[i].columns.count != scopes[0].columns.count) {
-            evs_diag(binder->diagnostics, EVS_E0409, place, "columns of this query: %u, of the one before the union: %u", scopes[i].columns.count,
-                     scopes[0].columns.count);
+            evs_report(binder, EVS_E0409, place, "columns of this query: %u, of the one before the union: %u",
+                       scopes[i].columns.count, scopes[0].columns.count);
             return false;
         }
-        is_right = (!pipe->set_operation.by_name || match_by_name(binder, &scopes[0].columns, &scopes[i].columns, place)) && is_right;
+        is_right =
+            (!pipe->set_operation.by_name || match_by_name(binder, &scopes[0].columns, &scopes[i].columns, place)) &&
+            is_right;
     }
     const struct evs_expr **exprs = EVS_ARENA_ARRAY(binder->arena, const struct evs_expr *, count);
     for (uint32_t c = 0; is_right && c < scopes[0].columns.count; c++) {
@@ -112,7 +119,7 @@ bool evs_bind_union(struct evs_binder *binder, struct evs_scope *scope, const st
     struct evs_scope *scopes = EVS_ARENA_ARRAY(binder->arena, struct evs_scope, count);
     bool is_right = true;
     if (pipe->set_operation.distinct) {
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0114, pipe->word, "union distinct is not supported yet");
+        struct evs_diag *diag = evs_report(binder, EVS_E0114, pipe->word, "union distinct is not supported yet");
         evs_diag_hint(diag, "write union all");
         is_right = false;
     }

@@ -32,7 +32,7 @@ static void check_query(struct evs_binder *binder)
     bool is_silent = binder->query_count > 0 || evs_diagnostics_errors(binder->diagnostics) > 0;
     if (!is_silent) {
         struct evs_place place = {.file = binder->options->file, .line = 1, .column = 1};
-        struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0410, place, "the pipeline has no query: nothing would run");
+        struct evs_diag *diag = evs_report(binder, EVS_E0410, place, "the pipeline has no query: nothing would run");
         evs_diag_hint(diag, "add one: from SOURCE |> …;");
     }
 }
@@ -62,8 +62,8 @@ static evs_status bind(struct evs_binder *binder, struct evs_plan *plan)
     return evs_plan_build(binder, plan) ? EVS_OK : EVS_E_PIPELINE;
 }
 
-evs_status evs_compile(const struct evs_compile_options *options, struct evs_diagnostics *diagnostics, const struct evs_plan **plan,
-                       struct evs_error *error)
+evs_status evs_compile(const struct evs_compile_options *options, struct evs_diagnostics *diagnostics,
+                       const struct evs_plan **plan, struct evs_error *error)
 {
     EVS_ASSERT(options->registry != NULL && options->texts != NULL);
     struct evs_script script;

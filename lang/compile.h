@@ -23,13 +23,14 @@ struct evs_registry {
 };
 
 struct evs_compile_options {
-    const char *file;               /* names the pipeline by its stem, unless the file says `pipeline NAME;` */
-    struct evs_sources *texts;      /* takes what is loaded; the diagnostics should be made with it, so that they can show lines */
-    const char *const *params;      /* "NAME=VALUE" each */
+    const char *file; /* names the pipeline by its stem, unless the file says `pipeline NAME;` */
+    struct evs_sources
+        *texts; /* takes what is loaded; the diagnostics should be made with it, so that they can show lines */
+    const char *const *params; /* "NAME=VALUE" each */
     uint32_t param_count;
-    const char *const *sources;     /* "NAME=CONNECTOR:ARGUMENT" each: replaces the connector of a source */
+    const char *const *sources; /* "NAME=CONNECTOR:ARGUMENT" each: replaces the connector of a source */
     uint32_t source_count;
-    const char *const *sinks;       /* the same for sinks */
+    const char *const *sinks; /* the same for sinks */
     uint32_t sink_count;
     /* Looks an environment variable up (EVSTREAM_PARAM_NAME); NULL result: not set. May be NULL itself: an empty environment. */
     const char *(*environment)(void *argument, const char *name);

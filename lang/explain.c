@@ -10,8 +10,10 @@
 
 static const char *kind_word(const struct evs_plan_node *node)
 {
-    static const char *const words[] = {
-        [EVS_NODE_SOURCE] = "source", [EVS_NODE_OPERATOR] = "operator", [EVS_NODE_EXCHANGE] = "exchange", [EVS_NODE_SINK] = "sink"};
+    static const char *const words[] = {[EVS_NODE_SOURCE] = "source",
+                                        [EVS_NODE_OPERATOR] = "operator",
+                                        [EVS_NODE_EXCHANGE] = "exchange",
+                                        [EVS_NODE_SINK] = "sink"};
     return words[node->kind];
 }
 
@@ -42,7 +44,8 @@ static void put_columns(struct evs_buffer *out, const struct evs_schema *schema)
 {
     for (uint32_t i = 0; i < schema->count; i++) {
         const struct evs_field *field = &schema->fields[i];
-        evs_buffer_printf(out, "%s%s %s%s", i > 0 ? ", " : "", field->name, evs_kind_name(field->type->kind), field->nullable ? "" : " not null");
+        evs_buffer_printf(out, "%s%s %s%s", i > 0 ? ", " : "", field->name, evs_kind_name(field->type->kind),
+                          field->nullable ? "" : " not null");
     }
     evs_buffer_puts(out, schema->count == 0 ? "none" : "");
 }
@@ -71,7 +74,8 @@ static void put_source(struct evs_buffer *out, const struct evs_plan *plan, cons
     if (node->dead_letter > 0) {
         evs_buffer_printf(out, "    dead     rows go to %s\n", plan->nodes[node->dead_letter - 1].name);
     } else {
-        evs_buffer_printf(out, "    dead     %s\n", source->fail_on_error ? "a bad row stops the pipeline" : "rows are counted, and lost");
+        evs_buffer_printf(out, "    dead     %s\n",
+                          source->fail_on_error ? "a bad row stops the pipeline" : "rows are counted, and lost");
     }
 }
 
@@ -210,7 +214,8 @@ void evs_explain_json(const struct evs_plan *plan, struct evs_buffer *out)
 {
     evs_buffer_puts(out, "{\"pipeline\":");
     json_string(out, plan->pipeline);
-    evs_buffer_printf(out, ",\"hash\":\"%016" PRIx64 "\",\"only_files\":%s,\"nodes\":[", plan->hash, plan->only_files ? "true" : "false");
+    evs_buffer_printf(out, ",\"hash\":\"%016" PRIx64 "\",\"only_files\":%s,\"nodes\":[", plan->hash,
+                      plan->only_files ? "true" : "false");
     for (uint32_t i = 0; i < plan->node_count; i++) {
         evs_buffer_puts(out, i > 0 ? ",\n  " : "\n  ");
         json_node(out, plan, &plan->nodes[i]);

@@ -59,7 +59,8 @@ void evs_build_connect(struct evs_builder *builder, const struct evs_port *ports
     for (uint32_t i = 0; i < count; i++) {
         EVS_ASSERT(ports[i].node < to);
         EVS_GROW(plan->edges, plan->edge_count, builder->edge_capacity);
-        plan->edges[plan->edge_count++] = (struct evs_plan_edge){.from = ports[i].node, .output = ports[i].output, .to = to};
+        plan->edges[plan->edge_count++] =
+            (struct evs_plan_edge){.from = ports[i].node, .output = ports[i].output, .to = to};
     }
 }
 
@@ -77,7 +78,8 @@ void evs_build_branches(struct evs_builder *builder)
     }
 }
 
-struct evs_laid evs_build_single(struct evs_builder *builder, uint32_t node, uint32_t output, struct evs_schema schema, uint32_t *map)
+struct evs_laid evs_build_single(struct evs_builder *builder, uint32_t node, uint32_t output, struct evs_schema schema,
+                                 uint32_t *map)
 {
     struct evs_laid laid = {.schema = schema, .port_count = 1, .map = map};
     laid.ports = EVS_ARENA_NEW(builder->arena, struct evs_port);
@@ -87,7 +89,7 @@ struct evs_laid evs_build_single(struct evs_builder *builder, uint32_t node, uin
 
 static void report(struct evs_builder *builder, struct evs_place place, const struct evs_error *error)
 {
-    evs_diag(builder->binder->diagnostics, EVS_E0302, place, "%s", error->text);
+    evs_report_error(builder->binder, EVS_E0302, place, error);
     builder->is_broken = true;
 }
 
@@ -116,8 +118,9 @@ static struct evs_laid *input_of(struct evs_builder *builder, const struct evs_r
 
 /* --- projections that copy, exchanges ------------------------------------------------------------------------------------------- */
 
-static uint32_t add_project(struct evs_builder *builder, const struct evs_laid *from, const struct evs_project_config *config,
-                            struct evs_schema schema, const char *label, struct evs_place place)
+static uint32_t add_project(struct evs_builder *builder, const struct evs_laid *from,
+                            const struct evs_project_config *config, struct evs_schema schema, const char *label,
+                            struct evs_place place)
 {
     uint32_t node = evs_build_node(builder, EVS_NODE_OPERATOR, numbered_name(builder, "project"), place);
     struct evs_plan_node *at = evs_build_at(builder, node);
@@ -142,8 +145,8 @@ static bool is_exactly(const struct evs_laid *from, const uint32_t *columns, con
     return true;
 }
 
-struct evs_laid evs_build_columns(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *columns, const char *const *names,
-                                  uint32_t count, struct evs_place place)
+struct evs_laid evs_build_columns(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *columns,
+                                  const char *const *names, uint32_t count, struct evs_place place)
 {
     if (is_exactly(from, columns, names, count)) {
         return *from;
@@ -164,14 +167,15 @@ struct evs_laid evs_build_columns(struct evs_builder *builder, const struct evs_
     return evs_build_single(builder, node, 0, schema, NULL);
 }
 
-struct evs_laid evs_build_exchange(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *keys, uint32_t key_count,
-                                   struct evs_place place)
+struct evs_laid evs_build_exchange(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *keys,
+                                   uint32_t key_count, struct evs_place place)
 {
     struct evs_plan_exchange *exchange = EVS_ARENA_NEW(builder->arena, struct evs_plan_exchange);
     exchange->gather = key_count == 0;
     exchange->columns = keys;
     exchange->column_count = key_count;
-    uint32_t node = evs_build_node(builder, EVS_NODE_EXCHANGE, numbered_name(builder, exchange->gather ? "gather" : "exchange"), place);
+    uint32_t node = evs_build_node(builder, EVS_NODE_EXCHANGE,
+                                   numbered_name(builder, exchange->gather ? "gather" : "exchange"), place);
     struct evs_plan_node *at = evs_build_at(builder, node);
     at->exchange = exchange;
     at->schema = from->schema;
@@ -196,9 +200,11 @@ static struct evs_schema source_schema(struct evs_builder *builder, const struct
     return (struct evs_schema){count, fields};
 }
 
-static void set_columns(struct evs_builder *builder, const struct evs_bound_source *source, const uint32_t *map, struct evs_plan_source *out)
+static void set_columns(struct evs_builder *builder, const struct evs_bound_source *source, const uint32_t *map,
+                        struct evs_plan_source *out)
 {
-    struct evs_decode_column *columns = EVS_ARENA_ARRAY(builder->arena, struct evs_decode_column, source->column_count + 1);
+    struct evs_decode_column *columns =
+        EVS_ARENA_ARRAY(builder->arena, struct evs_decode_column, source->column_count + 1);
     for (uint32_t i = 0; i < source->column_count; i++) {
         if (map[i] != EVS_NO_COLUMN) {
             columns[out->column_count++] = source->columns[i];
@@ -213,7 +219,8 @@ static void set_columns(struct evs_builder *builder, const struct evs_bound_sour
     out->partition_column = system[EVS_SYSTEM_PARTITION] + 1;
 }
 
-static void set_watermark(struct evs_builder *builder, const struct evs_bound_source *source, const uint32_t *map, struct evs_plan_source *out)
+static void set_watermark(struct evs_builder *builder, const struct evs_bound_source *source, const uint32_t *map,
+                          struct evs_plan_source *out)
 {
     out->watermark_delay_us = -1;
     if (source->watermark != NULL) {
@@ -330,7 +337,8 @@ static void lay_project(struct evs_builder *builder, const struct evs_rel *rel)
 /* --- union ------------------------------------------------------------------------------------------------------------------------ */
 
 /* Where the needed columns of one of the inputs stand. */
-static struct evs_laid lay_union_input(struct evs_builder *builder, const struct evs_rel *rel, uint32_t index, const char *const *names)
+static struct evs_laid lay_union_input(struct evs_builder *builder, const struct evs_rel *rel, uint32_t index,
+                                       const char *const *names)
 {
     const struct evs_laid *input = &builder->laid[rel->inputs[index].rel->number];
     uint32_t *columns = EVS_ARENA_ARRAY(builder->arena, uint32_t, rel->column_count + 1);
@@ -372,10 +380,31 @@ static void lay_union(struct evs_builder *builder, const struct evs_rel *rel)
 
 /* --- aggregates --------------------------------------------------------------------------------------------------------------------- */
 
-/* The aggregate's input with the needed columns alone, in the order of the relation; `map` of the result is by its columns. */
-static struct evs_laid narrow(struct evs_builder *builder, const struct evs_rel *input, struct evs_place place)
+/* Is every column that the rows carry asked for? */
+static bool carries_needed_only(struct evs_builder *builder, const struct evs_rel *input)
 {
     const struct evs_laid *from = &builder->laid[input->number];
+    bool *used = EVS_ARENA_ARRAY(builder->arena, bool, from->schema.count + 1);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < input->column_count; i++) {
+        if (evs_rel_needs(input, i)) {
+            EVS_ASSERT(from->map[i] < from->schema.count);
+            count += !used[from->map[i]];
+            used[from->map[i]] = true;
+        }
+    }
+    return count == from->schema.count;
+}
+
+/* The aggregate's input with the needed columns alone, so that an exchange copies no others; `map` of the result is by the relation's columns.
+ * Where late rows leave, the columns are in the relation's order, and those that a late row shows are the first. */
+static struct evs_laid narrow(struct evs_builder *builder, const struct evs_rel *input, bool is_in_order,
+                              struct evs_place place)
+{
+    const struct evs_laid *from = &builder->laid[input->number];
+    if (!is_in_order && carries_needed_only(builder, input)) {
+        return *from;
+    }
     uint32_t *columns = EVS_ARENA_ARRAY(builder->arena, uint32_t, input->column_count + 1);
     uint32_t *map = new_map(builder, input->column_count);
     uint32_t count = 0;
@@ -394,12 +423,14 @@ static struct evs_laid narrow(struct evs_builder *builder, const struct evs_rel 
 }
 
 /* The calls that somebody asks for, and the items of the needed columns; see plan_prune.c for which calls stay. */
-static void set_items(struct evs_builder *builder, const struct evs_rel *rel, const uint32_t *input_map, struct evs_aggregate_config *config,
-                      struct evs_laid *laid)
+static void set_items(struct evs_builder *builder, const struct evs_rel *rel, const uint32_t *input_map,
+                      struct evs_aggregate_config *config, struct evs_laid *laid)
 {
     const struct evs_rel_aggregate *aggregate = rel->aggregate;
-    struct evs_aggregate_item *items = EVS_ARENA_ARRAY(builder->arena, struct evs_aggregate_item, rel->column_count + 1);
-    struct evs_aggregate_call *calls = EVS_ARENA_ARRAY(builder->arena, struct evs_aggregate_call, aggregate->call_count + 1);
+    struct evs_aggregate_item *items =
+        EVS_ARENA_ARRAY(builder->arena, struct evs_aggregate_item, rel->column_count + 1);
+    struct evs_aggregate_call *calls =
+        EVS_ARENA_ARRAY(builder->arena, struct evs_aggregate_call, aggregate->call_count + 1);
     struct evs_field *fields = EVS_ARENA_ARRAY(builder->arena, struct evs_field, rel->column_count + 1);
     for (uint32_t i = 0; i < rel->column_count; i++) {
         struct evs_aggregate_item item = aggregate->items[i];
@@ -438,8 +469,8 @@ static void set_late(struct evs_builder *builder, const struct evs_rel *rel, uin
     builder->late[rel->number] = evs_build_single(builder, node, 1, at->late_schema, map);
 }
 
-static struct evs_aggregate_config *aggregate_config(struct evs_builder *builder, const struct evs_rel *rel, const uint32_t *input_map,
-                                                     struct evs_laid *laid)
+static struct evs_aggregate_config *aggregate_config(struct evs_builder *builder, const struct evs_rel *rel,
+                                                     const uint32_t *input_map, struct evs_laid *laid)
 {
     const struct evs_rel_aggregate *aggregate = rel->aggregate;
     struct evs_aggregate_config *config = EVS_ARENA_NEW(builder->arena, struct evs_aggregate_config);
@@ -465,7 +496,7 @@ static struct evs_aggregate_config *aggregate_config(struct evs_builder *builder
 
 static void lay_aggregate(struct evs_builder *builder, const struct evs_rel *rel, const char *name)
 {
-    struct evs_laid input = narrow(builder, rel->inputs[0].rel, rel->place);
+    struct evs_laid input = narrow(builder, rel->inputs[0].rel, rel->aggregate->late_output, rel->place);
     struct evs_laid laid = {.map = new_map(builder, rel->column_count)};
     struct evs_aggregate_config *config = aggregate_config(builder, rel, input.map, &laid);
     struct evs_laid exchanged = evs_build_exchange(builder, &input, config->keys, config->key_count, rel->place);

@@ -23,10 +23,10 @@ struct evs_builder {
     struct evs_arena *arena;
     struct evs_plan *plan;
     uint32_t node_capacity, edge_capacity; /* both arrays are on the heap until the plan is complete */
-    struct evs_laid *laid; /* by the relation's number */
-    struct evs_laid *late; /* of an aggregate: its late rows */
-    uint32_t *node_of;     /* of an aggregate or scan: its node */
-    const char **names;    /* of aggregates */
+    struct evs_laid *laid;                 /* by the relation's number */
+    struct evs_laid *late;                 /* of an aggregate: its late rows */
+    uint32_t *node_of;                     /* of an aggregate or scan: its node */
+    const char **names;                    /* of aggregates */
     bool is_broken;
 };
 
@@ -40,14 +40,15 @@ static inline struct evs_plan_node *evs_build_at(struct evs_builder *builder, ui
 void evs_build_connect(struct evs_builder *builder, const struct evs_port *ports, uint32_t count, uint32_t to);
 /* Edges that have one input in common get their branch numbers. */
 void evs_build_branches(struct evs_builder *builder);
-struct evs_laid evs_build_single(struct evs_builder *builder, uint32_t node, uint32_t output, struct evs_schema schema, uint32_t *map);
+struct evs_laid evs_build_single(struct evs_builder *builder, uint32_t node, uint32_t output, struct evs_schema schema,
+                                 uint32_t *map);
 /* The same rows with exactly these columns, in this order: as they are, or through a projection that copies. With `names`, the schema also
  * has these names. */
-struct evs_laid evs_build_columns(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *columns, const char *const *names,
-                                  uint32_t count, struct evs_place place);
+struct evs_laid evs_build_columns(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *columns,
+                                  const char *const *names, uint32_t count, struct evs_place place);
 /* An exchange behind the ports: by key columns, or, with none, a gather. */
-struct evs_laid evs_build_exchange(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *keys, uint32_t key_count,
-                                   struct evs_place place);
+struct evs_laid evs_build_exchange(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *keys,
+                                   uint32_t key_count, struct evs_place place);
 
 /* plan_sink.c */
 void evs_build_sink(struct evs_builder *builder, const struct evs_rel *rel);
@@ -57,7 +58,8 @@ void evs_build_dead_letters(struct evs_builder *builder);
 const char *evs_label_scan(struct evs_arena *arena, const struct evs_bound_source *source);
 const char *evs_label_project(struct evs_arena *arena, const struct evs_rel *rel);
 const char *evs_label_aggregate(struct evs_arena *arena, const struct evs_rel *rel);
-const char *evs_label_exchange(struct evs_arena *arena, const struct evs_schema *schema, const struct evs_plan_exchange *exchange);
+const char *evs_label_exchange(struct evs_arena *arena, const struct evs_schema *schema,
+                               const struct evs_plan_exchange *exchange);
 /* Names of the aggregates, unique and stable (exactness, 16); by the relation's number. Reports explicit names used twice. */
 const char **evs_name_aggregates(struct evs_binder *binder);
 /* "clicks.aggregate_user_id": the way of the rows, part of the trigger ids. */

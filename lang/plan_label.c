@@ -21,7 +21,12 @@ static void put_duration(struct evs_buffer *out, int64_t us)
     static const struct {
         int64_t us;
         const char *unit;
-    } units[] = {{INT64_C(86400000000), "d"}, {INT64_C(3600000000), "h"}, {60000000, "min"}, {1000000, "s"}, {1000, "ms"}, {1, "us"}};
+    } units[] = {{INT64_C(86400000000), "d"},
+                 {INT64_C(3600000000), "h"},
+                 {60000000, "min"},
+                 {1000000, "s"},
+                 {1000, "ms"},
+                 {1, "us"}};
     for (size_t i = 0; i < EVS_COUNT(units); i++) {
         if (us % units[i].us == 0 || units[i].us == 1) {
             evs_buffer_printf(out, "%" PRId64 " %s", us / units[i].us, units[i].unit);
@@ -36,12 +41,15 @@ const char *evs_label_scan(struct evs_arena *arena, const struct evs_bound_sourc
     evs_buffer_printf(&text, "source %s from %s, ", source->name, source->label);
     if (source->watermark == NULL) {
         evs_buffer_puts(&text, "event time _ingested_at");
-    } else if (source->watermark_delay_us >= 0) {
+    } else if (source->watermark_delay_us == 0) {
+        evs_buffer_printf(&text, "event time %s, its own watermark", source->columns[source->watermark_column].name);
+    } else if (source->watermark_delay_us > 0) {
         evs_buffer_printf(&text, "event time %s, watermark ", source->columns[source->watermark_column].name);
         put_duration(&text, source->watermark_delay_us);
         evs_buffer_puts(&text, " behind");
     } else {
-        evs_buffer_printf(&text, "event time %s, watermark %s", source->columns[source->watermark_column].name, source->watermark->text);
+        evs_buffer_printf(&text, "event time %s, watermark %s", source->columns[source->watermark_column].name,
+                          source->watermark->text);
     }
     return take(arena, &text);
 }
@@ -51,7 +59,8 @@ const char *evs_label_project(struct evs_arena *arena, const struct evs_rel *rel
     struct evs_buffer text = {0};
     for (uint32_t i = 0; i < rel->column_count; i++) {
         if (evs_rel_needs(rel, i) && rel->exprs[i]->kind != EVS_EXPR_COLUMN) {
-            evs_buffer_printf(&text, "%s%s = %s", text.count > 0 ? ", " : "compute ", rel->columns[i].name, rel->exprs[i]->text);
+            evs_buffer_printf(&text, "%s%s = %s", text.count > 0 ? ", " : "compute ", rel->columns[i].name,
+                              rel->exprs[i]->text);
         }
     }
     return text.count > 0 ? take(arena, &text) : "keep columns";
@@ -62,7 +71,8 @@ static void put_keys(struct evs_buffer *out, const struct evs_rel *rel)
     const struct evs_rel_aggregate *aggregate = rel->aggregate;
     uint32_t count = 0;
     for (uint32_t i = 0; i < aggregate->key_count; i++) {
-        evs_buffer_printf(out, "%s%s", count++ > 0 ? ", " : " by ", rel->inputs[0].rel->columns[aggregate->keys[i]].name);
+        evs_buffer_printf(out, "%s%s", count++ > 0 ? ", " : " by ",
+                          rel->inputs[0].rel->columns[aggregate->keys[i]].name);
     }
     if (aggregate->window_text != NULL) {
         evs_buffer_printf(out, "%s%s", count > 0 ? ", " : " by ", aggregate->window_text);
@@ -81,7 +91,8 @@ const char *evs_label_aggregate(struct evs_arena *arena, const struct evs_rel *r
     return take(arena, &text);
 }
 
-const char *evs_label_exchange(struct evs_arena *arena, const struct evs_schema *schema, const struct evs_plan_exchange *exchange)
+const char *evs_label_exchange(struct evs_arena *arena, const struct evs_schema *schema,
+                               const struct evs_plan_exchange *exchange)
 {
     if (exchange->gather) {
         return "gather on one worker";
@@ -103,7 +114,8 @@ static const char *derived_name(struct evs_arena *arena, const struct evs_rel *r
     for (uint32_t i = 0; i < rel->aggregate->key_count; i++) {
         evs_buffer_puts(&text, "_");
         for (const char *at = rel->inputs[0].rel->columns[rel->aggregate->keys[i]].name; *at != '\0'; at++) {
-            bool is_plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || *at == '_';
+            bool is_plain =
+                (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || *at == '_';
             evs_buffer_put(&text, is_plain ? at : "_", 1);
         }
     }
@@ -140,13 +152,14 @@ static void check_explicit(struct evs_binder *binder, const char *const *names, 
     for (uint32_t i = 0; i < index; i++) {
         const struct evs_rel *other = binder->rels.items[i];
         if (is_named(other) && other->name != NULL && evs_name_equal(other->name, rel->name)) {
-            struct evs_diag *diag = evs_diag(binder->diagnostics, EVS_E0407, rel->place, "the name `%s` belongs to another operator", rel->name);
-            evs_diag_note(diag, other->place, "that operator");
+            struct evs_diag *diag =
+                evs_report(binder, EVS_E0407, rel->place, "the name `%s` belongs to another operator", rel->name);
+            evs_report_note(binder, diag, other->place, "that operator");
             return;
         }
     }
     if (is_taken(binder, names[index])) {
-        evs_diag(binder->diagnostics, EVS_E0407, rel->place, "the name `%s` is taken by a declaration", rel->name);
+        evs_report(binder, EVS_E0407, rel->place, "the name `%s` is taken by a declaration", rel->name);
     }
 }
 

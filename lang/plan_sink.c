@@ -17,7 +17,8 @@ static void lay_inputs(struct evs_builder *builder, const struct evs_rel *rel, s
     uint32_t port_count = 0;
     for (uint32_t i = 0; i < rel->input_count; i++) {
         struct evs_rel_input input = rel->inputs[i];
-        const struct evs_laid *from = input.output == 0 ? &builder->laid[input.rel->number] : &builder->late[input.rel->number];
+        const struct evs_laid *from =
+            input.output == 0 ? &builder->laid[input.rel->number] : &builder->late[input.rel->number];
         inputs[i] = evs_build_columns(builder, from, from->map, names, count, rel->place);
         port_count += inputs[i].port_count;
         for (uint32_t c = 0; c < count; c++) { /* a union is as nullable as its most nullable input */
@@ -32,27 +33,31 @@ static void lay_inputs(struct evs_builder *builder, const struct evs_rel *rel, s
     }
 }
 
-static void bind_format(struct evs_builder *builder, const struct evs_bound_sink *sink, const struct evs_schema *schema, struct evs_plan_sink *out)
+static void bind_format(struct evs_builder *builder, const struct evs_bound_sink *sink, const struct evs_schema *schema,
+                        struct evs_plan_sink *out)
 {
     struct evs_error error;
     if (sink->format->configure != NULL &&
         sink->format->configure(sink->format_values, schema, builder->arena, &out->format_config, &error) != EVS_OK) {
-        evs_diag(builder->binder->diagnostics, EVS_E0504, sink->format_place, "%s", error.text);
+        evs_report_error(builder->binder, EVS_E0504, sink->format_place, &error);
         builder->is_broken = true;
     }
 }
 
-static void bind_address(struct evs_builder *builder, const struct evs_bound_sink *sink, const struct evs_schema *schema, struct evs_plan_sink *out)
+static void bind_address(struct evs_builder *builder, const struct evs_bound_sink *sink,
+                         const struct evs_schema *schema, struct evs_plan_sink *out)
 {
     struct evs_error error;
-    if (sink->address.data != NULL && evs_template_bind(sink->address, schema, builder->arena, &out->address, &error) != EVS_OK) {
-        evs_diag(builder->binder->diagnostics, EVS_E0505, sink->address_place, "%s", error.text);
+    if (sink->address.data != NULL &&
+        evs_template_bind(sink->address, schema, builder->arena, &out->address, &error) != EVS_OK) {
+        evs_report_error(builder->binder, EVS_E0505, sink->address_place, &error);
         builder->is_broken = true;
     }
 }
 
 /* Exact where the connector or the user says so, and by default where a replay may give other rows (exactness, 4). */
-static void set_delivery(struct evs_builder *builder, const struct evs_bound_sink *sink, struct evs_plan_node *node, struct evs_plan_sink *out)
+static void set_delivery(struct evs_builder *builder, const struct evs_bound_sink *sink, struct evs_plan_node *node,
+                         struct evs_plan_sink *out)
 {
     if (sink->connector->shape == EVS_SINK_BYTES) { /* the position is part of the commit: nothing is written twice */
         return;
@@ -60,14 +65,15 @@ static void set_delivery(struct evs_builder *builder, const struct evs_bound_sin
     bool by_default = !node->replay_stable;
     out->exact = sink->connector->always_exact || (sink->delivery_is_set ? sink->exact : by_default);
     if (!out->exact && !node->replay_stable) {
-        struct evs_diag *diag = evs_diag(builder->binder->diagnostics, EVS_W0005, sink->delivery_place,
-                                         "`%s` is delivered fast, but a replay may give other rows: at least once is all that holds", sink->name);
+        struct evs_diag *diag = evs_report(
+            builder->binder, EVS_W0005, sink->delivery_place,
+            "`%s` is delivered fast, but a replay may give other rows: at least once is all that holds", sink->name);
         evs_diag_hint(diag, "because of the operator `%s`; delivery = 'exact' avoids it", node->unstable_because);
     }
 }
 
-static struct evs_plan_node *add_sink(struct evs_builder *builder, const struct evs_bound_sink *sink, const struct evs_laid *rows,
-                                      struct evs_plan_sink *out)
+static struct evs_plan_node *add_sink(struct evs_builder *builder, const struct evs_bound_sink *sink,
+                                      const struct evs_laid *rows, struct evs_plan_sink *out)
 {
     struct evs_laid input = sink->connector->single ? evs_build_exchange(builder, rows, NULL, 0, sink->place) : *rows;
     uint32_t number = evs_build_node(builder, EVS_NODE_SINK, sink->name, sink->place);
@@ -75,7 +81,8 @@ static struct evs_plan_node *add_sink(struct evs_builder *builder, const struct 
     node->schema = rows->schema;
     node->sink = out;
     node->output_count = 0;
-    node->label = evs_arena_printf(builder->arena, "sink %s to %s, format %s", sink->name, sink->label, sink->format->kind);
+    node->label =
+        evs_arena_printf(builder->arena, "sink %s to %s, format %s", sink->name, sink->label, sink->format->kind);
     evs_build_connect(builder, input.ports, input.port_count, number);
     out->connector = sink->connector;
     out->config = sink->config;

@@ -37,7 +37,8 @@ uint64_t evs_lineage_expr(const struct evs_rel *input, const struct evs_expr *ex
 
 /* --- construction ----------------------------------------------------------------------------------------------------- */
 
-static struct evs_rel *new_rel(struct evs_rels *rels, enum evs_rel_kind kind, struct evs_place place, uint32_t column_count)
+static struct evs_rel *new_rel(struct evs_rels *rels, enum evs_rel_kind kind, struct evs_place place,
+                               uint32_t column_count)
 {
     struct evs_rel *rel = EVS_ARENA_NEW(rels->arena, struct evs_rel);
     EVS_GROW(rels->items, rels->count, rels->capacity);
@@ -64,8 +65,8 @@ static void set_input(struct evs_rels *rels, struct evs_rel *rel, struct evs_rel
     rel->lineage = input->lineage;
 }
 
-struct evs_rel *evs_rel_scan(struct evs_rels *rels, struct evs_bound_source *source, struct evs_rel_column *columns, uint32_t count,
-                             struct evs_place place)
+struct evs_rel *evs_rel_scan(struct evs_rels *rels, struct evs_bound_source *source, struct evs_rel_column *columns,
+                             uint32_t count, struct evs_place place)
 {
     struct evs_rel *rel = new_rel(rels, EVS_REL_SCAN, place, count);
     rel->source = source;
@@ -85,8 +86,8 @@ struct evs_rel *evs_rel_filter(struct evs_rels *rels, struct evs_rel *input, con
     return rel;
 }
 
-struct evs_rel *evs_rel_project(struct evs_rels *rels, struct evs_rel *input, const struct evs_expr **exprs, const char *const *names,
-                                uint32_t count, struct evs_place place)
+struct evs_rel *evs_rel_project(struct evs_rels *rels, struct evs_rel *input, const struct evs_expr **exprs,
+                                const char *const *names, uint32_t count, struct evs_place place)
 {
     struct evs_rel *rel = new_rel(rels, EVS_REL_PROJECT, place, count);
     set_input(rels, rel, input);
@@ -128,8 +129,9 @@ static uint64_t aggregate_lineage(const struct evs_rel *input, const struct evs_
     return evs_lineage_mix(hash, calls);
 }
 
-struct evs_rel *evs_rel_aggregate(struct evs_rels *rels, struct evs_rel *input, const struct evs_rel_aggregate *aggregate,
-                                  struct evs_rel_column *columns, uint32_t count, struct evs_place place, const char *name)
+struct evs_rel *evs_rel_aggregate(struct evs_rels *rels, struct evs_rel *input,
+                                  const struct evs_rel_aggregate *aggregate, struct evs_rel_column *columns,
+                                  uint32_t count, struct evs_place place, const char *name)
 {
     struct evs_rel *rel = new_rel(rels, EVS_REL_AGGREGATE, place, count);
     set_input(rels, rel, input);
@@ -143,7 +145,8 @@ struct evs_rel *evs_rel_aggregate(struct evs_rels *rels, struct evs_rel *input, 
     }
     rel->is_ordered = false; /* its rows leave several workers */
     for (uint32_t i = 0; i < count; i++) {
-        rel->columns[i].lineage = evs_lineage_mix(evs_lineage_mix(rel->lineage, aggregate->items[i].what), aggregate->items[i].index);
+        rel->columns[i].lineage =
+            evs_lineage_mix(evs_lineage_mix(rel->lineage, aggregate->items[i].what), aggregate->items[i].index);
     }
     return rel;
 }
@@ -185,8 +188,8 @@ struct evs_rel *evs_rel_union(struct evs_rels *rels, struct evs_rel **inputs, ui
     return rel;
 }
 
-struct evs_rel *evs_rel_sink(struct evs_rels *rels, struct evs_bound_sink *sink, struct evs_rel_input *inputs, uint32_t count,
-                             struct evs_place place)
+struct evs_rel *evs_rel_sink(struct evs_rels *rels, struct evs_bound_sink *sink, struct evs_rel_input *inputs,
+                             uint32_t count, struct evs_place place)
 {
     struct evs_rel *rel = new_rel(rels, EVS_REL_SINK, place, 0);
     rel->sink = sink;

@@ -63,17 +63,18 @@ struct evs_rel {
     uint32_t column_count;
 
     /* what holds for its rows */
-    uint32_t event_time_column;         /* the column that is the rows' event time, unchanged; EVS_NO_COLUMN: none */
-    bool is_bounded;                    /* every source below is */
-    bool is_update;                     /* rows are revisions of results */
-    bool is_ordered;                    /* rows come in one order that a replay repeats: one partition, no union */
-    const struct evs_rel *unstable;     /* the operator below (or this one) whose rows a replay may not repeat; NULL: none */
-    uint64_t lineage;                   /* of the set of rows */
+    uint32_t event_time_column; /* the column that is the rows' event time, unchanged; EVS_NO_COLUMN: none */
+    bool is_bounded;            /* every source below is */
+    bool is_update;             /* rows are revisions of results */
+    bool is_ordered;            /* rows come in one order that a replay repeats: one partition, no union */
+    const struct evs_rel
+        *unstable;    /* the operator below (or this one) whose rows a replay may not repeat; NULL: none */
+    uint64_t lineage; /* of the set of rows */
 
     union {
-        struct evs_bound_source *source;     /* scan */
-        const struct evs_expr *predicate;    /* filter */
-        const struct evs_expr **exprs;       /* project: one a column */
+        struct evs_bound_source *source;  /* scan */
+        const struct evs_expr *predicate; /* filter */
+        const struct evs_expr **exprs;    /* project: one a column */
         const struct evs_rel_aggregate *aggregate;
         struct evs_bound_sink *sink;
     };
@@ -90,17 +91,18 @@ struct evs_rels {
 };
 
 /* Constructors. Arrays are taken as they are (in the arena). Everything that follows from the inputs is derived. */
-struct evs_rel *evs_rel_scan(struct evs_rels *rels, struct evs_bound_source *source, struct evs_rel_column *columns, uint32_t count,
-                             struct evs_place place);
+struct evs_rel *evs_rel_scan(struct evs_rels *rels, struct evs_bound_source *source, struct evs_rel_column *columns,
+                             uint32_t count, struct evs_place place);
 struct evs_rel *evs_rel_filter(struct evs_rels *rels, struct evs_rel *input, const struct evs_expr *predicate);
-struct evs_rel *evs_rel_project(struct evs_rels *rels, struct evs_rel *input, const struct evs_expr **exprs, const char *const *names,
-                                uint32_t count, struct evs_place place);
-struct evs_rel *evs_rel_aggregate(struct evs_rels *rels, struct evs_rel *input, const struct evs_rel_aggregate *aggregate,
-                                  struct evs_rel_column *columns, uint32_t count, struct evs_place place, const char *name);
+struct evs_rel *evs_rel_project(struct evs_rels *rels, struct evs_rel *input, const struct evs_expr **exprs,
+                                const char *const *names, uint32_t count, struct evs_place place);
+struct evs_rel *evs_rel_aggregate(struct evs_rels *rels, struct evs_rel *input,
+                                  const struct evs_rel_aggregate *aggregate, struct evs_rel_column *columns,
+                                  uint32_t count, struct evs_place place, const char *name);
 /* The inputs have the same number and types of columns. */
 struct evs_rel *evs_rel_union(struct evs_rels *rels, struct evs_rel **inputs, uint32_t count, struct evs_place place);
-struct evs_rel *evs_rel_sink(struct evs_rels *rels, struct evs_bound_sink *sink, struct evs_rel_input *inputs, uint32_t count,
-                             struct evs_place place);
+struct evs_rel *evs_rel_sink(struct evs_rels *rels, struct evs_bound_sink *sink, struct evs_rel_input *inputs,
+                             uint32_t count, struct evs_place place);
 
 struct evs_field evs_rel_field(const struct evs_rel *rel, uint32_t column);
 /* Fields of the rows of an output: the columns, or those of a late row. `fields` has room for evs_rel_width. */

@@ -1,0 +1,49 @@
+/* What the two files of the aggregate's binding share. */
+#ifndef EVS_BIND_AGGREGATE_H
+#define EVS_BIND_AGGREGATE_H
+
+#include "bind.h"
+
+/* A call, still over the expressions of the scope. */
+struct pending_call {
+    enum evs_aggregate_kind kind;
+    const struct evs_expr *argument, *condition; /* or NULL */
+    enum evs_kind result_kind;
+    bool ignore_nulls;
+    const char *text;
+};
+
+/* A column in the output: a key, or one end of the window. */
+struct group_column {
+    const char *name;
+    const struct evs_expr *key; /* NULL: of the window */
+    enum { GROUP_KEY, GROUP_WINDOW_START, GROUP_WINDOW_END } what;
+};
+
+struct evs_aggregation {
+    struct evs_binder *binder;
+    struct evs_scope *scope; /* the input */
+    const struct evs_ast_aggregate *ast;
+    struct group_column *groups;
+    uint32_t group_count;
+    struct pending_call *calls;
+    uint32_t call_count, call_capacity;
+    enum evs_window_kind window;
+    int64_t size_us, offset_us;
+    const char *window_text;
+    enum evs_emit_kind emit;
+    int64_t retain_us;
+    const char *state_bound;
+};
+
+/* bind_window.c: each reports and returns false when something is wrong. */
+bool evs_bind_window(struct evs_aggregation *aggregation, const struct evs_ast_group *group);
+/* When results come: emit, allow lateness, late into. */
+bool evs_bind_emit(struct evs_aggregation *aggregation);
+/* What bounds the state: a window, retain, or the end of the input. `place`: the operator, for the error. */
+bool evs_bind_bound(struct evs_aggregation *aggregation, struct evs_place place);
+
+/* Reports "<what> not supported yet". Always false. */
+bool evs_bind_unsupported(struct evs_binder *binder, struct evs_place place, const char *what);
+
+#endif
