@@ -134,12 +134,13 @@ static void put_marked_line(struct block *block, uint32_t number, uint32_t from,
 {
     struct evs_slice line = evs_source_line(block->text, number);
     uint32_t first = columns_of(line, from), end = columns_of(line, to);
-    struct window window = window_for(columns_of(line, (uint32_t)line.count), first);
+    uint32_t columns = columns_of(line, (uint32_t)line.count);
+    struct window window = window_for(columns, first);
     bool is_cut = window.first > 0;
     evs_buffer_printf(block->out, "%s%*u |%s %s", block->style.frame, (int)block->gutter, number, block->style.end,
                       is_cut ? "…" : "");
     put_line(block->out, line, window);
-    evs_buffer_puts(block->out, "\n");
+    evs_buffer_puts(block->out, window.end < columns ? "…\n" : "\n");
     put_bar(block);
     repeat(block->out, ' ', 1 + is_cut + first - window.first);
     uint32_t carets = end > first ? end - first : 1;

@@ -306,13 +306,13 @@ void evs_leave(struct evs_parser *parser)
 
 /* --- recovery ---------------------------------------------------------------------------------------------------------- */
 
-/* A word at the start of a line that begins a statement, whatever is still open: somebody forgot a `;` or a bracket. */
-static bool starts_statement(struct evs_parser *parser)
+bool evs_at_statement_start(struct evs_parser *parser)
 {
-    const struct evs_token *token = raw_peek(parser, 0), *next = raw_peek(parser, 1);
+    const struct evs_token *token = raw_peek(parser, 0);
     if (token->kind != EVS_TOKEN_WORD || token->column != 1) {
         return false;
     }
+    const struct evs_token *next = raw_peek(parser, 1);
     switch (token->word) {
     case EVS_WORD_CREATE:
         return next->kind == EVS_TOKEN_WORD;
@@ -333,7 +333,7 @@ static bool starts_statement(struct evs_parser *parser)
 static bool at_statement_end(struct evs_parser *parser)
 {
     enum evs_token_kind kind = raw_peek(parser, 0)->kind;
-    return kind == EVS_TOKEN_END || kind == EVS_TOKEN_SEMICOLON || starts_statement(parser);
+    return kind == EVS_TOKEN_END || kind == EVS_TOKEN_SEMICOLON || evs_at_statement_start(parser);
 }
 
 void evs_recover_pipe(struct evs_parser *parser, uint32_t open_brackets)
@@ -344,13 +344,15 @@ void evs_recover_pipe(struct evs_parser *parser, uint32_t open_brackets)
         bool is_outside = parser->open_brackets <= open_brackets;
         if (token->kind == EVS_TOKEN_PIPE && (is_outside || token->first_on_line)) {
             parser->open_brackets = open_brackets;
-            break;
+            return;
         }
         if (token->kind == EVS_TOKEN_RIGHT_PAREN && is_outside && open_brackets > 0) {
-            break;
+            return;
         }
         raw_take(parser);
     }
+    parser->panic =
+        raw_peek(parser, 0)->kind == EVS_TOKEN_WORD; /* the next statement: a missing `;` is no second mistake */
 }
 
 void evs_recover_list(struct evs_parser *parser, uint32_t open_brackets)

@@ -48,6 +48,8 @@ static inline bool evs_at_word(struct evs_parser *parser, enum evs_word word)
 bool evs_at_words(struct evs_parser *parser, enum evs_word first, enum evs_word second);
 /* A name can stand here: a word that is not reserved, or one in backticks. */
 bool evs_at_ident(struct evs_parser *parser);
+/* A word at the start of a line that begins a statement, whatever is still open: a `;` or a bracket was forgotten. Also in a panic. */
+bool evs_at_statement_start(struct evs_parser *parser);
 /* The next token, taken. Not while panicking. */
 struct evs_token evs_take_token(struct evs_parser *parser);
 /* Takes it if it is next. */
@@ -85,7 +87,8 @@ bool evs_refuse(struct evs_parser *parser, struct evs_place place, const char *w
 bool evs_enter(struct evs_parser *parser);
 void evs_leave(struct evs_parser *parser);
 
-/* Recovery: ends the panic and skips to the next |> , the `)` that closes the query, or `;`, `open_brackets` being those of the query … */
+/* Recovery: ends the panic and skips to the next |> , the `)` that closes the query, or `;`, `open_brackets` being those of the query; the
+ * panic stays when the next statement comes first … */
 void evs_recover_pipe(struct evs_parser *parser, uint32_t open_brackets);
 /* … to the next comma or the end of a list; the panic stays when the statement ends before it … */
 void evs_recover_list(struct evs_parser *parser, uint32_t open_brackets);

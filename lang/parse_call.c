@@ -140,7 +140,7 @@ static void parse_frame(struct evs_parser *parser, struct evs_ast_over *over)
 static const struct evs_ast_over *parse_over(struct evs_parser *parser, struct evs_place start)
 {
     struct evs_ast_over *over = EVS_ARENA_NEW(&parser->script->arena, struct evs_ast_over);
-    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after over");
+    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after `over`");
     if (evs_take_words(parser, EVS_WORD_PARTITION, EVS_WORD_BY)) {
         over->partition = evs_parse_expressions(parser);
     }

@@ -111,16 +111,22 @@ static bool parse_column_clause(struct evs_parser *parser, struct evs_ast_column
 }
 
 /* What a column may go on with, when it is none of that: the words of other SQL, or a slip. */
-static void report_column_clause(struct evs_parser *parser)
+static void report_column_clause(struct evs_parser *parser, const struct evs_ident *column)
 {
     if (evs_at(parser, EVS_TOKEN_COMMA) || evs_at(parser, EVS_TOKEN_RIGHT_PAREN) || parser->panic) {
         return;
     }
     bool is_primary = evs_at_words(parser, EVS_WORD_PRIMARY, EVS_WORD_KEY);
+    bool is_open = evs_at_word(parser, EVS_WORD_FROM);
     struct evs_slice found = evs_at(parser, EVS_TOKEN_WORD) ? evs_peek(parser)->text : EVS_SLICE("");
     struct evs_diag *diag = evs_expected(parser, "`,` or `)` after the column");
-    if (is_primary) {
-        evs_diag_hint(diag, "write `primary key (COLUMN)` behind the columns");
+    if (evs_slice_equal_nocase(column->text, "watermark")) {
+        evs_diag_hint(diag, "write `watermark for COLUMN as …`");
+        return;
+    }
+    if (is_primary || is_open) {
+        evs_diag_hint(diag,
+                      is_primary ? "write `primary key (COLUMN)` behind the columns" : "close the columns with `)`");
         return;
     }
     struct evs_nearest nearest = evs_nearest_begin(found);
@@ -139,7 +145,7 @@ static struct evs_ast_column parse_column(struct evs_parser *parser)
     while (parse_column_clause(parser, &column)) {
     }
     column.place = evs_place_from(parser, column.place);
-    report_column_clause(parser);
+    report_column_clause(parser, &column.name);
     return column;
 }
 
@@ -163,7 +169,7 @@ static void parse_watermark(struct evs_parser *parser, struct definition *defini
 static void parse_primary_key(struct evs_parser *parser, struct definition *definition)
 {
     once(parser, definition->primary_key.count > 0, evs_token_place(parser, &parser->last), "primary key");
-    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after primary key");
+    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after `primary key`");
     definition->primary_key = evs_parse_ident_list(parser, "the name of a column");
     evs_expect(parser, EVS_TOKEN_RIGHT_PAREN, "after the key");
 }
@@ -215,8 +221,9 @@ static void parse_on_error(struct evs_parser *parser, struct evs_ast_source *sou
         source->on_error = EVS_ON_ERROR_FAIL;
         return;
     }
-    evs_expect_word(parser, EVS_WORD_DEAD, "letter or `fail` after `on error`");
-    evs_expect_word(parser, EVS_WORD_LETTER, "after `dead`");
+    if (!evs_take_words(parser, EVS_WORD_DEAD, EVS_WORD_LETTER)) {
+        evs_expected(parser, "`dead letter` or `fail` after `on error`");
+    }
     source->on_error = EVS_ON_ERROR_DEAD_LETTER;
 }
 
@@ -256,8 +263,9 @@ static void parse_lookup_error(struct evs_parser *parser, struct evs_ast_table *
     } else if (evs_take_word(parser, EVS_WORD_NULL)) {
         table->on_lookup_error = EVS_ON_LOOKUP_NULL;
     } else {
-        evs_expect_word(parser, EVS_WORD_DEAD, "letter, `null` or `fail` after `on lookup error`");
-        evs_expect_word(parser, EVS_WORD_LETTER, "after `dead`");
+        if (!evs_take_words(parser, EVS_WORD_DEAD, EVS_WORD_LETTER)) {
+            evs_expected(parser, "`dead letter`, `null` or `fail` after `on lookup error`");
+        }
         table->on_lookup_error = EVS_ON_LOOKUP_DEAD_LETTER;
     }
 }

@@ -200,14 +200,14 @@ static const struct evs_ast_expr *parse_in(struct evs_parser *parser, const stru
 {
     if (evs_take_word(parser, EVS_WORD_UNNEST)) {
         return finish_list(parser, comparison, EVS_AST_IN, EVS_AST_OP_IN_UNNEST,
-                           parse_parenthesised_list(parser, "after unnest"));
+                           parse_parenthesised_list(parser, "after `unnest`"));
     }
     const struct evs_token *next = evs_peek_at(parser, 1);
     if (evs_at(parser, EVS_TOKEN_LEFT_PAREN) && next->kind == EVS_TOKEN_WORD && next->word == EVS_WORD_FROM) {
         const struct evs_ast_expr *arguments[] = {comparison->left, evs_parse_primary(parser)};
         return finish_comparison(parser, comparison, EVS_AST_IN, EVS_AST_OP_NONE, arguments, 2);
     }
-    return finish_list(parser, comparison, EVS_AST_IN, EVS_AST_OP_NONE, parse_parenthesised_list(parser, "after in"));
+    return finish_list(parser, comparison, EVS_AST_IN, EVS_AST_OP_NONE, parse_parenthesised_list(parser, "after `in`"));
 }
 
 static const struct evs_ast_expr *parse_like(struct evs_parser *parser, const struct comparison *comparison)

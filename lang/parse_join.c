@@ -38,7 +38,7 @@ static void parse_condition(struct evs_parser *parser, struct evs_ast_join *join
     if (evs_take_word(parser, EVS_WORD_ON)) {
         join->on = evs_parse_expression(parser);
     } else if (evs_take_word(parser, EVS_WORD_USING)) {
-        evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after using");
+        evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after `using`");
         join->using_columns = evs_parse_ident_list(parser, "the name of a column");
         evs_expect(parser, EVS_TOKEN_RIGHT_PAREN, "after the columns");
     } else if (join->kind != EVS_JOIN_CROSS && join->right.kind != EVS_RELATION_UNNEST) {

@@ -135,7 +135,7 @@ static void parse_inside(struct evs_parser *parser, struct evs_ast_match_recogni
     }
     match->skip = evs_parse_skip(parser);
     evs_expect_word(parser, EVS_WORD_PATTERN, "after the measures");
-    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after pattern");
+    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after `pattern`");
     match->pattern = parse_choice(parser);
     evs_expect(parser, EVS_TOKEN_RIGHT_PAREN, "after the pattern");
     if (evs_take_word(parser, EVS_WORD_WITHIN)) {
@@ -149,7 +149,7 @@ void evs_parse_match_recognize(struct evs_parser *parser, struct evs_ast_pipe *p
 {
     struct evs_ast_match_recognize *match = EVS_ARENA_NEW(&parser->script->arena, struct evs_ast_match_recognize);
     pipe->match_recognize = match;
-    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after match_recognize");
+    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after `match_recognize`");
     parse_inside(parser, match);
-    evs_expect(parser, EVS_TOKEN_RIGHT_PAREN, "to close match_recognize");
+    evs_expect(parser, EVS_TOKEN_RIGHT_PAREN, "to close `match_recognize`");
 }

@@ -348,7 +348,7 @@ static const struct evs_ast_expr *parse_array(struct evs_parser *parser, struct 
 static const struct evs_ast_expr *parse_struct(struct evs_parser *parser, struct evs_place start)
 {
     const struct evs_ast_type *type = evs_parse_type(parser);
-    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after struct");
+    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after `struct`");
     const struct evs_ast_expr **items = NULL;
     struct evs_ident *names = NULL;
     uint32_t count = 0, capacity = 0, name_count = 0, name_capacity = 0;
@@ -382,7 +382,7 @@ static const struct evs_ast_expr *parse_case(struct evs_parser *parser, struct e
         EVS_APPEND(parser, parts.items, parts.count, capacity, evs_parse_expression(parser));
     }
     if (!evs_at_word(parser, EVS_WORD_WHEN)) {
-        evs_expected(parser, "`when` in case");
+        evs_expected(parser, "`when` in `case`");
     }
     while (evs_take_word(parser, EVS_WORD_WHEN)) {
         EVS_APPEND(parser, parts.items, parts.count, capacity, evs_parse_expression(parser));
@@ -393,7 +393,7 @@ static const struct evs_ast_expr *parse_case(struct evs_parser *parser, struct e
         has_else = true;
         EVS_APPEND(parser, parts.items, parts.count, capacity, evs_parse_expression(parser));
     }
-    evs_expect_word(parser, EVS_WORD_END, "to close case");
+    evs_expect_word(parser, EVS_WORD_END, "to close `case`");
     struct evs_ast_expr *expr =
         evs_new_expr(parser, EVS_AST_CASE, evs_place_from(parser, start), parts.items, parts.count);
     expr->has_operand = has_operand;
@@ -415,7 +415,7 @@ static const struct evs_ast_expr *parse_time_zone(struct evs_parser *parser)
 static const struct evs_ast_expr *parse_cast(struct evs_parser *parser, struct evs_place start)
 {
     bool safe = evs_take_token(parser).word == EVS_WORD_SAFE_CAST;
-    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after cast");
+    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after `cast`");
     const struct evs_ast_expr *arguments[3] = {evs_parse_expression(parser)};
     evs_expect_word(parser, EVS_WORD_AS, "and a type");
     const struct evs_ast_type *type = evs_parse_type(parser);
@@ -436,7 +436,7 @@ static const struct evs_ast_expr *parse_extract(struct evs_parser *parser, struc
 {
     evs_take_token(parser);
     struct evs_ident week_start = {0};
-    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after extract");
+    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after `extract`");
     enum evs_ast_part part = evs_parse_part(parser, false, &week_start);
     evs_expect_word(parser, EVS_WORD_FROM, "after the part");
     const struct evs_ast_expr *operand = evs_parse_expression(parser);
@@ -452,7 +452,7 @@ static const struct evs_ast_expr *parse_extract(struct evs_parser *parser, struc
 static const struct evs_ast_expr *parse_exists(struct evs_parser *parser, struct evs_place start)
 {
     evs_take_token(parser);
-    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after exists");
+    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after `exists`");
     return parse_subquery(parser, start, EVS_AST_OP_EXISTS);
 }
 
@@ -498,10 +498,12 @@ static const struct evs_ast_expr *report_no_expression(struct evs_parser *parser
         evs_diag_hint(diag, "as a name, write it in backticks: `%.*s`", (int)text.count, text.data);
         return evs_error_expr(parser);
     }
-    bool is_star = token->kind == EVS_TOKEN_STAR;
+    enum evs_token_kind found = token->kind;
     struct evs_diag *diag = evs_expected(parser, "an expression");
-    if (is_star) {
+    if (found == EVS_TOKEN_STAR) {
         evs_diag_hint(diag, "`*` stands in `select *` and `count(*)`");
+    } else if (found == EVS_TOKEN_DOLLAR) {
+        evs_diag_hint(diag, "a parameter is written @NAME");
     }
     return evs_error_expr(parser);
 }

@@ -57,7 +57,7 @@ static void parse_replace(struct evs_parser *parser, struct evs_ast_item *item)
 {
     struct evs_ast_item *replaced = NULL;
     uint32_t capacity = 0;
-    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after replace");
+    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after `replace`");
     do {
         struct evs_ast_item one = {.place = evs_here(parser), .expr = evs_parse_expression(parser)};
         evs_expect_word(parser, EVS_WORD_AS, "and the name of the column to replace");
@@ -74,7 +74,7 @@ static void parse_star(struct evs_parser *parser, struct evs_ast_item *item)
 {
     item->is_star = true;
     if (evs_take_word(parser, EVS_WORD_EXCEPT)) {
-        evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after except");
+        evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after `except`");
         item->except = evs_parse_ident_list(parser, "the name of a column");
         evs_expect(parser, EVS_TOKEN_RIGHT_PAREN, "after the names");
     }
@@ -128,7 +128,7 @@ static void parse_unnest(struct evs_parser *parser, struct evs_ast_relation *rel
 {
     relation->kind = EVS_RELATION_UNNEST;
     evs_take_token(parser);
-    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after unnest");
+    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after `unnest`");
     relation->unnest = evs_parse_expression(parser);
     evs_expect(parser, EVS_TOKEN_RIGHT_PAREN, "after the array");
     relation->alias = evs_parse_alias(parser);
@@ -190,7 +190,7 @@ static bool at_pipeline_end(struct evs_parser *parser, uint32_t open_brackets)
     enum evs_token_kind kind = evs_peek(parser)->kind;
     return kind == EVS_TOKEN_SEMICOLON || kind == EVS_TOKEN_END ||
            (kind == EVS_TOKEN_RIGHT_PAREN && open_brackets > 0) ||
-           (evs_at_word(parser, EVS_WORD_RETAIN) && begins_clause(parser));
+           (evs_at_word(parser, EVS_WORD_RETAIN) && begins_clause(parser)) || evs_at_statement_start(parser);
 }
 
 /* Behind an operator: what follows is the next one or the end, or it belongs to the operator and is wrong. */

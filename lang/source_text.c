@@ -171,6 +171,9 @@ struct evs_slice evs_source_line(const struct evs_source_text *text, uint32_t nu
 char *evs_source_resolve(struct evs_arena *arena, const char *importing, struct evs_slice path)
 {
     const char *slash = strrchr(importing, '/');
+    while (path.count > 2 && memcmp(path.data, "./", 2) == 0) {
+        path = (struct evs_slice){path.data + 2, path.count - 2};
+    }
     if (slash == NULL || (path.count > 0 && path.data[0] == '/')) {
         return evs_arena_strndup(arena, path.data, path.count);
     }
