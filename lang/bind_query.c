@@ -165,28 +165,17 @@ static bool bind_branches(struct evs_binder *binder, struct evs_scope *scope, co
     return true; /* a mistake in a branch leaves the rows as they are */
 }
 
+/* What the parser reads already, and the engine cannot run yet. */
 static bool refuse_pipe(struct evs_binder *binder, const struct evs_ast_pipe *pipe)
 {
-    if (pipe->is_broken || pipe->kind == EVS_PIPE_UNKNOWN) {
-        return false;
-    }
-    const struct evs_ast_join *join = pipe->kind == EVS_PIPE_JOIN ? pipe->join : NULL;
-    struct evs_entity *right = join != NULL && join->right.kind == EVS_RELATION_NAME
-                                   ? evs_entity_find(binder, false, join->right.name.text)
-                                   : NULL;
-    if (right != NULL && right->kind == EVS_ENTITY_TABLE) {
-        right->is_used = true;
-        evs_report(binder, EVS_E0114, pipe->place, "lookup joins are not supported yet: `%s` is a table", right->name);
-    } else {
-        evs_report(binder, EVS_E0114, pipe->word, "`%s` is not supported yet", evs_pipe_kind_name(pipe->kind));
-    }
+    evs_report(binder, EVS_E0114, pipe->word, "`%s` is not supported yet", evs_pipe_kind_name(pipe->kind));
     return false;
 }
 
 /* One operator; false: it is wrong. */
 static bool bind_pipe(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe)
 {
-    if (pipe->is_broken) {
+    if (pipe->is_broken || pipe->kind == EVS_PIPE_UNKNOWN) {
         return false;
     }
     evs_scope_limit(binder, scope, evs_bind_place(binder, pipe->place));

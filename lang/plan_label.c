@@ -1,7 +1,7 @@
 /* Names and labels of nodes.
  *
- * Names are identities. An aggregate is named by `as NAME`, else by its kind and keys; where two would have the same name, both get a piece of
- * their lineage, so that an aggregate that is added or moved elsewhere in the file renames no other. Labels are for people. */
+ * Names are identities. An aggregate is named by `as NAME`, else by its kind, its keys and a piece of its lineage, so that an aggregate that is
+ * added, moved or dropped elsewhere in the file renames no other. Labels are for people. */
 #include "plan_build.h"
 
 #include <inttypes.h>
@@ -106,7 +106,7 @@ const char *evs_label_exchange(struct evs_arena *arena, const struct evs_schema 
 
 /* --- names ------------------------------------------------------------------------------------------------------------------- */
 
-/* "aggregate_user_id": kind and keys, as an identifier. */
+/* "aggregate_user_id_331619ec": kind, keys, and a piece of the lineage, as an identifier. */
 static const char *derived_name(struct evs_arena *arena, const struct evs_rel *rel)
 {
     struct evs_buffer text = {0};
@@ -114,11 +114,11 @@ static const char *derived_name(struct evs_arena *arena, const struct evs_rel *r
     for (uint32_t i = 0; i < rel->aggregate->key_count; i++) {
         evs_buffer_puts(&text, "_");
         for (const char *at = rel->inputs[0].rel->columns[rel->aggregate->keys[i]].name; *at != '\0'; at++) {
-            bool is_plain =
-                (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || *at == '_';
+            bool is_plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9');
             evs_buffer_put(&text, is_plain ? at : "_", 1);
         }
     }
+    evs_buffer_printf(&text, "_%08x", (uint32_t)(rel->lineage >> 32));
     return take(arena, &text);
 }
 
@@ -127,26 +127,17 @@ static bool is_named(const struct evs_rel *rel)
     return rel->kind == EVS_REL_AGGREGATE && rel->is_live;
 }
 
-/* How many of the others have the name, and how many before it. */
-static uint32_t same_names(const struct evs_rels *rels, const char *const *names, uint32_t index, uint32_t *before)
+/* How many aggregates before this one have its name. */
+static uint32_t same_before(const char *const *names, uint32_t index)
 {
     uint32_t count = 0;
-    *before = 0;
-    for (uint32_t i = 0; i < rels->count; i++) {
-        if (i != index && names[i] != NULL && evs_name_equal(names[i], names[index])) {
-            count++;
-            *before += i < index;
-        }
+    for (uint32_t i = 0; i < index; i++) {
+        count += names[i] != NULL && evs_name_equal(names[i], names[index]);
     }
     return count;
 }
 
-static bool is_taken(const struct evs_binder *binder, const char *name)
-{
-    return evs_entity_find(binder, false, evs_slice_of(name)) != NULL;
-}
-
-static void check_explicit(struct evs_binder *binder, const char *const *names, uint32_t index)
+static void check_explicit(struct evs_binder *binder, uint32_t index)
 {
     const struct evs_rel *rel = binder->rels.items[index];
     for (uint32_t i = 0; i < index; i++) {
@@ -158,7 +149,7 @@ static void check_explicit(struct evs_binder *binder, const char *const *names, 
             return;
         }
     }
-    if (is_taken(binder, names[index])) {
+    if (evs_entity_find(binder, false, evs_slice_of(rel->name)) != NULL) {
         evs_report(binder, EVS_E0407, rel->place, "the name `%s` is taken by a declaration", rel->name);
     }
 }
@@ -166,32 +157,22 @@ static void check_explicit(struct evs_binder *binder, const char *const *names, 
 const char **evs_name_aggregates(struct evs_binder *binder)
 {
     struct evs_rels *rels = &binder->rels;
-    const char **first = EVS_ARENA_ARRAY(binder->arena, const char *, rels->count + 1);
+    const char **derived = EVS_ARENA_ARRAY(binder->arena, const char *, rels->count + 1);
     const char **names = EVS_ARENA_ARRAY(binder->arena, const char *, rels->count + 1);
     for (uint32_t i = 0; i < rels->count; i++) {
-        struct evs_rel *rel = rels->items[i];
-        if (is_named(rel)) {
-            first[i] = rel->name != NULL ? rel->name : derived_name(binder->arena, rel);
-        }
-    }
-    for (uint32_t i = 0; i < rels->count; i++) {
-        struct evs_rel *rel = rels->items[i];
-        if (first[i] == NULL) {
+        const struct evs_rel *rel = rels->items[i];
+        if (!is_named(rel)) {
             continue;
         }
-        uint32_t before;
-        names[i] = first[i];
         if (rel->name != NULL) {
-            check_explicit(binder, first, i);
-        } else if (same_names(rels, first, i, &before) > 0 || is_taken(binder, first[i])) {
-            names[i] = evs_arena_printf(binder->arena, "%s_%08x", first[i], (uint32_t)(rel->lineage >> 32));
+            check_explicit(binder, i);
+            names[i] = rel->name;
+            continue;
         }
-    }
-    for (uint32_t i = 0; i < rels->count; i++) { /* the very same aggregate twice: either may take the other's state */
-        uint32_t before;
-        if (names[i] != NULL && rels->items[i]->name == NULL && same_names(rels, names, i, &before) > 0 && before > 0) {
-            names[i] = evs_arena_printf(binder->arena, "%s_%u", names[i], before + 1);
-        }
+        derived[i] = derived_name(binder->arena, rel);
+        uint32_t before =
+            same_before(derived, i); /* the very same aggregate twice: either may take the other's state */
+        names[i] = before == 0 ? derived[i] : evs_arena_printf(binder->arena, "%s_%u", derived[i], before + 1);
     }
     return names;
 }
