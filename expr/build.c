@@ -279,7 +279,9 @@ struct evs_expr *evs_expr_new(struct evs_arena *arena, enum evs_expr_kind kind, 
 void evs_expr_set_arguments(struct evs_arena *arena, struct evs_expr *expr, const struct evs_expr **arguments, uint32_t count)
 {
     expr->arguments = EVS_ARENA_ARRAY(arena, const struct evs_expr *, count + 1);
-    memcpy(expr->arguments, arguments, sizeof *arguments * count);
+    if (count > 0) {
+        memcpy(expr->arguments, arguments, sizeof *arguments * count);
+    }
     expr->argument_count = count;
 }
 

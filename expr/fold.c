@@ -340,15 +340,17 @@ static const struct evs_expr *simplify_coalesce(struct evs_arena *arena, const s
     return kept == 1 ? arguments[0] : with_some(arena, expr, arguments, kept);
 }
 
+/* A strict call of NULL is NULL, unless another argument is more than a leaf: that one might fail, and folding must not change which rows
+ * do. */
 static const struct evs_expr *simplify_call(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_expr **arguments)
 {
-    const bool strict = expr->overload != &evs_between_overload && expr->overload != &evs_nullif_overload;
-    for (uint32_t i = 0; i < expr->argument_count && strict; i++) {
-        if (evs_expr_is_null(arguments[i])) {
-            return null_like(arena, expr);
-        }
+    bool is_null = false, only_leaves = true;
+    for (uint32_t i = 0; i < expr->argument_count; i++) {
+        is_null = is_null || evs_expr_is_null(arguments[i]);
+        only_leaves = only_leaves && arguments[i]->argument_count == 0;
     }
-    return with_arguments(arena, expr, arguments);
+    const bool strict = expr->overload != &evs_between_overload && expr->overload != &evs_nullif_overload;
+    return strict && is_null && only_leaves ? null_like(arena, expr) : with_arguments(arena, expr, arguments);
 }
 
 static const struct evs_expr *simplify_shape(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_expr **arguments)

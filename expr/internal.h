@@ -246,7 +246,7 @@ struct evs_split {
 void evs_rows_split(const struct evs_eval *eval, const struct evs_column *column, const struct evs_rows *rows, struct evs_split *split);
 /* Copies rows of `from` into `to`, which is no constant and has a validity bitmap when `from` has NULLs. */
 void evs_rows_scatter(struct evs_column *to, const struct evs_column *from, const struct evs_rows *rows);
-/* The rows of both ascending lists, ascending. */
+/* The rows of both ascending lists, ascending, each once. */
 uint32_t evs_rows_merge(const uint16_t *a, uint32_t a_count, const uint16_t *b, uint32_t b_count, uint16_t *out);
 static inline uint16_t *evs_rows_new(struct evs_eval *eval)
 {

@@ -32,7 +32,7 @@ static bool same_step(const struct evs_step *a, const struct evs_step *b)
         a->argument_count != b->argument_count) {
         return false;
     }
-    if (memcmp(a->arguments, b->arguments, sizeof *a->arguments * a->argument_count) != 0) {
+    if (a->argument_count > 0 && memcmp(a->arguments, b->arguments, sizeof *a->arguments * a->argument_count) != 0) {
         return false;
     }
     if (a->kind == EVS_EXPR_IN) {

@@ -134,8 +134,10 @@ uint32_t evs_rows_merge(const uint16_t *a, uint32_t a_count, const uint16_t *b, 
 {
     uint32_t i = 0, j = 0, count = 0;
     while (i < a_count || j < b_count) {
-        const bool from_a = j >= b_count || (i < a_count && a[i] < b[j]);
-        out[count++] = from_a ? a[i++] : b[j++];
+        const uint32_t x = i < a_count ? a[i] : UINT32_MAX, y = j < b_count ? b[j] : UINT32_MAX;
+        out[count++] = (uint16_t)(x < y ? x : y);
+        i += x <= y;
+        j += y <= x;
     }
     return count;
 }
