@@ -14,6 +14,7 @@
 #define LINK_PUBLISH_MAX (2 << 20)     /* unsent bytes above which publish says EVS_AGAIN */
 #define LINK_GIVEN_MAX (4u << 20)      /* bytes of messages between two releases */
 #define LINK_KEEPALIVE_S 20
+#define LINK_LOGIN_FAILURES_MAX 3
 
 struct link_subscription {
     natsSubscription *subscription;
@@ -25,13 +26,20 @@ struct link_wire {
     const struct evs_os *os;
     struct evs_log *log;
     struct evs_park *park;
-    natsConnection *connection;
+    natsOptions *options;
+    natsConnection *connection; /* NULL while the connector works */
 
-    /* Written by callbacks, which may run on the library's reconnect thread. */
+    /* The connector thread makes a connection; `connector_done` hands its results over. */
+    struct evs_thread *connector;
+    natsConnection *connector_result; /* NULL: the login is refused */
+    atomic_bool connector_done, connector_stop;
+
+    /* Written by callbacks, which may run on the connector's or one of the library's threads. */
     atomic_int fd;             /* -1: detached */
-    atomic_bool wants_write, closed;
-    atomic_uint_fast64_t attaches, refusals;
+    atomic_bool wants_write;
+    atomic_uint_fast64_t refusals, closed_count;
     atomic_int fd_to_close;    /* -1: none; see link_close_old_fd */
+    uint64_t made_count;       /* connections that will be closed, or were */
 
     struct link_subscription *subscriptions;
     uint32_t subscription_count, subscription_capacity, subscription_next;
@@ -106,11 +114,8 @@ static natsStatus link_attach(void **data, void *loop, natsConnection *connectio
     struct link_wire *w = loop;
     *data = w;
     link_watch_peer(fd);
+    atomic_store(&w->wants_write, false);
     atomic_store(&w->fd, fd);
-    atomic_fetch_add(&w->attaches, 1);
-    if (w->park != NULL) {
-        w->os->threads.wake(w->park);
-    }
     return NATS_OK;
 }
 
@@ -148,9 +153,6 @@ static natsStatus link_detach(void *data)
 {
     struct link_wire *w = data;
     atomic_store(&w->fd, -1);
-#if NATS_VERSION_NUMBER >= 0x030C00
-    natsConnection_ProcessDetachedEvent(w->connection);
-#endif
     return NATS_OK;
 }
 
@@ -167,7 +169,7 @@ static void link_on_closed(natsConnection *connection, void *closure)
 {
     (void)connection;
     struct link_wire *w = closure;
-    atomic_store(&w->closed, true);
+    atomic_fetch_add(&w->closed_count, 1);
 }
 
 /* --- options --------------------------------------------------------------------------------------------------------- */
@@ -217,15 +219,15 @@ static natsStatus link_set_common(natsOptions *options, const struct evs_nats_op
         s = natsOptions_SetTimeout(options, LINK_CONNECT_MS);
     }
     if (s == NATS_OK) {
-        s = natsOptions_SetMaxReconnect(options, -1);
-    }
-    if (s == NATS_OK) {
-        s = natsOptions_SetReconnectWait(options, LINK_RECONNECT_MS);
-    }
-    if (s == NATS_OK) {
         s = natsOptions_SetNoRandomize(options, true);
     }
     return s == NATS_OK ? natsOptions_SetSendAsap(options, true) : s;
+}
+
+static natsStatus link_set_reconnect(natsOptions *options)
+{
+    natsStatus s = natsOptions_SetMaxReconnect(options, -1);
+    return s == NATS_OK ? natsOptions_SetReconnectWait(options, LINK_RECONNECT_MS) : s;
 }
 
 static natsStatus link_set_loop(natsOptions *options, struct link_wire *w)
@@ -233,6 +235,9 @@ static natsStatus link_set_loop(natsOptions *options, struct link_wire *w)
     natsStatus s = natsOptions_SetEventLoop(options, w, link_attach, link_read, link_write, link_detach);
     if (s == NATS_OK) {
         s = natsOptions_SetIOBufSize(options, LINK_IO_BYTES);
+    }
+    if (s == NATS_OK) {
+        s = natsOptions_SetAllowReconnect(options, false);
     }
     if (s == NATS_OK) {
         s = natsOptions_SetPingInterval(options, 0);
@@ -261,39 +266,63 @@ static evs_status link_try(const struct evs_nats_options *ours, natsOptions *opt
     }
 }
 
-static evs_status link_connect(const struct evs_nats_options *ours, struct link_wire *w, natsConnection **connection,
-                               struct evs_error *error)
+/* The library's options for ours; `w` NULL: without an event loop, with the library's own reconnect. */
+static evs_status link_options(const struct evs_nats_options *ours, struct link_wire *w, natsOptions **options, struct evs_error *error)
 {
     struct evs_nats_server servers[EVS_NATS_SERVERS_MAX];
     uint32_t count;
     struct evs_arena arena = {0};
-    natsOptions *options = NULL;
     evs_status status = evs_nats_urls_parse(ours->urls, &arena, servers, &count, error);
     if (status == EVS_OK) {
-        natsStatus s = natsOptions_Create(&options);
+        natsStatus s = natsOptions_Create(options);
         if (s == NATS_OK) {
-            s = link_set_common(options, ours, &arena);
+            s = link_set_common(*options, ours, &arena);
         }
-        if (s == NATS_OK && w != NULL) {
-            s = link_set_loop(options, w);
+        if (s == NATS_OK) {
+            s = w != NULL ? link_set_loop(*options, w) : link_set_reconnect(*options);
         }
-        status = s == NATS_OK ? link_try(ours, options, connection, error) : evs_nats_link_fail(error, s, "Preparing the connection to NATS");
+        status = s == NATS_OK ? EVS_OK : evs_nats_link_fail(error, s, "Preparing the connection to NATS");
     }
-    natsOptions_Destroy(options);
     evs_arena_fini(&arena);
     return status;
 }
 
-evs_status evs_nats_link_connect(const struct evs_nats_options *options, natsConnection **connection, struct evs_error *error)
+evs_status evs_nats_link_connect(const struct evs_nats_options *ours, natsConnection **connection, struct evs_error *error)
 {
-    return link_connect(options, NULL, connection, error);
+    natsOptions *options = NULL;
+    evs_status status = link_options(ours, NULL, &options, error);
+    if (status == EVS_OK) {
+        status = link_try(ours, options, connection, error);
+    }
+    natsOptions_Destroy(options);
+    return status;
 }
 
 /* --- the wire -------------------------------------------------------------------------------------------------------- */
 
 static bool link_is_attached(const struct link_wire *w)
 {
-    return atomic_load(&w->fd) >= 0 && !atomic_load(&w->closed);
+    return w->connection != NULL && atomic_load(&w->fd) >= 0;
+}
+
+/* Runs on its own thread until a connection is made, the login is refused several times, or nobody wants it any more. */
+static void link_connector(void *argument)
+{
+    struct link_wire *w = argument;
+    uint32_t refusals = 0;
+    while (!atomic_load(&w->connector_stop) && refusals < LINK_LOGIN_FAILURES_MAX) {
+        natsStatus s = natsConnection_Connect(&w->connector_result, w->options);
+        if (s == NATS_OK) {
+            break;
+        }
+        w->connector_result = NULL;
+        refusals = s == NATS_CONNECTION_AUTH_FAILED ? refusals + 1 : 0;
+        w->os->clock.sleep_us(w->os->clock.self, LINK_RECONNECT_MS * 1000);
+    }
+    atomic_store(&w->connector_done, true);
+    if (w->park != NULL) {
+        w->os->threads.wake(w->park);
+    }
 }
 
 static void link_forget_subscriptions(struct link_wire *w)
@@ -311,43 +340,67 @@ static void link_note_last_error(struct link_wire *w)
     snprintf(w->last_error, sizeof w->last_error, "%s", text != NULL ? text : "");
 }
 
-static void link_note_disconnect(struct link_wire *w)
+static void link_drop_connection(struct link_wire *w)
 {
-    if (w->state.connected) {
-        w->state.connected = false;
-        w->state.disconnected_us = evs_monotonic_us(w->os);
-        evs_log(w->log, EVS_LOG_WARN, "nats_disconnected", "The connection to NATS broke. It is made again.");
-    }
-    if (atomic_load(&w->closed) && !w->state.gives_up) {
+    link_forget_subscriptions(w);
+    natsConnection_Destroy(w->connection);
+    w->connection = NULL;
+    link_close_old_fd(w, -1);
+}
+
+/* The connection broke. */
+static void link_begin_connecting(struct link_wire *w)
+{
+    link_note_last_error(w);
+    w->state.connected = false;
+    w->state.disconnected_us = evs_monotonic_us(w->os);
+    evs_log(w->log, EVS_LOG_WARN, "nats_disconnected", "The connection to NATS broke%s%s. It is made again.",
+            w->last_error[0] != '\0' ? ": " : "", w->last_error);
+    link_drop_connection(w);
+    atomic_store(&w->connector_done, false);
+    w->connector_result = NULL;
+    if (w->os->threads.spawn(w->os->threads.self, "evs-nats", link_connector, w, &w->connector) != EVS_OK) {
+        w->connector = NULL;
         w->state.gives_up = true;
-        link_note_last_error(w);
+        snprintf(w->last_error, sizeof w->last_error, "no thread can be started");
     }
 }
 
-static void link_note_connect(struct link_wire *w, uint64_t attaches)
+static void link_adopt(struct link_wire *w, natsConnection *connection)
 {
-    link_forget_subscriptions(w);
+    w->connection = connection;
+    w->made_count++;
     w->state.connected = true;
-    w->state.connection = attaches;
-    w->state.max_payload = (uint64_t)natsConnection_GetMaxPayload(w->connection);
-    evs_log(w->log, attaches > 1 ? EVS_LOG_INFO : EVS_LOG_DEBUG, "nats_connected", "Connected to NATS.");
+    w->state.connection++;
+    w->state.max_payload = (uint64_t)natsConnection_GetMaxPayload(connection);
+    w->last_error[0] = '\0';
+    evs_log(w->log, w->state.connection > 1 ? EVS_LOG_INFO : EVS_LOG_DEBUG, "nats_connected", "Connected to NATS.");
+}
+
+static void link_end_connecting(struct link_wire *w)
+{
+    w->os->threads.join(w->connector);
+    w->connector = NULL;
+    if (w->connector_result != NULL) {
+        link_adopt(w, w->connector_result);
+    } else {
+        w->state.gives_up = !atomic_load(&w->connector_stop);
+        snprintf(w->last_error, sizeof w->last_error, "Authorization Violation");
+    }
 }
 
 static void link_drive(struct evs_nats_wire *base)
 {
     struct link_wire *w = (struct link_wire *)base;
-    link_close_old_fd(w, -1);
-    if (!link_is_attached(w)) {
-        link_note_disconnect(w);
+    if (w->connector != NULL && atomic_load(&w->connector_done)) {
+        link_end_connecting(w);
+    }
+    if (w->connection == NULL) {
         return;
     }
-    uint64_t attaches = atomic_load(&w->attaches);
-    if (attaches != w->state.connection) {
-        link_note_disconnect(w);
-        if (natsConnection_Status(w->connection) != NATS_CONN_STATUS_CONNECTED) {
-            return;
-        }
-        link_note_connect(w, attaches);
+    if (!link_is_attached(w)) {
+        link_begin_connecting(w);
+        return;
     }
     uint64_t refusals = atomic_load(&w->refusals);
     if (refusals != w->state.refusals) {
@@ -364,7 +417,7 @@ static void link_state(struct evs_nats_wire *base, struct evs_nats_wire_state *s
 {
     const struct link_wire *w = (const struct link_wire *)base;
     *state = w->state;
-    state->connected = w->state.connected && link_is_attached(w);
+    state->connected = link_is_attached(w);
     state->last_error = w->last_error;
 }
 
@@ -372,8 +425,7 @@ static evs_status link_subscribe(struct evs_nats_wire *base, const char *subject
 {
     struct link_wire *w = (struct link_wire *)base;
     natsSubscription *subscription = NULL;
-    if (!w->state.connected || !link_is_attached(w) ||
-        natsConnection_SubscribeSync(&subscription, w->connection, subject) != NATS_OK) {
+    if (!link_is_attached(w) || natsConnection_SubscribeSync(&subscription, w->connection, subject) != NATS_OK) {
         return EVS_AGAIN;
     }
     if (natsSubscription_SetPendingLimits(subscription, -1, -1) != NATS_OK) {
@@ -426,7 +478,7 @@ static evs_status link_publish(struct evs_nats_wire *base, struct evs_slice subj
                                struct evs_slice headers, struct evs_slice payload)
 {
     struct link_wire *w = (struct link_wire *)base;
-    if (!w->state.connected || !link_is_attached(w) || natsConnection_Buffered(w->connection) > LINK_PUBLISH_MAX) {
+    if (!link_is_attached(w) || natsConnection_Buffered(w->connection) > LINK_PUBLISH_MAX) {
         return EVS_AGAIN;
     }
     natsMsg *message = NULL;
@@ -552,7 +604,7 @@ static uint32_t link_wait_fds(struct evs_nats_wire *base, struct evs_wait_fd *fd
 {
     const struct link_wire *w = (const struct link_wire *)base;
     int fd = atomic_load(&w->fd);
-    if (fd < 0 || max == 0) {
+    if (!link_is_attached(w) || max == 0) {
         return 0;
     }
     fds[0] = (struct evs_wait_fd){.fd = fd, .want_read = true, .want_write = atomic_load(&w->wants_write)};
@@ -562,9 +614,8 @@ static uint32_t link_wait_fds(struct evs_nats_wire *base, struct evs_wait_fd *fd
 static void link_reconnect(struct evs_nats_wire *base)
 {
     struct link_wire *w = (struct link_wire *)base;
-    int fd = atomic_load(&w->fd);
-    if (fd >= 0) {
-        (void)shutdown(fd, SHUT_RDWR); /* the next read sees the end, and the library does the rest */
+    if (link_is_attached(w)) {
+        natsConnection_Close(w->connection); /* the next drive makes another */
     }
 }
 
@@ -572,19 +623,20 @@ static void link_close(struct evs_nats_wire *base)
 {
     struct link_wire *w = (struct link_wire *)base;
     link_release(base);
+    if (w->connector != NULL) {
+        atomic_store(&w->connector_stop, true);
+        link_end_connecting(w);
+    }
     if (w->connection != NULL) {
         if (link_is_attached(w) && atomic_load(&w->wants_write)) {
             natsConnection_ProcessWriteEvent(w->connection);
         }
-        link_forget_subscriptions(w);
-        natsConnection_Close(w->connection);
-        /* The closed callback runs on a thread of the library's and is the last that knows `w`. */
-        while (!atomic_load(&w->closed)) {
-            w->os->clock.sleep_us(w->os->clock.self, 100);
-        }
-        natsConnection_Destroy(w->connection);
-        link_close_old_fd(w, -1);
+        link_drop_connection(w);
     }
+    while (atomic_load(&w->closed_count) < w->made_count) {
+        w->os->clock.sleep_us(w->os->clock.self, 100); /* a callback that is on its way uses `w` */
+    }
+    natsOptions_Destroy(w->options);
     evs_free(w->subscriptions);
     evs_free(w->given);
     evs_buffer_fini(&w->headers);
@@ -595,19 +647,22 @@ static void link_close(struct evs_nats_wire *base)
 static evs_status link_open(const struct evs_nats_options *options, struct evs_nats_wire **wire, struct evs_error *error)
 {
     struct link_wire *w = evs_alloc_zero(sizeof *w);
+    natsConnection *connection = NULL;
     w->base.type = &evs_nats_library_wire;
     w->os = options->os;
     w->log = options->log;
     w->park = options->park;
     atomic_init(&w->fd, -1);
     atomic_init(&w->fd_to_close, -1);
-    evs_status status = link_connect(options, w, &w->connection, error);
+    evs_status status = link_options(options, w, &w->options, error);
+    if (status == EVS_OK) {
+        status = link_try(options, w->options, &connection, error);
+    }
     if (status != EVS_OK) {
-        w->connection = NULL;
         link_close(&w->base);
         return status;
     }
-    link_drive(&w->base);
+    link_adopt(w, connection);
     *wire = &w->base;
     return EVS_OK;
 }
