@@ -129,10 +129,12 @@ static void take_row(struct json_decoder *decoder, uint32_t index, struct evs_sl
 /* A row that came to nothing may have left NULLs; the next one finds its bits set. */
 static void clear_row(struct json_decoder *decoder)
 {
+    uint32_t row = decoder->out->batch->row_count;
+    EVS_ASSERT(row < EVS_BATCH_ROWS);
     for (uint32_t i = 0; i < decoder->column_count; i++) {
         uint64_t *valid = decoder->columns[i].target->valid;
         if (valid != NULL) {
-            valid[decoder->row / 64] |= UINT64_C(1) << (decoder->row % 64);
+            valid[row / 64] |= UINT64_C(1) << (row % 64);
         }
     }
 }
@@ -343,40 +345,57 @@ static void take_chunk(struct json_decoder *decoder, struct progress *progress)
 /* --- messages: arrays, and one object over several lines ---------------------------------------------------------------- */
 
 /* All that is left of the payload is one bad record. */
+static struct evs_slice rest_of(const struct progress *progress)
+{
+    return trim((struct evs_slice){progress->input.data + progress->at, progress->input.count - progress->at});
+}
+
 static void give_up(struct json_decoder *decoder, struct progress *progress)
 {
-    struct evs_slice rest = {progress->input.data + progress->at, progress->input.count - progress->at};
-    take_bad(decoder, progress->index++, trim(rest));
+    take_bad(decoder, progress->index++, rest_of(progress));
     progress->at = progress->input.count;
 }
 
-/* Decodes the element that begins at token `*n`, and moves `*n` behind it, bad or good; false when its end cannot be found. */
-static bool take_element(struct json_decoder *decoder, struct progress *progress, uint32_t *n)
+/* The same because of token `n`. */
+static void give_up_at(struct json_decoder *decoder, struct progress *progress, uint32_t n, const char *expected)
+{
+    decoder->start = rest_of(progress).data;
+    evs_json_bad_token(decoder, n, expected);
+    give_up(decoder, progress);
+}
+
+/* The token behind the element that begins at token `n`; 0 when it does not end, or nothing is behind it: of an array that was cut off
+ * the last element may be cut, too. */
+static uint32_t element_end(const struct evs_json_tokens *tokens, uint32_t n)
+{
+    char c = evs_json_token(tokens, n);
+    uint32_t end = n + 1;
+    if (c == '{' || c == '[') {
+        end = evs_json_skip(tokens, n);
+        if (end == 0 || evs_json_token(tokens, end - 1) != (c == '{' ? '}' : ']')) {
+            return 0;
+        }
+    } else if (c == '\0' || strchr("}],:", c) != NULL) {
+        return 0;
+    }
+    return evs_json_token(tokens, end) == '\0' ? 0 : end;
+}
+
+/* Decodes the element of tokens [n, end), bad or good. */
+static void take_element(struct json_decoder *decoder, struct progress *progress, uint32_t n, uint32_t end)
 {
     struct evs_json_tokens *tokens = &decoder->tokens;
-    uint32_t first = *n, end = first + 1;
-    char c = evs_json_token(tokens, first);
-    decoder->row = decoder->out->batch->row_count;
-    decoder->start = tokens->text + tokens->at[first];
-    if (c == '{' || c == '[') {
-        end = evs_json_skip(tokens, first);
-        end = end > 0 && evs_json_token(tokens, end - 1) == (c == '{' ? '}' : ']') ? end : 0;
-    } else if (c == '\0' || strchr("}],:", c) != NULL) {
-        end = 0;
-    }
-    if (end == 0 || evs_json_token(tokens, end) == '\0') { /* an array that was cut off: the last element may be, too */
-        return evs_json_bad_token(decoder, first, "a complete object and the rest of its array");
-    }
-    struct evs_slice raw = evs_json_scalar(tokens, first);
-    if (c == '{' || c == '[') {
+    struct evs_slice raw = evs_json_scalar(tokens, n);
+    if (raw.data[0] == '{' || raw.data[0] == '[') {
         raw.count = (size_t)(tokens->text + tokens->at[end - 1] + 1 - raw.data);
     }
     uint32_t whole = tokens->limit;
     tokens->limit = (uint32_t)(raw.data + raw.count - tokens->text);
+    decoder->row = decoder->out->batch->row_count;
     if (raw.count > decoder->row_bytes_max) {
         bad_size(decoder, raw.count);
         take_bad(decoder, progress->index, raw);
-    } else if (decode_whole(decoder, n)) {
+    } else if (decode_whole(decoder, &n)) {
         take_row(decoder, progress->index, raw);
     } else {
         take_bad(decoder, progress->index, raw);
@@ -384,42 +403,45 @@ static bool take_element(struct json_decoder *decoder, struct progress *progress
     tokens->limit = whole;
     progress->index++;
     progress->at = (size_t)(raw.data + raw.count - progress->input.data);
-    *n = end;
-    return true;
+}
+
+/* Behind the `]`, which is token `n`. */
+static void end_array(struct json_decoder *decoder, struct progress *progress, uint32_t n)
+{
+    const struct evs_json_tokens *tokens = &decoder->tokens;
+    progress->at = (size_t)(tokens->text + tokens->at[n] + 1 - progress->input.data);
+    if (evs_json_token(tokens, n + 1) == '\0') {
+        progress->at = progress->input.count;
+    } else {
+        give_up_at(decoder, progress, n + 1, "nothing more");
+    }
 }
 
 /* The elements of an array from progress->at on: at its `[`, or behind an element. */
 static void take_elements(struct json_decoder *decoder, struct progress *progress)
 {
     const struct evs_json_tokens *tokens = &decoder->tokens;
-    uint32_t n = 0;
-    bool first = evs_json_token(tokens, n) == '[' && progress->index == 0;
-    n += first;
-    decoder->start = tokens->text;
-    while (has_room(decoder->out)) {
+    bool first = progress->index == 0;
+    uint32_t n = first ? 1 : 0;
+    EVS_ASSERT(!first || evs_json_token(tokens, 0) == '[');
+    for (; progress->at < progress->input.count && has_room(decoder->out); first = false) {
         char c = evs_json_token(tokens, n);
         if (c == ']') {
-            n++;
-            progress->at = tokens->at[n - 1] + 1 + (size_t)(tokens->text - progress->input.data);
-            if (evs_json_token(tokens, n) == '\0') {
-                progress->at = progress->input.count;
-            } else {
-                evs_json_bad_token(decoder, n, "nothing more");
-                give_up(decoder, progress);
-            }
+            end_array(decoder, progress, n);
             return;
         }
         if (!first && c != ',') {
-            evs_json_bad_token(decoder, n, "`,` or `]`");
-            give_up(decoder, progress);
+            give_up_at(decoder, progress, n, "`,` or `]`");
             return;
         }
         n += !first;
-        first = false;
-        if (!take_element(decoder, progress, &n)) {
-            give_up(decoder, progress);
+        uint32_t end = element_end(tokens, n);
+        if (end == 0) {
+            give_up_at(decoder, progress, n, "an object and the rest of the array");
             return;
         }
+        take_element(decoder, progress, n, end);
+        n = end;
     }
 }
 

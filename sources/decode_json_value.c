@@ -164,7 +164,7 @@ static inline struct short_number read_short(struct evs_slice text)
         }
     }
     return (struct short_number){
-        .digits = negative ? -(int64_t)sum : (int64_t)sum,
+        .digits = (int64_t)(negative ? 0 - sum : sum),
         .places = point == NULL ? 0 : (uint32_t)(end - point - 1),
         .is_valid = end - first <= SHORT_DIGITS_MAX || point != NULL,
     };

@@ -223,12 +223,12 @@ static void put_call(struct result *result)
 }
 
 /* Column memory of an earlier batch may hold anything. */
-static struct evs_batch *new_batch(struct decode_case *made)
+static struct evs_batch *new_batch(struct decode_case *made, uint32_t rows)
 {
     struct evs_batch *batch = evs_batch_new(made->pool, made->column_count);
     for (uint32_t i = 0; i < made->column_count; i++) {
         evs_column_init(&batch->columns[i], batch, made->columns[i].kind, EVS_BATCH_ROWS, i % 2 == 1);
-        memset(batch->columns[i].data, 0xA5, (size_t)EVS_BATCH_ROWS * evs_kind_width(made->columns[i].kind));
+        memset(batch->columns[i].data, 0xA5, (size_t)rows * evs_kind_width(made->columns[i].kind));
     }
     return batch;
 }
@@ -248,7 +248,7 @@ void decode_case_run(struct decode_case *made, struct evs_slice input, struct de
     size_t consumed = 0;
     uint32_t next_index = 0;
     for (bool done = false; !done;) {
-        struct evs_decode_out call = {.batch = new_batch(made),
+        struct evs_decode_out call = {.batch = new_batch(made, run.row_max),
                                       .row_max = run.row_max,
                                       .record_index = record_index,
                                       .raw = raws,

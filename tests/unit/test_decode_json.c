@@ -128,6 +128,8 @@ static const struct row string_rows[] = {
     {"a string", IN("{\"a\":\"\\ude00\"}"), "#0 !json\n"},
     {"a string", IN("{\"a\":\"\\ude00\\ud83d\"}"), "#0 !json\n"},
     {"a string", IN("{\"a\":\"\\ud83dx\"}"), "#0 !json\n"},
+    {"a string", IN("{\"a\":\"\\ud83d\\udbff\"}"), "#0 !json\n"},
+    {"a string", IN("{\"a\":\"\\ud83d\\ue000\"}"), "#0 !json\n"},
     {"a string", IN("{\"a\":\"\\ud83d\\u0041\"}"), "#0 !json\n"},
     {"a string", IN("{\"a\":\"\\ud83d\\n\"}"), "#0 !json\n"},
     {"a string", IN("{\"a\":\"\\u12\"}"), "#0 !json\n"},

@@ -387,6 +387,11 @@ START_TEST(a_bad_record_leaves_no_trace)
         {"b int64; a int64", IN("{\"a\":null,\"b\":\"x\"}\n{\"a\":1,\"b\":2}"), "#0 !type\n#1 2 1\n"},
     };
     CHECK_ROWS(rows, as_file);
+    static const struct row arrays[] = {
+        {"a int64; b int64", IN("[{\"a\":1},x"), "#0 1 NULL\n#1 !json\n"},
+        {"a int64; b int64", IN("[{\"a\":1},{\"b\":2},{\"a\""), "#0 1 NULL\n#1 NULL 2\n#2 !json\n"},
+    };
+    CHECK_ROWS(arrays, as_message);
 }
 END_TEST
 
