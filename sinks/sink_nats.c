@@ -218,7 +218,7 @@ static evs_status sink_create_stream(struct sink_instance *sink, struct evs_nats
                                      const char *root, const char *name, struct evs_error *error)
 {
     const struct sink_config *config = sink->config;
-    char below[SINK_SUBJECT_MAX + 2];
+    char below[SINK_SUBJECT_MAX + 8];
     snprintf(below, sizeof below, "%s.>", root);
     struct evs_nats_stream_config stream = {
         .name = name,
@@ -646,6 +646,12 @@ void evs_sink_nats_counters(void *instance, struct evs_sink_nats_counters *count
     *counters = sink->counters;
     counters->outstanding = sink->window.used;
     counters->outstanding_bytes = sink->window.bytes;
+}
+
+void evs_sink_nats_reconnect(void *instance)
+{
+    struct sink_instance *sink = instance;
+    sink->wire->type->reconnect(sink->wire);
 }
 
 const struct evs_sink evs_sink_nats = {

@@ -15,5 +15,6 @@ struct evs_sink_nats_counters {
     uint64_t outstanding, outstanding_bytes;
 };
 void evs_sink_nats_counters(void *instance, struct evs_sink_nats_counters *counters);
+void evs_sink_nats_reconnect(void *instance); /* for tests: drops the connection */
 
 #endif

@@ -88,7 +88,8 @@ bool evs_nats_api_stream_info(struct evs_slice answer, struct evs_nats_stream_in
     info->is_file = evs_nats_json_string(config, "storage", word, sizeof word) && strcmp(word, "file") == 0;
     info->discards_new = evs_nats_json_string(config, "discard", word, sizeof word) && strcmp(word, "new") == 0;
     if (evs_nats_json_find(config, "subjects", &subjects)) {
-        for (; info->subject_count < 2 && evs_nats_json_element(subjects, info->subject_count, &element); info->subject_count++) {
+        for (; info->subject_count < 2 && evs_nats_json_element(subjects, info->subject_count, &element);
+             info->subject_count++) {
             if (info->subject_count == 0) {
                 (void)evs_nats_json_text(element, info->subject, sizeof info->subject);
             }
@@ -108,11 +109,12 @@ void evs_nats_api_stream_config(const struct evs_nats_stream_config *config, str
         evs_buffer_puts(out, ",");
         evs_nats_json_quote(out, evs_slice_of(config->subjects[1]));
     }
-    evs_buffer_printf(out,
-                      "],\"retention\":\"limits\",\"discard\":\"old\",\"storage\":\"file\",\"num_replicas\":1,\"max_consumers\":-1,"
-                      "\"max_msgs\":-1,\"max_msg_size\":-1,\"max_bytes\":%" PRId64 ",\"max_age\":%" PRId64
-                      ",\"duplicate_window\":%" PRId64 "}",
-                      config->max_bytes, config->max_age_us * 1000, config->duplicate_window_us * 1000);
+    evs_buffer_printf(
+        out,
+        "],\"retention\":\"limits\",\"discard\":\"old\",\"storage\":\"file\",\"num_replicas\":1,\"max_consumers\":-1,"
+        "\"max_msgs\":-1,\"max_msg_size\":-1,\"max_bytes\":%" PRId64 ",\"max_age\":%" PRId64
+        ",\"duplicate_window\":%" PRId64 "}",
+        config->max_bytes, config->max_age_us * 1000, config->duplicate_window_us * 1000);
 }
 
 static void api_put_time(struct evs_buffer *out, int64_t us)
@@ -126,9 +128,11 @@ void evs_nats_api_consumer_config(const struct evs_nats_consumer *consumer, stru
 {
     evs_buffer_puts(out, "{\"stream_name\":");
     evs_nats_json_quote(out, evs_slice_of(consumer->stream));
-    evs_buffer_printf(out, ",\"config\":{\"name\":\"%s\",\"ack_policy\":\"none\",\"replay_policy\":\"instant\",", consumer->name);
+    evs_buffer_printf(out, ",\"config\":{\"name\":\"%s\",\"ack_policy\":\"none\",\"replay_policy\":\"instant\",",
+                      consumer->name);
     if (consumer->start_sequence > 0) {
-        evs_buffer_printf(out, "\"deliver_policy\":\"by_start_sequence\",\"opt_start_seq\":%" PRIu64, consumer->start_sequence);
+        evs_buffer_printf(out, "\"deliver_policy\":\"by_start_sequence\",\"opt_start_seq\":%" PRIu64,
+                          consumer->start_sequence);
     } else {
         evs_buffer_puts(out, "\"deliver_policy\":\"by_start_time\",\"opt_start_time\":");
         api_put_time(out, consumer->start_us);
@@ -147,7 +151,8 @@ static bool api_text_is(struct evs_slice object, const char *path, const char *e
     return strcmp(text, expected) == 0;
 }
 
-bool evs_nats_api_consumer_is(struct evs_slice answer, const struct evs_nats_consumer *consumer, const char **difference)
+bool evs_nats_api_consumer_is(struct evs_slice answer, const struct evs_nats_consumer *consumer,
+                              const char **difference)
 {
     struct evs_slice config;
     bool by_sequence = consumer->start_sequence > 0;
@@ -193,14 +198,16 @@ static evs_status ask_silence(struct evs_nats_asker *asker, const char *subject,
     struct evs_nats_wire_state state;
     asker->wire->type->state(asker->wire, &state);
     if (state.refusals != refusals_before) {
-        return evs_fail(error, EVS_E_REFUSED,
-                        "The NATS server refused a request (%s). Give this user the permissions listed in the documentation.",
-                        state.last_error);
+        return evs_fail(
+            error, EVS_E_REFUSED,
+            "The NATS server refused a request (%s). Give this user the permissions listed in the documentation.",
+            state.last_error);
     }
     if (nobody) {
-        return evs_fail(error, EVS_E_REFUSED,
-                        "JetStream does not answer: the NATS server runs without it (start nats-server with -js), or is still "
-                        "recovering its streams.");
+        return evs_fail(
+            error, EVS_E_REFUSED,
+            "JetStream does not answer: the NATS server runs without it (start nats-server with -js), or is still "
+            "recovering its streams.");
     }
     return evs_fail(error, EVS_E_UNREACHABLE, "The NATS server did not answer %s within %d ms.", subject,
                     (int)(asker->timeout_us / 1000));
@@ -226,13 +233,14 @@ static evs_status ask_wait(struct evs_nats_asker *asker, int64_t deadline_us, st
         if (status == EVS_AGAIN) {
             struct evs_wait_fd fd;
             uint32_t count = type->wait_fds(asker->wire, &fd, 1);
-            (void)asker->os->sockets.wait(asker->os->sockets.self, asker->park, &fd, count, left_us < 20000 ? left_us : 20000);
+            (void)asker->os->sockets.wait(asker->os->sockets.self, asker->park, &fd, count,
+                                          left_us < 20000 ? left_us : 20000);
         }
     }
 }
 
-static evs_status ask_once(struct evs_nats_asker *asker, const char *subject, struct evs_slice body, int64_t deadline_us,
-                           struct evs_nats_message *answer)
+static evs_status ask_once(struct evs_nats_asker *asker, const char *subject, struct evs_slice body,
+                           int64_t deadline_us, struct evs_nats_message *answer)
 {
     const struct evs_nats_wire_type *type = asker->wire->type;
     char inbox[160];
@@ -270,13 +278,16 @@ evs_status evs_nats_request(struct evs_nats_asker *asker, const char *subject, s
     return ask_silence(asker, subject, nobody, state.refusals, error);
 }
 
-static evs_status api_refused(const struct evs_nats_api_error *failure, const char *what, const char *stream, struct evs_error *error)
+static evs_status api_refused(const struct evs_nats_api_error *failure, const char *what, const char *stream,
+                              struct evs_error *error)
 {
     if (failure->number == EVS_NATS_E_NOT_ENABLED || failure->number == EVS_NATS_E_NOT_ENABLED_FOR_ACCOUNT) {
-        return evs_fail(error, EVS_E_REFUSED, "JetStream is off (%s): start nats-server with -js, or enable it for this account.",
+        return evs_fail(error, EVS_E_REFUSED,
+                        "JetStream is off (%s): start nats-server with -js, or enable it for this account.",
                         failure->text);
     }
-    return evs_fail(error, EVS_E_REFUSED, "%s stream %s failed: %s (error %u).", what, stream, failure->text, failure->number);
+    return evs_fail(error, EVS_E_REFUSED, "%s stream %s failed: %s (error %u).", what, stream, failure->text,
+                    failure->number);
 }
 
 evs_status evs_nats_find_stream(struct evs_nats_asker *asker, const char *prefix, const char *stream,
@@ -291,7 +302,8 @@ evs_status evs_nats_find_stream(struct evs_nats_asker *asker, const char *prefix
         return status;
     }
     if (evs_nats_api_failed(&answer, &failure)) {
-        return failure.number == EVS_NATS_E_STREAM_NOT_FOUND ? EVS_AGAIN : api_refused(&failure, "Looking up", stream, error);
+        return failure.number == EVS_NATS_E_STREAM_NOT_FOUND ? EVS_AGAIN
+                                                             : api_refused(&failure, "Looking up", stream, error);
     }
     if (!evs_nats_api_stream_info(answer.payload, info)) {
         return evs_fail(error, EVS_E_CORRUPT, "The NATS server's answer about stream %s is not understood.", stream);
@@ -299,8 +311,8 @@ evs_status evs_nats_find_stream(struct evs_nats_asker *asker, const char *prefix
     return EVS_OK;
 }
 
-evs_status evs_nats_create_stream(struct evs_nats_asker *asker, const char *prefix, const struct evs_nats_stream_config *config,
-                                  struct evs_error *error)
+evs_status evs_nats_create_stream(struct evs_nats_asker *asker, const char *prefix,
+                                  const struct evs_nats_stream_config *config, struct evs_error *error)
 {
     char subject[300];
     struct evs_buffer body = {0};
@@ -315,11 +327,14 @@ evs_status evs_nats_create_stream(struct evs_nats_asker *asker, const char *pref
         return status;
     }
     if (evs_nats_api_failed(&answer, &failure)) {
-        return failure.number == EVS_NATS_E_STREAM_EXISTS ? EVS_OK : api_refused(&failure, "Creating", config->name, error);
+        return failure.number == EVS_NATS_E_STREAM_EXISTS ? EVS_OK
+                                                          : api_refused(&failure, "Creating", config->name, error);
     }
-    if (!evs_nats_api_stream_info(answer.payload, &info) || strcmp(info.subject, config->subjects[0]) != 0 || !info.is_file ||
-        info.duplicate_window_us != config->duplicate_window_us || info.max_age_us != config->max_age_us) {
-        return evs_fail(error, EVS_E_REFUSED, "The NATS server made stream %s with other settings than asked for.", config->name);
+    if (!evs_nats_api_stream_info(answer.payload, &info) || strcmp(info.subject, config->subjects[0]) != 0 ||
+        !info.is_file || info.duplicate_window_us != config->duplicate_window_us ||
+        info.max_age_us != config->max_age_us) {
+        return evs_fail(error, EVS_E_REFUSED, "The NATS server made stream %s with other settings than asked for.",
+                        config->name);
     }
     return EVS_OK;
 }

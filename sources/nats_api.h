@@ -53,7 +53,8 @@ struct evs_nats_consumer {
 };
 void evs_nats_api_consumer_config(const struct evs_nats_consumer *consumer, struct evs_buffer *out);
 /* Compares what the server made with what was asked for; *difference names the field. */
-bool evs_nats_api_consumer_is(struct evs_slice answer, const struct evs_nats_consumer *consumer, const char **difference);
+bool evs_nats_api_consumer_is(struct evs_slice answer, const struct evs_nats_consumer *consumer,
+                              const char **difference);
 
 /* The answer of STREAM.MSG.GET as a mark. False when it is none. `scratch` is emptied and used. */
 bool evs_nats_api_stored(struct evs_slice answer, struct evs_buffer *scratch, struct evs_nats_mark *mark);

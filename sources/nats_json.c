@@ -151,7 +151,8 @@ uint64_t evs_nats_json_uint(struct evs_slice object, const char *path, uint64_t 
     uint64_t number = 0;
     for (size_t i = 0; i < value.count; i++) {
         uint32_t digit = (uint32_t)(value.data[i] - '0');
-        if (digit > 9 || __builtin_mul_overflow(number, 10, &number) || __builtin_add_overflow(number, digit, &number)) {
+        if (digit > 9 || __builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, digit, &number)) {
             return fallback;
         }
     }

@@ -9,8 +9,8 @@
 
 #define LANE_ANSWER_US 3000000
 #define LANE_RETRY_US 200000
-#define LANE_SILENCES_MAX 3        /* then the connection itself is not trusted any more */
-#define LANE_MISSING_US 10000000   /* a recovering server does not know its streams yet */
+#define LANE_SILENCES_MAX 3      /* then the connection itself is not trusted any more */
+#define LANE_MISSING_US 10000000 /* a recovering server does not know its streams yet */
 
 void evs_nats_fail(struct evs_nats_shared *shared, evs_status status, const char *format, ...)
 {
@@ -41,9 +41,11 @@ void evs_nats_lane_leave(struct evs_nats_lane *lane)
     type->unsubscribe(shared->wire, lane->sid);
     lane->sid = 0;
     char subject[400];
-    int count = snprintf(subject, sizeof subject, "%s.CONSUMER.DELETE.%s.%s", shared->prefix, shared->stream, lane->consumer);
+    int count =
+        snprintf(subject, sizeof subject, "%s.CONSUMER.DELETE.%s.%s", shared->prefix, shared->stream, lane->consumer);
     /* Best effort: the server forgets it after its inactive threshold anyway. */
-    (void)type->publish(shared->wire, (struct evs_slice){subject, (size_t)count}, EVS_SLICE(""), EVS_SLICE(""), EVS_SLICE(""));
+    (void)type->publish(shared->wire, (struct evs_slice){subject, (size_t)count}, EVS_SLICE(""), EVS_SLICE(""),
+                        EVS_SLICE(""));
 }
 
 void evs_nats_lane_drop(struct evs_nats_lane *lane, int64_t delay_us, const char *why)
@@ -69,8 +71,8 @@ static void lane_ask(struct evs_nats_lane *lane, enum evs_nats_phase phase, cons
     int count = snprintf(reply, sizeof reply, "%s.a.%u.%" PRIu64, shared->inbox, lane->index, ++lane->serial);
     lane->phase = phase;
     lane->deadline_us = shared->now_us + LANE_ANSWER_US;
-    if (shared->wire->type->publish(shared->wire, evs_slice_of(subject), (struct evs_slice){reply, (size_t)count}, EVS_SLICE(""),
-                                    body) != EVS_OK) {
+    if (shared->wire->type->publish(shared->wire, evs_slice_of(subject), (struct evs_slice){reply, (size_t)count},
+                                    EVS_SLICE(""), body) != EVS_OK) {
         lane->phase = EVS_NATS_DOWN;
         lane->deadline_us = shared->now_us + LANE_RETRY_US;
     }
@@ -131,10 +133,11 @@ static void lane_stream_missing(struct evs_nats_lane *lane)
         lane->missing_since_us = shared->now_us;
     }
     if (shared->now_us - lane->missing_since_us > LANE_MISSING_US) {
-        evs_nats_fail(shared, EVS_E_REFUSED,
-                      "Source %s: stream %s does not exist any more. If it was deleted on purpose, reset the pipeline's state "
-                      "(evstream state reset) and create the stream again.",
-                      shared->source, shared->stream);
+        evs_nats_fail(
+            shared, EVS_E_REFUSED,
+            "Source %s: stream %s does not exist any more. If it was deleted on purpose, reset the pipeline's state "
+            "(evstream state reset) and create the stream again.",
+            shared->source, shared->stream);
         return;
     }
     evs_nats_lane_drop(lane, LANE_RETRY_US, "the stream cannot be found");
@@ -164,7 +167,8 @@ static void lane_stream_replaced(struct evs_nats_lane *lane, int64_t created_us)
     char was[EVS_FORMAT_MAX], is[EVS_FORMAT_MAX];
     uint32_t was_count = evs_format_timestamp(was, shared->created_us), is_count = evs_format_timestamp(is, created_us);
     evs_nats_fail(shared, EVS_E_STATE,
-                  "Source %s: stream %s was deleted and created again (it is of %.*s, what was read is of %.*s), so positions and "
+                  "Source %s: stream %s was deleted and created again (it is of %.*s, what was read is of %.*s), so "
+                  "positions and "
                   "state do not belong to it. Reset the pipeline's state (evstream state reset) to begin anew.",
                   shared->source, shared->stream, (int)is_count, is, (int)was_count, was);
 }
@@ -202,11 +206,13 @@ static void lane_judge(struct evs_nats_lane *lane)
         break;
     case EVS_NATS_UNKNOWN:
         evs_nats_fail(shared, EVS_E_STATE,
-                      "Source %s: the position (sequence %" PRIu64 ") does not belong to stream %s, which ends at %" PRIu64
-                      " and holds none of the messages that were read last. It lost more than is remembered, or was replaced by a copy. "
+                      "Source %s: the position (sequence %" PRIu64
+                      ") does not belong to stream %s, which ends at %" PRIu64
+                      " and holds none of the messages that were read last. It lost more than is remembered, or was "
+                      "replaced by a copy. "
                       "Reset the pipeline's state (evstream state reset), or restore the stream.",
-                      shared->source, evs_nats_history_at(&lane->history, lane->history.count - 1)->sequence, shared->stream,
-                      lane->check.last_sequence);
+                      shared->source, evs_nats_history_at(&lane->history, lane->history.count - 1)->sequence,
+                      shared->stream, lane->check.last_sequence);
         return;
     }
     lane_ask_consumer(lane);
@@ -226,8 +232,8 @@ static void lane_take_info(struct evs_nats_lane *lane, const struct evs_nats_mes
     }
     shared->created_us = info.created_us;
     uint64_t sequence;
-    if (evs_nats_check_begin(&lane->check, &lane->history, info.first_sequence, info.first_us, info.last_sequence, &sequence) ==
-        EVS_MORE) {
+    if (evs_nats_check_begin(&lane->check, &lane->history, info.first_sequence, info.first_us, info.last_sequence,
+                             &sequence) == EVS_MORE) {
         lane_ask_stored(lane, sequence);
     } else {
         lane_judge(lane);
@@ -239,7 +245,8 @@ static void lane_take_stored(struct evs_nats_lane *lane, const struct evs_nats_m
     struct evs_nats_mark stored;
     struct evs_nats_api_error failure;
     bool absent = evs_nats_api_failed(answer, &failure) && failure.number == EVS_NATS_E_NO_MESSAGE;
-    if (!absent && (lane_refused(lane, answer) || !evs_nats_api_stored(answer->payload, &lane->shared->scratch, &stored))) {
+    if (!absent &&
+        (lane_refused(lane, answer) || !evs_nats_api_stored(answer->payload, &lane->shared->scratch, &stored))) {
         if (lane->phase == EVS_NATS_CHECKED) {
             evs_nats_lane_drop(lane, LANE_RETRY_US, "the server's answer about a message is not understood");
         }
@@ -263,7 +270,8 @@ static void lane_note_gap(struct evs_nats_lane *lane, uint64_t begins)
     uint64_t count = begins - lane->next;
     shared->gap_messages += count;
     evs_log(shared->log, EVS_LOG_ERROR, "nats_gap",
-            "Source %s: messages %" PRIu64 " to %" PRIu64 " of stream %s were removed by its limits before they were read (up to %" PRIu64
+            "Source %s: messages %" PRIu64 " to %" PRIu64
+            " of stream %s were removed by its limits before they were read (up to %" PRIu64
             "%s). Raise max_age or max_bytes of the stream, or keep the pipeline running.",
             shared->source, lane->next, begins - 1, shared->stream, count,
             lane->filter[0] != '\0' ? ", of all subjects" : "");
@@ -276,7 +284,8 @@ static void lane_take_consumer(struct evs_nats_lane *lane, const struct evs_nats
     const char *difference;
     if (!evs_nats_api_consumer_is(answer->payload, &consumer, &difference)) {
         evs_nats_fail(shared, EVS_E_REFUSED,
-                      "Source %s: the NATS server made a consumer of stream %s with another %s than asked for; nats-server 2.9 or later is "
+                      "Source %s: the NATS server made a consumer of stream %s with another %s than asked for; "
+                      "nats-server 2.9 or later is "
                       "needed.",
                       shared->source, shared->stream, difference);
         return;

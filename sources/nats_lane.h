@@ -26,26 +26,26 @@ struct evs_nats_shared {
     const struct evs_os *os;
     struct evs_log *log;
     struct evs_nats_wire *wire;
-    const char *source;                 /* its name, for texts */
+    const char *source; /* its name, for texts */
     const char *stream;
-    char prefix[80];                    /* "$JS.API" */
-    char inbox[120];                    /* ours alone */
+    char prefix[80]; /* "$JS.API" */
+    char inbox[120]; /* ours alone */
     uint64_t nonce;
     uint32_t lane_count, partitions, partition_token;
-    uint64_t *positions;                /* [partitions]: the last sequence handed on, or the resolved start - 1 */
-    uint64_t in_flight_bytes;           /* of all lanes */
+    uint64_t *positions;      /* [partitions]: the last sequence handed on, or the resolved start - 1 */
+    uint64_t in_flight_bytes; /* of all lanes */
     int64_t heartbeat_us;
     bool until_end;
     uint64_t end_sequence;
-    int64_t created_us;                 /* of the stream; 0: not known yet */
+    int64_t created_us; /* of the stream; 0: not known yet */
     uint64_t max_payload;
     uint64_t sid_last;
     uint64_t gap_messages, lost_messages, odd_subjects;
     struct evs_buffer scratch, request;
-    int64_t now_us;                     /* monotonic, of this poll */
-    evs_status failed;                  /* EVS_OK, or the end of this reader */
+    int64_t now_us;    /* monotonic, of this poll */
+    evs_status failed; /* EVS_OK, or the end of this reader */
     struct evs_error failure;
-    char doubt[256];                    /* why a lane went down last, for the text of an open that fails */
+    char doubt[256]; /* why a lane went down last, for the text of an open that fails */
 };
 
 enum evs_nats_phase { EVS_NATS_DOWN, EVS_NATS_INFO_ASKED, EVS_NATS_CHECKED, EVS_NATS_CREATED, EVS_NATS_RUNNING };
@@ -61,10 +61,10 @@ struct evs_nats_lane {
     uint32_t silences;        /* requests in a row without an answer */
     uint64_t serial;          /* of the API request that is out */
 
-    uint64_t next;            /* what the next consumer is asked for; 0: start_us tells */
+    uint64_t next; /* what the next consumer is asked for; 0: start_us tells */
     int64_t start_us;
-    bool from_earliest;       /* nothing was read yet and everything was asked for: what is gone is no gap */
-    uint64_t read;            /* highest sequence seen */
+    bool from_earliest; /* nothing was read yet and everything was asked for: what is gone is no gap */
+    uint64_t read;      /* highest sequence seen */
     struct evs_nats_history history;
     struct evs_nats_check check;
 
@@ -72,12 +72,12 @@ struct evs_nats_lane {
     char consumer[64];
     uint64_t sid;
     uint64_t consumer_sequence, pending, request_serial;
-    uint64_t asked_messages;  /* by requests that are out, as far as known */
+    uint64_t asked_messages;                                 /* by requests that are out, as far as known */
     uint64_t request_messages, request_bytes, message_bytes; /* size of the next request; average of a message */
-    uint32_t limits_in_row;   /* requests that ended at max_bytes without a message between */
+    uint32_t limits_in_row; /* requests that ended at max_bytes without a message between */
     int64_t heard_us, data_us;
     bool heartbeat_seen;
-    bool ended;               /* until_end: everything up to the end was seen */
+    bool ended; /* until_end: everything up to the end was seen */
 };
 
 void evs_nats_lane_fini(struct evs_nats_lane *lane);

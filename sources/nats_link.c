@@ -8,11 +8,11 @@
 
 #include "evstream/memory.h"
 
-#define LINK_IO_BYTES (256 << 10)      /* above a TLS record, or poll would miss what the TLS object holds */
+#define LINK_IO_BYTES (256 << 10) /* above a TLS record, or poll would miss what the TLS object holds */
 #define LINK_CONNECT_MS 2000
 #define LINK_RECONNECT_MS 100
-#define LINK_PUBLISH_MAX (2 << 20)     /* unsent bytes above which publish says EVS_AGAIN */
-#define LINK_GIVEN_MAX (4u << 20)      /* bytes of messages between two releases */
+#define LINK_PUBLISH_MAX (2 << 20) /* unsent bytes above which publish says EVS_AGAIN */
+#define LINK_GIVEN_MAX (4u << 20)  /* bytes of messages between two releases */
 #define LINK_KEEPALIVE_S 20
 #define LINK_LOGIN_FAILURES_MAX 3
 
@@ -35,11 +35,11 @@ struct link_wire {
     atomic_bool connector_done, connector_stop;
 
     /* Written by callbacks, which may run on the connector's or one of the library's threads. */
-    atomic_int fd;             /* -1: detached */
+    atomic_int fd; /* -1: detached */
     atomic_bool wants_write;
     atomic_uint_fast64_t refusals, closed_count;
-    atomic_int fd_to_close;    /* -1: none; see link_close_old_fd */
-    uint64_t made_count;       /* connections that will be closed, or were */
+    atomic_int fd_to_close; /* -1: none; see link_close_old_fd */
+    uint64_t made_count;    /* connections that will be closed, or were */
 
     struct link_subscription *subscriptions;
     uint32_t subscription_count, subscription_capacity, subscription_next;
@@ -75,7 +75,8 @@ static const char *link_advice(natsStatus status)
     switch (status) {
     case NATS_CONNECTION_AUTH_FAILED:
     case NATS_NOT_PERMITTED:
-        return "Check user and password in the server's address (nats://user:password@host:port), or the credentials file "
+        return "Check user and password in the server's address (nats://user:password@host:port), or the credentials "
+               "file "
                "(--nats-creds).";
     case NATS_SSL_ERROR:
     case NATS_SECURE_CONNECTION_REQUIRED:
@@ -91,8 +92,8 @@ evs_status evs_nats_link_fail(struct evs_error *error, natsStatus status, const 
     natsStatus ignored;
     const char *detail = nats_GetLastError(&ignored);
     bool told = detail != NULL && detail[0] != '\0';
-    return evs_fail(error, link_status(status), "%s failed: %s%s%s. %s", what, natsStatus_GetText(status), told ? ", " : "",
-                    told ? detail : "", link_advice(status));
+    return evs_fail(error, link_status(status), "%s failed: %s%s%s. %s", what, natsStatus_GetText(status),
+                    told ? ", " : "", told ? detail : "", link_advice(status));
 }
 
 /* --- the event loop: callbacks only remember -------------------------------------------------------------------------- */
@@ -190,7 +191,8 @@ static natsStatus link_set_servers(natsOptions *options, const char *urls, struc
 static natsStatus link_set_security(natsOptions *options, const struct evs_nats_options *ours)
 {
     natsStatus s = NATS_OK;
-    bool tls = ours->tls_ca != NULL || ours->tls_cert != NULL || (ours->urls != NULL && strstr(ours->urls, "tls://") != NULL);
+    bool tls =
+        ours->tls_ca != NULL || ours->tls_cert != NULL || (ours->urls != NULL && strstr(ours->urls, "tls://") != NULL);
     if (tls) {
         s = natsOptions_SetSecure(options, true);
     }
@@ -198,7 +200,8 @@ static natsStatus link_set_security(natsOptions *options, const struct evs_nats_
         s = natsOptions_LoadCATrustedCertificates(options, ours->tls_ca);
     }
     if (s == NATS_OK && ours->tls_cert != NULL) {
-        s = natsOptions_LoadCertificatesChain(options, ours->tls_cert, ours->tls_key != NULL ? ours->tls_key : ours->tls_cert);
+        s = natsOptions_LoadCertificatesChain(options, ours->tls_cert,
+                                              ours->tls_key != NULL ? ours->tls_key : ours->tls_cert);
     }
     if (s == NATS_OK && ours->credentials != NULL) {
         s = natsOptions_SetUserCredentialsFromFiles(options, ours->credentials, NULL);
@@ -267,7 +270,8 @@ static evs_status link_try(const struct evs_nats_options *ours, natsOptions *opt
 }
 
 /* The library's options for ours; `w` NULL: without an event loop, with the library's own reconnect. */
-static evs_status link_options(const struct evs_nats_options *ours, struct link_wire *w, natsOptions **options, struct evs_error *error)
+static evs_status link_options(const struct evs_nats_options *ours, struct link_wire *w, natsOptions **options,
+                               struct evs_error *error)
 {
     struct evs_nats_server servers[EVS_NATS_SERVERS_MAX];
     uint32_t count;
@@ -287,7 +291,8 @@ static evs_status link_options(const struct evs_nats_options *ours, struct link_
     return status;
 }
 
-evs_status evs_nats_link_connect(const struct evs_nats_options *ours, natsConnection **connection, struct evs_error *error)
+evs_status evs_nats_link_connect(const struct evs_nats_options *ours, natsConnection **connection,
+                                 struct evs_error *error)
 {
     natsOptions *options = NULL;
     evs_status status = link_options(ours, NULL, &options, error);
@@ -482,7 +487,8 @@ static evs_status link_publish(struct evs_nats_wire *base, struct evs_slice subj
         return EVS_AGAIN;
     }
     natsMsg *message = NULL;
-    natsStatus s = natsMsg_Create(&message, link_text(w, subject), link_text(w, reply), payload.data, (int)payload.count);
+    natsStatus s =
+        natsMsg_Create(&message, link_text(w, subject), link_text(w, reply), payload.data, (int)payload.count);
     if (s == NATS_OK) {
         s = link_set_headers(w, message, headers);
     }
@@ -644,7 +650,8 @@ static void link_close(struct evs_nats_wire *base)
     evs_free(w);
 }
 
-static evs_status link_open(const struct evs_nats_options *options, struct evs_nats_wire **wire, struct evs_error *error)
+static evs_status link_open(const struct evs_nats_options *options, struct evs_nats_wire **wire,
+                            struct evs_error *error)
 {
     struct link_wire *w = evs_alloc_zero(sizeof *w);
     natsConnection *connection = NULL;

@@ -122,14 +122,15 @@ static evs_status check_newest(struct evs_nats_check *check, uint64_t *sequence)
         return check_search(check, sequence);
     }
     if (mark_is_blank(mark)) {
-        return check_end(check, EVS_NATS_SAME); /* a start that was resolved but not read: its sequence is all we know */
+        return check_end(check,
+                         EVS_NATS_SAME); /* a start that was resolved but not read: its sequence is all we know */
     }
     *sequence = mark->sequence;
     return EVS_MORE;
 }
 
-evs_status evs_nats_check_begin(struct evs_nats_check *check, const struct evs_nats_history *history, uint64_t first_sequence,
-                                int64_t first_us, uint64_t last_sequence, uint64_t *sequence)
+evs_status evs_nats_check_begin(struct evs_nats_check *check, const struct evs_nats_history *history,
+                                uint64_t first_sequence, int64_t first_us, uint64_t last_sequence, uint64_t *sequence)
 {
     *check = (struct evs_nats_check){
         .history = history, .first_sequence = first_sequence, .last_sequence = last_sequence, .first_us = first_us};

@@ -52,8 +52,9 @@ struct evs_nats_check {
     const struct evs_nats_history *history;
     uint64_t first_sequence, last_sequence; /* of the stream now */
     int64_t first_us;
-    uint32_t probe;           /* index that is asked for */
-    int64_t matching, differing; /* indexes: the newest known to match (-1: none) and the oldest known to differ (count: none) */
+    uint32_t probe; /* index that is asked for */
+    int64_t matching,
+        differing; /* indexes: the newest known to match (-1: none) and the oldest known to differ (count: none) */
     bool searching;
     enum evs_nats_verdict verdict;
     uint64_t fork;

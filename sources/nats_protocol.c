@@ -40,8 +40,8 @@ static bool protocol_number(struct evs_slice word, uint64_t max, uint64_t *numbe
 }
 
 /* The line of a message: `sizes` numbers stand at its end, 1 for MSG and 2 for HMSG. */
-static bool protocol_message_line(const char *at, const char *line_end, uint32_t sizes, struct evs_nats_message *message,
-                                  uint64_t *header_bytes, uint64_t *all_bytes)
+static bool protocol_message_line(const char *at, const char *line_end, uint32_t sizes,
+                                  struct evs_nats_message *message, uint64_t *header_bytes, uint64_t *all_bytes)
 {
     struct evs_slice words[PROTOCOL_WORDS_MAX];
     uint32_t count = protocol_split(at, line_end, words);
@@ -62,7 +62,8 @@ static enum evs_nats_verb protocol_message(const char *data, size_t count, const
     bool has_headers = (data[0] | 32) == 'h';
     uint64_t header_bytes, all_bytes;
     struct evs_nats_message *message = &frame->message;
-    if (!protocol_message_line(data + (has_headers ? 5 : 4), line_end, has_headers ? 2 : 1, message, &header_bytes, &all_bytes)) {
+    if (!protocol_message_line(data + (has_headers ? 5 : 4), line_end, has_headers ? 2 : 1, message, &header_bytes,
+                               &all_bytes)) {
         return EVS_NATS_BROKEN;
     }
     frame->bytes = line_bytes + all_bytes + 2;

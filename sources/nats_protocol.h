@@ -16,9 +16,9 @@ enum evs_nats_verb {
     EVS_NATS_INFO,
     EVS_NATS_PING,
     EVS_NATS_PONG,
-    EVS_NATS_ACCEPTED,   /* +OK */
-    EVS_NATS_REFUSED,    /* -ERR */
-    EVS_NATS_BROKEN,     /* this is not the protocol: drop the connection */
+    EVS_NATS_ACCEPTED, /* +OK */
+    EVS_NATS_REFUSED,  /* -ERR */
+    EVS_NATS_BROKEN,   /* this is not the protocol: drop the connection */
 };
 
 struct evs_nats_frame {
@@ -27,7 +27,7 @@ struct evs_nats_frame {
     struct evs_slice text;           /* INFO: the JSON; REFUSED: the text without its quotes */
 };
 
-#define EVS_NATS_LINE_MAX (1u << 20)  /* INFO of a large cluster; a line of a message is below 5 KiB */
+#define EVS_NATS_LINE_MAX (1u << 20)   /* INFO of a large cluster; a line of a message is below 5 KiB */
 #define EVS_NATS_FRAME_MAX (72u << 20) /* nats-server's own limit of max_payload is 64 MB */
 
 enum evs_nats_verb evs_nats_frame_parse(const char *data, size_t count, struct evs_nats_frame *frame);

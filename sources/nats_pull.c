@@ -15,11 +15,11 @@
 
 #define PULL_MESSAGES_MAX 5000
 #define PULL_EXPIRES_US 30000000ll
-#define PULL_OVERHEAD_BYTES 1024     /* subject and reply count for the server's max_bytes */
+#define PULL_OVERHEAD_BYTES 1024 /* subject and reply count for the server's max_bytes */
 #define PULL_REQUEST_BYTES_MAX (64u << 20)
 #define PULL_LIMITS_IN_ROW 4
-#define PULL_STUCK_US 5000000        /* messages wait, but only heartbeats come */
-#define PULL_SILENT_US 60000000      /* even if we never catch up with what arrives */
+#define PULL_STUCK_US 5000000   /* messages wait, but only heartbeats come */
+#define PULL_SILENT_US 60000000 /* even if we never catch up with what arrives */
 
 static void pull_size_request(struct evs_nats_lane *lane)
 {
@@ -46,12 +46,13 @@ static bool pull_request(struct evs_nats_lane *lane)
 {
     struct evs_nats_shared *shared = lane->shared;
     char subject[400], reply[200], body[200];
-    int subject_count = snprintf(subject, sizeof subject, "%s.CONSUMER.MSG.NEXT.%s.%s", shared->prefix, shared->stream, lane->consumer);
-    int reply_count = snprintf(reply, sizeof reply, "%s.%" PRIu64 ".%" PRIu64, shared->inbox, lane->sid, ++lane->request_serial);
-    int body_count = snprintf(body, sizeof body,
-                              "{\"batch\":%" PRIu64 ",\"max_bytes\":%" PRIu64 ",\"expires\":%lld,\"idle_heartbeat\":%lld}",
-                              lane->request_messages, lane->request_bytes, PULL_EXPIRES_US * 1000,
-                              (long long)shared->heartbeat_us * 1000);
+    int subject_count =
+        snprintf(subject, sizeof subject, "%s.CONSUMER.MSG.NEXT.%s.%s", shared->prefix, shared->stream, lane->consumer);
+    int reply_count =
+        snprintf(reply, sizeof reply, "%s.%" PRIu64 ".%" PRIu64, shared->inbox, lane->sid, ++lane->request_serial);
+    int body_count = snprintf(
+        body, sizeof body, "{\"batch\":%" PRIu64 ",\"max_bytes\":%" PRIu64 ",\"expires\":%lld,\"idle_heartbeat\":%lld}",
+        lane->request_messages, lane->request_bytes, PULL_EXPIRES_US * 1000, (long long)shared->heartbeat_us * 1000);
     if (shared->wire->type->publish(shared->wire, (struct evs_slice){subject, (size_t)subject_count},
                                     (struct evs_slice){reply, (size_t)reply_count}, EVS_SLICE(""),
                                     (struct evs_slice){body, (size_t)body_count}) != EVS_OK) {
@@ -69,7 +70,8 @@ void evs_nats_pull_tick(struct evs_nats_lane *lane, bool drained)
         return;
     }
     if (lane->request_serial == 0) {
-        lane->heard_us = lane->data_us = shared->now_us; /* nobody talks before he is asked, and a restore may lie between */
+        lane->heard_us = lane->data_us =
+            shared->now_us; /* nobody talks before he is asked, and a restore may lie between */
     }
     int64_t silent_us = shared->now_us - lane->heard_us;
     if ((drained && silent_us > shared->heartbeat_us * 5 / 2) || silent_us > PULL_SILENT_US) {
@@ -146,7 +148,8 @@ static void pull_take_status(struct evs_nats_lane *lane, const struct evs_nats_m
         }
         /* fall through */
     default: /* consumer deleted, leader changed, server shuts down, nobody answers */
-        snprintf(why, sizeof why, "the server says %u %.*s", from->status, (int)(text.count < 80 ? text.count : 80), text.data);
+        snprintf(why, sizeof why, "the server says %u %.*s", from->status, (int)(text.count < 80 ? text.count : 80),
+                 text.data);
         evs_nats_lane_drop(lane, from->status == 503 ? 100000 : 0, why);
     }
 }
@@ -179,7 +182,8 @@ static uint32_t pull_partition(struct evs_nats_lane *lane, struct evs_slice subj
     }
     shared->odd_subjects++;
     evs_log(shared->log, EVS_LOG_WARN, "nats_subject",
-            "Source %s: subject %.*s has no partition 0 to %u as token %u; it is read as partition 0, and not at all by more workers.",
+            "Source %s: subject %.*s has no partition 0 to %u as token %u; it is read as partition 0, and not at all "
+            "by more workers.",
             shared->source, (int)subject.count, subject.data, shared->partitions - 1, shared->partition_token);
     return 0;
 }

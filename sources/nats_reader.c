@@ -13,7 +13,7 @@ struct evs_nats_reader {
     struct evs_nats_shared shared;
     const struct evs_nats_reader_config *config;
     struct evs_park *park;
-    uint64_t connection;      /* of which the lanes know */
+    uint64_t connection; /* of which the lanes know */
     int64_t retry_us;
     struct evs_nats_lane *lanes;
     uint32_t lane_count, lane_last;
@@ -36,7 +36,8 @@ bool evs_nats_partition_filter(const char *subject, uint32_t token, uint32_t par
         }
         const char *piece = at == token ? number : rest && at < token ? "*" : subject;
         int piece_count = at == token || (rest && at < token) ? (int)strlen(piece) : (int)count;
-        used += (size_t)snprintf(out + used, used < bytes ? bytes - used : 0, "%s%.*s", at > 1 ? "." : "", piece_count, piece);
+        used += (size_t)snprintf(out + used, used < bytes ? bytes - used : 0, "%s%.*s", at > 1 ? "." : "", piece_count,
+                                 piece);
         if (used >= bytes) {
             return false;
         }
@@ -56,7 +57,8 @@ bool evs_nats_partition_filter(const char *subject, uint32_t token, uint32_t par
 
 /* --- open ------------------------------------------------------------------------------------------------------------ */
 
-static evs_status reader_connect(struct evs_nats_reader *reader, const struct evs_source_open *open, struct evs_error *error)
+static evs_status reader_connect(struct evs_nats_reader *reader, const struct evs_source_open *open,
+                                 struct evs_error *error)
 {
     const struct evs_nats_reader_config *config = reader->config;
     char name[160];
@@ -84,12 +86,14 @@ static evs_status reader_connect(struct evs_nats_reader *reader, const struct ev
 }
 
 /* The subject of a stream that --create makes: what the filter says, or everything below its first word. */
-static evs_status reader_create_stream(struct evs_nats_reader *reader, struct evs_nats_asker *asker, struct evs_error *error)
+static evs_status reader_create_stream(struct evs_nats_reader *reader, struct evs_nats_asker *asker,
+                                       struct evs_error *error)
 {
     const struct evs_nats_reader_config *config = reader->config;
     if (config->subject[0] == '\0') {
-        return evs_fail(error, EVS_E_REFUSED, "Stream %s does not exist, and cannot be created without knowing its subjects: give the "
-                                              "source a subject, such as subject = 'clicks.>'.",
+        return evs_fail(error, EVS_E_REFUSED,
+                        "Stream %s does not exist, and cannot be created without knowing its subjects: give the "
+                        "source a subject, such as subject = 'clicks.>'.",
                         config->stream);
     }
     struct evs_nats_stream_config stream = {
@@ -101,8 +105,9 @@ static evs_status reader_create_stream(struct evs_nats_reader *reader, struct ev
     };
     evs_status status = evs_nats_create_stream(asker, reader->shared.prefix, &stream, error);
     if (status == EVS_OK) {
-        evs_log(reader->shared.log, EVS_LOG_INFO, "nats_stream_created", "Source %s: created stream %s for subjects %s.",
-                reader->shared.source, config->stream, config->subject);
+        evs_log(reader->shared.log, EVS_LOG_INFO, "nats_stream_created",
+                "Source %s: created stream %s for subjects %s.", reader->shared.source, config->stream,
+                config->subject);
     }
     return status;
 }
@@ -190,7 +195,8 @@ static void lane_load_history(struct evs_nats_lane *lane, const struct evs_sourc
 }
 
 /* A lane begins at the slowest of its partitions. */
-static void lane_set_start(struct evs_nats_lane *lane, const struct evs_nats_reader *reader, const struct evs_source_open *open)
+static void lane_set_start(struct evs_nats_lane *lane, const struct evs_nats_reader *reader,
+                           const struct evs_source_open *open)
 {
     uint64_t slowest = UINT64_MAX;
     bool all_new = true;
@@ -222,9 +228,10 @@ static evs_status reader_add_lane(struct evs_nats_reader *reader, int32_t partit
         snprintf(lane->filter, sizeof lane->filter, "%s", whole ? "" : config->subject);
     } else if (!evs_nats_partition_filter(config->subject, config->partition_token, (uint32_t)partition, lane->filter,
                                           sizeof lane->filter)) {
-        return evs_fail(error, EVS_E_PIPELINE,
-                        "Source %s: token %u of the subject '%s' cannot be the partition; write '*' there, or '>' at or before it.",
-                        open->name, config->partition_token, config->subject);
+        return evs_fail(
+            error, EVS_E_PIPELINE,
+            "Source %s: token %u of the subject '%s' cannot be the partition; write '*' there, or '>' at or before it.",
+            open->name, config->partition_token, config->subject);
     }
     lane_load_history(lane, open);
     lane_set_start(lane, reader, open);
@@ -241,7 +248,8 @@ static evs_status reader_add_lanes(struct evs_nats_reader *reader, const struct 
     if (open->worker_count == 1) {
         status = reader_add_lane(reader, EVS_NATS_ALL_PARTITIONS, open, info, error);
     }
-    for (uint32_t p = open->worker; open->worker_count > 1 && p < partitions && status == EVS_OK; p += open->worker_count) {
+    for (uint32_t p = open->worker; open->worker_count > 1 && p < partitions && status == EVS_OK;
+         p += open->worker_count) {
         bool alone = partitions == 1;
         status = reader_add_lane(reader, alone ? EVS_NATS_ALL_PARTITIONS : (int32_t)p, open, info, error);
     }
@@ -275,8 +283,8 @@ static evs_status reader_start(struct evs_nats_reader *reader, struct evs_error 
             return EVS_OK;
         }
         if (shared->now_us >= deadline_us) {
-            return evs_fail(error, EVS_E_REFUSED, "Source %s: no consumer of stream %s could be made within %d s: %s.", shared->source,
-                            shared->stream, READER_START_US / 1000000, shared->doubt);
+            return evs_fail(error, EVS_E_REFUSED, "Source %s: no consumer of stream %s could be made within %d s: %s.",
+                            shared->source, shared->stream, READER_START_US / 1000000, shared->doubt);
         }
         struct evs_wait_fd fd;
         uint32_t fds = shared->wire->type->wait_fds(shared->wire, &fd, 1);
@@ -387,7 +395,8 @@ static void reader_take_answer(struct evs_nats_reader *reader, const struct evs_
         return;
     }
     snprintf(text, sizeof text, "%.*s", (int)(answer->subject.count - prefix), answer->subject.data + prefix);
-    if (sscanf(text, "%u.%" SCNu64, &index, &serial) == 2 && index < reader->lane_count && serial == reader->lanes[index].serial) {
+    if (sscanf(text, "%u.%" SCNu64, &index, &serial) == 2 && index < reader->lane_count &&
+        serial == reader->lanes[index].serial) {
         evs_nats_lane_answer(&reader->lanes[index], answer);
     }
 }
@@ -476,18 +485,19 @@ static evs_status reader_check_connection(struct evs_nats_reader *reader, struct
     struct evs_nats_wire_state state;
     shared->wire->type->state(shared->wire, &state);
     if (state.gives_up) {
-        return evs_fail(error, EVS_E_REFUSED, "Source %s: the NATS server refuses the login now (%s).", shared->source, state.last_error);
+        return evs_fail(error, EVS_E_REFUSED, "Source %s: the NATS server refuses the login now (%s).", shared->source,
+                        state.last_error);
     }
     int64_t away_us = shared->now_us - state.disconnected_us;
     if (!state.connected && reader->retry_us > 0 && away_us > reader->retry_us) {
-        return evs_fail(error, EVS_E_UNREACHABLE, "Source %s: the NATS server has been away for %d s (%s).", shared->source,
-                        (int)(away_us / 1000000), state.last_error);
+        return evs_fail(error, EVS_E_UNREACHABLE, "Source %s: the NATS server has been away for %d s (%s).",
+                        shared->source, (int)(away_us / 1000000), state.last_error);
     }
     return EVS_AGAIN;
 }
 
-evs_status evs_nats_reader_poll(struct evs_nats_reader *reader, struct evs_message *messages, uint32_t max, uint32_t *count,
-                                struct evs_error *error)
+evs_status evs_nats_reader_poll(struct evs_nats_reader *reader, struct evs_message *messages, uint32_t max,
+                                uint32_t *count, struct evs_error *error)
 {
     EVS_ASSERT(max > 0);
     struct evs_nats_shared *shared = &reader->shared;

@@ -8,11 +8,11 @@
 
 struct evs_nats_reader_config {
     const char *stream;
-    const char *subject;        /* filter; "": everything in the stream */
-    uint32_t partitions;        /* of the stream; 1: subjects have no partition token */
-    uint32_t partition_token;   /* from 1 */
+    const char *subject;      /* filter; "": everything in the stream */
+    uint32_t partitions;      /* of the stream; 1: subjects have no partition token */
+    uint32_t partition_token; /* from 1 */
     int64_t in_flight_bytes, heartbeat_us;
-    const char *domain;         /* of JetStream, or "" */
+    const char *domain; /* of JetStream, or "" */
     const char *inbox_prefix;
     /* of a stream that --create makes */
     int64_t max_age_us, max_bytes, duplicate_window_us;
@@ -21,10 +21,11 @@ struct evs_nats_reader_config {
 };
 
 struct evs_nats_reader;
-EVS_MUST_CHECK evs_status evs_nats_reader_open(const struct evs_nats_reader_config *config, const struct evs_source_open *open,
-                                               struct evs_nats_reader **reader, struct evs_error *error);
-evs_status evs_nats_reader_poll(struct evs_nats_reader *reader, struct evs_message *messages, uint32_t max, uint32_t *count,
-                                struct evs_error *error);
+EVS_MUST_CHECK evs_status evs_nats_reader_open(const struct evs_nats_reader_config *config,
+                                               const struct evs_source_open *open, struct evs_nats_reader **reader,
+                                               struct evs_error *error);
+evs_status evs_nats_reader_poll(struct evs_nats_reader *reader, struct evs_message *messages, uint32_t max,
+                                uint32_t *count, struct evs_error *error);
 void evs_nats_reader_state(struct evs_nats_reader *reader, struct evs_source_state *state);
 uint32_t evs_nats_reader_wait_fds(struct evs_nats_reader *reader, struct evs_wait_fd *fds, uint32_t max);
 void evs_nats_reader_committed(struct evs_nats_reader *reader);

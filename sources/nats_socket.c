@@ -28,13 +28,13 @@
 
 #define SOCKET_PAGE 4096u
 #define SOCKET_BUFFER_BYTES (512u << 10)
-#define SOCKET_OUT_MAX (2u << 20)    /* unsent bytes above which publish says EVS_AGAIN */
-#define SOCKET_STEP_US 3000000       /* for each step of connecting */
+#define SOCKET_OUT_MAX (2u << 20) /* unsent bytes above which publish says EVS_AGAIN */
+#define SOCKET_STEP_US 3000000    /* for each step of connecting */
 #define SOCKET_PING_US 20000000
 #define SOCKET_PINGS_MAX 2
 #define SOCKET_BACKOFF_MIN_US 50000
 #define SOCKET_BACKOFF_MAX_US 2000000
-#define SOCKET_LOGIN_FAILURES_MAX 3  /* in a row, of a connection that once worked */
+#define SOCKET_LOGIN_FAILURES_MAX 3 /* in a row, of a connection that once worked */
 
 enum socket_phase { SOCKET_DOWN, SOCKET_RESOLVING, SOCKET_CONNECTING, SOCKET_GREETING, SOCKET_LOGIN, SOCKET_UP };
 
@@ -52,7 +52,7 @@ struct socket_wire {
     int64_t deadline_us; /* DOWN: when to try again; UP: when to ping; else when the step has failed */
     uint32_t attempts;   /* failed in a row */
     uint32_t login_failures, pings_out;
-    bool wants_tls;      /* the server asked for it */
+    bool wants_tls; /* the server asked for it */
     struct gaicb look_up;
     struct addrinfo look_up_hints;
     struct addrinfo *addresses, *address;
@@ -117,8 +117,9 @@ static void socket_fail(struct socket_wire *w)
     if (w->state.connected) {
         w->state.connected = false;
         w->state.disconnected_us = now_us;
-        evs_log(w->log, EVS_LOG_WARN, "nats_disconnected", "The connection to NATS (%s:%s) broke: %s. It is made again.",
-                socket_server(w)->host, socket_server(w)->port, w->last_error);
+        evs_log(w->log, EVS_LOG_WARN, "nats_disconnected",
+                "The connection to NATS (%s:%s) broke: %s. It is made again.", socket_server(w)->host,
+                socket_server(w)->port, w->last_error);
     }
     if (w->phase == SOCKET_CONNECTING && w->address != NULL && w->address->ai_next != NULL) {
         w->address = w->address->ai_next; /* another address of the same name */
@@ -162,7 +163,8 @@ static void socket_resolve(struct socket_wire *w)
 {
     const struct evs_nats_server *server = socket_server(w);
     socket_enter(w, SOCKET_RESOLVING);
-    w->look_up_hints = (struct addrinfo){.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
+    w->look_up_hints =
+        (struct addrinfo){.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
     if (getaddrinfo(server->host, server->port, &w->look_up_hints, &w->addresses) == 0) {
         w->address = w->addresses; /* it was no name */
         socket_connect(w);
@@ -214,8 +216,10 @@ static void socket_put_login(struct socket_wire *w)
 {
     const struct evs_nats_server *server = socket_server(w);
     struct evs_buffer *out = &w->out;
-    evs_buffer_puts(out, "CONNECT {\"verbose\":false,\"pedantic\":false,\"tls_required\":false,\"lang\":\"C\",\"version\":\"evstream\","
-                         "\"protocol\":1,\"headers\":true,\"no_responders\":true,\"echo\":true,\"name\":");
+    evs_buffer_puts(
+        out,
+        "CONNECT {\"verbose\":false,\"pedantic\":false,\"tls_required\":false,\"lang\":\"C\",\"version\":\"evstream\","
+        "\"protocol\":1,\"headers\":true,\"no_responders\":true,\"echo\":true,\"name\":");
     evs_nats_json_quote(out, evs_slice_of(w->name));
     if (server->password != NULL) {
         evs_buffer_puts(out, ",\"user\":");
@@ -240,12 +244,14 @@ static void socket_learn_servers(struct socket_wire *w, struct evs_slice info)
     for (uint32_t i = 0; w->server_count < EVS_NATS_SERVERS_MAX && evs_nats_json_element(list, i, &element); i++) {
         struct evs_nats_server found[EVS_NATS_SERVERS_MAX];
         uint32_t count = 0;
-        if (!evs_nats_json_text(element, url, sizeof url) || evs_nats_urls_parse(url, &w->arena, found, &count, NULL) != EVS_OK) {
+        if (!evs_nats_json_text(element, url, sizeof url) ||
+            evs_nats_urls_parse(url, &w->arena, found, &count, NULL) != EVS_OK) {
             continue;
         }
         bool known = count != 1;
         for (uint32_t k = 0; k < w->server_count && !known; k++) {
-            known = strcasecmp(w->servers[k].host, found[0].host) == 0 && strcmp(w->servers[k].port, found[0].port) == 0;
+            known =
+                strcasecmp(w->servers[k].host, found[0].host) == 0 && strcmp(w->servers[k].port, found[0].port) == 0;
         }
         if (!known) {
             found[0].user = socket_server(w)->user;
@@ -288,8 +294,8 @@ static void socket_take_pong(struct socket_wire *w)
     w->attempts = w->login_failures = 0;
     w->state.connected = true;
     w->state.connection++;
-    evs_log(w->log, w->state.connection > 1 ? EVS_LOG_INFO : EVS_LOG_DEBUG, "nats_connected", "Connected to NATS (%s:%s).",
-            socket_server(w)->host, socket_server(w)->port);
+    evs_log(w->log, w->state.connection > 1 ? EVS_LOG_INFO : EVS_LOG_DEBUG, "nats_connected",
+            "Connected to NATS (%s:%s).", socket_server(w)->host, socket_server(w)->port);
 }
 
 static bool socket_is_login_refusal(const char *text)
@@ -307,7 +313,8 @@ static void socket_take_refusal(struct socket_wire *w, struct evs_slice text)
     }
     if (socket_is_login_refusal(w->last_error)) {
         w->login_failures++;
-        w->state.gives_up = w->login_failures >= (w->state.connection > 0 ? SOCKET_LOGIN_FAILURES_MAX : w->server_count);
+        w->state.gives_up =
+            w->login_failures >= (w->state.connection > 0 ? SOCKET_LOGIN_FAILURES_MAX : w->server_count);
         socket_fail(w);
     } else if (w->phase == SOCKET_LOGIN) {
         socket_fail(w);
@@ -499,8 +506,9 @@ static evs_status socket_publish(struct evs_nats_wire *base, struct evs_slice su
     evs_buffer_put(out, " ", 1);
     evs_buffer_put(out, reply.data, reply.count);
     char sizes[64];
-    int count = header_bytes > 0 ? snprintf(sizes, sizeof sizes, " %zu %zu\r\n", header_bytes, header_bytes + payload.count)
-                                 : snprintf(sizes, sizeof sizes, " %zu\r\n", payload.count);
+    int count = header_bytes > 0
+                    ? snprintf(sizes, sizeof sizes, " %zu %zu\r\n", header_bytes, header_bytes + payload.count)
+                    : snprintf(sizes, sizeof sizes, " %zu\r\n", payload.count);
     evs_buffer_put(out, sizes, (size_t)count);
     if (header_bytes > 0) {
         evs_buffer_put(out, version, sizeof version - 1);
@@ -609,7 +617,8 @@ static uint32_t socket_wait_fds(struct evs_nats_wire *base, struct evs_wait_fd *
         return 0;
     }
     bool connecting = w->phase == SOCKET_CONNECTING;
-    fds[0] = (struct evs_wait_fd){.fd = w->fd, .want_read = !connecting, .want_write = connecting || w->out_sent < w->out.count};
+    fds[0] = (struct evs_wait_fd){
+        .fd = w->fd, .want_read = !connecting, .want_write = connecting || w->out_sent < w->out.count};
     return 1;
 }
 
@@ -664,10 +673,11 @@ static evs_status socket_open_failure(struct socket_wire *w, struct evs_error *e
                           "(nats://user:password@host:port), or give a credentials file (--nats-creds).",
                           servers.data, w->last_error);
     } else {
-        status = evs_fail(error, EVS_E_UNREACHABLE,
-                          "No NATS server can be reached at %s (%s). Start one (nats-server -js), or give its address with "
-                          "--nats or EVSTREAM_NATS_URL.",
-                          servers.data, w->last_error);
+        status =
+            evs_fail(error, EVS_E_UNREACHABLE,
+                     "No NATS server can be reached at %s (%s). Start one (nats-server -js), or give its address with "
+                     "--nats or EVSTREAM_NATS_URL.",
+                     servers.data, w->last_error);
     }
     evs_buffer_fini(&servers);
     return status;
@@ -679,7 +689,8 @@ static bool socket_open_is_over(const struct socket_wire *w, int64_t deadline_us
     return w->phase == SOCKET_UP || w->state.gives_up || w->wants_tls || (tried_all && socket_now(w) >= deadline_us);
 }
 
-static evs_status socket_open(const struct evs_nats_options *options, struct evs_nats_wire **wire, struct evs_error *error)
+static evs_status socket_open(const struct evs_nats_options *options, struct evs_nats_wire **wire,
+                              struct evs_error *error)
 {
     struct socket_wire *w = evs_alloc_zero(sizeof *w);
     *w = (struct socket_wire){.base = {&evs_nats_socket_wire}, .os = options->os, .log = options->log, .fd = -1};

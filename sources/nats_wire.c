@@ -75,13 +75,14 @@ static bool url_take_host(struct evs_arena *arena, struct evs_slice rest, struct
         rest = (struct evs_slice){host_end, (size_t)(end - host_end)};
     }
     server->host = evs_arena_strndup(arena, host, (size_t)(host_end - host));
-    server->port = rest.count > 1 ? evs_arena_strndup(arena, rest.data + 1, rest.count - 1) : evs_arena_strndup(arena, "4222", 4);
+    server->port =
+        rest.count > 1 ? evs_arena_strndup(arena, rest.data + 1, rest.count - 1) : evs_arena_strndup(arena, "4222", 4);
     return host_end > host && (rest.count == 0 || (rest.data[0] == ':' && rest.count > 1)) &&
            strspn(server->port, "0123456789") == strlen(server->port);
 }
 
-evs_status evs_nats_urls_parse(const char *urls, struct evs_arena *arena, struct evs_nats_server *servers, uint32_t *count,
-                               struct evs_error *error)
+evs_status evs_nats_urls_parse(const char *urls, struct evs_arena *arena, struct evs_nats_server *servers,
+                               uint32_t *count, struct evs_error *error)
 {
     urls = urls == NULL || urls[0] == '\0' ? "nats://127.0.0.1:4222" : urls;
     *count = 0;
@@ -97,7 +98,8 @@ evs_status evs_nats_urls_parse(const char *urls, struct evs_arena *arena, struct
             rest.count--;
         }
         if (*count == EVS_NATS_SERVERS_MAX) {
-            return evs_fail(error, EVS_E_USAGE, "The list of NATS servers has more than %d addresses.", EVS_NATS_SERVERS_MAX);
+            return evs_fail(error, EVS_E_USAGE, "The list of NATS servers has more than %d addresses.",
+                            EVS_NATS_SERVERS_MAX);
         }
         struct evs_nats_server *server = &servers[*count];
         *server = (struct evs_nats_server){0};
@@ -175,7 +177,8 @@ static bool wire_needs_library(const struct evs_nats_options *options)
            (options->urls != NULL && strcasestr(options->urls, "tls://") != NULL);
 }
 
-evs_status evs_nats_wire_open(const struct evs_nats_options *options, struct evs_nats_wire **wire, struct evs_error *error)
+evs_status evs_nats_wire_open(const struct evs_nats_options *options, struct evs_nats_wire **wire,
+                              struct evs_error *error)
 {
     EVS_ASSERT(options->os != NULL && options->name != NULL);
     switch (options->transport) {

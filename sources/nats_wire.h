@@ -25,13 +25,13 @@ enum evs_nats_transport { EVS_NATS_AUTO, EVS_NATS_SOCKET, EVS_NATS_LIBRARY };
 struct evs_nats_options {
     const struct evs_os *os;
     struct evs_log *log;
-    struct evs_park *park;        /* waited on during `open`; woken when the library has made a connection again */
-    const char *urls;             /* nats://[user:password@|token@]host[:port], tls://…; a list with commas. NULL: localhost */
-    const char *credentials;      /* a .creds file, or NULL */
+    struct evs_park *park; /* waited on during `open`; woken when the library has made a connection again */
+    const char *urls; /* nats://[user:password@|token@]host[:port], tls://…; a list with commas. NULL: localhost */
+    const char *credentials;                 /* a .creds file, or NULL */
     const char *tls_ca, *tls_cert, *tls_key; /* files, or NULL */
-    const char *name;             /* shown by the server's monitoring */
+    const char *name;                        /* shown by the server's monitoring */
     enum evs_nats_transport transport;
-    int64_t retry_us;             /* how long `open` tries an unreachable server; 0: every server once */
+    int64_t retry_us; /* how long `open` tries an unreachable server; 0: every server once */
 };
 
 /* Slices are valid until the next evs_nats_wire_release. */
@@ -45,12 +45,12 @@ struct evs_nats_message {
 
 struct evs_nats_wire_state {
     bool connected;
-    uint64_t connection;      /* number of this connection, from 1: has risen after every reconnect */
-    int64_t disconnected_us;  /* monotonic time since which there is no connection; valid when !connected */
-    uint64_t max_payload;     /* bytes, as the server says */
-    uint64_t refusals;        /* errors that the server sent without closing: permissions, limits */
-    const char *last_error;   /* of the last refusal or failed connection; "" if none; no secret in it */
-    bool gives_up;            /* the server refuses our credentials: no further attempts; last_error says why */
+    uint64_t connection;     /* number of this connection, from 1: has risen after every reconnect */
+    int64_t disconnected_us; /* monotonic time since which there is no connection; valid when !connected */
+    uint64_t max_payload;    /* bytes, as the server says */
+    uint64_t refusals;       /* errors that the server sent without closing: permissions, limits */
+    const char *last_error;  /* of the last refusal or failed connection; "" if none; no secret in it */
+    bool gives_up;           /* the server refuses our credentials: no further attempts; last_error says why */
 };
 
 struct evs_nats_wire {
@@ -72,14 +72,15 @@ struct evs_nats_wire_type {
     evs_status (*subscribe)(struct evs_nats_wire *wire, const char *subject, uint64_t sid);
     void (*unsubscribe)(struct evs_nats_wire *wire, uint64_t sid);
     /* `headers` are lines "Name: value\r\n"; empty slices mean none. */
-    evs_status (*publish)(struct evs_nats_wire *wire, struct evs_slice subject, struct evs_slice reply, struct evs_slice headers,
-                          struct evs_slice payload);
+    evs_status (*publish)(struct evs_nats_wire *wire, struct evs_slice subject, struct evs_slice reply,
+                          struct evs_slice headers, struct evs_slice payload);
     /* EVS_OK, EVS_MORE: the buffer is full of messages that were taken: release, then call again; EVS_AGAIN: nothing waits, not even
      * in the socket, so a silence is the server's. */
     evs_status (*next)(struct evs_nats_wire *wire, struct evs_nats_message *message);
     void (*release)(struct evs_nats_wire *wire);
     uint32_t (*wait_fds)(struct evs_nats_wire *wire, struct evs_wait_fd *fds, uint32_t max);
-    void (*reconnect)(struct evs_nats_wire *wire); /* drops the connection: something above does not trust it any more */
+    void (*reconnect)(
+        struct evs_nats_wire *wire); /* drops the connection: something above does not trust it any more */
 };
 extern const struct evs_nats_wire_type evs_nats_socket_wire, evs_nats_library_wire;
 
@@ -93,8 +94,9 @@ struct evs_nats_server {
     bool tls;
 };
 /* Splits `urls`; strings live in `arena`. EVS_E_USAGE with a text that holds no password. */
-EVS_MUST_CHECK evs_status evs_nats_urls_parse(const char *urls, struct evs_arena *arena, struct evs_nats_server *servers,
-                                              uint32_t *count, struct evs_error *error);
+EVS_MUST_CHECK evs_status evs_nats_urls_parse(const char *urls, struct evs_arena *arena,
+                                              struct evs_nats_server *servers, uint32_t *count,
+                                              struct evs_error *error);
 /* "host:port, host:port" for texts. */
 void evs_nats_servers_show(const struct evs_nats_server *servers, uint32_t count, struct evs_buffer *out);
 

@@ -12,7 +12,8 @@ static const struct evs_option source_nats_options[] = {
     {.name = "subject",
      .kind = EVS_OPTION_STRING,
      .fallback = "",
-     .help = "Only messages of these subjects (wildcards * and >); empty: all. Also the subjects of a stream that --create makes."},
+     .help = "Only messages of these subjects (wildcards * and >); empty: all. Also the subjects of a stream that "
+             "--create makes."},
     {.name = "partitions",
      .kind = EVS_OPTION_INT,
      .fallback = "1",
@@ -54,14 +55,21 @@ static const struct evs_option source_nats_options[] = {
      .kind = EVS_OPTION_DURATION,
      .fallback = "2 minute",
      .help = "How long a stream that --create makes remembers message ids."},
-    {.name = "tls_ca", .kind = EVS_OPTION_STRING, .fallback = "", .help = "File of the certificate authority of the server."},
-    {.name = "tls_cert", .kind = EVS_OPTION_STRING, .fallback = "", .help = "File of our own certificate, if the server asks for it."},
+    {.name = "tls_ca",
+     .kind = EVS_OPTION_STRING,
+     .fallback = "",
+     .help = "File of the certificate authority of the server."},
+    {.name = "tls_cert",
+     .kind = EVS_OPTION_STRING,
+     .fallback = "",
+     .help = "File of our own certificate, if the server asks for it."},
     {.name = "tls_key", .kind = EVS_OPTION_STRING, .fallback = "", .help = "File of the key of tls_cert."},
     {.name = "transport",
      .kind = EVS_OPTION_ENUM,
      .fallback = "auto",
      .choices = "auto|socket|library",
-     .help = "Who speaks the protocol: our reader on the socket, or the cnats library (for TLS and credentials files); auto "
+     .help = "Who speaks the protocol: our reader on the socket, or the cnats library (for TLS and credentials files); "
+             "auto "
              "takes the first that can."},
     {.name = NULL},
 };
@@ -70,25 +78,28 @@ static evs_status source_nats_check(const struct evs_nats_reader_config *config,
 {
     char filter[256];
     if (!evs_nats_stream_name_is_valid(evs_slice_of(config->stream))) {
-        return evs_fail(error, EVS_E_PIPELINE,
-                        "Option stream: '%s' is no name of a stream; letters, digits, '-' and '_' are allowed, 200 of them.",
-                        config->stream);
+        return evs_fail(
+            error, EVS_E_PIPELINE,
+            "Option stream: '%s' is no name of a stream; letters, digits, '-' and '_' are allowed, 200 of them.",
+            config->stream);
     }
     if (strpbrk(config->subject, " \t\r\n") != NULL || strlen(config->subject) > 200) {
-        return evs_fail(error, EVS_E_PIPELINE, "Option subject: '%s' is no subject; it may hold no spaces and at most 200 bytes.",
+        return evs_fail(error, EVS_E_PIPELINE,
+                        "Option subject: '%s' is no subject; it may hold no spaces and at most 200 bytes.",
                         config->subject);
     }
     if (config->partitions > 1 &&
         !evs_nats_partition_filter(config->subject, config->partition_token, 0, filter, sizeof filter)) {
-        return evs_fail(error, EVS_E_PIPELINE,
-                        "Option subject: token %u of '%s' cannot be the partition; write '*' there, or '>' at or before it.",
-                        config->partition_token, config->subject);
+        return evs_fail(
+            error, EVS_E_PIPELINE,
+            "Option subject: token %u of '%s' cannot be the partition; write '*' there, or '>' at or before it.",
+            config->partition_token, config->subject);
     }
     return EVS_OK;
 }
 
-static evs_status source_nats_configure(const struct evs_option_value *values, struct evs_arena *arena, const void **result,
-                                        struct evs_error *error)
+static evs_status source_nats_configure(const struct evs_option_value *values, struct evs_arena *arena,
+                                        const void **result, struct evs_error *error)
 {
     struct evs_nats_reader_config *config = EVS_ARENA_NEW(arena, struct evs_nats_reader_config);
     int64_t max_bytes = evs_option_find(values, "max_bytes")->integer;
@@ -121,7 +132,8 @@ static evs_status source_nats_open(const struct evs_source_open *open, void **in
     return status;
 }
 
-static evs_status source_nats_poll(void *instance, struct evs_message *messages, uint32_t max, uint32_t *count, struct evs_error *error)
+static evs_status source_nats_poll(void *instance, struct evs_message *messages, uint32_t max, uint32_t *count,
+                                   struct evs_error *error)
 {
     return evs_nats_reader_poll(instance, messages, max, count, error);
 }

@@ -72,7 +72,8 @@ static void bare_request(struct bare *bare)
 {
     char body[64], text[256];
     int count = snprintf(body, sizeof body, "{\"batch\":%ld,\"expires\":30000000000}", bare->batch);
-    snprintf(text, sizeof text, "PUB $JS.API.CONSUMER.MSG.NEXT.%s.bare _INBOX.bare.d %d\r\n%s\r\n", bare->stream, count, body);
+    snprintf(text, sizeof text, "PUB $JS.API.CONSUMER.MSG.NEXT.%s.bare _INBOX.bare.d %d\r\n%s\r\n", bare->stream, count,
+             body);
     bare_send(bare, text);
     bare->asked += (uint64_t)bare->batch;
 }
@@ -144,10 +145,11 @@ static void bare_connect(struct bare *bare, const char *host, const char *port)
 static void bare_consume(struct bare *bare)
 {
     char body[512], text[1024];
-    int count = snprintf(body, sizeof body,
-                         "{\"stream_name\":\"%s\",\"config\":{\"name\":\"bare\",\"deliver_policy\":\"all\",\"ack_policy\":\"none\","
-                         "\"mem_storage\":true,\"inactive_threshold\":5000000000}}",
-                         bare->stream);
+    int count = snprintf(
+        body, sizeof body,
+        "{\"stream_name\":\"%s\",\"config\":{\"name\":\"bare\",\"deliver_policy\":\"all\",\"ack_policy\":\"none\","
+        "\"mem_storage\":true,\"inactive_threshold\":5000000000}}",
+        bare->stream);
     snprintf(text, sizeof text,
              "CONNECT {\"verbose\":false,\"headers\":true}\r\nSUB _INBOX.bare.d 1\r\nSUB _INBOX.bare.a 2\r\n"
              "PUB $JS.API.CONSUMER.CREATE.%s.bare _INBOX.bare.a %d\r\n%s\r\n",
@@ -176,8 +178,9 @@ int main(int argc, char **argv)
     bare_consume(&bare);
     double seconds = bare_seconds(CLOCK_MONOTONIC) - start;
     cpu = bare_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-    printf("bare    %9llu events %8llu messages %11llu bytes %7.3f s %7.3f cpu-s %9.0f events/s\n", (unsigned long long)bare.events,
-           (unsigned long long)bare.messages, (unsigned long long)bare.bytes, seconds, cpu, (double)bare.events / seconds);
+    printf("bare    %9llu events %8llu messages %11llu bytes %7.3f s %7.3f cpu-s %9.0f events/s\n",
+           (unsigned long long)bare.events, (unsigned long long)bare.messages, (unsigned long long)bare.bytes, seconds,
+           cpu, (double)bare.events / seconds);
     free(bare.data);
     close(bare.fd);
     return 0;

@@ -71,7 +71,8 @@ static void reader_count(struct reader_totals *totals, const struct evs_message 
     totals->bytes += message->payload.count;
 }
 
-static evs_status reader_drain(const struct evs_os *os, void *instance, struct reader_totals *totals, struct evs_error *error)
+static evs_status reader_drain(const struct evs_os *os, void *instance, struct reader_totals *totals,
+                               struct evs_error *error)
 {
     static struct evs_message messages[POLL_MESSAGES];
     for (;;) {
@@ -103,7 +104,8 @@ int main(int argc, char **argv)
     struct evs_option_value values[OPTIONS_MAX];
     struct evs_arena arena = {0};
     struct evs_error error = {0};
-    struct evs_source_open open = {.os = os, .name = "bench", .worker_count = 1, .nats_url = argv[1], .until_end = true};
+    struct evs_source_open open = {
+        .os = os, .name = "bench", .worker_count = 1, .nats_url = argv[1], .until_end = true};
     open.log = evs_log_new(os, EVS_LOG_WARN, false);
     reader_options(values, argv[2], transport);
     struct reader_totals totals = {0};
@@ -118,8 +120,8 @@ int main(int argc, char **argv)
         double seconds = reader_seconds(CLOCK_MONOTONIC) - start;
         cpu = reader_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
         printf("%-7s %9llu events %8llu messages %11llu bytes %7.3f s %7.3f cpu-s %9.0f events/s\n", transport,
-               (unsigned long long)totals.events, (unsigned long long)totals.messages, (unsigned long long)totals.bytes, seconds, cpu,
-               (double)totals.events / seconds);
+               (unsigned long long)totals.events, (unsigned long long)totals.messages, (unsigned long long)totals.bytes,
+               seconds, cpu, (double)totals.events / seconds);
         evs_source_nats.close(instance);
     }
     if (status != EVS_OK) {

@@ -126,19 +126,36 @@ static void dump_stream(struct dump *dump)
 static void dump_options(struct dump *dump, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"url", required_argument, NULL, 'u'}, {"subject", required_argument, NULL, 'j'}, {"id", no_argument, NULL, 'i'},
-        {"sequence", no_argument, NULL, 's'},  {"names", no_argument, NULL, 'n'},         {"headers", no_argument, NULL, 'h'},
+        {"url", required_argument, NULL, 'u'},
+        {"subject", required_argument, NULL, 'j'},
+        {"id", no_argument, NULL, 'i'},
+        {"sequence", no_argument, NULL, 's'},
+        {"names", no_argument, NULL, 'n'},
+        {"headers", no_argument, NULL, 'h'},
         {0},
     };
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case 'u': dump->url = optarg; break;
-        case 'j': dump->subject = optarg; break;
-        case 'i': dump->id = true; break;
-        case 's': dump->sequence = true; break;
-        case 'n': dump->names = true; break;
-        case 'h': dump->headers = true; break;
-        default: exit(2);
+        case 'u':
+            dump->url = optarg;
+            break;
+        case 'j':
+            dump->subject = optarg;
+            break;
+        case 'i':
+            dump->id = true;
+            break;
+        case 's':
+            dump->sequence = true;
+            break;
+        case 'n':
+            dump->names = true;
+            break;
+        case 'h':
+            dump->headers = true;
+            break;
+        default:
+            exit(2);
         }
     }
     if (optind + 1 != argc) {

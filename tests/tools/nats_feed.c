@@ -49,7 +49,8 @@ static void feed_on_failure(jsCtx *js, jsPubAckErr *failure, void *closure)
     (void)js;
     struct feed *feed = closure;
     if (atomic_fetch_add(&feed->failures, 1) == 0) {
-        fprintf(stderr, "nats_feed: not stored: %s\n", failure->ErrText != NULL ? failure->ErrText : natsStatus_GetText(failure->Err));
+        fprintf(stderr, "nats_feed: not stored: %s\n",
+                failure->ErrText != NULL ? failure->ErrText : natsStatus_GetText(failure->Err));
     }
 }
 
@@ -161,21 +162,44 @@ static void feed_line(struct feed *feed, const char *line, size_t count)
 static void feed_options(struct feed *feed, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"url", required_argument, NULL, 'u'},  {"stream", required_argument, NULL, 's'},     {"subject", required_argument, NULL, 'j'},
-        {"events", required_argument, NULL, 'e'}, {"partitions", required_argument, NULL, 'p'}, {"key", required_argument, NULL, 'k'},
-        {"suffix", required_argument, NULL, 'x'}, {"id", required_argument, NULL, 'i'},         {0},
+        {"url", required_argument, NULL, 'u'},
+        {"stream", required_argument, NULL, 's'},
+        {"subject", required_argument, NULL, 'j'},
+        {"events", required_argument, NULL, 'e'},
+        {"partitions", required_argument, NULL, 'p'},
+        {"key", required_argument, NULL, 'k'},
+        {"suffix", required_argument, NULL, 'x'},
+        {"id", required_argument, NULL, 'i'},
+        {0},
     };
     for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (option) {
-        case 'u': feed->url = optarg; break;
-        case 's': feed->stream = optarg; break;
-        case 'j': feed->subject = optarg; break;
-        case 'e': feed->events = atol(optarg); break;
-        case 'p': feed->partitions = atol(optarg); break;
-        case 'k': feed->key = optarg; break;
-        case 'x': feed->suffix = optarg; break;
-        case 'i': feed->id = optarg; break;
-        default: exit(2);
+        case 'u':
+            feed->url = optarg;
+            break;
+        case 's':
+            feed->stream = optarg;
+            break;
+        case 'j':
+            feed->subject = optarg;
+            break;
+        case 'e':
+            feed->events = atol(optarg);
+            break;
+        case 'p':
+            feed->partitions = atol(optarg);
+            break;
+        case 'k':
+            feed->key = optarg;
+            break;
+        case 'x':
+            feed->suffix = optarg;
+            break;
+        case 'i':
+            feed->id = optarg;
+            break;
+        default:
+            exit(2);
         }
     }
     if (feed->events < 1 || feed->partitions < 0 || feed->partitions > PARTITIONS_MAX) {
