@@ -1,12 +1,13 @@
 /* Building typed trees: columns, constants, the kinds that are no calls, and the canonical text of everything.
  *
- * The canonical text is what messages show and what identity is made of: lower case, one space round operators, parentheses round every
- * operand that is itself an operator. A literal that was coerced shows the value that it became; an implicit coercion shows nothing. */
+ * The canonical text is what messages show and what identity is made of: lower case, one space round operators,
+ * parentheses round every operand that is itself an operator. A literal that was coerced shows the value that it
+ * became; an implicit coercion shows nothing. */
 #include <ctype.h>
 
 #include "internal.h"
 
-/* --- values as text ----------------------------------------------------------------------------------------------------------------- */
+/* --- values as text ----------------------------------------------------------------------------------------------- */
 
 static void put_quoted(struct evs_buffer *out, const char *prefix, struct evs_slice text, bool is_bytes)
 {
@@ -48,8 +49,8 @@ static void put_interval(struct evs_buffer *out, struct evs_interval i)
     static const struct {
         const char *name;
         int64_t us;
-    } units[] = {{"day", INT64_C(86400000000)}, {"hour", INT64_C(3600000000)}, {"minute", 60000000}, {"second", 1000000},
-                 {"millisecond", 1000},         {"microsecond", 1}};
+    } units[] = {{"day", INT64_C(86400000000)}, {"hour", INT64_C(3600000000)}, {"minute", 60000000},
+                 {"second", 1000000},           {"millisecond", 1000},         {"microsecond", 1}};
     if (i.us == 0 && i.days == 0 && i.months != 0) {
         const bool years = i.months % 12 == 0;
         evs_buffer_printf(out, "interval %d %s", years ? i.months / 12 : i.months, years ? "year" : "month");
@@ -116,7 +117,7 @@ char *evs_value_text(struct evs_arena *arena, const struct evs_value *value)
     return text;
 }
 
-/* --- canonical text ------------------------------------------------------------------------------------------------------------------ */
+/* --- canonical text ----------------------------------------------------------------------------------------------- */
 
 static bool is_infix_name(const char *name)
 {
@@ -178,7 +179,8 @@ static void put_call(struct evs_buffer *out, const struct evs_expr *expr)
         evs_buffer_puts(out, overload->name);
         put_operand(out, arguments[0]);
     } else if (strcmp(overload->name, "extract") == 0) {
-        evs_buffer_printf(out, "extract(%.*s from %s)", (int)part_of(arguments[0]).count, part_of(arguments[0]).data, arguments[1]->text);
+        evs_buffer_printf(out, "extract(%.*s from %s)", (int)part_of(arguments[0]).count, part_of(arguments[0]).data,
+                          arguments[1]->text);
     } else {
         evs_buffer_printf(out, "%s%s(", expr->safe ? "safe." : "", overload->name);
         for (uint32_t i = 0; i < expr->argument_count; i++) {
@@ -237,7 +239,9 @@ static void put_expr(struct evs_buffer *out, const struct evs_expr *expr)
     case EVS_EXPR_IS_TRUE:
     case EVS_EXPR_IS_FALSE:
         put_operand(out, expr->arguments[0]);
-        evs_buffer_puts(out, expr->kind == EVS_EXPR_IS_NULL ? " is null" : expr->kind == EVS_EXPR_IS_TRUE ? " is true" : " is false");
+        evs_buffer_puts(out, expr->kind == EVS_EXPR_IS_NULL   ? " is null"
+                             : expr->kind == EVS_EXPR_IS_TRUE ? " is true"
+                                                              : " is false");
         break;
     case EVS_EXPR_CASE:
         put_case(out, expr);
@@ -265,9 +269,10 @@ const char *evs_expr_text_of(struct evs_arena *arena, const struct evs_expr *exp
     return text;
 }
 
-/* --- nodes ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- nodes -------------------------------------------------------------------------------------------------------- */
 
-struct evs_expr *evs_expr_new(struct evs_arena *arena, enum evs_expr_kind kind, enum evs_kind type, struct evs_place place)
+struct evs_expr *evs_expr_new(struct evs_arena *arena, enum evs_expr_kind kind, enum evs_kind type,
+                              struct evs_place place)
 {
     struct evs_expr *expr = EVS_ARENA_NEW(arena, struct evs_expr);
     expr->kind = kind;
@@ -276,7 +281,8 @@ struct evs_expr *evs_expr_new(struct evs_arena *arena, enum evs_expr_kind kind, 
     return expr;
 }
 
-void evs_expr_set_arguments(struct evs_arena *arena, struct evs_expr *expr, const struct evs_expr **arguments, uint32_t count)
+void evs_expr_set_arguments(struct evs_arena *arena, struct evs_expr *expr, const struct evs_expr **arguments,
+                            uint32_t count)
 {
     expr->arguments = EVS_ARENA_ARRAY(arena, const struct evs_expr *, count + 1);
     if (count > 0) {
@@ -285,7 +291,8 @@ void evs_expr_set_arguments(struct evs_arena *arena, struct evs_expr *expr, cons
     expr->argument_count = count;
 }
 
-const struct evs_expr *evs_expr_column(struct evs_arena *arena, uint32_t column, const struct evs_field *field, struct evs_place place)
+const struct evs_expr *evs_expr_column(struct evs_arena *arena, uint32_t column, const struct evs_field *field,
+                                       struct evs_place place)
 {
     struct evs_expr *expr = evs_expr_new(arena, EVS_EXPR_COLUMN, field->type->kind, place);
     expr->type = field->type;
@@ -327,7 +334,7 @@ const struct evs_expr *evs_expr_typed_call(struct evs_arena *arena, const struct
     return expr;
 }
 
-/* --- the kinds that are no calls ---------------------------------------------------------------------------------------------------------- */
+/* --- the kinds that are no calls ---------------------------------------------------------------------------------- */
 
 static bool any_nullable(const struct evs_expr *const *arguments, uint32_t count)
 {
@@ -362,8 +369,8 @@ static const char *special_name(enum evs_expr_kind kind)
 }
 
 /* Coerces every `step`-th argument from `first` to one kind. */
-static evs_status coerce_some(struct evs_arena *arena, const struct evs_expr **arguments, uint32_t first, uint32_t step, uint32_t count,
-                              enum evs_kind kind, struct evs_error *error)
+static evs_status coerce_some(struct evs_arena *arena, const struct evs_expr **arguments, uint32_t first, uint32_t step,
+                              uint32_t count, enum evs_kind kind, struct evs_error *error)
 {
     for (uint32_t i = first; i < count; i += step) {
         const evs_status status = evs_expr_coerce(arena, arguments[i], evs_type_of(kind), &arguments[i], error);
@@ -374,33 +381,36 @@ static evs_status coerce_some(struct evs_arena *arena, const struct evs_expr **a
     return EVS_OK;
 }
 
-static evs_status want_bools(struct evs_arena *arena, enum evs_expr_kind kind, const struct evs_expr **arguments, uint32_t count,
-                             struct evs_error *error)
+static evs_status want_bools(struct evs_arena *arena, enum evs_expr_kind kind, const struct evs_expr **arguments,
+                             uint32_t count, struct evs_error *error)
 {
     for (uint32_t i = 0; i < count; i++) {
         const enum evs_kind got = arguments[i]->type->kind;
         if (got != EVS_BOOL && got != EVS_NULL_KIND) {
-            return evs_fail(error, EVS_E_PIPELINE, "`%s` needs bool, and `%s` is %s", special_name(kind), arguments[i]->text,
-                            evs_kind_name(got));
+            return evs_fail(error, EVS_E_PIPELINE, "`%s` needs bool, and `%s` is %s", special_name(kind),
+                            arguments[i]->text, evs_kind_name(got));
         }
     }
     return coerce_some(arena, arguments, 0, 1, count, EVS_BOOL, error);
 }
 
-static evs_status no_common_type(const struct evs_expr *const *exprs, uint32_t count, const char *what, struct evs_error *error)
+static evs_status no_common_type(const struct evs_expr *const *exprs, uint32_t count, const char *what,
+                                 struct evs_error *error)
 {
     for (uint32_t i = 1; i < count; i++) {
         if (evs_supertype((const struct evs_expr *const[]){exprs[0], exprs[i]}, 2) == EVS_KIND_COUNT) {
-            return evs_fail(error, EVS_E_PIPELINE, "%s need one type: `%s` is %s and `%s` is %s; a cast of one of them would help", what,
-                            exprs[0]->text, evs_kind_name(exprs[0]->type->kind), exprs[i]->text, evs_kind_name(exprs[i]->type->kind));
+            return evs_fail(error, EVS_E_PIPELINE,
+                            "%s need one type: `%s` is %s and `%s` is %s; a cast of one of them would help", what,
+                            exprs[0]->text, evs_kind_name(exprs[0]->type->kind), exprs[i]->text,
+                            evs_kind_name(exprs[i]->type->kind));
         }
     }
     return evs_fail(error, EVS_E_PIPELINE, "%s have no common type; a cast would help", what);
 }
 
 /* A kind for all arguments from `first` on (every `step`-th), which are coerced to it. */
-static evs_status unify(struct evs_arena *arena, const struct evs_expr **arguments, const uint32_t *positions, uint32_t count,
-                        const char *what, enum evs_kind *kind, struct evs_error *error)
+static evs_status unify(struct evs_arena *arena, const struct evs_expr **arguments, const uint32_t *positions,
+                        uint32_t count, const char *what, enum evs_kind *kind, struct evs_error *error)
 {
     const struct evs_expr **chosen = EVS_ARENA_ARRAY(arena, const struct evs_expr *, count);
     for (uint32_t i = 0; i < count; i++) {
@@ -411,7 +421,8 @@ static evs_status unify(struct evs_arena *arena, const struct evs_expr **argumen
         return no_common_type(chosen, count, what, error);
     }
     for (uint32_t i = 0; i < count; i++) {
-        const evs_status status = evs_expr_coerce(arena, chosen[i], evs_type_of(*kind), &arguments[positions[i]], error);
+        const evs_status status =
+            evs_expr_coerce(arena, chosen[i], evs_type_of(*kind), &arguments[positions[i]], error);
         if (status != EVS_OK) {
             return status;
         }
@@ -419,8 +430,8 @@ static evs_status unify(struct evs_arena *arena, const struct evs_expr **argumen
     return EVS_OK;
 }
 
-static evs_status build_case(struct evs_arena *arena, const struct evs_expr **arguments, uint32_t count, enum evs_kind *kind,
-                             struct evs_error *error)
+static evs_status build_case(struct evs_arena *arena, const struct evs_expr **arguments, uint32_t count,
+                             enum evs_kind *kind, struct evs_error *error)
 {
     EVS_ASSERT(count % 2 == 1 && count >= 3);
     uint32_t *results = EVS_ARENA_ARRAY(arena, uint32_t, count);
@@ -438,8 +449,8 @@ static evs_status build_case(struct evs_arena *arena, const struct evs_expr **ar
     return unify(arena, arguments, results, result_count, "the results of case", kind, error);
 }
 
-static evs_status unify_all(struct evs_arena *arena, const struct evs_expr **arguments, uint32_t count, const char *what, enum evs_kind *kind,
-                            struct evs_error *error)
+static evs_status unify_all(struct evs_arena *arena, const struct evs_expr **arguments, uint32_t count,
+                            const char *what, enum evs_kind *kind, struct evs_error *error)
 {
     uint32_t *positions = EVS_ARENA_ARRAY(arena, uint32_t, count);
     for (uint32_t i = 0; i < count; i++) {
@@ -448,7 +459,8 @@ static evs_status unify_all(struct evs_arena *arena, const struct evs_expr **arg
     return unify(arena, arguments, positions, count, what, kind, error);
 }
 
-static evs_status check_special(struct evs_arena *arena, struct evs_expr *expr, enum evs_kind *type, struct evs_error *error)
+static evs_status check_special(struct evs_arena *arena, struct evs_expr *expr, enum evs_kind *type,
+                                struct evs_error *error)
 {
     const struct evs_expr **arguments = expr->arguments;
     const uint32_t count = expr->argument_count;
@@ -480,7 +492,8 @@ static evs_status check_special(struct evs_arena *arena, struct evs_expr *expr, 
         enum evs_kind kind;
         const evs_status status = unify_all(arena, arguments, count, "the sides of `in`", &kind, error);
         if (status == EVS_OK && kind == EVS_JSON) {
-            return evs_fail(error, EVS_E_PIPELINE, "json values cannot be compared; take a value out of `%s` first, as with string(…)",
+            return evs_fail(error, EVS_E_PIPELINE,
+                            "json values cannot be compared; take a value out of `%s` first, as with string(…)",
                             arguments[0]->text);
         }
         return status;
@@ -491,8 +504,9 @@ static evs_status check_special(struct evs_arena *arena, struct evs_expr *expr, 
     }
 }
 
-evs_status evs_expr_special(struct evs_arena *arena, enum evs_expr_kind kind, const struct evs_expr **arguments, uint32_t argument_count,
-                            struct evs_place place, const struct evs_expr **result, struct evs_error *error)
+evs_status evs_expr_special(struct evs_arena *arena, enum evs_expr_kind kind, const struct evs_expr **arguments,
+                            uint32_t argument_count, struct evs_place place, const struct evs_expr **result,
+                            struct evs_error *error)
 {
     EVS_ASSERT(argument_count >= 1);
     struct evs_expr *expr = evs_expr_new(arena, kind, EVS_BOOL, place);

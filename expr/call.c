@@ -1,8 +1,8 @@
 /* Running one call: the driver of all kernels.
  *
- * For a strict function the validity of the result is the AND of the arguments' bitmaps, wordwise. A dense kernel then runs over all
- * physical rows; a row kernel over those needed rows that are valid. When all arguments are constants one row is computed and stands for
- * all; what became of it (a failure, say) became of every needed row. */
+ * For a strict function the validity of the result is the AND of the arguments' bitmaps, wordwise. A dense kernel
+ * then runs over all physical rows; a row kernel over those needed rows that are valid. When all arguments are
+ * constants one row is computed and stands for all; what became of it (a failure, say) became of every needed row. */
 #include "kernel.h"
 
 uint64_t *evs_eval_bitmap(struct evs_eval *eval, const struct evs_step *step, bool ones)
@@ -35,7 +35,8 @@ void evs_call_outcome(struct evs_call *call, uint32_t row, enum evs_row outcome)
     EVS_ASSERT(outcome != EVS_ROW_OK);
     EVS_ASSERT(row < call->row_count);
     set_null(call, row);
-    /* A row that holds no value must still hold a harmless one: parents may look at it before they look at the bitmap. */
+    /* A row that holds no value must still hold a harmless one: parents may look at it before they look at the
+     * bitmap. */
     const uint32_t width = evs_kind_width(call->result->kind);
     memset((char *)call->result->data + (size_t)row * width, 0, width);
     if (call->all_constant) {
@@ -126,7 +127,8 @@ static void run_rows(struct evs_call *call, const struct evs_rows *rows)
     call->step->overload->kernel(call);
 }
 
-void evs_call_run(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows, struct evs_column *result)
+void evs_call_run(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows,
+                  struct evs_column *result)
 {
     const struct evs_column *arguments[step->argument_count + 1];
     bool constant = true;

@@ -15,7 +15,7 @@
 #include "text_tools.h"
 #include "timestamps.h"
 
-/* --- numbers and bool -------------------------------------------------------------------------------------------------------------- */
+/* --- numbers and bool --------------------------------------------------------------------------------------------- */
 
 EVS_DENSE_KERNEL_1(bool_to_int64, uint8_t, int64_t, a & 1)
 EVS_DENSE_KERNEL_1(int64_to_bool, int64_t, uint8_t, a != 0)
@@ -53,7 +53,7 @@ EVS_ROW_KERNEL_1(float64_to_numeric, float64_to_numeric_row, double, evs_numeric
 EVS_ROW_KERNEL_1(numeric_to_int64, numeric_to_int64_row, evs_numeric, int64_t)
 EVS_ROW_KERNEL_1(numeric_to_float64, numeric_to_float64_row, evs_numeric, double)
 
-/* --- from string ----------------------------------------------------------------------------------------------------------------------- */
+/* --- from string -------------------------------------------------------------------------------------------------- */
 
 #define PARSE_ROW(name, T, expression)                                                                                 \
     static inline enum evs_row name##_row(struct evs_call *call, const struct evs_str *a, T *out)                      \
@@ -97,7 +97,7 @@ static inline enum evs_row bytes_to_string_row(struct evs_call *call, const stru
 }
 EVS_ROW_KERNEL_1(bytes_to_string, bytes_to_string_row, struct evs_str, struct evs_str)
 
-/* --- to string ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- to string ---------------------------------------------------------------------------------------------------- */
 
 #define FORMAT_ROW(name, T, expression)                                                                                \
     static inline enum evs_row name##_row(struct evs_call *call, const T *a, struct evs_str *out)                      \
@@ -135,14 +135,14 @@ static inline enum evs_row bool_to_string_row(struct evs_call *call, const uint8
 }
 EVS_ROW_KERNEL_1(bool_to_string, bool_to_string_row, uint8_t, struct evs_str)
 
-/* --- between dates and times; elements are garbage where nobody looks, so products wrap ---------------------------------------------------- */
+/* --- between dates and times; elements are garbage where nobody looks, so products wrap --------------------------- */
 
-EVS_DENSE_KERNEL_1(days_to_us, int64_t, int64_t, (int64_t)((uint64_t)a * (uint64_t)EVS_US_PER_DAY))
+EVS_DENSE_KERNEL_1(days_to_us, int64_t, int64_t, (int64_t)((uint64_t)a *(uint64_t)EVS_US_PER_DAY))
 EVS_DENSE_KERNEL_1(us_to_days, int64_t, int64_t, evs_floor_div(a, EVS_US_PER_DAY))
 EVS_DENSE_KERNEL_1(us_to_time, int64_t, int64_t, evs_floor_mod(a, EVS_US_PER_DAY))
 EVS_DENSE_KERNEL_1(same_us, int64_t, int64_t, a)
 
-/* --- table ----------------------------------------------------------------------------------------------------------------------------------- */
+/* --- table -------------------------------------------------------------------------------------------------------- */
 
 #define CAST(from, to, kernel_, flags_)                                                                                \
     {                                                                                                                  \

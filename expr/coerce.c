@@ -4,8 +4,8 @@
  *   a literal, too:    string → timestamp, date, datetime, time (and json, which is ours);  float64 → numeric
  *   NULL:              to everything
  *
- * A way has a cost. A literal bends before a column does, and a short way is taken before a long one; so `price * 1.5` stays numeric when
- * price is, and `1 - 2.5` is float64. */
+ * A way has a cost. A literal bends before a column does, and a short way is taken before a long one; so `price *
+ * 1.5` stays numeric when price is, and `1 - 2.5` is float64. */
 #include "internal.h"
 
 static bool is_literal(const struct evs_expr *expr)
@@ -25,7 +25,11 @@ static int literal_cost(enum evs_kind from, enum evs_kind to)
     case EVS_DATE:
         return to == EVS_DATETIME ? 2 : -1;
     case EVS_STRING:
-        return to == EVS_TIMESTAMP ? 2 : to == EVS_DATE || to == EVS_DATETIME ? 3 : to == EVS_TIME ? 4 : to == EVS_JSON ? 5 : -1;
+        return to == EVS_TIMESTAMP                    ? 2
+               : to == EVS_DATE || to == EVS_DATETIME ? 3
+               : to == EVS_TIME                       ? 4
+               : to == EVS_JSON                       ? 5
+                                                      : -1;
     default:
         return -1;
     }
@@ -90,15 +94,16 @@ enum evs_kind evs_supertype(const struct evs_expr *const *exprs, uint32_t count)
     return all_null ? EVS_NULL_KIND : best;
 }
 
-/* --- casts --------------------------------------------------------------------------------------------------------------------------- */
+/* --- casts -------------------------------------------------------------------------------------------------------- */
 
 static const struct evs_expr *null_of(struct evs_arena *arena, enum evs_kind kind, struct evs_place place)
 {
     return evs_expr_constant(arena, (struct evs_value){.kind = kind, .is_null = true}, place);
 }
 
-static struct evs_expr *make_cast(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_overload *overload,
-                                  const struct evs_type *type, bool safe, struct evs_place place)
+static struct evs_expr *make_cast(struct evs_arena *arena, const struct evs_expr *expr,
+                                  const struct evs_overload *overload, const struct evs_type *type, bool safe,
+                                  struct evs_place place)
 {
     struct evs_expr *cast = evs_expr_new(arena, EVS_EXPR_CAST, type->kind, place);
     evs_expr_set_arguments(arena, cast, &expr, 1);
@@ -129,7 +134,8 @@ static const char *cast_advice(enum evs_kind from, enum evs_kind to)
     return "";
 }
 
-/* cast(1.5 as float64) is a float64 for good, and not a literal that bends: a coalesce of one argument, which folding takes away. */
+/* cast(1.5 as float64) is a float64 for good, and not a literal that bends: a coalesce of one argument, which
+ * folding takes away. */
 static const struct evs_expr *no_literal(struct evs_arena *arena, const struct evs_expr *expr, struct evs_place place)
 {
     struct evs_expr *same = evs_expr_new(arena, EVS_EXPR_COALESCE, expr->type->kind, place);
@@ -157,7 +163,8 @@ evs_status evs_expr_cast(struct evs_arena *arena, const struct evs_expr *expr, c
     }
     const struct evs_overload *overload = evs_cast_overload(from, to);
     if (overload == NULL || (overload->flags & EVS_CALL_INTERNAL)) {
-        return evs_fail(error, EVS_E_PIPELINE, "%s cannot be cast to %s%s", evs_kind_name(from), evs_kind_name(to), cast_advice(from, to));
+        return evs_fail(error, EVS_E_PIPELINE, "%s cannot be cast to %s%s", evs_kind_name(from), evs_kind_name(to),
+                        cast_advice(from, to));
     }
     struct evs_expr *cast = make_cast(arena, expr, overload, type, safe, place);
     cast->text = evs_expr_text_of(arena, cast);
@@ -172,8 +179,8 @@ static bool float64_to_numeric(double value, evs_numeric *numeric)
     return evs_parse_numeric((struct evs_slice){text, evs_format_float64(text, value)}, numeric);
 }
 
-static evs_status coerce_literal(struct evs_arena *arena, const struct evs_expr *expr, enum evs_kind to, const struct evs_expr **result,
-                                 struct evs_error *error)
+static evs_status coerce_literal(struct evs_arena *arena, const struct evs_expr *expr, enum evs_kind to,
+                                 const struct evs_expr **result, struct evs_error *error)
 {
     struct evs_value value = {.kind = to};
     if (expr->value.is_null) {
@@ -192,7 +199,9 @@ static evs_status coerce_literal(struct evs_arena *arena, const struct evs_expr 
         ok = evs_expr_evaluate(arena, cast, &value, &failure);
     }
     if (!ok) {
-        const char *form = to == EVS_TIMESTAMP ? ", as in '2026-01-05T10:00:00Z'" : to == EVS_DATE ? ", as in '2026-01-05'" : "";
+        const char *form = to == EVS_TIMESTAMP ? ", as in '2026-01-05T10:00:00Z'"
+                           : to == EVS_DATE    ? ", as in '2026-01-05'"
+                                               : "";
         return evs_fail(error, EVS_E_PIPELINE, "%s cannot be read as a %s%s", expr->text, evs_kind_name(to), form);
     }
     *result = evs_expr_constant(arena, value, expr->place);
@@ -212,8 +221,8 @@ evs_status evs_expr_coerce(struct evs_arena *arena, const struct evs_expr *expr,
         return EVS_OK;
     }
     if (evs_coercion_cost(expr, to) < 0) {
-        return evs_fail(error, EVS_E_PIPELINE, "`%s` is %s where %s is needed%s", expr->text, evs_kind_name(from), evs_kind_name(to),
-                        evs_cast_overload(from, to) ? "; a cast would convert it" : "");
+        return evs_fail(error, EVS_E_PIPELINE, "`%s` is %s where %s is needed%s", expr->text, evs_kind_name(from),
+                        evs_kind_name(to), evs_cast_overload(from, to) ? "; a cast would convert it" : "");
     }
     if (is_literal(expr)) {
         return coerce_literal(arena, expr, to, result, error);

@@ -1,9 +1,10 @@
 /* The running evaluation: steps on demand, for the rows that reach them.
  *
- * Nothing is computed before somebody needs it. and, or, case and coalesce ask for their later arguments with fewer and fewer rows; a
- * failure is therefore always one of a needed value. A step that is shared may be asked for again with other rows: its slot remembers
- * which rows it holds, and computes only those that are missing. The driving rows of a run (the batch's selection) are the largest set
- * there is, so a step that was computed for as many rows holds all that can be asked for.
+ * Nothing is computed before somebody needs it. and, or, case and coalesce ask for their later arguments with fewer
+ * and fewer rows; a failure is therefore always one of a needed value. A step that is shared may be asked for again
+ * with other rows: its slot remembers which rows it holds, and computes only those that are missing. The driving
+ * rows of a run (the batch's selection) are the largest set there is, so a step that was computed for as many rows
+ * holds all that can be asked for.
  *
  *   slot:  EMPTY ──► FULL        the usual way: all driving rows, an input column, a constant
  *            └─────► PART ──► …  computed inside a branch; `done` has the rows
@@ -14,7 +15,7 @@
 #include "json_access.h"
 #include "kernel.h"
 
-/* --- life ---------------------------------------------------------------------------------------------------------------------- */
+/* --- life --------------------------------------------------------------------------------------------------------- */
 
 struct evs_eval *evs_eval_new(const struct evs_program *program)
 {
@@ -54,7 +55,8 @@ void evs_eval_begin(struct evs_eval *eval, const struct evs_batch *batch, struct
     eval->batch = batch;
     eval->text = text;
     eval->row_count = batch->row_count;
-    eval->base = (struct evs_rows){batch->selected_count, batch->selected_count == batch->row_count ? NULL : batch->selection};
+    eval->base =
+        (struct evs_rows){batch->selected_count, batch->selected_count == batch->row_count ? NULL : batch->selection};
     if (eval->failure_count > 0) {
         memset(eval->failed, 0, sizeof eval->failed);
         eval->failure_count = 0;
@@ -62,7 +64,7 @@ void evs_eval_begin(struct evs_eval *eval, const struct evs_batch *batch, struct
     eval->failures_sorted = true;
 }
 
-/* --- failures ------------------------------------------------------------------------------------------------------------------- */
+/* --- failures ----------------------------------------------------------------------------------------------------- */
 
 void evs_eval_fail(struct evs_eval *eval, uint32_t row, enum evs_row outcome, const struct evs_expr *expr)
 {
@@ -75,8 +77,8 @@ void evs_eval_fail(struct evs_eval *eval, uint32_t row, enum evs_row outcome, co
         eval->failures_sorted = false;
     }
     const struct evs_row_reason *why = evs_row_reason(outcome);
-    eval->failures[eval->failure_count++] =
-        (struct evs_expr_failure){.row = row, .reason = why->reason, .code = why->code, .message = why->message, .expr = expr};
+    eval->failures[eval->failure_count++] = (struct evs_expr_failure){
+        .row = row, .reason = why->reason, .code = why->code, .message = why->message, .expr = expr};
 }
 
 static int compare_failures(const void *a, const void *b)
@@ -99,10 +101,11 @@ static void sort_failures(struct evs_eval *eval)
     }
 }
 
-/* --- steps that are not calls -------------------------------------------------------------------------------------------------------- */
+/* --- steps that are not calls ------------------------------------------------------------------------------------- */
 
 /* The argument's truth, without NULLs: `on_null` for NULL, else value == wanted. */
-static void run_is(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows, struct evs_column *result)
+static void run_is(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows,
+                   struct evs_column *result)
 {
     const struct evs_column *argument = evs_eval_step(eval, step->arguments[0], rows);
     const bool is_null = step->kind == EVS_EXPR_IS_NULL;
@@ -122,7 +125,8 @@ static void run_is(struct evs_eval *eval, const struct evs_step *step, const str
     }
 }
 
-static void run_not(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows, struct evs_column *result)
+static void run_not(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows,
+                    struct evs_column *result)
 {
     const struct evs_column *argument = evs_eval_step(eval, step->arguments[0], rows);
     evs_eval_column(eval, step, result);
@@ -163,14 +167,16 @@ static void clear_valid(struct evs_column *result, const uint16_t *rows, uint32_
     }
 }
 
-/* and, or: the decisive value (false for and, true for or) ends a row; NULL is remembered and goes on, because a later decisive value
- * would still win. */
-static void run_and_or(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows, struct evs_column *result)
+/* and, or: the decisive value (false for and, true for or) ends a row; NULL is remembered and goes on, because a
+ * later decisive value would still win. */
+static void run_and_or(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows,
+                       struct evs_column *result)
 {
     const bool is_and = step->kind == EVS_EXPR_AND;
     begin_scatter(eval, step, result);
     uint16_t *undecided = evs_rows_new(eval), *next = evs_rows_new(eval);
-    uint16_t *decided = evs_rows_new(eval), *passed = evs_rows_new(eval), *null = evs_rows_new(eval), *nulls = evs_rows_new(eval);
+    uint16_t *decided = evs_rows_new(eval), *passed = evs_rows_new(eval), *null = evs_rows_new(eval),
+             *nulls = evs_rows_new(eval);
     uint16_t *spare = evs_rows_new(eval);
     uint32_t nulls_count = 0;
     struct evs_rows left = *rows;
@@ -184,7 +190,8 @@ static void run_and_or(struct evs_eval *eval, const struct evs_step *step, const
         nulls = spare;
         spare = swap;
         nulls_count = merged;
-        const uint32_t count = evs_rows_merge(passed, is_and ? split.yes_count : split.no_count, null, split.null_count, next);
+        const uint32_t count =
+            evs_rows_merge(passed, is_and ? split.yes_count : split.no_count, null, split.null_count, next);
         left = (struct evs_rows){count, next};
         swap = undecided;
         undecided = next;
@@ -212,7 +219,8 @@ static void take_branch(struct evs_eval *eval, uint32_t branch, const struct evs
     }
 }
 
-static void run_case(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows, struct evs_column *result)
+static void run_case(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows,
+                     struct evs_column *result)
 {
     EVS_ASSERT(step->argument_count % 2 == 1);
     begin_scatter(eval, step, result);
@@ -228,7 +236,8 @@ static void run_case(struct evs_eval *eval, const struct evs_step *step, const s
     take_branch(eval, step->arguments[step->argument_count - 1], &left, result);
 }
 
-static void run_coalesce(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows, struct evs_column *result)
+static void run_coalesce(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows,
+                         struct evs_column *result)
 {
     begin_scatter(eval, step, result);
     struct evs_rows left = *rows;
@@ -248,7 +257,8 @@ static void run_coalesce(struct evs_eval *eval, const struct evs_step *step, con
     }
 }
 
-static void run_step(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows, struct evs_column *result)
+static void run_step(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows,
+                     struct evs_column *result)
 {
     switch (step->kind) {
     case EVS_EXPR_COLUMN:
@@ -290,7 +300,7 @@ static void run_step(struct evs_eval *eval, const struct evs_step *step, const s
     }
 }
 
-/* --- slots --------------------------------------------------------------------------------------------------------------------------- */
+/* --- slots -------------------------------------------------------------------------------------------------------- */
 
 static void mark_done(struct evs_slot *slot, const struct evs_rows *rows)
 {
@@ -301,7 +311,8 @@ static void mark_done(struct evs_slot *slot, const struct evs_rows *rows)
 }
 
 /* Computes the rows that the slot does not hold yet. */
-static void complete_slot(struct evs_eval *eval, const struct evs_step *step, struct evs_slot *slot, const struct evs_rows *rows)
+static void complete_slot(struct evs_eval *eval, const struct evs_step *step, struct evs_slot *slot,
+                          const struct evs_rows *rows)
 {
     uint16_t *index = evs_rows_new(eval);
     uint32_t count = 0;
@@ -352,10 +363,10 @@ const struct evs_column *evs_eval_step(struct evs_eval *eval, uint32_t index, co
     return &slot->column;
 }
 
-/* --- runs ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- runs --------------------------------------------------------------------------------------------------------- */
 
-/* A constant belongs to the program; what leaves with a batch must live as long as the batch. Its text may stay: a plan outlives all
- * batches. */
+/* A constant belongs to the program; what leaves with a batch must live as long as the batch. Its text may stay: a
+ * plan outlives all batches. */
 static void copy_constant(const struct evs_batch *batch, struct evs_column *column)
 {
     const uint32_t width = evs_kind_width(column->kind);
@@ -382,7 +393,7 @@ void evs_program_run(struct evs_eval *eval, const struct evs_batch *batch, struc
     sort_failures(eval);
 }
 
-/* --- the predicate ------------------------------------------------------------------------------------------------------------------------ */
+/* --- the predicate ------------------------------------------------------------------------------------------------ */
 
 static uint32_t filter_step(struct evs_eval *eval, uint32_t index, const struct evs_rows *rows, uint16_t *out);
 
@@ -396,9 +407,10 @@ static uint32_t drop_failed(const struct evs_eval *eval, uint16_t *rows, uint32_
     return kept;
 }
 
-/* and, when nothing after the first argument can fail: each argument narrows the rows. Where a later one may fail, a NULL row must go on
- * as it does in evs_program_run, and the column is computed. */
-static uint32_t filter_and(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows, uint16_t *out)
+/* and, when nothing after the first argument can fail: each argument narrows the rows. Where a later one may fail, a
+ * NULL row must go on as it does in evs_program_run, and the column is computed. */
+static uint32_t filter_and(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows,
+                           uint16_t *out)
 {
     struct evs_rows left = *rows;
     for (uint32_t i = 0; i < step->argument_count; i++) {

@@ -1,5 +1,5 @@
-/* Why a row can fail: the one table of reasons and codes. Reasons are metric labels and codes are documented: neither ever changes. The
- * texts name no value of the row, because a row may hold what a log must not. */
+/* Why a row can fail: the one table of reasons and codes. Reasons are metric labels and codes are documented:
+ * neither ever changes. The texts name no value of the row, because a row may hold what a log must not. */
 #include "internal.h"
 
 static const struct evs_row_reason reasons[EVS_ROW_OUTCOMES] = {

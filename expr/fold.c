@@ -1,13 +1,14 @@
 /* Walks over trees: equality, columns, remapping, and folding of constants.
  *
- * A tree may share parts (the binder substitutes columns by expressions), so every walk remembers what it has seen; otherwise n levels of
- * `x + x` would cost 2^n steps.
+ * A tree may share parts (the binder substitutes columns by expressions), so every walk remembers what it has seen;
+ * otherwise n levels of `x + x` would cost 2^n steps.
  *
- * Folding evaluates what has no columns and cannot fail for the values at hand, drops branches that no row can reach, and makes strict
- * calls of NULL to NULL. A constant expression that fails (1 / 0) stays as it is: it is an error of those rows that need it. */
+ * Folding evaluates what has no columns and cannot fail for the values at hand, drops branches that no row can
+ * reach, and makes strict calls of NULL to NULL. A constant expression that fails (1 / 0) stays as it is: it is an
+ * error of those rows that need it. */
 #include "internal.h"
 
-/* --- addresses seen ---------------------------------------------------------------------------------------------------------------------- */
+/* --- addresses seen ----------------------------------------------------------------------------------------------- */
 
 struct evs_seen_entry {
     const void *key;
@@ -50,7 +51,7 @@ uintptr_t *evs_seen_at(struct evs_seen *seen, const void *key)
     return &entry->value;
 }
 
-/* --- questions ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- questions ---------------------------------------------------------------------------------------------------- */
 
 static void columns_walk(struct evs_seen *seen, const struct evs_expr *expr, uint64_t *bitmap)
 {
@@ -117,7 +118,8 @@ static bool values_equal(const struct evs_value *a, const struct evs_value *b)
         return a->boolean == b->boolean;
     }
     if (a->kind == EVS_INTERVAL) {
-        return a->interval.months == b->interval.months && a->interval.days == b->interval.days && a->interval.us == b->interval.us;
+        return a->interval.months == b->interval.months && a->interval.days == b->interval.days &&
+               a->interval.us == b->interval.us;
     }
     if (a->kind == EVS_NUMERIC) {
         return a->numeric == b->numeric;
@@ -148,10 +150,11 @@ bool evs_expr_equal(const struct evs_expr *a, const struct evs_expr *b)
     return true;
 }
 
-/* --- rebuilding ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- rebuilding --------------------------------------------------------------------------------------------------- */
 
 /* A copy of `expr` with other arguments; the same node when none has changed. */
-static const struct evs_expr *with_arguments(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_expr **arguments)
+static const struct evs_expr *with_arguments(struct evs_arena *arena, const struct evs_expr *expr,
+                                             const struct evs_expr **arguments)
 {
     bool changed = false;
     for (uint32_t i = 0; i < expr->argument_count; i++) {
@@ -166,7 +169,8 @@ static const struct evs_expr *with_arguments(struct evs_arena *arena, const stru
     return copy;
 }
 
-static const struct evs_expr *remap_walk(struct evs_seen *seen, struct evs_arena *arena, const struct evs_expr *expr, const uint32_t *map)
+static const struct evs_expr *remap_walk(struct evs_seen *seen, struct evs_arena *arena, const struct evs_expr *expr,
+                                         const uint32_t *map)
 {
     const uintptr_t known = *evs_seen_at(seen, expr);
     if (known != 0) {
@@ -198,15 +202,17 @@ const struct evs_expr *evs_expr_remap(struct evs_arena *arena, const struct evs_
     return result;
 }
 
-/* --- evaluation at plan time ------------------------------------------------------------------------------------------------------------------ */
+/* --- evaluation at plan time -------------------------------------------------------------------------------------- */
 
 /* A batch of one row without columns. `arena` owns what the run allocates. */
 static struct evs_batch one_row(struct evs_arena *arena, int64_t *time)
 {
-    return (struct evs_batch){.row_count = 1, .selected_count = 1, .event_time_us = time, .arena = arena, .references = 1};
+    return (struct evs_batch){
+        .row_count = 1, .selected_count = 1, .event_time_us = time, .arena = arena, .references = 1};
 }
 
-bool evs_expr_evaluate(struct evs_arena *arena, const struct evs_expr *expr, struct evs_value *value, struct evs_expr_failure *failure)
+bool evs_expr_evaluate(struct evs_arena *arena, const struct evs_expr *expr, struct evs_value *value,
+                       struct evs_expr_failure *failure)
 {
     struct evs_arena scratch = {0};
     int64_t time = 0;
@@ -230,7 +236,8 @@ bool evs_expr_evaluate(struct evs_arena *arena, const struct evs_expr *expr, str
     return ok;
 }
 
-evs_status evs_expr_fold(struct evs_arena *arena, const struct evs_expr *expr, struct evs_value *value, struct evs_error *error)
+evs_status evs_expr_fold(struct evs_arena *arena, const struct evs_expr *expr, struct evs_value *value,
+                         struct evs_error *error)
 {
     if (!evs_expr_is_constant(expr)) {
         return evs_fail(error, EVS_E_PIPELINE, "`%s` is no constant: it depends on the row", expr->text);
@@ -246,14 +253,15 @@ evs_status evs_expr_fold(struct evs_arena *arena, const struct evs_expr *expr, s
     return EVS_OK;
 }
 
-/* --- simplification ----------------------------------------------------------------------------------------------------------------------------- */
+/* --- simplification ----------------------------------------------------------------------------------------------- */
 
 struct simplify {
     struct evs_arena *arena;
     struct evs_seen seen;
 };
 
-static const struct evs_expr *constant_like(struct evs_arena *arena, const struct evs_expr *expr, struct evs_value value)
+static const struct evs_expr *constant_like(struct evs_arena *arena, const struct evs_expr *expr,
+                                            struct evs_value value)
 {
     struct evs_expr *constant = (struct evs_expr *)evs_expr_constant(arena, value, expr->place);
     constant->type = expr->type;
@@ -271,7 +279,8 @@ static bool is_bool_constant(const struct evs_expr *expr, bool wanted)
     return expr->kind == EVS_EXPR_CONSTANT && !expr->value.is_null && expr->value.boolean == wanted;
 }
 
-static const struct evs_expr *with_some(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_expr **arguments, uint32_t count)
+static const struct evs_expr *with_some(struct evs_arena *arena, const struct evs_expr *expr,
+                                        const struct evs_expr **arguments, uint32_t count)
 {
     struct evs_expr *copy = EVS_ARENA_NEW(arena, struct evs_expr);
     *copy = *expr;
@@ -281,7 +290,8 @@ static const struct evs_expr *with_some(struct evs_arena *arena, const struct ev
 }
 
 /* Neutral arguments go; nothing behind a decisive one is ever reached. */
-static const struct evs_expr *simplify_logic(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_expr **arguments)
+static const struct evs_expr *simplify_logic(struct evs_arena *arena, const struct evs_expr *expr,
+                                             const struct evs_expr **arguments)
 {
     const bool neutral = expr->kind == EVS_EXPR_AND;
     uint32_t kept = 0;
@@ -300,7 +310,8 @@ static const struct evs_expr *simplify_logic(struct evs_arena *arena, const stru
     return kept == 1 ? arguments[0] : with_some(arena, expr, arguments, kept);
 }
 
-static const struct evs_expr *simplify_case(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_expr **arguments)
+static const struct evs_expr *simplify_case(struct evs_arena *arena, const struct evs_expr *expr,
+                                            const struct evs_expr **arguments)
 {
     const uint32_t last = expr->argument_count - 1;
     const struct evs_expr *otherwise = arguments[last];
@@ -322,7 +333,8 @@ static const struct evs_expr *simplify_case(struct evs_arena *arena, const struc
     return with_some(arena, expr, arguments, kept);
 }
 
-static const struct evs_expr *simplify_coalesce(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_expr **arguments)
+static const struct evs_expr *simplify_coalesce(struct evs_arena *arena, const struct evs_expr *expr,
+                                                const struct evs_expr **arguments)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < expr->argument_count; i++) {
@@ -340,9 +352,10 @@ static const struct evs_expr *simplify_coalesce(struct evs_arena *arena, const s
     return kept == 1 ? arguments[0] : with_some(arena, expr, arguments, kept);
 }
 
-/* A strict call of NULL is NULL, unless another argument is more than a leaf: that one might fail, and folding must not change which rows
- * do. */
-static const struct evs_expr *simplify_call(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_expr **arguments)
+/* A strict call of NULL is NULL, unless another argument is more than a leaf: that one might fail, and folding must
+ * not change which rows do. */
+static const struct evs_expr *simplify_call(struct evs_arena *arena, const struct evs_expr *expr,
+                                            const struct evs_expr **arguments)
 {
     bool is_null = false, only_leaves = true;
     for (uint32_t i = 0; i < expr->argument_count; i++) {
@@ -353,7 +366,8 @@ static const struct evs_expr *simplify_call(struct evs_arena *arena, const struc
     return strict && is_null && only_leaves ? null_like(arena, expr) : with_arguments(arena, expr, arguments);
 }
 
-static const struct evs_expr *simplify_shape(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_expr **arguments)
+static const struct evs_expr *simplify_shape(struct evs_arena *arena, const struct evs_expr *expr,
+                                             const struct evs_expr **arguments)
 {
     switch (expr->kind) {
     case EVS_EXPR_AND:

@@ -11,7 +11,7 @@ static enum evs_row checked_days(int64_t days, int64_t *out)
     return days >= EVS_DAYS_MIN && days <= EVS_DAYS_MAX ? EVS_ROW_OK : EVS_ROW_TIME;
 }
 
-/* --- arithmetic --------------------------------------------------------------------------------------------------------------------------- */
+/* --- arithmetic --------------------------------------------------------------------------------------------------- */
 
 static inline enum evs_row date_plus_days_row(struct evs_call *call, const int64_t *a, const int64_t *b, int64_t *out)
 {
@@ -25,7 +25,8 @@ static inline enum evs_row date_minus_days_row(struct evs_call *call, const int6
     int64_t days;
     return __builtin_sub_overflow(*a, *b, &days) ? EVS_ROW_TIME : checked_days(days, out);
 }
-static inline enum evs_row date_minus_row(struct evs_call *call, const int64_t *a, const int64_t *b, struct evs_interval *out)
+static inline enum evs_row date_minus_row(struct evs_call *call, const int64_t *a, const int64_t *b,
+                                          struct evs_interval *out)
 {
     (void)call;
     *out = (struct evs_interval){.days = (int32_t)(*a - *b)};
@@ -55,7 +56,8 @@ static enum evs_row datetime_add(int64_t us, const struct evs_interval *interval
     if (outcome != EVS_ROW_OK) {
         return outcome;
     }
-    const __int128 sum = (__int128)days * EVS_US_PER_DAY + evs_floor_mod(us, EVS_US_PER_DAY) + (__int128)sign * interval->us;
+    const __int128 sum =
+        (__int128)days * EVS_US_PER_DAY + evs_floor_mod(us, EVS_US_PER_DAY) + (__int128)sign * interval->us;
     if (sum < EVS_TIMESTAMP_MIN || sum > EVS_TIMESTAMP_MAX) {
         return EVS_ROW_TIME;
     }
@@ -64,7 +66,8 @@ static enum evs_row datetime_add(int64_t us, const struct evs_interval *interval
 }
 
 #define WITH_INTERVAL(name, expression)                                                                                \
-    static inline enum evs_row name##_row(struct evs_call *call, const int64_t *a, const struct evs_interval *b, int64_t *out) \
+    static inline enum evs_row name##_row(struct evs_call *call, const int64_t *a, const struct evs_interval *b,       \
+                                          int64_t *out)                                                                \
     {                                                                                                                  \
         (void)call;                                                                                                    \
         return (expression);                                                                                           \
@@ -72,14 +75,15 @@ static enum evs_row datetime_add(int64_t us, const struct evs_interval *interval
     EVS_ROW_KERNEL_2(name, name##_row, int64_t, struct evs_interval, int64_t)
 WITH_INTERVAL(date_add_kernel, date_add(*a, b, 1, out))
 WITH_INTERVAL(date_sub_kernel, date_add(*a, b, -1, out))
-WITH_INTERVAL(date_plus, datetime_add(*a * EVS_US_PER_DAY, b, 1, out))
-WITH_INTERVAL(date_less, datetime_add(*a * EVS_US_PER_DAY, b, -1, out))
+WITH_INTERVAL(date_plus, datetime_add(*a *EVS_US_PER_DAY, b, 1, out))
+WITH_INTERVAL(date_less, datetime_add(*a *EVS_US_PER_DAY, b, -1, out))
 WITH_INTERVAL(datetime_plus, datetime_add(*a, b, 1, out))
 WITH_INTERVAL(datetime_less, datetime_add(*a, b, -1, out))
 
-/* --- parts ---------------------------------------------------------------------------------------------------------------------------------- */
+/* --- parts -------------------------------------------------------------------------------------------------------- */
 
-static evs_status prepare_calendar(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared, struct evs_error *error)
+static evs_status prepare_calendar(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared,
+                                   struct evs_error *error)
 {
     return evs_prepare_part(arena, expr, EVS_PARTS_CALENDAR, prepared, error);
 }
@@ -117,9 +121,10 @@ static inline enum evs_row date_trunc_row(struct evs_call *call, const int64_t *
 EVS_ROW_KERNEL_2(date_diff, date_diff_row, int64_t, int64_t, int64_t)
 EVS_ROW_KERNEL_1(date_trunc, date_trunc_row, int64_t, int64_t)
 
-/* --- making dates ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- making dates ------------------------------------------------------------------------------------------------- */
 
-static inline enum evs_row date_of_numbers_row(struct evs_call *call, const int64_t *a, const int64_t *b, const int64_t *c, int64_t *out)
+static inline enum evs_row date_of_numbers_row(struct evs_call *call, const int64_t *a, const int64_t *b,
+                                               const int64_t *c, int64_t *out)
 {
     (void)call;
     int64_t first;
@@ -152,7 +157,7 @@ static inline enum evs_row string_of_date_row(struct evs_call *call, const int64
 }
 EVS_ROW_KERNEL_1(string_of_date, string_of_date_row, int64_t, struct evs_str)
 
-/* --- format ------------------------------------------------------------------------------------------------------------------------------------- */
+/* --- format ------------------------------------------------------------------------------------------------------- */
 
 #define FORMAT_BYTES_MAX 1024
 #define ELEMENT_BYTES_MAX 32
@@ -296,7 +301,8 @@ static bool format_moment(struct evs_slice pattern, const struct moment *m, char
         } else if (++i == pattern.count) {
             return false;
         } else if (pattern.data[i] == 'E') {
-            const size_t used = put_extended(out + at, &written, (struct evs_slice){pattern.data + i + 1, pattern.count - i - 1}, m);
+            const size_t used =
+                put_extended(out + at, &written, (struct evs_slice){pattern.data + i + 1, pattern.count - i - 1}, m);
             if (used == 0) {
                 return false;
             }
@@ -312,18 +318,21 @@ static bool format_moment(struct evs_slice pattern, const struct moment *m, char
     return true;
 }
 
-static evs_status prepare_format(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared, struct evs_error *error)
+static evs_status prepare_format(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared,
+                                 struct evs_error *error)
 {
     const struct evs_slice pattern = evs_str_slice(&expr->arguments[0]->value.str);
     *prepared = NULL;
     if (pattern.count > FORMAT_BYTES_MAX) {
-        return evs_fail(error, EVS_E_PIPELINE, "the format of %s is longer than %d bytes", expr->overload->name, FORMAT_BYTES_MAX);
+        return evs_fail(error, EVS_E_PIPELINE, "the format of %s is longer than %d bytes", expr->overload->name,
+                        FORMAT_BYTES_MAX);
     }
     const struct moment epoch = moment_of(0);
     char *trial = evs_arena_alloc(arena, (pattern.count + 1) * ELEMENT_BYTES_MAX, 1);
     size_t count;
     if (!format_moment(pattern, &epoch, trial, &count)) {
-        return evs_fail(error, EVS_E_PIPELINE, "%s has an element that %s does not know; it knows %%Y %%m %%d %%e %%H %%I %%M %%S %%y %%j %%a "
+        return evs_fail(error, EVS_E_PIPELINE,
+                        "%s has an element that %s does not know; it knows %%Y %%m %%d %%e %%H %%I %%M %%S %%y %%j %%a "
                         "%%A %%b %%B %%p %%F %%T %%D %%R %%s %%Z %%z %%Ez %%E*S %%E3S %%E4Y %%u %%w %%Q %%G %%V %%%%",
                         expr->arguments[0]->text, expr->overload->name);
     }
@@ -340,18 +349,20 @@ static enum evs_row format_us(struct evs_call *call, const struct evs_str *patte
     *out = evs_str_make(text, (uint32_t)count);
     return EVS_ROW_OK;
 }
-static inline enum evs_row format_timestamp_row(struct evs_call *call, const struct evs_str *a, const int64_t *b, struct evs_str *out)
+static inline enum evs_row format_timestamp_row(struct evs_call *call, const struct evs_str *a, const int64_t *b,
+                                                struct evs_str *out)
 {
     return format_us(call, a, *b, out);
 }
-static inline enum evs_row format_date_row(struct evs_call *call, const struct evs_str *a, const int64_t *b, struct evs_str *out)
+static inline enum evs_row format_date_row(struct evs_call *call, const struct evs_str *a, const int64_t *b,
+                                           struct evs_str *out)
 {
     return format_us(call, a, *b * EVS_US_PER_DAY, out);
 }
 EVS_ROW_KERNEL_2(format_timestamp, format_timestamp_row, struct evs_str, int64_t, struct evs_str)
 EVS_ROW_KERNEL_2(format_date, format_date_row, struct evs_str, int64_t, struct evs_str)
 
-/* --- tables ----------------------------------------------------------------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------------------------------- */
 
 #define D EVS_DATE
 #define DT EVS_DATETIME
@@ -378,27 +389,31 @@ static const struct evs_overload overloads[] = {
     EVS_TIME_OVERLOAD("unix_date", same_days, EVS_INT64, 1, DENSE, D),
     EVS_TIME_OVERLOAD("date_from_unix_date", date_from_unix, D, 1, MAY_FAIL, EVS_INT64),
     EVS_TIME_OVERLOAD("string", string_of_date, EVS_STRING, 1, 0, D),
-    EVS_TIME_PREPARED("format_timestamp", format_timestamp, prepare_format, EVS_STRING, 2, 0, EVS_ARG_CONSTANT, EVS_TIMESTAMP, EVS_ARG_ZONE),
+    EVS_TIME_PREPARED("format_timestamp", format_timestamp, prepare_format, EVS_STRING, 2, 0, EVS_ARG_CONSTANT,
+                      EVS_TIMESTAMP, EVS_ARG_ZONE),
     EVS_TIME_PREPARED("format_date", format_date, prepare_format, EVS_STRING, 2, 0, EVS_ARG_CONSTANT, D),
 };
 
 static const struct evs_function functions[] = {
-    EVS_TIME_FUNCTION("date", "date(timestamp [, zone]) → date; date(year, month, day) → date", "The day of a time, or of three numbers.",
-                      "date(2026, 2, 28)", "2026-02-28"),
-    EVS_TIME_FUNCTION("date_add", "date_add(date, interval) → date", "Later by days to years; a day that a month lacks becomes its last.",
+    EVS_TIME_FUNCTION("date", "date(timestamp [, zone]) → date; date(year, month, day) → date",
+                      "The day of a time, or of three numbers.", "date(2026, 2, 28)", "2026-02-28"),
+    EVS_TIME_FUNCTION("date_add", "date_add(date, interval) → date",
+                      "Later by days to years; a day that a month lacks becomes its last.",
                       "date_add(date '2026-01-31', interval 1 month)", "2026-02-28"),
     EVS_TIME_FUNCTION("date_sub", "date_sub(date, interval) → date", "Earlier by days to years.",
                       "date_sub(date '2024-02-29', interval 1 year)", "2023-02-28"),
-    EVS_TIME_FUNCTION("date_diff", "date_diff(date, date, part) → int64", "How many boundaries of the part lie between them.",
+    EVS_TIME_FUNCTION("date_diff", "date_diff(date, date, part) → int64",
+                      "How many boundaries of the part lie between them.",
                       "date_diff(date '2017-10-15', date '2017-10-14', week)", "1"),
     EVS_TIME_FUNCTION("date_trunc", "date_trunc(date, part) → date", "The first day of the part that holds it.",
                       "date_trunc(date '2026-08-20', quarter)", "2026-07-01"),
-    EVS_TIME_FUNCTION("unix_date", "unix_date(date) → int64", "Days since 1970-01-01.", "unix_date(date '1970-01-11')", "10"),
-    EVS_TIME_FUNCTION("date_from_unix_date", "date_from_unix_date(int64) → date", "From days since 1970-01-01.", "date_from_unix_date(-1)",
-                      "1969-12-31"),
+    EVS_TIME_FUNCTION("unix_date", "unix_date(date) → int64", "Days since 1970-01-01.", "unix_date(date '1970-01-11')",
+                      "10"),
+    EVS_TIME_FUNCTION("date_from_unix_date", "date_from_unix_date(int64) → date", "From days since 1970-01-01.",
+                      "date_from_unix_date(-1)", "1969-12-31"),
     EVS_TIME_FUNCTION("format_timestamp", "format_timestamp(format string, timestamp [, zone]) → string",
-                      "The time in a form of your own: %Y-%m-%d, %H:%M, %a, %B and so on.", "format_timestamp('%d %b %Y, %H:%M', timestamp '2026-01-05 10:00:00Z')",
-                      "05 Jan 2026, 10:00"),
+                      "The time in a form of your own: %Y-%m-%d, %H:%M, %a, %B and so on.",
+                      "format_timestamp('%d %b %Y, %H:%M', timestamp '2026-01-05 10:00:00Z')", "05 Jan 2026, 10:00"),
     EVS_TIME_FUNCTION("format_date", "format_date(format string, date) → string", "The day in a form of your own.",
                       "format_date('%A, week %V', date '2026-01-05')", "Monday, week 02"),
 };

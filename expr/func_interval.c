@@ -9,35 +9,40 @@
 
 static enum evs_row store(__int128 months, __int128 days, __int128 us, struct evs_interval *out)
 {
-    if (months > MONTHS_MAX || months < -MONTHS_MAX || days > DAYS_MAX || days < -DAYS_MAX || us > US_MAX || us < -US_MAX) {
+    if (months > MONTHS_MAX || months < -MONTHS_MAX || days > DAYS_MAX || days < -DAYS_MAX || us > US_MAX ||
+        us < -US_MAX) {
         return EVS_ROW_OVERFLOW;
     }
     *out = (struct evs_interval){(int32_t)months, (int32_t)days, (int64_t)us};
     return EVS_ROW_OK;
 }
 
-static inline enum evs_row add_row(struct evs_call *call, const struct evs_interval *a, const struct evs_interval *b, struct evs_interval *out)
+static inline enum evs_row add_row(struct evs_call *call, const struct evs_interval *a, const struct evs_interval *b,
+                                   struct evs_interval *out)
 {
     (void)call;
     return store((__int128)a->months + b->months, (__int128)a->days + b->days, (__int128)a->us + b->us, out);
 }
-static inline enum evs_row subtract_row(struct evs_call *call, const struct evs_interval *a, const struct evs_interval *b,
-                                        struct evs_interval *out)
+static inline enum evs_row subtract_row(struct evs_call *call, const struct evs_interval *a,
+                                        const struct evs_interval *b, struct evs_interval *out)
 {
     (void)call;
     return store((__int128)a->months - b->months, (__int128)a->days - b->days, (__int128)a->us - b->us, out);
 }
-static inline enum evs_row multiply_row(struct evs_call *call, const struct evs_interval *a, const int64_t *b, struct evs_interval *out)
+static inline enum evs_row multiply_row(struct evs_call *call, const struct evs_interval *a, const int64_t *b,
+                                        struct evs_interval *out)
 {
     (void)call;
     return store((__int128)a->months * *b, (__int128)a->days * *b, (__int128)a->us * *b, out);
 }
-static inline enum evs_row multiplied_row(struct evs_call *call, const int64_t *a, const struct evs_interval *b, struct evs_interval *out)
+static inline enum evs_row multiplied_row(struct evs_call *call, const int64_t *a, const struct evs_interval *b,
+                                          struct evs_interval *out)
 {
     return multiply_row(call, b, a, out);
 }
 /* What is left of the months goes to the days (30 of them), and what is left of those to the microseconds. */
-static inline enum evs_row divide_row(struct evs_call *call, const struct evs_interval *a, const int64_t *b, struct evs_interval *out)
+static inline enum evs_row divide_row(struct evs_call *call, const struct evs_interval *a, const int64_t *b,
+                                      struct evs_interval *out)
 {
     (void)call;
     if (*b == 0) {
@@ -59,12 +64,14 @@ EVS_ROW_KERNEL_2(multiplied_interval, multiplied_row, int64_t, struct evs_interv
 EVS_ROW_KERNEL_2(divide_interval, divide_row, struct evs_interval, int64_t, struct evs_interval)
 EVS_ROW_KERNEL_1(negate_interval, negate_row, struct evs_interval, struct evs_interval)
 
-/* --- interval n part ------------------------------------------------------------------------------------------------------------------------ */
+/* --- interval n part ---------------------------------------------------------------------------------------------- */
 
-static evs_status prepare_unit(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared, struct evs_error *error)
+static evs_status prepare_unit(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared,
+                               struct evs_error *error)
 {
-    const uint32_t allowed = EVS_PARTS_CLOCK | EVS_PART_BIT(EVS_TIME_DAY) | EVS_PART_BIT(EVS_TIME_WEEK) | EVS_PART_BIT(EVS_TIME_MONTH) |
-                             EVS_PART_BIT(EVS_TIME_QUARTER) | EVS_PART_BIT(EVS_TIME_YEAR);
+    const uint32_t allowed = EVS_PARTS_CLOCK | EVS_PART_BIT(EVS_TIME_DAY) | EVS_PART_BIT(EVS_TIME_WEEK) |
+                             EVS_PART_BIT(EVS_TIME_MONTH) | EVS_PART_BIT(EVS_TIME_QUARTER) |
+                             EVS_PART_BIT(EVS_TIME_YEAR);
     return evs_prepare_part(arena, expr, allowed, prepared, error);
 }
 
@@ -100,7 +107,8 @@ static const struct evs_overload overloads[] = {
     EVS_TIME_PREPARED("interval", make_interval, prepare_unit, IV, 2, MAY_FAIL, EVS_INT64, EVS_ARG_PART),
 };
 static const struct evs_function functions[] = {
-    EVS_TIME_FUNCTION("interval", "interval int64 part → interval", "A length of time: interval 5 minute.", "interval 36 hour", "0-0 0 36:0:0"),
+    EVS_TIME_FUNCTION("interval", "interval int64 part → interval", "A length of time: interval 5 minute.",
+                      "interval 36 hour", "0-0 0 36:0:0"),
 };
 
 const struct evs_family evs_family_interval = {overloads, EVS_COUNT(overloads), functions, EVS_COUNT(functions)};

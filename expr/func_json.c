@@ -1,9 +1,10 @@
-/* JSON functions. A json value is its text as it was received; these functions read it where it lies and give back parts of it.
+/* JSON functions. A json value is its text as it was received; these functions read it where it lies and give back
+ * parts of it.
  *
- * Paths are constants: $, .name, ."any name", ['any name'], [0]. A path that leads nowhere gives NULL. As in GoogleSQL a JSON null is a
- * value of type json, but json_value and the functions of text give NULL for it. bool(), int64(), float64() and string() want exactly
- * their JSON type; the lax_ functions convert and give NULL where they cannot. Text that is no JSON is NULL for json_value and json_query
- * of a string, and an error for parse_json. */
+ * Paths are constants: $, .name, ."any name", ['any name'], [0]. A path that leads nowhere gives NULL. As in
+ * GoogleSQL a JSON null is a value of type json, but json_value and the functions of text give NULL for it. bool(),
+ * int64(), float64() and string() want exactly their JSON type; the lax_ functions convert and give NULL where they
+ * cannot. Text that is no JSON is NULL for json_value and json_query of a string, and an error for parse_json. */
 #include <math.h>
 
 #include "json_access.h"
@@ -29,15 +30,17 @@ static struct evs_json_text json_text_of(struct evs_slice text)
     return (struct evs_json_text){text.data, text.count};
 }
 
-/* --- paths ----------------------------------------------------------------------------------------------------------------------------------- */
+/* --- paths -------------------------------------------------------------------------------------------------------- */
 
 static struct evs_json_step *add_step(struct path *path)
 {
     return &path->steps[path->count++];
 }
 
-/* After the opening quote; a backslash takes the next character. Returns the offset behind the closing quote, 0 when there is none. */
-static size_t parse_quoted(struct evs_arena *arena, struct evs_slice text, size_t at, char quote, struct evs_json_step *step)
+/* After the opening quote; a backslash takes the next character. Returns the offset behind the closing quote, 0 when
+ * there is none. */
+static size_t parse_quoted(struct evs_arena *arena, struct evs_slice text, size_t at, char quote,
+                           struct evs_json_step *step)
 {
     char *name = evs_arena_alloc(arena, text.count, 1);
     size_t count = 0;
@@ -106,7 +109,8 @@ static const struct path *parse_path(struct evs_arena *arena, struct evs_slice t
 }
 
 /* json_value and json_query: argument 1 is the path, `$` when it is left out. */
-static evs_status prepare_path(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared, struct evs_error *error)
+static evs_status prepare_path(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared,
+                               struct evs_error *error)
 {
     if (expr->argument_count < 2) {
         *prepared = parse_path(arena, EVS_SLICE("$"));
@@ -121,19 +125,21 @@ static evs_status prepare_path(struct evs_arena *arena, const struct evs_expr *e
 }
 
 /* json_field: argument 1 is one name, whatever it looks like. */
-static evs_status prepare_field(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared, struct evs_error *error)
+static evs_status prepare_field(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared,
+                                struct evs_error *error)
 {
     (void)error;
     struct path *path = EVS_ARENA_NEW(arena, struct path);
     const struct evs_str *text = &expr->arguments[1]->value.str;
     path->steps = EVS_ARENA_NEW(arena, struct evs_json_step);
-    path->steps[0].name = (struct evs_json_text){evs_arena_strndup(arena, evs_str_data(text), text->count), text->count};
+    path->steps[0].name =
+        (struct evs_json_text){evs_arena_strndup(arena, evs_str_data(text), text->count), text->count};
     path->count = 1;
     *prepared = path;
     return EVS_OK;
 }
 
-/* --- taking parts ------------------------------------------------------------------------------------------------------------------------------- */
+/* --- taking parts ------------------------------------------------------------------------------------------------- */
 
 static bool from_string(const struct evs_call *call)
 {
@@ -149,7 +155,8 @@ static enum evs_json_kind find(struct evs_call *call, const struct evs_str *text
         return EVS_JSON_BAD;
     }
     struct evs_json_text found = {"", 0};
-    const enum evs_json_kind kind = evs_json_find(reader_of(call), all, path ? path->steps : NULL, path ? path->count : 0, &found);
+    const enum evs_json_kind kind =
+        evs_json_find(reader_of(call), all, path ? path->steps : NULL, path ? path->count : 0, &found);
     *raw = (struct evs_slice){found.data, found.count};
     return kind;
 }
@@ -200,7 +207,8 @@ static inline enum evs_row json_query_row(struct evs_call *call, const struct ev
 EVS_ROW_KERNEL_1(json_value, json_value_row, struct evs_str, struct evs_str)
 EVS_ROW_KERNEL_1(json_query, json_query_row, struct evs_str, struct evs_str)
 
-static inline enum evs_row json_index_row(struct evs_call *call, const struct evs_str *a, const int64_t *b, struct evs_str *out)
+static inline enum evs_row json_index_row(struct evs_call *call, const struct evs_str *a, const int64_t *b,
+                                          struct evs_str *out)
 {
     const struct evs_json_step step = {.is_index = true, .index = (uint64_t)*b};
     struct evs_json_text raw = {"", 0};
@@ -230,7 +238,7 @@ static inline enum evs_row json_type_row(struct evs_call *call, const struct evs
 }
 EVS_ROW_KERNEL_1(json_type, json_type_row, struct evs_str, struct evs_str)
 
-/* --- strict conversions ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- strict conversions ------------------------------------------------------------------------------------------- */
 
 /* 10, 10.0 and 1e1 are the int64 10; 10.1 is none. */
 static bool number_to_int64(struct evs_slice raw, int64_t *out)
@@ -273,7 +281,7 @@ EVS_ROW_KERNEL_1(json_int64, json_int64_row, struct evs_str, int64_t)
 EVS_ROW_KERNEL_1(json_float64, json_float64_row, struct evs_str, double)
 EVS_ROW_KERNEL_1(json_string, json_string_row, struct evs_str, struct evs_str)
 
-/* --- lax conversions ------------------------------------------------------------------------------------------------------------------------------------ */
+/* --- lax conversions ---------------------------------------------------------------------------------------------- */
 
 static inline enum evs_row lax_bool_row(struct evs_call *call, const struct evs_str *a, uint8_t *out)
 {
@@ -313,7 +321,8 @@ static enum evs_row float64_to_int64(double value, int64_t *out)
 }
 
 /* A number, or a string that reads as one. */
-static bool lax_number(struct evs_call *call, enum evs_json_kind kind, struct evs_slice raw, struct evs_str *held, struct evs_slice *number)
+static bool lax_number(struct evs_call *call, enum evs_json_kind kind, struct evs_slice raw, struct evs_str *held,
+                       struct evs_slice *number)
 {
     if (kind == EVS_JSON_STRING && string_value(call, raw, held)) {
         *number = evs_trimmed(evs_str_slice(held));
@@ -352,7 +361,7 @@ EVS_ROW_KERNEL_1(lax_bool, lax_bool_row, struct evs_str, uint8_t)
 EVS_ROW_KERNEL_1(lax_int64, lax_int64_row, struct evs_str, int64_t)
 EVS_ROW_KERNEL_1(lax_float64, lax_float64_row, struct evs_str, double)
 
-/* --- text and back ---------------------------------------------------------------------------------------------------------------------------------------- */
+/* --- text and back ------------------------------------------------------------------------------------------------ */
 
 static inline enum evs_row parse_json_row(struct evs_call *call, const struct evs_str *a, struct evs_str *out)
 {
@@ -384,7 +393,9 @@ static size_t quoted_bytes(struct evs_slice text)
     size_t bytes = 2;
     for (size_t i = 0; i < text.count; i++) {
         const uint8_t c = (uint8_t)text.data[i];
-        bytes += c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f' ? 2 : c < 0x20 ? 6 : 1;
+        bytes += c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f' ? 2
+                 : c < 0x20                                                                             ? 6
+                                                                                                        : 1;
     }
     return bytes;
 }
@@ -482,7 +493,7 @@ EVS_ROW_KERNEL_1(numeric_text, numeric_text_row, evs_numeric, struct evs_str)
 EVS_ROW_KERNEL_1(timestamp_text, timestamp_text_row, int64_t, struct evs_str)
 EVS_ROW_KERNEL_1(date_text, date_text_row, int64_t, struct evs_str)
 
-/* --- tables -------------------------------------------------------------------------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------------------------------- */
 
 #define MAY_FAIL EVS_CALL_FALLIBLE
 #define MAY_BE_NULL EVS_CALL_NULLABLE
@@ -500,9 +511,18 @@ static const struct evs_overload overloads[] = {
     PATH("json_value", json_value, EVS_STRING, EVS_STRING),
     PATH("json_query", json_query, EVS_JSON, EVS_JSON),
     PATH("json_query", json_query, EVS_STRING, EVS_STRING),
-    {.name = "json_field", .kernel = json_query, .prepare = prepare_field, .result = EVS_JSON, .arguments = {EVS_JSON, EVS_ARG_CONSTANT},
-     .required = 2, .flags = MAY_BE_NULL},
-    {.name = "json_index", .kernel = json_index, .result = EVS_JSON, .arguments = {EVS_JSON, EVS_INT64}, .required = 2,
+    {.name = "json_field",
+     .kernel = json_query,
+     .prepare = prepare_field,
+     .result = EVS_JSON,
+     .arguments = {EVS_JSON, EVS_ARG_CONSTANT},
+     .required = 2,
+     .flags = MAY_BE_NULL},
+    {.name = "json_index",
+     .kernel = json_index,
+     .result = EVS_JSON,
+     .arguments = {EVS_JSON, EVS_INT64},
+     .required = 2,
      .flags = MAY_BE_NULL},
     ONE("json_type", json_type, EVS_JSON, EVS_STRING, MAY_FAIL),
     ONE("bool", json_bool, EVS_JSON, EVS_BOOL, MAY_FAIL),
@@ -526,33 +546,41 @@ static const struct evs_overload overloads[] = {
 
 #define JSON(name_, signature_, meaning_, example_, result_)                                                           \
     {                                                                                                                  \
-        .name = (name_), .family = EVS_FAMILY_JSON, .signature = (signature_), .meaning = (meaning_), .example = (example_), \
-        .result = (result_)                                                                                            \
+        .name = (name_), .family = EVS_FAMILY_JSON, .signature = (signature_), .meaning = (meaning_),                  \
+        .example = (example_), .result = (result_)                                                                     \
     }
 static const struct evs_function functions[] = {
     JSON("json_value", "json_value(json or string [, path string]) → string",
-         "The scalar at a path as text, without quotes; NULL for anything else.", "json_value(json '{\"a\": {\"b\": \"x\"}}', '$.a.b')", "x"),
-    JSON("json_query", "json_query(json or string [, path string]) → json or string", "The value at a path, NULL when there is none.",
-         "json_query(json '{\"a\": [1, {\"b\": 2}]}', '$.a[1]')", "{\"b\": 2}"),
+         "The scalar at a path as text, without quotes; NULL for anything else.",
+         "json_value(json '{\"a\": {\"b\": \"x\"}}', '$.a.b')", "x"),
+    JSON("json_query", "json_query(json or string [, path string]) → json or string",
+         "The value at a path, NULL when there is none.", "json_query(json '{\"a\": [1, {\"b\": 2}]}', '$.a[1]')",
+         "{\"b\": 2}"),
     JSON("json_field", "json_field(json, name string) → json", "The member of that name; also written j.name.",
          "json_field(json '{\"a b\": 5}', 'a b')", "5"),
-    JSON("json_index", "json_index(json, int64) → json", "The element of an array, from 0; also written j[0].", "json_index(json '[7, 8]', 1)",
-         "8"),
-    JSON("json_type", "json_type(json) → string", "object, array, string, number, boolean or null.", "json_type(json '[1]')", "array"),
+    JSON("json_index", "json_index(json, int64) → json", "The element of an array, from 0; also written j[0].",
+         "json_index(json '[7, 8]', 1)", "8"),
+    JSON("json_type", "json_type(json) → string", "object, array, string, number, boolean or null.",
+         "json_type(json '[1]')", "array"),
     JSON("bool", "bool(json) → bool", "A JSON boolean; anything else is an error.", "bool(json 'true')", "true"),
-    JSON("int64", "int64(json) → int64", "A JSON number that is a whole one; anything else is an error.", "int64(json '10.0')", "10"),
-    JSON("float64", "float64(json) → float64", "A JSON number; anything else is an error.", "float64(json '9.8')", "9.8"),
+    JSON("int64", "int64(json) → int64", "A JSON number that is a whole one; anything else is an error.",
+         "int64(json '10.0')", "10"),
+    JSON("float64", "float64(json) → float64", "A JSON number; anything else is an error.", "float64(json '9.8')",
+         "9.8"),
     JSON("string", "string(json) → string; string(timestamp [, zone]) → string; string(date) → string",
-         "A JSON string without quotes (anything else is an error), or the text of a time.", "string(json '\"sky\\\\u0021\"')", "sky!"),
-    JSON("lax_bool", "lax_bool(json) → bool", "A boolean, a number that is not 0, or 'true'; else NULL.", "lax_bool(json '\"TRUE\"')", "true"),
-    JSON("lax_int64", "lax_int64(json) → int64", "A number, rounded, or a string that reads as one; else NULL.", "lax_int64(json '\"1.5\"')",
-         "2"),
-    JSON("lax_float64", "lax_float64(json) → float64", "A number, or a string that reads as one; else NULL.", "lax_float64(json '\"1.5\"')",
-         "1.5"),
+         "A JSON string without quotes (anything else is an error), or the text of a time.",
+         "string(json '\"sky\\\\u0021\"')", "sky!"),
+    JSON("lax_bool", "lax_bool(json) → bool", "A boolean, a number that is not 0, or 'true'; else NULL.",
+         "lax_bool(json '\"TRUE\"')", "true"),
+    JSON("lax_int64", "lax_int64(json) → int64", "A number, rounded, or a string that reads as one; else NULL.",
+         "lax_int64(json '\"1.5\"')", "2"),
+    JSON("lax_float64", "lax_float64(json) → float64", "A number, or a string that reads as one; else NULL.",
+         "lax_float64(json '\"1.5\"')", "1.5"),
     JSON("lax_string", "lax_string(json) → string", "A scalar as text; else NULL.", "lax_string(json '1.5')", "1.5"),
-    JSON("parse_json", "parse_json(string) → json", "The JSON value that a text is; an error when it is none.", "parse_json(' [1]')", "[1]"),
-    JSON("to_json_string", "to_json_string(T) → string", "The value as JSON text, without white space.", "to_json_string(json '{\"a\": 1}')",
-         "{\"a\":1}"),
+    JSON("parse_json", "parse_json(string) → json", "The JSON value that a text is; an error when it is none.",
+         "parse_json(' [1]')", "[1]"),
+    JSON("to_json_string", "to_json_string(T) → string", "The value as JSON text, without white space.",
+         "to_json_string(json '{\"a\": 1}')", "{\"a\":1}"),
 };
 
 const struct evs_family evs_family_json = {overloads, EVS_COUNT(overloads), functions, EVS_COUNT(functions)};

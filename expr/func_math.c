@@ -1,5 +1,6 @@
-/* Mathematical functions. An argument outside of the domain (sqrt(-1), ln(0)) is an error; so is a result that is infinite although the
- * arguments are not. sqrt, pow, exp and the logarithms of a numeric are computed as float64 (a listed divergence). */
+/* Mathematical functions. An argument outside of the domain (sqrt(-1), ln(0)) is an error; so is a result that is
+ * infinite although the arguments are not. sqrt, pow, exp and the logarithms of a numeric are computed as float64 (a
+ * listed divergence). */
 #include <math.h>
 
 #include "kernel.h"
@@ -27,7 +28,7 @@ EVS_DENSE_KERNEL_1(ceil_float64, double, double, ceil(a))
 EVS_DENSE_KERNEL_1(round_float64, double, double, round(a))
 EVS_DENSE_KERNEL_1(trunc_float64, double, double, trunc(a))
 
-/* --- rounding a numeric ------------------------------------------------------------------------------------------------------------------- */
+/* --- rounding a numeric ------------------------------------------------------------------------------------------- */
 
 enum rounding { ROUND_FLOOR, ROUND_CEIL, ROUND_HALF_AWAY, ROUND_TRUNC };
 
@@ -87,7 +88,8 @@ ROUND_NUMERIC(round_numeric, ROUND_HALF_AWAY)
 ROUND_NUMERIC(trunc_numeric, ROUND_TRUNC)
 
 #define ROUND_NUMERIC_DIGITS(name, how)                                                                                \
-    static inline enum evs_row name##_row(struct evs_call *call, const evs_numeric *a, const int64_t *b, evs_numeric *out) \
+    static inline enum evs_row name##_row(struct evs_call *call, const evs_numeric *a, const int64_t *b,               \
+                                          evs_numeric *out)                                                            \
     {                                                                                                                  \
         (void)call;                                                                                                    \
         return round_numeric_digits(*a, *b, (how), out);                                                               \
@@ -96,10 +98,10 @@ ROUND_NUMERIC(trunc_numeric, ROUND_TRUNC)
 ROUND_NUMERIC_DIGITS(round_numeric_to, ROUND_HALF_AWAY)
 ROUND_NUMERIC_DIGITS(trunc_numeric_to, ROUND_TRUNC)
 
-/* --- rounding a float64 to digits ------------------------------------------------------------------------------------------------------------ */
+/* --- rounding a float64 to digits --------------------------------------------------------------------------------- */
 
-/* In long double, as GoogleSQL's reference does: x / 10^-digits, rounded, times 10^-digits. The power is made by repeated multiplication
- * or division, which is exact for as long as it can be. */
+/* In long double, as GoogleSQL's reference does: x / 10^-digits, rounded, times 10^-digits. The power is made by
+ * repeated multiplication or division, which is exact for as long as it can be. */
 static enum evs_row round_float64_digits(double a, int64_t digits, bool truncates, double *out)
 {
     *out = a;
@@ -137,7 +139,7 @@ static inline enum evs_row trunc_float64_to_row(struct evs_call *call, const dou
 EVS_ROW_KERNEL_2(round_float64_to, round_float64_to_row, double, int64_t, double)
 EVS_ROW_KERNEL_2(trunc_float64_to, trunc_float64_to_row, double, int64_t, double)
 
-/* --- powers and logarithms ---------------------------------------------------------------------------------------------------------------------- */
+/* --- powers and logarithms ---------------------------------------------------------------------------------------- */
 
 static inline enum evs_row sqrt_row(struct evs_call *call, const double *a, double *out)
 {
@@ -195,7 +197,7 @@ EVS_ROW_KERNEL_1(log10_float64, log10_row, double, double)
 EVS_ROW_KERNEL_2(log_float64, log_row, double, double, double)
 EVS_ROW_KERNEL_2(pow_float64, pow_row, double, double, double)
 
-/* --- tables ---------------------------------------------------------------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------------------------------- */
 
 #define ONE(name_, kernel_, from, to, flags_)                                                                          \
     {                                                                                                                  \
@@ -203,7 +205,8 @@ EVS_ROW_KERNEL_2(pow_float64, pow_row, double, double, double)
     }
 #define TWO(name_, kernel_, a_, b_, to, flags_)                                                                        \
     {                                                                                                                  \
-        .name = (name_), .kernel = (kernel_), .result = (to), .arguments = {(a_), (b_)}, .required = 2, .flags = (flags_) \
+        .name = (name_), .kernel = (kernel_), .result = (to), .arguments = {(a_), (b_)}, .required = 2,                \
+        .flags = (flags_)                                                                                              \
     }
 #define F EVS_FLOAT64
 #define N EVS_NUMERIC
@@ -243,8 +246,8 @@ static const struct evs_overload overloads[] = {
 
 #define MATH(name_, signature_, meaning_, example_, result_)                                                           \
     {                                                                                                                  \
-        .name = (name_), .family = EVS_FAMILY_MATH, .signature = (signature_), .meaning = (meaning_), .example = (example_), \
-        .result = (result_)                                                                                            \
+        .name = (name_), .family = EVS_FAMILY_MATH, .signature = (signature_), .meaning = (meaning_),                  \
+        .example = (example_), .result = (result_)                                                                     \
     }
 static const struct evs_function functions[] = {
     MATH("abs", "abs(T) → T (int64, numeric, float64)", "The number without its sign.", "abs(-3)", "3"),
@@ -255,12 +258,14 @@ static const struct evs_function functions[] = {
     MATH("ceil", "ceil(T) → T (numeric, float64)", "The next whole number above.", "ceil(1.2)", "2"),
     MATH("ceiling", "ceiling(T) → T (numeric, float64)", "The same as ceil.", "ceiling(numeric '1.2')", "2"),
     MATH("round", "round(T [, int64]) → T (numeric, float64)",
-         "Rounds to a number of digits behind the point (before it where negative), half away from zero.", "round(2.5)", "3"),
+         "Rounds to a number of digits behind the point (before it where negative), half away from zero.", "round(2.5)",
+         "3"),
     MATH("trunc", "trunc(T [, int64]) → T (numeric, float64)", "Cuts the digits behind.", "trunc(1.789, 1)", "1.7"),
     MATH("sqrt", "sqrt(float64) → float64", "Square root; a negative argument is an error.", "sqrt(2.25)", "1.5"),
     MATH("exp", "exp(float64) → float64", "e to the power.", "exp(0)", "1"),
     MATH("ln", "ln(float64) → float64", "Natural logarithm; an argument of 0 or below is an error.", "ln(1)", "0"),
-    MATH("log", "log(float64 [, base float64]) → float64", "Logarithm, natural when no base is given.", "log(8, 2)", "3"),
+    MATH("log", "log(float64 [, base float64]) → float64", "Logarithm, natural when no base is given.", "log(8, 2)",
+         "3"),
     MATH("log10", "log10(float64) → float64", "Logarithm to base 10.", "log10(1000)", "3"),
     MATH("pow", "pow(float64, float64) → float64", "The first to the power of the second.", "pow(2, 10)", "1024"),
     MATH("power", "power(float64, float64) → float64", "The same as pow.", "power(9, 0.5)", "3"),

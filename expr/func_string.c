@@ -1,4 +1,5 @@
-/* Functions of strings and bytes that look at text or cut it: their results are numbers, or views into the argument, so nothing is copied.
+/* Functions of strings and bytes that look at text or cut it: their results are numbers, or views into the argument,
+ * so nothing is copied.
  *
  * Positions count characters of a string and bytes of bytes, from 1; a negative one counts from the end. */
 #include "kernel.h"
@@ -32,7 +33,7 @@ static inline enum evs_row byte_length_row(struct evs_call *call, const struct e
 EVS_ROW_KERNEL_1(length_kernel, length_row, struct evs_str, int64_t)
 EVS_ROW_KERNEL_1(byte_length_kernel, byte_length_row, struct evs_str, int64_t)
 
-/* --- parts ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- parts -------------------------------------------------------------------------------------------------------- */
 
 /* `count` characters from character `first` (from 0). */
 static struct evs_str cut(const struct evs_call *call, struct evs_slice text, int64_t first, int64_t count)
@@ -48,7 +49,8 @@ static struct evs_str cut(const struct evs_call *call, struct evs_slice text, in
     return evs_str_make(text.data + from, (uint32_t)bytes);
 }
 
-static enum evs_row substr_from(const struct evs_call *call, struct evs_slice text, int64_t position, int64_t count, struct evs_str *out)
+static enum evs_row substr_from(const struct evs_call *call, struct evs_slice text, int64_t position, int64_t count,
+                                struct evs_str *out)
 {
     if (count < 0) {
         return EVS_ROW_ARGUMENT;
@@ -61,20 +63,23 @@ static enum evs_row substr_from(const struct evs_call *call, struct evs_slice te
     *out = cut(call, text, first, count);
     return EVS_ROW_OK;
 }
-static inline enum evs_row substr_2_row(struct evs_call *call, const struct evs_str *a, const int64_t *b, struct evs_str *out)
+static inline enum evs_row substr_2_row(struct evs_call *call, const struct evs_str *a, const int64_t *b,
+                                        struct evs_str *out)
 {
     return substr_from(call, evs_str_slice(a), *b, INT64_MAX, out);
 }
-static inline enum evs_row substr_3_row(struct evs_call *call, const struct evs_str *a, const int64_t *b, const int64_t *c,
-                                        struct evs_str *out)
+static inline enum evs_row substr_3_row(struct evs_call *call, const struct evs_str *a, const int64_t *b,
+                                        const int64_t *c, struct evs_str *out)
 {
     return substr_from(call, evs_str_slice(a), *b, *c, out);
 }
-static inline enum evs_row left_row(struct evs_call *call, const struct evs_str *a, const int64_t *b, struct evs_str *out)
+static inline enum evs_row left_row(struct evs_call *call, const struct evs_str *a, const int64_t *b,
+                                    struct evs_str *out)
 {
     return substr_from(call, evs_str_slice(a), 1, *b, out);
 }
-static inline enum evs_row right_row(struct evs_call *call, const struct evs_str *a, const int64_t *b, struct evs_str *out)
+static inline enum evs_row right_row(struct evs_call *call, const struct evs_str *a, const int64_t *b,
+                                     struct evs_str *out)
 {
     if (*b < 0) {
         return EVS_ROW_ARGUMENT;
@@ -89,7 +94,7 @@ EVS_ROW_KERNEL_3(substr_3, substr_3_row, struct evs_str, int64_t, int64_t, struc
 EVS_ROW_KERNEL_2(left_kernel, left_row, struct evs_str, int64_t, struct evs_str)
 EVS_ROW_KERNEL_2(right_kernel, right_row, struct evs_str, int64_t, struct evs_str)
 
-/* --- trim -------------------------------------------------------------------------------------------------------------------------------- */
+/* --- trim --------------------------------------------------------------------------------------------------------- */
 
 /* Unicode's white space, as trim without a second argument takes it away. */
 static bool is_unicode_space(const char *data, uint32_t bytes)
@@ -98,9 +103,9 @@ static bool is_unicode_space(const char *data, uint32_t bytes)
         return evs_is_space(*data);
     }
     static const char *const spaces[] = {
-        "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82",
-        "\xe2\x80\x83", "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88",
-        "\xe2\x80\x89", "\xe2\x80\x8a", "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
+        "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83",
+        "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a",
+        "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
     };
     for (size_t i = 0; i < EVS_COUNT(spaces); i++) {
         if (strlen(spaces[i]) == bytes && memcmp(spaces[i], data, bytes) == 0) {
@@ -156,7 +161,8 @@ static inline enum evs_row trim_1_row(struct evs_call *call, const struct evs_st
     trim(call, a, NULL, out);
     return EVS_ROW_OK;
 }
-static inline enum evs_row trim_2_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b, struct evs_str *out)
+static inline enum evs_row trim_2_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b,
+                                      struct evs_str *out)
 {
     const struct evs_slice set = evs_str_slice(b);
     trim(call, a, &set, out);
@@ -165,15 +171,17 @@ static inline enum evs_row trim_2_row(struct evs_call *call, const struct evs_st
 EVS_ROW_KERNEL_1(trim_1, trim_1_row, struct evs_str, struct evs_str)
 EVS_ROW_KERNEL_2(trim_2, trim_2_row, struct evs_str, struct evs_str, struct evs_str)
 
-/* --- finding --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- finding ------------------------------------------------------------------------------------------------------ */
 
-static inline enum evs_row starts_with_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b, uint8_t *out)
+static inline enum evs_row starts_with_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b,
+                                           uint8_t *out)
 {
     (void)call;
     *out = a->count >= b->count && memcmp(evs_str_data(a), evs_str_data(b), b->count) == 0;
     return EVS_ROW_OK;
 }
-static inline enum evs_row ends_with_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b, uint8_t *out)
+static inline enum evs_row ends_with_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b,
+                                         uint8_t *out)
 {
     (void)call;
     *out = a->count >= b->count && memcmp(evs_str_data(a) + (a->count - b->count), evs_str_data(b), b->count) == 0;
@@ -200,7 +208,8 @@ static int64_t position_at(const struct evs_call *call, struct evs_slice text, i
     return char_count(call, (struct evs_slice){text.data, (size_t)offset}) + 1;
 }
 
-static inline enum evs_row strpos_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b, int64_t *out)
+static inline enum evs_row strpos_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b,
+                                      int64_t *out)
 {
     const struct evs_slice text = evs_str_slice(a);
     const int64_t offset = find(text, evs_str_slice(b), 0);
@@ -215,8 +224,8 @@ static size_t offset_of(const struct evs_call *call, struct evs_slice text, int6
 }
 
 /* Forwards from a character, or backwards from one counted from the end; occurrences may overlap. */
-static enum evs_row instr(const struct evs_call *call, struct evs_slice text, struct evs_slice needle, int64_t position, int64_t occurrence,
-                          int64_t *out)
+static enum evs_row instr(const struct evs_call *call, struct evs_slice text, struct evs_slice needle, int64_t position,
+                          int64_t occurrence, int64_t *out)
 {
     if (position == 0 || occurrence <= 0) {
         return EVS_ROW_ARGUMENT;
@@ -227,9 +236,11 @@ static enum evs_row instr(const struct evs_call *call, struct evs_slice text, st
         return EVS_ROW_OK;
     }
     const bool forwards = position > 0;
-    for (int64_t index = forwards ? position - 1 : length + position; index >= 0 && index < length; index += forwards ? 1 : -1) {
+    for (int64_t index = forwards ? position - 1 : length + position; index >= 0 && index < length;
+         index += forwards ? 1 : -1) {
         const size_t offset = offset_of(call, text, index);
-        const bool matches = text.count - offset >= needle.count && memcmp(text.data + offset, needle.data, needle.count) == 0;
+        const bool matches =
+            text.count - offset >= needle.count && memcmp(text.data + offset, needle.data, needle.count) == 0;
         if (matches && --occurrence == 0) {
             *out = index + 1;
             return EVS_ROW_OK;
@@ -247,17 +258,19 @@ static void instr_kernel(struct evs_call *call)
     {
         const int64_t position = call->argument_count > 2 ? *EVS_COLUMN_AT(call->arguments[2], int64_t, row) : 1;
         const int64_t occurrence = call->argument_count > 3 ? *EVS_COLUMN_AT(call->arguments[3], int64_t, row) : 1;
-        EVS_ROW_DONE(call, row, instr(call, evs_str_slice(&a[row * sa]), evs_str_slice(&b[row * sb]), position, occurrence, &out[row]));
+        EVS_ROW_DONE(
+            call, row,
+            instr(call, evs_str_slice(&a[row * sa]), evs_str_slice(&b[row * sb]), position, occurrence, &out[row]));
     }
 }
 
-/* --- tables -------------------------------------------------------------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------------------------------- */
 
 #define MAY_FAIL EVS_CALL_FALLIBLE
 #define TEXT(name_, kernel_, kind, to, required_, flags_, variant_, ...)                                               \
     {                                                                                                                  \
-        .name = (name_), .kernel = (kernel_), .result = (to), .arguments = {(kind), __VA_ARGS__}, .required = (required_), \
-        .flags = (flags_), .variant = (variant_)                                                                       \
+        .name = (name_), .kernel = (kernel_), .result = (to), .arguments = {(kind), __VA_ARGS__},                      \
+        .required = (required_), .flags = (flags_), .variant = (variant_)                                              \
     }
 #define BOTH_INT(name_, kernel_)                                                                                       \
     TEXT(name_, kernel_, EVS_STRING, EVS_STRING, 2, MAY_FAIL, 0, EVS_INT64),                                           \
@@ -297,27 +310,36 @@ static const struct evs_overload overloads[] = {
         .example = (example_), .result = (result_)                                                                     \
     }
 static const struct evs_function functions[] = {
-    STRING("length", "length(string or bytes) → int64", "How many characters a string has, or bytes.", "length('caf\xc3\xa9')", "4"),
+    STRING("length", "length(string or bytes) → int64", "How many characters a string has, or bytes.",
+           "length('caf\xc3\xa9')", "4"),
     STRING("char_length", "char_length(string) → int64", "The same as length.", "char_length('abc')", "3"),
     STRING("character_length", "character_length(string) → int64", "The same as length.", "character_length('')", "0"),
-    STRING("byte_length", "byte_length(string or bytes) → int64", "How many bytes of UTF-8 it has.", "byte_length('caf\xc3\xa9')", "5"),
-    STRING("octet_length", "octet_length(string or bytes) → int64", "The same as byte_length.", "octet_length('ab')", "2"),
+    STRING("byte_length", "byte_length(string or bytes) → int64", "How many bytes of UTF-8 it has.",
+           "byte_length('caf\xc3\xa9')", "5"),
+    STRING("octet_length", "octet_length(string or bytes) → int64", "The same as byte_length.", "octet_length('ab')",
+           "2"),
     STRING("substr", "substr(string, int64 [, int64]) → string; the same for bytes",
-           "The part from a position (from 1; negative: from the end), of at most so many characters.", "substr('apple', -3, 2)", "pl"),
-    STRING("substring", "substring(string, int64 [, int64]) → string; the same for bytes", "The same as substr.", "substring('apple', 2)",
-           "pple"),
-    STRING("left", "left(string, int64) → string; the same for bytes", "The first characters.", "left('banana', 3)", "ban"),
-    STRING("right", "right(string, int64) → string; the same for bytes", "The last characters.", "right('banana', 2)", "na"),
+           "The part from a position (from 1; negative: from the end), of at most so many characters.",
+           "substr('apple', -3, 2)", "pl"),
+    STRING("substring", "substring(string, int64 [, int64]) → string; the same for bytes", "The same as substr.",
+           "substring('apple', 2)", "pple"),
+    STRING("left", "left(string, int64) → string; the same for bytes", "The first characters.", "left('banana', 3)",
+           "ban"),
+    STRING("right", "right(string, int64) → string; the same for bytes", "The last characters.", "right('banana', 2)",
+           "na"),
     STRING("trim", "trim(string [, string]) → string; trim(bytes, bytes) → bytes",
-           "Takes white space, or the characters of the second argument, away from both ends.", "trim('**a*b*', '*')", "a*b"),
-    STRING("ltrim", "ltrim(string [, string]) → string; ltrim(bytes, bytes) → bytes", "trim at the start only.", "ltrim('xxa', 'x')", "a"),
-    STRING("rtrim", "rtrim(string [, string]) → string; rtrim(bytes, bytes) → bytes", "trim at the end only.", "rtrim('axyx', 'xy')", "a"),
-    STRING("starts_with", "starts_with(string, string) → bool; the same for bytes", "Whether it begins with the second.",
-           "starts_with('/cart/add', '/cart')", "true"),
+           "Takes white space, or the characters of the second argument, away from both ends.", "trim('**a*b*', '*')",
+           "a*b"),
+    STRING("ltrim", "ltrim(string [, string]) → string; ltrim(bytes, bytes) → bytes", "trim at the start only.",
+           "ltrim('xxa', 'x')", "a"),
+    STRING("rtrim", "rtrim(string [, string]) → string; rtrim(bytes, bytes) → bytes", "trim at the end only.",
+           "rtrim('axyx', 'xy')", "a"),
+    STRING("starts_with", "starts_with(string, string) → bool; the same for bytes",
+           "Whether it begins with the second.", "starts_with('/cart/add', '/cart')", "true"),
     STRING("ends_with", "ends_with(string, string) → bool; the same for bytes", "Whether it ends with the second.",
            "ends_with('a.png', '.jpg')", "false"),
-    STRING("strpos", "strpos(string, string) → int64; the same for bytes", "Position (from 1) of the second in the first, 0 when not found.",
-           "strpos('foo@example.com', '@')", "4"),
+    STRING("strpos", "strpos(string, string) → int64; the same for bytes",
+           "Position (from 1) of the second in the first, 0 when not found.", "strpos('foo@example.com', '@')", "4"),
     STRING("instr", "instr(string, string [, position int64 [, occurrence int64]]) → int64; the same for bytes",
            "Position of the n-th occurrence from a position on, backwards when that is negative; 0 when not found.",
            "instr('banana', 'an', 1, 2)", "4"),

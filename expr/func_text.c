@@ -1,7 +1,9 @@
-/* Functions that build new text: concat, upper, replace, lpad … A result is at most 1 MiB long; a longer one is an error of its row.
+/* Functions that build new text: concat, upper, replace, lpad … A result is at most 1 MiB long; a longer one is an
+ * error of its row.
  *
- * upper and lower map character by character, with Unicode's simple mappings as the C.UTF-8 locale has them (towupper_l), whatever locale
- * the process runs in. So 'ß' stays 'ß' (its full mapping is two letters), which is a listed divergence from GoogleSQL. */
+ * upper and lower map character by character, with Unicode's simple mappings as the C.UTF-8 locale has them
+ * (towupper_l), whatever locale the process runs in. So 'ß' stays 'ß' (its full mapping is two letters), which is a
+ * listed divergence from GoogleSQL. */
 #include <wctype.h>
 
 #include "kernel.h"
@@ -12,7 +14,7 @@ static bool of_bytes(const struct evs_call *call)
     return call->step->overload->arguments[0] == EVS_BYTES;
 }
 
-/* --- concat -------------------------------------------------------------------------------------------------------------------------------- */
+/* --- concat ------------------------------------------------------------------------------------------------------- */
 
 static enum evs_row concat_row(struct evs_call *call, uint32_t row, struct evs_str *out)
 {
@@ -44,7 +46,7 @@ static void concat_kernel(struct evs_call *call)
     }
 }
 
-/* --- upper and lower ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- upper and lower ---------------------------------------------------------------------------------------------- */
 
 static uint32_t decode(const char *at, uint32_t bytes)
 {
@@ -74,13 +76,36 @@ static uint32_t encode(char *out, uint32_t c)
     return bytes;
 }
 
+/* Turns bit 0x20 of the letters a-z (or A-Z) over, eight bytes at a time; other bytes, 0x80 and above among them,
+ * stay. */
+static inline uint64_t map_word(uint64_t word, bool upper)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), low = word & (ones * 0x7f);
+    const uint64_t from_first = low + ones * (0x80 - (upper ? 'a' : 'A')); /* bit 7: at or above the first letter */
+    const uint64_t behind_last = low + ones * (0x7f - (upper ? 'z' : 'Z'));
+    const uint64_t letters = ~word & (from_first ^ behind_last) & (ones * 0x80);
+    return word ^ (letters >> 2);
+}
+
 static void map_ascii(struct evs_slice text, bool upper, char *out)
 {
-    const char first = upper ? 'a' : 'A';
-    for (size_t i = 0; i < text.count; i++) {
-        const uint8_t letter = (uint8_t)(text.data[i] - first);
-        out[i] = (char)(text.data[i] ^ (letter < 26 ? 0x20 : 0));
+    for (size_t i = 0; i < text.count; i += 8) {
+        const size_t left = text.count - i;
+        const uint64_t mapped = map_word(evs_word_of(text.data + i, left), upper);
+        memcpy(out + i, &mapped, left < 8 ? left : 8);
     }
+}
+
+/* The 12 bytes in a view; those that are not used stay 0. */
+static struct evs_str map_inline(const struct evs_str *text, bool upper)
+{
+    uint64_t words[2] = {0, 0};
+    memcpy(words, text->text, EVS_STR_INLINE_MAX);
+    words[0] = map_word(words[0], upper);
+    words[1] = map_word(words[1], upper);
+    struct evs_str mapped = {.count = text->count};
+    memcpy(mapped.text, words, EVS_STR_INLINE_MAX);
+    return mapped;
 }
 
 static size_t map_unicode(struct evs_slice text, bool upper, locale_t locale, char *out)
@@ -103,9 +128,7 @@ static inline enum evs_row case_row(struct evs_call *call, const struct evs_str 
     const bool upper = call->step->overload->variant == 1;
     const bool ascii = of_bytes(call) || evs_is_ascii(text);
     if (ascii && text.count <= EVS_STR_INLINE_MAX) {
-        char small[EVS_STR_INLINE_MAX];
-        map_ascii(text, upper, small);
-        *out = evs_str_make(small, a->count);
+        *out = map_inline(a, upper);
         return EVS_ROW_OK;
     }
     if (text.count > EVS_TEXT_BYTES_MAX) {
@@ -125,9 +148,10 @@ static inline enum evs_row case_row(struct evs_call *call, const struct evs_str 
 }
 EVS_ROW_KERNEL_1(case_kernel, case_row, struct evs_str, struct evs_str)
 
-/* --- repeat, reverse, replace ---------------------------------------------------------------------------------------------------------------------- */
+/* --- repeat, reverse, replace ------------------------------------------------------------------------------------- */
 
-static inline enum evs_row repeat_row(struct evs_call *call, const struct evs_str *a, const int64_t *b, struct evs_str *out)
+static inline enum evs_row repeat_row(struct evs_call *call, const struct evs_str *a, const int64_t *b,
+                                      struct evs_str *out)
 {
     if (*b < 0) {
         return EVS_ROW_ARGUMENT;
@@ -177,8 +201,8 @@ static size_t replaced_bytes(struct evs_slice text, struct evs_slice from, struc
     return text.count - count * from.count + count * to.count;
 }
 
-static inline enum evs_row replace_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b, const struct evs_str *c,
-                                       struct evs_str *out)
+static inline enum evs_row replace_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b,
+                                       const struct evs_str *c, struct evs_str *out)
 {
     const struct evs_slice text = evs_str_slice(a), from = evs_str_slice(b), to = evs_str_slice(c);
     if (from.count == 0 || text.count == 0) {
@@ -202,9 +226,10 @@ static inline enum evs_row replace_row(struct evs_call *call, const struct evs_s
 }
 EVS_ROW_KERNEL_3(replace_kernel, replace_row, struct evs_str, struct evs_str, struct evs_str, struct evs_str)
 
-/* --- lpad, rpad ---------------------------------------------------------------------------------------------------------------------------------------- */
+/* --- lpad, rpad --------------------------------------------------------------------------------------------------- */
 
-/* `count` characters of the pattern, repeated. The bytes are appended at `out` when it is not NULL; returns how many. */
+/* `count` characters of the pattern, repeated. The bytes are appended at `out` when it is not NULL; returns how
+ * many. */
 static size_t fill(const struct evs_call *call, struct evs_slice pattern, int64_t count, char *out)
 {
     const int64_t in_pattern = of_bytes(call) ? (int64_t)pattern.count : evs_utf8_count(pattern);
@@ -220,7 +245,8 @@ static size_t fill(const struct evs_call *call, struct evs_slice pattern, int64_
 }
 
 /* variant 1: at the left. A text that is too long already is cut at its end, in both. */
-static enum evs_row pad(struct evs_call *call, struct evs_slice text, int64_t wanted, struct evs_slice pattern, struct evs_str *out)
+static enum evs_row pad(struct evs_call *call, struct evs_slice text, int64_t wanted, struct evs_slice pattern,
+                        struct evs_str *out)
 {
     if (wanted < 0 || pattern.count == 0) {
         return EVS_ROW_ARGUMENT;
@@ -245,19 +271,20 @@ static enum evs_row pad(struct evs_call *call, struct evs_slice text, int64_t wa
     *out = evs_str_make(built, (uint32_t)(padding + text.count));
     return EVS_ROW_OK;
 }
-static inline enum evs_row pad_2_row(struct evs_call *call, const struct evs_str *a, const int64_t *b, struct evs_str *out)
+static inline enum evs_row pad_2_row(struct evs_call *call, const struct evs_str *a, const int64_t *b,
+                                     struct evs_str *out)
 {
     return pad(call, evs_str_slice(a), *b, EVS_SLICE(" "), out);
 }
-static inline enum evs_row pad_3_row(struct evs_call *call, const struct evs_str *a, const int64_t *b, const struct evs_str *c,
-                                     struct evs_str *out)
+static inline enum evs_row pad_3_row(struct evs_call *call, const struct evs_str *a, const int64_t *b,
+                                     const struct evs_str *c, struct evs_str *out)
 {
     return pad(call, evs_str_slice(a), *b, evs_str_slice(c), out);
 }
 EVS_ROW_KERNEL_2(pad_2, pad_2_row, struct evs_str, int64_t, struct evs_str)
 EVS_ROW_KERNEL_3(pad_3, pad_3_row, struct evs_str, int64_t, struct evs_str, struct evs_str)
 
-/* --- hexadecimal ------------------------------------------------------------------------------------------------------------------------------------------ */
+/* --- hexadecimal -------------------------------------------------------------------------------------------------- */
 
 static inline enum evs_row to_hex_row(struct evs_call *call, const struct evs_str *a, struct evs_str *out)
 {
@@ -301,7 +328,7 @@ static inline enum evs_row from_hex_row(struct evs_call *call, const struct evs_
 EVS_ROW_KERNEL_1(to_hex, to_hex_row, struct evs_str, struct evs_str)
 EVS_ROW_KERNEL_1(from_hex, from_hex_row, struct evs_str, struct evs_str)
 
-/* --- tables --------------------------------------------------------------------------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------------------------------- */
 
 #define MAY_FAIL EVS_CALL_FALLIBLE
 #define TEXT(name_, kernel_, to, required_, flags_, variant_, ...)                                                     \
@@ -346,22 +373,27 @@ static const struct evs_overload overloads[] = {
         .example = (example_), .result = (result_)                                                                     \
     }
 static const struct evs_function functions[] = {
-    {"||", EVS_FAMILY_OPERATOR, "string || string → string; bytes || bytes → bytes", "Both, one behind the other.", "'a' || 'b'", "ab"},
-    STRING("concat", "concat(T, …) → string; concat(bytes, …) → bytes", "All arguments behind each other, each cast to string.",
-           "concat('sku-', 42)", "sku-42"),
-    STRING("upper", "upper(string) → string; the same for bytes", "Capital letters, by Unicode's simple mapping.", "upper('caf\xc3\xa9')",
-           "CAF\xc3\x89"),
-    STRING("lower", "lower(string) → string; the same for bytes", "Small letters, by Unicode's simple mapping.", "lower('ABC')", "abc"),
-    STRING("repeat", "repeat(string, int64) → string; the same for bytes", "The text so many times.", "repeat('ab', 3)", "ababab"),
-    STRING("reverse", "reverse(string) → string; the same for bytes", "The characters in opposite order.", "reverse('abc')", "cba"),
-    STRING("replace", "replace(string, from string, to string) → string; the same for bytes", "Every occurrence replaced.",
-           "replace('a-b-c', '-', '+')", "a+b+c"),
+    {"||", EVS_FAMILY_OPERATOR, "string || string → string; bytes || bytes → bytes", "Both, one behind the other.",
+     "'a' || 'b'", "ab"},
+    STRING("concat", "concat(T, …) → string; concat(bytes, …) → bytes",
+           "All arguments behind each other, each cast to string.", "concat('sku-', 42)", "sku-42"),
+    STRING("upper", "upper(string) → string; the same for bytes", "Capital letters, by Unicode's simple mapping.",
+           "upper('caf\xc3\xa9')", "CAF\xc3\x89"),
+    STRING("lower", "lower(string) → string; the same for bytes", "Small letters, by Unicode's simple mapping.",
+           "lower('ABC')", "abc"),
+    STRING("repeat", "repeat(string, int64) → string; the same for bytes", "The text so many times.", "repeat('ab', 3)",
+           "ababab"),
+    STRING("reverse", "reverse(string) → string; the same for bytes", "The characters in opposite order.",
+           "reverse('abc')", "cba"),
+    STRING("replace", "replace(string, from string, to string) → string; the same for bytes",
+           "Every occurrence replaced.", "replace('a-b-c', '-', '+')", "a+b+c"),
     STRING("lpad", "lpad(string, int64 [, string]) → string; the same for bytes",
            "Padded at the left to so many characters, or cut to them.", "lpad('7', 3, '0')", "007"),
     STRING("rpad", "rpad(string, int64 [, string]) → string; the same for bytes",
            "Padded at the right to so many characters, or cut to them.", "rpad('ab', 5, 'xy')", "abxyx"),
     STRING("to_hex", "to_hex(bytes) → string", "Two hexadecimal digits a byte.", "to_hex(b'evs')", "657673"),
-    STRING("from_hex", "from_hex(string) → bytes", "The bytes that hexadecimal digits mean.", "from_hex('657673')", "evs"),
+    STRING("from_hex", "from_hex(string) → bytes", "The bytes that hexadecimal digits mean.", "from_hex('657673')",
+           "evs"),
 };
 
 const struct evs_family evs_family_text = {overloads, EVS_COUNT(overloads), functions, EVS_COUNT(functions)};

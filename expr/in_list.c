@@ -1,8 +1,8 @@
 /* `x in (constants)`.
  *
- * A list of at most IN_SMALL values is compared one by one, over all rows where that needs no pointer: numbers, and strings of at most 12
- * bytes, whose views are equal exactly when their 16 bytes are. A longer list is a hash table made at compile time. A NULL in the list
- * makes each row that finds nothing NULL instead of false. */
+ * A list of at most IN_SMALL values is compared one by one, over all rows where that needs no pointer: numbers, and
+ * strings of at most 12 bytes, whose views are equal exactly when their 16 bytes are. A longer list is a hash table
+ * made at compile time. A NULL in the list makes each row that finds nothing NULL instead of false. */
 #include "kernel.h"
 
 #define IN_SMALL 8
@@ -30,13 +30,22 @@ static void store(const struct evs_value *value, uint32_t width, void *out)
     }
 }
 
+/* Two words are enough for everything but long text. */
+static uint64_t mix(const void *value, uint32_t width)
+{
+    uint64_t words[2] = {0, 0};
+    memcpy(words, value, width);
+    const uint64_t product = (words[0] ^ (words[1] * UINT64_C(0x9e3779b97f4a7c15))) * UINT64_C(0xd6e8feb86659fd93);
+    return product ^ (product >> 32);
+}
+
 static uint64_t hash_value(const struct evs_in_set *set, const void *value)
 {
-    if (evs_kind_is_text(set->kind)) {
+    if (evs_kind_is_text(set->kind) && !set->is_inline) {
         const struct evs_slice text = evs_str_slice(value);
         return evs_hash64(text.data, text.count);
     }
-    return evs_hash64(value, set->width);
+    return mix(value, set->width);
 }
 
 static bool same_value(const struct evs_in_set *set, const void *a, const void *b)
@@ -74,7 +83,8 @@ static void build_table(struct evs_arena *arena, struct evs_in_set *set)
     }
 }
 
-const struct evs_in_set *evs_in_set_new(struct evs_arena *arena, enum evs_kind kind, const struct evs_value *values, uint32_t count)
+const struct evs_in_set *evs_in_set_new(struct evs_arena *arena, enum evs_kind kind, const struct evs_value *values,
+                                        uint32_t count)
 {
     EVS_ASSERT(kind != EVS_INTERVAL); /* intervals are equal in more ways than by bytes */
     struct evs_in_set *set = EVS_ARENA_NEW(arena, struct evs_in_set);
@@ -97,9 +107,10 @@ const struct evs_in_set *evs_in_set_new(struct evs_arena *arena, enum evs_kind k
     return set;
 }
 
-/* --- all rows ---------------------------------------------------------------------------------------------------------------------- */
+/* --- all rows ----------------------------------------------------------------------------------------------------- */
 
-EVS_CLONES static void small_int64(const int64_t *restrict column, int64_t value, uint8_t *restrict out, uint32_t rows, bool first)
+EVS_CLONES static void small_int64(const int64_t *restrict column, int64_t value, uint8_t *restrict out, uint32_t rows,
+                                   bool first)
 {
     if (first) {
         for (uint32_t i = 0; i < rows; i++) {
@@ -112,36 +123,65 @@ EVS_CLONES static void small_int64(const int64_t *restrict column, int64_t value
     }
 }
 
-EVS_CLONES static void small_float64(const double *restrict column, double value, uint8_t *restrict out, uint32_t rows, bool first)
+EVS_CLONES static void small_float64(const double *restrict column, double value, uint8_t *restrict out, uint32_t rows,
+                                     bool first)
 {
     for (uint32_t i = 0; i < rows; i++) {
         out[i] = (uint8_t)((first ? 0 : out[i]) | (column[i] == value));
     }
 }
 
-/* Two values a pass: the column's views are loaded half as often. */
-EVS_CLONES static void short_strings(const struct evs_str *restrict column, const uint64_t *restrict k, const uint64_t *restrict l,
-                                     uint8_t *restrict out, uint32_t rows, bool first)
+/* Up to four values a pass, so that the views are loaded once for them; `count` is a constant where this is inlined. */
+static inline __attribute__((always_inline)) void short_strings_of(const struct evs_str *restrict column,
+                                                                   const uint64_t (*k)[2], const uint32_t count,
+                                                                   uint8_t *restrict out, uint32_t rows, bool first)
 {
-    const uint64_t k0 = k[0], k1 = k[1], l0 = l[0], l1 = l[1];
     for (uint32_t i = 0; i < rows; i++) {
         uint64_t v[2];
         memcpy(v, &column[i], 16);
-        const uint8_t hit = (((v[0] ^ k0) | (v[1] ^ k1)) == 0) | (((v[0] ^ l0) | (v[1] ^ l1)) == 0);
-        out[i] = first ? hit : out[i] | hit;
+        uint8_t hit = first ? 0 : out[i];
+        for (uint32_t j = 0; j < count; j++) {
+            hit |= ((v[0] ^ k[j][0]) | (v[1] ^ k[j][1])) == 0;
+        }
+        out[i] = hit;
+    }
+}
+
+#define SHORT_STRINGS_MAX 4
+static void short_strings(const struct evs_str *column, const uint64_t (*values)[2], uint32_t count, uint8_t *out,
+                          uint32_t rows, bool first)
+{
+    uint64_t k[SHORT_STRINGS_MAX][2]; /* on the stack: nothing that is written can overlap it */
+    memcpy(k, values, sizeof *values * count);
+    switch (count) {
+    case 1:
+        short_strings_of(column, k, 1, out, rows, first);
+        break;
+    case 2:
+        short_strings_of(column, k, 2, out, rows, first);
+        break;
+    case 3:
+        short_strings_of(column, k, 3, out, rows, first);
+        break;
+    default:
+        EVS_ASSERT(count == SHORT_STRINGS_MAX);
+        short_strings_of(column, k, 4, out, rows, first);
+        break;
     }
 }
 
 static bool all_rows(const struct evs_in_set *set, const struct evs_column *column, uint8_t *out, uint32_t rows)
 {
-    if (set->count > IN_SMALL || set->count == 0 || !set->is_inline || column->kind == EVS_BOOL || column->kind == EVS_NUMERIC) {
+    if (set->count > IN_SMALL || set->count == 0 || !set->is_inline || column->kind == EVS_BOOL ||
+        column->kind == EVS_NUMERIC) {
         return false;
     }
     if (evs_kind_is_text(set->kind)) {
         const uint64_t(*values)[2] = set->values;
-        for (uint32_t v = 0; v < set->count; v += 2) {
-            const uint32_t second = v + 1 < set->count ? v + 1 : v;
-            short_strings(column->data, values[v], values[second], out, rows, v == 0);
+        for (uint32_t v = 0; v < set->count; v += SHORT_STRINGS_MAX) {
+            const uint32_t left = set->count - v;
+            short_strings(column->data, values + v, left < SHORT_STRINGS_MAX ? left : SHORT_STRINGS_MAX, out, rows,
+                          v == 0);
         }
         return true;
     }
@@ -155,10 +195,13 @@ static bool all_rows(const struct evs_in_set *set, const struct evs_column *colu
     return true;
 }
 
-/* --- row by row ----------------------------------------------------------------------------------------------------------------------- */
+/* --- row by row --------------------------------------------------------------------------------------------------- */
 
 static bool has(const struct evs_in_set *set, const void *value)
 {
+    if (set->is_inline && evs_kind_is_text(set->kind) && ((const struct evs_str *)value)->count > EVS_STR_INLINE_MAX) {
+        return false; /* longer than all of the list */
+    }
     if (set->mask != 0) {
         return table_has(set, value);
     }
@@ -184,7 +227,8 @@ static bool row_has(const struct evs_in_set *set, const struct evs_column *colum
     return has(set, elements + ((column->flags & EVS_COLUMN_CONSTANT) ? 0 : (size_t)row * set->width));
 }
 
-static void missing_becomes_null(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows, struct evs_column *result)
+static void missing_becomes_null(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows,
+                                 struct evs_column *result)
 {
     const uint8_t *out = result->data;
     if (result->valid == NULL) {
@@ -198,7 +242,8 @@ static void missing_becomes_null(struct evs_eval *eval, const struct evs_step *s
     }
 }
 
-void evs_in_run(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows, struct evs_column *result)
+void evs_in_run(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows,
+                struct evs_column *result)
 {
     const struct evs_in_set *set = step->prepared;
     const struct evs_column *column = evs_eval_step(eval, step->arguments[0], rows);

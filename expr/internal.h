@@ -1,7 +1,8 @@
 /* What the files of expr/ share: overloads, kernels, and the running evaluation. Nobody outside expr/ includes this.
  *
- * A kernel computes one call for many rows. The driver (call.c) has already made the result column: its data is allocated, its validity
- * is the AND of the arguments' validities (a function is strict unless EVS_CALL_NULLS says otherwise). Two classes of kernels:
+ * A kernel computes one call for many rows. The driver (call.c) has already made the result column: its data is
+ * allocated, its validity is the AND of the arguments' validities: every function that has a kernel is strict, NULL in
+ * gives NULL out. Two classes of kernels:
  *
  *   row kernel     call->rows holds exactly the rows that are needed and whose arguments are not NULL. It may fail, and may be dear.
  *                  Made from a function of one row by EVS_ROW_KERNEL_n (kernel.h).
@@ -15,7 +16,7 @@
 
 #include "expr.h"
 
-/* --- outcomes of one row -------------------------------------------------------------------------------------------------- */
+/* --- outcomes of one row ------------------------------------------------------------------------------------------ */
 
 /* The row of the table in failure.c; EVS_ROW_OK and EVS_ROW_NULL are no failures. */
 enum evs_row {
@@ -39,27 +40,28 @@ const struct evs_row_reason *evs_row_reason(enum evs_row outcome);
 /* No text that an expression builds may be longer: the language's limit on a row. */
 #define EVS_TEXT_BYTES_MAX (1u << 20)
 
-/* --- overloads ------------------------------------------------------------------------------------------------------------- */
+/* --- overloads ---------------------------------------------------------------------------------------------------- */
 
 struct evs_call;
 typedef void evs_kernel(struct evs_call *call);
 /* Work that depends on constant arguments alone (a parsed path, a compiled pattern), done once at compile time. */
-typedef evs_status evs_prepare(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared, struct evs_error *error);
+typedef evs_status evs_prepare(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared,
+                               struct evs_error *error);
 
 enum {
-    EVS_CALL_FALLIBLE = 1,  /* some row may fail */
-    EVS_CALL_NULLABLE = 2,  /* may give NULL although no argument is NULL */
-    EVS_CALL_DENSE = 4,     /* see above */
-    EVS_CALL_VARIADIC = 8,  /* the last argument may be repeated */
-    EVS_CALL_LOCALE = 16,   /* needs evs_eval.locale */
-    EVS_CALL_INTERNAL = 32, /* built by the resolver only; the user cannot name it */
+    EVS_CALL_FALLIBLE = 1,       /* some row may fail */
+    EVS_CALL_NULLABLE = 2,       /* may give NULL although no argument is NULL */
+    EVS_CALL_DENSE = 4,          /* see above */
+    EVS_CALL_VARIADIC = 8,       /* the last argument may be repeated */
+    EVS_CALL_LOCALE = 16,        /* needs evs_eval.locale */
+    EVS_CALL_INTERNAL = 32,      /* built by the resolver only; the user cannot name it */
     EVS_CALL_PREPARED_SURE = 64, /* what could fail is its constant argument: once prepared it cannot */
 };
 
 /* Kinds of parameters beside enum evs_kind: constant strings, checked when the call is built. */
 enum {
-    EVS_ARG_PART = 64, /* a date part: day, week(monday), … */
-    EVS_ARG_ZONE = 65, /* a time zone: UTC only, so far */
+    EVS_ARG_PART = 64,     /* a date part: day, week(monday), … */
+    EVS_ARG_ZONE = 65,     /* a time zone: UTC only, so far */
     EVS_ARG_CONSTANT = 66, /* any constant string */
 };
 #define EVS_OVERLOAD_ARGUMENTS 5
@@ -68,7 +70,7 @@ struct evs_overload {
     const char *name;
     evs_kernel *kernel;
     evs_prepare *prepare;
-    uint8_t result; /* enum evs_kind */
+    uint8_t result;                            /* enum evs_kind */
     uint8_t arguments[EVS_OVERLOAD_ARGUMENTS]; /* ended by 0 */
     uint8_t required;                          /* the rest is optional */
     uint8_t flags;
@@ -87,11 +89,13 @@ struct evs_family {
     const struct evs_function *functions;
     uint32_t function_count;
 };
-extern const struct evs_family evs_family_arith, evs_family_bits, evs_family_compare, evs_family_syntax, evs_family_math, evs_family_string,
-    evs_family_text, evs_family_like, evs_family_json, evs_family_time, evs_family_date, evs_family_interval;
+extern const struct evs_family evs_family_arith, evs_family_bits, evs_family_compare, evs_family_syntax,
+    evs_family_math, evs_family_string, evs_family_text, evs_family_like, evs_family_json, evs_family_time,
+    evs_family_date, evs_family_interval;
 
 /* Calls `visit` for each overload of the name (exact, lower case) until it returns false. */
-void evs_overloads_named(const char *name, bool (*visit)(const struct evs_overload *overload, void *argument), void *argument);
+void evs_overloads_named(const char *name, bool (*visit)(const struct evs_overload *overload, void *argument),
+                         void *argument);
 /* The overload with exactly these argument kinds, or NULL. */
 const struct evs_overload *evs_overload_exact(const char *name, const enum evs_kind *kinds, uint32_t count);
 /* The cast's overload, or NULL when there is no such cast. Casts of a kind to itself have none. */
@@ -99,18 +103,22 @@ const struct evs_overload *evs_cast_overload(enum evs_kind from, enum evs_kind t
 /* Date parts; false when there is no such part. */
 bool evs_part_known(struct evs_slice name);
 
-/* `between` and `nullif` use an argument twice. So that trees stay small they are calls of these, which the compiler takes apart. */
+/* `between` and `nullif` use an argument twice. So that trees stay small they are calls of these, which the compiler
+ * takes apart. */
 extern const struct evs_overload evs_between_overload, evs_nullif_overload;
 /* The name that the table knows a function by: aliases resolved, lower case. NULL when it is too long to be known. */
 const char *evs_function_canonical(struct evs_slice name, char buffer[64]);
 
-/* --- building (build.c, coerce.c) --------------------------------------------------------------------------------------------- */
+/* --- building (build.c, coerce.c) --------------------------------------------------------------------------------- */
 
-struct evs_expr *evs_expr_new(struct evs_arena *arena, enum evs_expr_kind kind, enum evs_kind type, struct evs_place place);
-void evs_expr_set_arguments(struct evs_arena *arena, struct evs_expr *expr, const struct evs_expr **arguments, uint32_t count);
+struct evs_expr *evs_expr_new(struct evs_arena *arena, enum evs_expr_kind kind, enum evs_kind type,
+                              struct evs_place place);
+void evs_expr_set_arguments(struct evs_arena *arena, struct evs_expr *expr, const struct evs_expr **arguments,
+                            uint32_t count);
 const char *evs_expr_text_of(struct evs_arena *arena, const struct evs_expr *expr);
 char *evs_value_text(struct evs_arena *arena, const struct evs_value *value);
-/* The narrowest kind to which all expressions coerce; NULL_KIND when all are NULL literals; EVS_KIND_COUNT when there is none. */
+/* The narrowest kind to which all expressions coerce; NULL_KIND when all are NULL literals; EVS_KIND_COUNT when
+ * there is none. */
 enum evs_kind evs_supertype(const struct evs_expr *const *exprs, uint32_t count);
 /* What coercing costs: 0 nothing, more for longer ways, -1 impossible. */
 int evs_coercion_cost(const struct evs_expr *expr, enum evs_kind to);
@@ -120,8 +128,10 @@ const struct evs_expr *evs_expr_typed_call(struct evs_arena *arena, const struct
                                            const struct evs_expr **arguments, uint32_t count, struct evs_place place);
 /* Constants folded, unreachable branches dropped. */
 const struct evs_expr *evs_expr_simplify(struct evs_arena *arena, const struct evs_expr *expr);
-/* The value of an expression without columns; false when its evaluation fails, with the failure. Text lives in `arena`. */
-bool evs_expr_evaluate(struct evs_arena *arena, const struct evs_expr *expr, struct evs_value *value, struct evs_expr_failure *failure);
+/* The value of an expression without columns; false when its evaluation fails, with the failure. Text lives in
+ * `arena`. */
+bool evs_expr_evaluate(struct evs_arena *arena, const struct evs_expr *expr, struct evs_value *value,
+                       struct evs_expr_failure *failure);
 /* evs_program_compile without simplification. */
 const struct evs_program *evs_program_build(struct evs_arena *arena, const struct evs_expr **exprs, uint32_t count);
 
@@ -134,7 +144,7 @@ struct evs_seen {
 /* The number kept for `key`, to be read or set; 0 when the key is new. */
 uintptr_t *evs_seen_at(struct evs_seen *seen, const void *key);
 
-/* --- programs ------------------------------------------------------------------------------------------------------------------ */
+/* --- programs ----------------------------------------------------------------------------------------------------- */
 
 struct evs_rows {
     uint32_t count;
@@ -182,11 +192,11 @@ struct evs_json_access;
 
 struct evs_eval {
     const struct evs_program *program;
-    struct evs_slot *slots;        /* one a step */
-    struct evs_arena scratch;      /* columns of steps that do not leave, selections; reset at each run */
+    struct evs_slot *slots;   /* one a step */
+    struct evs_arena scratch; /* columns of steps that do not leave, selections; reset at each run */
     /* of the current run */
     const struct evs_batch *batch;
-    struct evs_arena *text;        /* what leaves with the results: output columns, and the text that any string points to */
+    struct evs_arena *text; /* what leaves with the results: output columns, and the text that any string points to */
     uint32_t row_count;
     struct evs_rows base;
     /* failures of the last run */
@@ -213,9 +223,11 @@ struct evs_call {
     bool all_constant;
 };
 
-/* What became of a row other than EVS_ROW_OK: makes it NULL, and reports it when it is a failure that `safe` does not forgive. */
+/* What became of a row other than EVS_ROW_OK: makes it NULL, and reports it when it is a failure that `safe` does
+ * not forgive. */
 void evs_call_outcome(struct evs_call *call, uint32_t row, enum evs_row outcome);
-void evs_call_run(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows, struct evs_column *result);
+void evs_call_run(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows,
+                  struct evs_column *result);
 
 /* The value of a step for the rows. The column belongs to the step's slot. */
 const struct evs_column *evs_eval_step(struct evs_eval *eval, uint32_t step, const struct evs_rows *rows);
@@ -233,17 +245,18 @@ static inline struct evs_arena *evs_eval_arena(struct evs_eval *eval, const stru
 void evs_eval_column(struct evs_eval *eval, const struct evs_step *step, struct evs_column *column);
 uint64_t *evs_eval_bitmap(struct evs_eval *eval, const struct evs_step *step, bool ones);
 
-/* --- sets of rows (rows.c) --------------------------------------------------------------------------------------------------- */
+/* --- sets of rows (rows.c) ---------------------------------------------------------------------------------------- */
 
 /* Writes the rows where the bool column is true (and not NULL) to `out`, in order; `out` may be rows->index. */
 uint32_t evs_rows_true(const struct evs_column *column, const struct evs_rows *rows, uint16_t *out);
-/* Splits by truth. Any of the three lists may be NULL, for those that nobody asks for; they may share no memory with rows->index.
- * Rows that have failed are in none. */
+/* Splits by truth. Any of the three lists may be NULL, for those that nobody asks for; they may share no memory with
+ * rows->index. Rows that have failed are in none. */
 struct evs_split {
     uint16_t *yes, *no, *null;
     uint32_t yes_count, no_count, null_count;
 };
-void evs_rows_split(const struct evs_eval *eval, const struct evs_column *column, const struct evs_rows *rows, struct evs_split *split);
+void evs_rows_split(const struct evs_eval *eval, const struct evs_column *column, const struct evs_rows *rows,
+                    struct evs_split *split);
 /* Copies rows of `from` into `to`, which is no constant and has a validity bitmap when `from` has NULLs. */
 void evs_rows_scatter(struct evs_column *to, const struct evs_column *from, const struct evs_rows *rows);
 /* The rows of both ascending lists, ascending, each once. */
@@ -253,11 +266,13 @@ static inline uint16_t *evs_rows_new(struct evs_eval *eval)
     return evs_arena_alloc(&eval->scratch, sizeof(uint16_t) * ((size_t)eval->row_count + 1), 64);
 }
 
-/* --- in (in_list.c) ------------------------------------------------------------------------------------------------------------ */
+/* --- in (in_list.c) ----------------------------------------------------------------------------------------------- */
 
 struct evs_in_set;
 /* From constants of one kind; NULLs among them are remembered. */
-const struct evs_in_set *evs_in_set_new(struct evs_arena *arena, enum evs_kind kind, const struct evs_value *values, uint32_t count);
-void evs_in_run(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows, struct evs_column *result);
+const struct evs_in_set *evs_in_set_new(struct evs_arena *arena, enum evs_kind kind, const struct evs_value *values,
+                                        uint32_t count);
+void evs_in_run(struct evs_eval *eval, const struct evs_step *step, const struct evs_rows *rows,
+                struct evs_column *result);
 
 #endif

@@ -29,7 +29,8 @@ extern "C" void evs_json_access_free(struct evs_json_access *reader)
     delete reader;
 }
 
-namespace {
+namespace
+{
 
 // The text with its padding.
 simdjson::padded_string_view hold(evs_json_access &reader, evs_json_text text)
@@ -70,7 +71,8 @@ bool key_is(simdjson::simdjson_result<ondemand::field> &field, evs_json_text nam
         return token == std::string_view(name.data, name.count);
     }
     std::string_view unescaped;
-    return field.unescaped_key().get(unescaped) == simdjson::SUCCESS && unescaped == std::string_view(name.data, name.count);
+    return field.unescaped_key().get(unescaped) == simdjson::SUCCESS &&
+           unescaped == std::string_view(name.data, name.count);
 }
 
 evs_json_kind enter_object(ondemand::value value, evs_json_text name, ondemand::value &found)
@@ -118,7 +120,8 @@ evs_json_kind enter(ondemand::value &value, const evs_json_step &step)
         return EVS_JSON_MISSING;
     }
     ondemand::value found;
-    const evs_json_kind kind = step.is_index ? enter_array(value, step.index, found) : enter_object(value, step.name, found);
+    const evs_json_kind kind =
+        step.is_index ? enter_array(value, step.index, found) : enter_object(value, step.name, found);
     value = found;
     return kind;
 }
@@ -168,8 +171,9 @@ bool is_scalar(evs_json_text text, size_t first)
 
 } // namespace
 
-extern "C" enum evs_json_kind evs_json_find(struct evs_json_access *reader, struct evs_json_text text, const struct evs_json_step *steps,
-                                            uint32_t step_count, struct evs_json_text *raw)
+extern "C" enum evs_json_kind evs_json_find(struct evs_json_access *reader, struct evs_json_text text,
+                                            const struct evs_json_step *steps, uint32_t step_count,
+                                            struct evs_json_text *raw)
 {
     size_t first = 0;
     while (first < text.count && std::strchr(" \t\r\n", text.data[first]) != nullptr && text.data[first] != '\0') {
@@ -181,7 +185,9 @@ extern "C" enum evs_json_kind evs_json_find(struct evs_json_access *reader, stru
     if (step_count == 0 || is_scalar(text, first)) { // nothing to walk through
         const std::string_view token = trimmed(std::string_view(text.data + first, text.count - first));
         *raw = {token.data(), token.size()};
-        const evs_json_kind kind = token[0] == '{' ? EVS_JSON_OBJECT : token[0] == '[' ? EVS_JSON_ARRAY : kind_of_scalar(token);
+        const evs_json_kind kind = token[0] == '{'   ? EVS_JSON_OBJECT
+                                   : token[0] == '[' ? EVS_JSON_ARRAY
+                                                     : kind_of_scalar(token);
         return step_count == 0 || kind == EVS_JSON_BAD ? kind : EVS_JSON_MISSING;
     }
     const auto padded = hold(*reader, text);
@@ -221,7 +227,8 @@ extern "C" bool evs_json_valid(struct evs_json_access *reader, struct evs_json_t
     return reader->dom.parse(padded.data(), text.count, false).get(element) == simdjson::SUCCESS;
 }
 
-extern "C" bool evs_json_access_unescape(struct evs_json_access *reader, struct evs_json_text raw, char *out, size_t *count)
+extern "C" bool evs_json_access_unescape(struct evs_json_access *reader, struct evs_json_text raw, char *out,
+                                         size_t *count)
 {
     const auto padded = hold(*reader, raw);
     ondemand::document document;

@@ -5,14 +5,15 @@
  *   EVS_CHECKED_KERNEL_2 from the same and a test that is true for each result that could be wrong; those rows are then done by the
  *                       row function, which decides. The test may be true too often, never too seldom.
  *
- * Dense kernels come as three loops (column with column, column with constant, constant with column), which gcc vectorises, and one loop
- * over row numbers. The loops are cloned for AVX2 where the compiler can choose at run time. */
+ * Dense kernels come as three loops (column with column, column with constant, constant with column), which gcc
+ * vectorises, and one loop over row numbers. The loops are cloned for AVX2 where the compiler can choose at run
+ * time. */
 #ifndef EVS_EXPR_KERNEL_H
 #define EVS_EXPR_KERNEL_H
 
 #include "internal.h"
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&                \
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) &&               \
     !defined(__SANITIZE_THREAD__) && defined(__OPTIMIZE__) && !defined(__AVX2__)
 #define EVS_CLONES __attribute__((target_clones("avx2", "default")))
 #else

@@ -1,8 +1,9 @@
 /* Arithmetic of numbers: + - * / div mod and the sign.
  *
- * GoogleSQL's rules: int64 overflow is an error, never a wrap; `/` of two int64 is float64; a zero divisor is an error, for float64 too
- * (ieee_divide gives infinities and NaN instead); a float64 result that is infinite although no operand is, is an error; numeric rounds
- * half away from zero at 9 digits and fails beyond 38. div truncates toward zero and mod has the sign of the dividend. */
+ * GoogleSQL's rules: int64 overflow is an error, never a wrap; `/` of two int64 is float64; a zero divisor is an
+ * error, for float64 too (ieee_divide gives infinities and NaN instead); a float64 result that is infinite although
+ * no operand is, is an error; numeric rounds half away from zero at 9 digits and fails beyond 38. div truncates
+ * toward zero and mod has the sign of the dividend. */
 #include <math.h>
 
 #include "kernel.h"
@@ -48,11 +49,12 @@ INT64_ROW(add_int64_row, __builtin_add_overflow)
 INT64_ROW(subtract_int64_row, __builtin_sub_overflow)
 INT64_ROW(multiply_int64_row, __builtin_mul_overflow)
 
-EVS_CHECKED_KERNEL_2(add_int64, int64_t, int64_t, int64_t, uint64_t, wrapped_add(a, b), (uint64_t)((a ^ r) & (b ^ r)) >> 63, add_int64_row)
-EVS_CHECKED_KERNEL_2(subtract_int64, int64_t, int64_t, int64_t, uint64_t, wrapped_subtract(a, b), (uint64_t)((a ^ b) & (a ^ r)) >> 63,
-                     subtract_int64_row)
-EVS_CHECKED_KERNEL_2(multiply_int64, int64_t, int64_t, int64_t, uint64_t, wrapped_multiply(a, b), multiply_overflows(a, b),
-                     multiply_int64_row)
+EVS_CHECKED_KERNEL_2(add_int64, int64_t, int64_t, int64_t, uint64_t, wrapped_add(a, b),
+                     (uint64_t)((a ^ r) & (b ^ r)) >> 63, add_int64_row)
+EVS_CHECKED_KERNEL_2(subtract_int64, int64_t, int64_t, int64_t, uint64_t, wrapped_subtract(a, b),
+                     (uint64_t)((a ^ b) & (a ^ r)) >> 63, subtract_int64_row)
+EVS_CHECKED_KERNEL_2(multiply_int64, int64_t, int64_t, int64_t, uint64_t, wrapped_multiply(a, b),
+                     multiply_overflows(a, b), multiply_int64_row)
 
 #define FLOAT64_ROW(name, op)                                                                                          \
     static inline enum evs_row name(struct evs_call *call, const double *a, const double *b, double *out)              \
@@ -87,7 +89,8 @@ static inline enum evs_row divide_int64_row(struct evs_call *call, const int64_t
     const double x = (double)*a, y = (double)*b;
     return divide_float64_row(call, &x, &y, out);
 }
-EVS_CHECKED_KERNEL_2(divide_int64, int64_t, int64_t, double, uint64_t, (double)a / (double)b, not_finite(r), divide_int64_row)
+EVS_CHECKED_KERNEL_2(divide_int64, int64_t, int64_t, double, uint64_t, (double)a / (double)b, not_finite(r),
+                     divide_int64_row)
 
 static inline enum evs_row div_int64_row(struct evs_call *call, const int64_t *a, const int64_t *b, int64_t *out)
 {
@@ -114,7 +117,8 @@ EVS_ROW_KERNEL_2(div_int64, div_int64_row, int64_t, int64_t, int64_t)
 EVS_ROW_KERNEL_2(mod_int64, mod_int64_row, int64_t, int64_t, int64_t)
 
 #define NUMERIC_ROW(name, function)                                                                                    \
-    static inline enum evs_row name(struct evs_call *call, const evs_numeric *a, const evs_numeric *b, evs_numeric *out) \
+    static inline enum evs_row name(struct evs_call *call, const evs_numeric *a, const evs_numeric *b,                 \
+                                    evs_numeric *out)                                                                  \
     {                                                                                                                  \
         (void)call;                                                                                                    \
         return function(*a, *b, out) ? EVS_ROW_OK : EVS_ROW_OVERFLOW;                                                  \
@@ -126,7 +130,8 @@ EVS_ROW_KERNEL_2(add_numeric, add_numeric_row, evs_numeric, evs_numeric, evs_num
 EVS_ROW_KERNEL_2(subtract_numeric, subtract_numeric_row, evs_numeric, evs_numeric, evs_numeric)
 EVS_ROW_KERNEL_2(multiply_numeric, multiply_numeric_row, evs_numeric, evs_numeric, evs_numeric)
 
-static inline enum evs_row divide_numeric_row(struct evs_call *call, const evs_numeric *a, const evs_numeric *b, evs_numeric *out)
+static inline enum evs_row divide_numeric_row(struct evs_call *call, const evs_numeric *a, const evs_numeric *b,
+                                              evs_numeric *out)
 {
     (void)call;
     if (*b == 0) {
@@ -135,7 +140,8 @@ static inline enum evs_row divide_numeric_row(struct evs_call *call, const evs_n
     return evs_numeric_divide(*a, *b, out) ? EVS_ROW_OK : EVS_ROW_OVERFLOW;
 }
 /* Both operands carry the factor 10^9, so their quotient is a whole number. */
-static inline enum evs_row div_numeric_row(struct evs_call *call, const evs_numeric *a, const evs_numeric *b, evs_numeric *out)
+static inline enum evs_row div_numeric_row(struct evs_call *call, const evs_numeric *a, const evs_numeric *b,
+                                           evs_numeric *out)
 {
     (void)call;
     if (*b == 0) {
@@ -148,7 +154,8 @@ static inline enum evs_row div_numeric_row(struct evs_call *call, const evs_nume
     *out = whole * EVS_NUMERIC_ONE;
     return EVS_ROW_OK;
 }
-static inline enum evs_row mod_numeric_row(struct evs_call *call, const evs_numeric *a, const evs_numeric *b, evs_numeric *out)
+static inline enum evs_row mod_numeric_row(struct evs_call *call, const evs_numeric *a, const evs_numeric *b,
+                                           evs_numeric *out)
 {
     (void)call;
     if (*b == 0) {
@@ -184,7 +191,8 @@ EVS_ROW_KERNEL_1(negate_numeric, negate_numeric_row, evs_numeric, evs_numeric)
     }
 #define UNARY(name_, kernel_, kind, flags_)                                                                            \
     {                                                                                                                  \
-        .name = (name_), .kernel = (kernel_), .result = (kind), .arguments = {(kind)}, .required = 1, .flags = (flags_) \
+        .name = (name_), .kernel = (kernel_), .result = (kind), .arguments = {(kind)}, .required = 1,                  \
+        .flags = (flags_)                                                                                              \
     }
 
 static const struct evs_overload overloads[] = {
@@ -217,21 +225,26 @@ static const struct evs_overload overloads[] = {
     }
 #define MATH(name_, signature_, meaning_, example_, result_)                                                           \
     {                                                                                                                  \
-        .name = (name_), .family = EVS_FAMILY_MATH, .signature = (signature_), .meaning = (meaning_), .example = (example_), \
-        .result = (result_)                                                                                            \
+        .name = (name_), .family = EVS_FAMILY_MATH, .signature = (signature_), .meaning = (meaning_),                  \
+        .example = (example_), .result = (result_)                                                                     \
     }
 static const struct evs_function functions[] = {
     OPERATOR("+", "T + T → T (int64, numeric, float64); timestamp + interval → timestamp; date + int64 → date",
              "Sum. An int64 sum that does not fit is an error.", "1 + 2", "3"),
-    OPERATOR("-", "T - T → T (int64, numeric, float64); -T → T; timestamp - interval → timestamp; timestamp - timestamp → interval",
+    OPERATOR("-",
+             "T - T → T (int64, numeric, float64); -T → T; timestamp - interval → timestamp; timestamp - timestamp → "
+             "interval",
              "Difference, or the opposite number.", "1 - 2.5", "-1.5"),
-    OPERATOR("*", "T * T → T (int64, numeric, float64); interval * int64 → interval", "Product.", "3 * numeric '1.10'", "3.3"),
+    OPERATOR("*", "T * T → T (int64, numeric, float64); interval * int64 → interval", "Product.", "3 * numeric '1.10'",
+             "3.3"),
     OPERATOR("/", "int64 / int64 → float64; numeric / numeric → numeric; float64 / float64 → float64",
              "Quotient. A divisor of zero is an error.", "7 / 2", "3.5"),
-    MATH("ieee_divide", "ieee_divide(float64, float64) → float64", "Quotient that never fails: x / 0 is infinite, 0 / 0 is NaN.",
-         "ieee_divide(1, 0)", "inf"),
-    MATH("div", "div(T, T) → T (int64, numeric)", "Quotient without its fraction, rounded toward zero.", "div(-7, 2)", "-3"),
-    MATH("mod", "mod(T, T) → T (int64, numeric)", "Remainder of div; it has the sign of the first argument.", "mod(-7, 2)", "-1"),
+    MATH("ieee_divide", "ieee_divide(float64, float64) → float64",
+         "Quotient that never fails: x / 0 is infinite, 0 / 0 is NaN.", "ieee_divide(1, 0)", "inf"),
+    MATH("div", "div(T, T) → T (int64, numeric)", "Quotient without its fraction, rounded toward zero.", "div(-7, 2)",
+         "-3"),
+    MATH("mod", "mod(T, T) → T (int64, numeric)", "Remainder of div; it has the sign of the first argument.",
+         "mod(-7, 2)", "-1"),
 };
 
 const struct evs_family evs_family_arith = {overloads, EVS_COUNT(overloads), functions, EVS_COUNT(functions)};

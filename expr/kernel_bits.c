@@ -1,7 +1,8 @@
-/* Bitwise operators of int64: & | ^ ~ << >>. A shift by 64 or more gives 0, a negative one is an error; >> fills with zeros. */
+/* Bitwise operators of int64: & | ^ ~ << >>. A shift by 64 or more gives 0, a negative one is an error; >> fills
+ * with zeros. */
 #include "kernel.h"
 
-EVS_DENSE_KERNEL_2(bit_and, int64_t, int64_t, int64_t, a & b)
+EVS_DENSE_KERNEL_2(bit_and, int64_t, int64_t, int64_t, a &b)
 EVS_DENSE_KERNEL_2(bit_or, int64_t, int64_t, int64_t, a | b)
 EVS_DENSE_KERNEL_2(bit_xor, int64_t, int64_t, int64_t, a ^ b)
 EVS_DENSE_KERNEL_1(bit_not, int64_t, int64_t, ~a)
@@ -24,13 +25,13 @@ EVS_ROW_KERNEL_2(shift_right, shift_right_row, int64_t, int64_t, int64_t)
 
 #define BITS(name_, kernel_, count, flags_)                                                                            \
     {                                                                                                                  \
-        .name = (name_), .kernel = (kernel_), .result = EVS_INT64, .arguments = {EVS_INT64, (count) == 2 ? EVS_INT64 : 0}, \
-        .required = (count), .flags = (flags_)                                                                         \
+        .name = (name_), .kernel = (kernel_), .result = EVS_INT64,                                                     \
+        .arguments = {EVS_INT64, (count) == 2 ? EVS_INT64 : 0}, .required = (count), .flags = (flags_)                 \
     }
 static const struct evs_overload overloads[] = {
-    BITS("&", bit_and, 2, EVS_CALL_DENSE),          BITS("|", bit_or, 2, EVS_CALL_DENSE),
-    BITS("^", bit_xor, 2, EVS_CALL_DENSE),          BITS("~", bit_not, 1, EVS_CALL_DENSE),
-    BITS("<<", shift_left, 2, EVS_CALL_FALLIBLE),   BITS(">>", shift_right, 2, EVS_CALL_FALLIBLE),
+    BITS("&", bit_and, 2, EVS_CALL_DENSE),           BITS("|", bit_or, 2, EVS_CALL_DENSE),
+    BITS("^", bit_xor, 2, EVS_CALL_DENSE),           BITS("~", bit_not, 1, EVS_CALL_DENSE),
+    BITS("<<", shift_left, 2, EVS_CALL_FALLIBLE),    BITS(">>", shift_right, 2, EVS_CALL_FALLIBLE),
     BITS("bit_count", bit_count, 1, EVS_CALL_DENSE),
 };
 
@@ -44,8 +45,10 @@ static const struct evs_function functions[] = {
     OPERATOR("|", "int64 | int64 → int64", "Bits that one of them has.", "12 | 10", "14"),
     OPERATOR("^", "int64 ^ int64 → int64", "Bits that exactly one of them has.", "12 ^ 10", "6"),
     OPERATOR("~", "~int64 → int64", "All bits turned over.", "~0", "-1"),
-    OPERATOR("<<", "int64 << int64 → int64", "Bits moved up; 0 from 64 on. A negative count is an error.", "1 << 4", "16"),
-    OPERATOR(">>", "int64 >> int64 → int64", "Bits moved down, zeros from above. A negative count is an error.", "-1 >> 60", "15"),
+    OPERATOR("<<", "int64 << int64 → int64", "Bits moved up; 0 from 64 on. A negative count is an error.", "1 << 4",
+             "16"),
+    OPERATOR(">>", "int64 >> int64 → int64", "Bits moved down, zeros from above. A negative count is an error.",
+             "-1 >> 60", "15"),
     {"bit_count", EVS_FAMILY_MATH, "bit_count(int64) → int64", "How many bits are set.", "bit_count(7)", "3"},
 };
 

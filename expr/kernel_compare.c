@@ -1,10 +1,11 @@
 /* Comparisons: = != < <= > >=, and greatest and least.
  *
- * NaN is unequal to everything and neither below nor above it. Strings are compared by bytes, which for UTF-8 is the order of code points.
- * An int64 is compared with a float64 exactly, without rounding it first: 9007199254740993 is above 9007199254740992.0. Intervals are
- * compared as GoogleSQL does, with months of 30 days and days of 24 hours.
+ * NaN is unequal to everything and neither below nor above it. Strings are compared by bytes, which for UTF-8 is the
+ * order of code points. An int64 is compared with a float64 exactly, without rounding it first: 9007199254740993 is
+ * above 9007199254740992.0. Intervals are compared as GoogleSQL does, with months of 30 days and days of 24 hours.
  *
- * Equality of a string column with a short constant looks at the 16 bytes of the views alone, so it runs over all rows, needed or not. */
+ * Equality of a string column with a short constant looks at the 16 bytes of the views alone, so it runs over all
+ * rows, needed or not. */
 #include <math.h>
 
 #include "kernel.h"
@@ -95,9 +96,10 @@ COMPARE_MIXED(le, <=, 0)
 COMPARE_MIXED(gt, >, 0)
 COMPARE_MIXED(ge, >=, 0)
 
-/* --- equality of strings --------------------------------------------------------------------------------------------------------- */
+/* --- equality of strings ------------------------------------------------------------------------------------------ */
 
-static inline enum evs_row eq_str_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b, uint8_t *out)
+static inline enum evs_row eq_str_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b,
+                                      uint8_t *out)
 {
     (void)call;
     *out = evs_str_equal(a, b);
@@ -106,7 +108,8 @@ static inline enum evs_row eq_str_row(struct evs_call *call, const struct evs_st
 EVS_ROW_KERNEL_2(eq_str_rows, eq_str_row, struct evs_str, struct evs_str, uint8_t)
 
 /* Whether 16 bytes are equal; views of at most 12 bytes of text are equal exactly then. */
-EVS_CLONES static void eq_short(const struct evs_str *column, const struct evs_str *constant, uint8_t *restrict out, uint32_t count)
+EVS_CLONES static void eq_short(const struct evs_str *column, const struct evs_str *constant, uint8_t *restrict out,
+                                uint32_t count)
 {
     uint64_t k[2];
     memcpy(k, constant, 16);
@@ -119,14 +122,16 @@ EVS_CLONES static void eq_short(const struct evs_str *column, const struct evs_s
 
 static bool is_short_constant(const struct evs_call *call, uint32_t argument)
 {
-    return EVS_ARG_IS_CONSTANT(call, argument) && EVS_ARG_ONE(call, argument, struct evs_str).count <= EVS_STR_INLINE_MAX;
+    return EVS_ARG_IS_CONSTANT(call, argument) &&
+           EVS_ARG_ONE(call, argument, struct evs_str).count <= EVS_STR_INLINE_MAX;
 }
 
 static void eq_str(struct evs_call *call)
 {
     for (uint32_t k = 0; k < 2; k++) {
         if (is_short_constant(call, k) && !call->all_constant && call->needed->count >= call->row_count / 4) {
-            eq_short(EVS_ARG(call, 1 - k, struct evs_str), EVS_ARG(call, k, struct evs_str), call->result->data, call->row_count);
+            eq_short(EVS_ARG(call, 1 - k, struct evs_str), EVS_ARG(call, k, struct evs_str), call->result->data,
+                     call->row_count);
             return;
         }
     }
@@ -143,14 +148,14 @@ static void ne_str(struct evs_call *call)
     }
 }
 
-/* --- greatest and least of two; more are nested by the resolver. NaN wins. -------------------------------------------------------- */
+/* --- greatest and least of two; more are nested by the resolver. NaN wins. ---------------------------------------- */
 
 EVS_DENSE_KERNEL_2(greatest_int64, int64_t, int64_t, int64_t, a > b ? a : b)
 EVS_DENSE_KERNEL_2(least_int64, int64_t, int64_t, int64_t, a < b ? a : b)
 EVS_DENSE_KERNEL_2(greatest_float64, double, double, double, isnan(a) || a > b ? a : b)
 EVS_DENSE_KERNEL_2(least_float64, double, double, double, isnan(a) || a < b ? a : b)
 EVS_DENSE_KERNEL_2(greatest_bool, uint8_t, uint8_t, uint8_t, a | b)
-EVS_DENSE_KERNEL_2(least_bool, uint8_t, uint8_t, uint8_t, a & b)
+EVS_DENSE_KERNEL_2(least_bool, uint8_t, uint8_t, uint8_t, a &b)
 EVS_DENSE_KERNEL_2(greatest_numeric, evs_numeric, evs_numeric, evs_numeric, a > b ? a : b)
 EVS_DENSE_KERNEL_2(least_numeric, evs_numeric, evs_numeric, evs_numeric, a < b ? a : b)
 
@@ -167,7 +172,7 @@ CHOOSE_ROW(least_str, struct evs_str, evs_str_compare(a, b) <= 0)
 CHOOSE_ROW(greatest_interval, struct evs_interval, interval_order(a, b) >= 0)
 CHOOSE_ROW(least_interval, struct evs_interval, interval_order(a, b) <= 0)
 
-/* --- tables -------------------------------------------------------------------------------------------------------------------------- */
+/* --- tables ------------------------------------------------------------------------------------------------------- */
 
 #define COMPARE(name_, kernel_, a_, b_, flags_)                                                                        \
     {                                                                                                                  \
@@ -178,9 +183,11 @@ CHOOSE_ROW(least_interval, struct evs_interval, interval_order(a, b) <= 0)
     COMPARE(name_, prefix##_int64, EVS_INT64, EVS_INT64, EVS_CALL_DENSE),                                              \
         COMPARE(name_, prefix##_numeric, EVS_NUMERIC, EVS_NUMERIC, EVS_CALL_DENSE),                                    \
         COMPARE(name_, prefix##_float64, EVS_FLOAT64, EVS_FLOAT64, EVS_CALL_DENSE),                                    \
-        COMPARE(name_, prefix##_if, EVS_INT64, EVS_FLOAT64, 0), COMPARE(name_, prefix##_fi, EVS_FLOAT64, EVS_INT64, 0), \
+        COMPARE(name_, prefix##_if, EVS_INT64, EVS_FLOAT64, 0),                                                        \
+        COMPARE(name_, prefix##_fi, EVS_FLOAT64, EVS_INT64, 0),                                                        \
         COMPARE(name_, prefix##_bool, EVS_BOOL, EVS_BOOL, EVS_CALL_DENSE),                                             \
-        COMPARE(name_, prefix##_str, EVS_STRING, EVS_STRING, 0), COMPARE(name_, prefix##_str, EVS_BYTES, EVS_BYTES, 0), \
+        COMPARE(name_, prefix##_str, EVS_STRING, EVS_STRING, 0),                                                       \
+        COMPARE(name_, prefix##_str, EVS_BYTES, EVS_BYTES, 0),                                                         \
         COMPARE(name_, prefix##_int64, EVS_TIMESTAMP, EVS_TIMESTAMP, EVS_CALL_DENSE),                                  \
         COMPARE(name_, prefix##_int64, EVS_DATE, EVS_DATE, EVS_CALL_DENSE),                                            \
         COMPARE(name_, prefix##_int64, EVS_DATETIME, EVS_DATETIME, EVS_CALL_DENSE),                                    \
@@ -193,16 +200,24 @@ CHOOSE_ROW(least_interval, struct evs_interval, interval_order(a, b) <= 0)
         .flags = (flags_)                                                                                              \
     }
 #define CHOOSE_ALL(name_, prefix)                                                                                      \
-    CHOOSE(name_, prefix##_int64, EVS_INT64, EVS_CALL_DENSE), CHOOSE(name_, prefix##_numeric, EVS_NUMERIC, EVS_CALL_DENSE), \
-        CHOOSE(name_, prefix##_float64, EVS_FLOAT64, EVS_CALL_DENSE), CHOOSE(name_, prefix##_bool, EVS_BOOL, EVS_CALL_DENSE), \
-        CHOOSE(name_, prefix##_str, EVS_STRING, 0), CHOOSE(name_, prefix##_str, EVS_BYTES, 0),                         \
-        CHOOSE(name_, prefix##_int64, EVS_TIMESTAMP, EVS_CALL_DENSE), CHOOSE(name_, prefix##_int64, EVS_DATE, EVS_CALL_DENSE), \
-        CHOOSE(name_, prefix##_int64, EVS_DATETIME, EVS_CALL_DENSE), CHOOSE(name_, prefix##_int64, EVS_TIME, EVS_CALL_DENSE), \
-        CHOOSE(name_, prefix##_interval, EVS_INTERVAL, 0)
+    CHOOSE(name_, prefix##_int64, EVS_INT64, EVS_CALL_DENSE),                                                          \
+        CHOOSE(name_, prefix##_numeric, EVS_NUMERIC, EVS_CALL_DENSE),                                                  \
+        CHOOSE(name_, prefix##_float64, EVS_FLOAT64, EVS_CALL_DENSE),                                                  \
+        CHOOSE(name_, prefix##_bool, EVS_BOOL, EVS_CALL_DENSE), CHOOSE(name_, prefix##_str, EVS_STRING, 0),            \
+        CHOOSE(name_, prefix##_str, EVS_BYTES, 0), CHOOSE(name_, prefix##_int64, EVS_TIMESTAMP, EVS_CALL_DENSE),       \
+        CHOOSE(name_, prefix##_int64, EVS_DATE, EVS_CALL_DENSE),                                                       \
+        CHOOSE(name_, prefix##_int64, EVS_DATETIME, EVS_CALL_DENSE),                                                   \
+        CHOOSE(name_, prefix##_int64, EVS_TIME, EVS_CALL_DENSE), CHOOSE(name_, prefix##_interval, EVS_INTERVAL, 0)
 
 static const struct evs_overload overloads[] = {
-    COMPARE_ALL("=", eq), COMPARE_ALL("!=", ne), COMPARE_ALL("<", lt), COMPARE_ALL("<=", le), COMPARE_ALL(">", gt),
-    COMPARE_ALL(">=", ge), CHOOSE_ALL("greatest", greatest), CHOOSE_ALL("least", least),
+    COMPARE_ALL("=", eq),
+    COMPARE_ALL("!=", ne),
+    COMPARE_ALL("<", lt),
+    COMPARE_ALL("<=", le),
+    COMPARE_ALL(">", gt),
+    COMPARE_ALL(">=", ge),
+    CHOOSE_ALL("greatest", greatest),
+    CHOOSE_ALL("least", least),
 };
 
 #define OPERATOR(name_, signature_, meaning_, example_, result_)                                                       \
@@ -215,10 +230,12 @@ static const struct evs_function functions[] = {
     OPERATOR("!=", "T != T → bool", "Not equal; also written <>.", "1 != 2", "true"),
     OPERATOR("<", "T < T → bool", "Below. Strings are compared by bytes, false is below true.", "'a' < 'b'", "true"),
     OPERATOR("<=", "T <= T → bool", "Below or equal.", "2 <= 1.5", "false"),
-    OPERATOR(">", "T > T → bool", "Above. int64 and float64 are compared exactly.", "9007199254740993 > 9007199254740992.0", "true"),
-    OPERATOR(">=", "T >= T → bool", "Above or equal.", "timestamp '2026-01-05 10:00:00Z' >= timestamp '2026-01-05 11:00:00+01'", "true"),
-    {"greatest", EVS_FAMILY_MATH, "greatest(T, …) → T", "The largest argument; NULL when one is NULL, NaN when one is NaN.",
-     "greatest(3, 7, 5)", "7"},
+    OPERATOR(">", "T > T → bool", "Above. int64 and float64 are compared exactly.",
+             "9007199254740993 > 9007199254740992.0", "true"),
+    OPERATOR(">=", "T >= T → bool", "Above or equal.",
+             "timestamp '2026-01-05 10:00:00Z' >= timestamp '2026-01-05 11:00:00+01'", "true"),
+    {"greatest", EVS_FAMILY_MATH, "greatest(T, …) → T",
+     "The largest argument; NULL when one is NULL, NaN when one is NaN.", "greatest(3, 7, 5)", "7"},
     {"least", EVS_FAMILY_MATH, "least(T, …) → T", "The smallest argument; NULL when one is NULL, NaN when one is NaN.",
      "least('b', 'a', 'c')", "a"},
 };

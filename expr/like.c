@@ -1,8 +1,8 @@
 /* `x like pattern`: % is any text, _ one character, \ takes the next character as it is.
  *
- * A constant pattern is compiled: to pieces between the %, each of which is searched for in turn, leftmost first, which needs no
- * backtracking. The usual ones (equal, prefix, suffix, contains) have one or two pieces. A pattern that ends in a lone backslash is an
- * error: at plan time when it is constant, of the row otherwise. */
+ * A constant pattern is compiled: to pieces between the %, each of which is searched for in turn, leftmost first,
+ * which needs no backtracking. The usual ones (equal, prefix, suffix, contains) have one or two pieces. A pattern
+ * that ends in a lone backslash is an error: at plan time when it is constant, of the row otherwise. */
 #include "kernel.h"
 #include "text_tools.h"
 
@@ -17,7 +17,7 @@ struct pattern {
     bool open_start, open_end; /* a % stands there */
 };
 
-/* --- compiling ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- compiling ---------------------------------------------------------------------------------------------------- */
 
 static void add_piece(struct pattern *pattern, const char *text, const uint8_t *wild, size_t count)
 {
@@ -55,13 +55,15 @@ static const struct pattern *compile(struct evs_arena *arena, struct evs_slice t
     return pattern;
 }
 
-/* --- matching --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- matching ----------------------------------------------------------------------------------------------------- */
 
 /* Bytes that the piece takes at this place, or -1. */
 static int64_t match_here(const struct piece *piece, const char *at, size_t left)
 {
     if (piece->is_wild == NULL) {
-        return left >= piece->text.count && memcmp(at, piece->text.data, piece->text.count) == 0 ? (int64_t)piece->text.count : -1;
+        return left >= piece->text.count && memcmp(at, piece->text.data, piece->text.count) == 0
+                   ? (int64_t)piece->text.count
+                   : -1;
     }
     size_t used = 0;
     for (size_t i = 0; i < piece->text.count; i++) {
@@ -91,7 +93,8 @@ static bool search(const struct piece *piece, struct evs_slice text, size_t from
     return false;
 }
 
-/* The last piece must end where the text does. Its wild places make its length vary, so places are tried from the end of the text. */
+/* The last piece must end where the text does. Its wild places make its length vary, so places are tried from the
+ * end of the text. */
 static bool match_end(const struct piece *piece, struct evs_slice text, size_t from)
 {
     if (piece->is_wild == NULL) {
@@ -136,9 +139,10 @@ static bool matches(const struct pattern *pattern, struct evs_slice text)
     return pattern->open_end || match_end(&pattern->pieces[last], text, at);
 }
 
-/* --- the function --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- the function ------------------------------------------------------------------------------------------------- */
 
-static evs_status prepare_like(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared, struct evs_error *error)
+static evs_status prepare_like(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared,
+                               struct evs_error *error)
 {
     const struct evs_expr *pattern = expr->arguments[1];
     *prepared = NULL;
@@ -146,10 +150,13 @@ static evs_status prepare_like(struct evs_arena *arena, const struct evs_expr *e
         return EVS_OK;
     }
     *prepared = compile(arena, evs_str_slice(&pattern->value.str));
-    return *prepared ? EVS_OK : evs_fail(error, EVS_E_PIPELINE, "the pattern %s of like ends in a backslash that escapes nothing", pattern->text);
+    return *prepared ? EVS_OK
+                     : evs_fail(error, EVS_E_PIPELINE,
+                                "the pattern %s of like ends in a backslash that escapes nothing", pattern->text);
 }
 
-static inline enum evs_row like_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b, uint8_t *out)
+static inline enum evs_row like_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b,
+                                    uint8_t *out)
 {
     const struct pattern *pattern = call->step->prepared;
     if (pattern == NULL) {
@@ -161,12 +168,18 @@ static inline enum evs_row like_row(struct evs_call *call, const struct evs_str 
 EVS_ROW_KERNEL_2(like_kernel, like_row, struct evs_str, struct evs_str, uint8_t)
 
 static const struct evs_overload overloads[] = {
-    {.name = "like", .kernel = like_kernel, .prepare = prepare_like, .result = EVS_BOOL, .arguments = {EVS_STRING, EVS_STRING},
-     .required = 2, .flags = EVS_CALL_FALLIBLE | EVS_CALL_PREPARED_SURE},
+    {.name = "like",
+     .kernel = like_kernel,
+     .prepare = prepare_like,
+     .result = EVS_BOOL,
+     .arguments = {EVS_STRING, EVS_STRING},
+     .required = 2,
+     .flags = EVS_CALL_FALLIBLE | EVS_CALL_PREPARED_SURE},
 };
 static const struct evs_function functions[] = {
     {"like", EVS_FAMILY_OPERATOR, "string [not] like string → bool",
-     "Whether it fits a pattern: % is any text, _ one character, \\ takes the next as it is.", "'/product/42' like '/product/%'", "true"},
+     "Whether it fits a pattern: % is any text, _ one character, \\ takes the next as it is.",
+     "'/product/42' like '/product/%'", "true"},
 };
 
 const struct evs_family evs_family_like = {overloads, EVS_COUNT(overloads), functions, EVS_COUNT(functions)};

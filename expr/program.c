@@ -1,7 +1,8 @@
 /* Compiling: from trees to a program.
  *
- * Equal subexpressions become one step (each new step is looked up by its contents), so whatever several outputs or branches have in
- * common is computed once. `between`, `nullif` and lists of `in` that are not constant are taken apart here. */
+ * Equal subexpressions become one step (each new step is looked up by its contents), so whatever several outputs or
+ * branches have in common is computed once. `between`, `nullif` and lists of `in` that are not constant are taken
+ * apart here. */
 #include <locale.h>
 
 #include "internal.h"
@@ -19,7 +20,7 @@ struct compiler {
 
 static uint32_t compile_expr(struct compiler *compiler, const struct evs_expr *expr);
 
-/* --- distinct steps -------------------------------------------------------------------------------------------------------------------- */
+/* --- distinct steps ----------------------------------------------------------------------------------------------- */
 
 static bool same_constant(const struct evs_step *a, const struct evs_step *b)
 {
@@ -28,8 +29,8 @@ static bool same_constant(const struct evs_step *a, const struct evs_step *b)
 
 static bool same_step(const struct evs_step *a, const struct evs_step *b)
 {
-    if (a->kind != b->kind || a->type != b->type || a->safe != b->safe || a->column != b->column || a->overload != b->overload ||
-        a->argument_count != b->argument_count) {
+    if (a->kind != b->kind || a->type != b->type || a->safe != b->safe || a->column != b->column ||
+        a->overload != b->overload || a->argument_count != b->argument_count) {
         return false;
     }
     if (a->argument_count > 0 && memcmp(a->arguments, b->arguments, sizeof *a->arguments * a->argument_count) != 0) {
@@ -43,8 +44,8 @@ static bool same_step(const struct evs_step *a, const struct evs_step *b)
 
 static uint64_t hash_step(const struct evs_step *step)
 {
-    const uint64_t parts[] = {(uint64_t)step->kind, (uint64_t)step->type, step->safe, step->column, (uintptr_t)step->overload,
-                              step->argument_count};
+    const uint64_t parts[] = {(uint64_t)step->kind, (uint64_t)step->type,      step->safe,
+                              step->column,         (uintptr_t)step->overload, step->argument_count};
     uint64_t hash = evs_hash64(parts, sizeof parts);
     if (step->argument_count > 0) {
         hash ^= evs_hash64(step->arguments, sizeof *step->arguments * step->argument_count);
@@ -84,7 +85,7 @@ static uint32_t intern(struct compiler *compiler, const struct evs_step *step)
     return compiler->count - 1;
 }
 
-/* --- steps from expressions -------------------------------------------------------------------------------------------------------------- */
+/* --- steps from expressions --------------------------------------------------------------------------------------- */
 
 static uint32_t *step_arguments(struct compiler *compiler, uint32_t count)
 {
@@ -101,7 +102,8 @@ static struct evs_step new_step(enum evs_expr_kind kind, const struct evs_expr *
     return (struct evs_step){.kind = kind, .type = kind_of(expr), .expr = expr};
 }
 
-static void finish_arguments(struct compiler *compiler, struct evs_step *step, const uint32_t *arguments, uint32_t count)
+static void finish_arguments(struct compiler *compiler, struct evs_step *step, const uint32_t *arguments,
+                             uint32_t count)
 {
     step->arguments = arguments;
     step->argument_count = count;
@@ -128,7 +130,8 @@ static uint32_t compile_constant(struct compiler *compiler, const struct evs_exp
     } else if (evs_kind_is_text(value->kind)) {
         const struct evs_slice text = evs_str_slice(&value->str);
         const bool is_long = text.count > EVS_STR_INLINE_MAX;
-        const struct evs_str own = evs_str_make(is_long ? evs_arena_copy(compiler->arena, text.data, text.count) : text.data, value->str.count);
+        const struct evs_str own = evs_str_make(
+            is_long ? evs_arena_copy(compiler->arena, text.data, text.count) : text.data, value->str.count);
         memcpy(data, &own, sizeof own);
     } else {
         memcpy(data, (const char *)value + offsetof(struct evs_value, numeric), evs_kind_width(value->kind));
@@ -139,8 +142,8 @@ static uint32_t compile_constant(struct compiler *compiler, const struct evs_exp
     return existing;
 }
 
-static uint32_t compile_call(struct compiler *compiler, const struct evs_overload *overload, enum evs_expr_kind kind, bool safe,
-                             const uint32_t *arguments, uint32_t count, const struct evs_expr *expr)
+static uint32_t compile_call(struct compiler *compiler, const struct evs_overload *overload, enum evs_expr_kind kind,
+                             bool safe, const uint32_t *arguments, uint32_t count, const struct evs_expr *expr)
 {
     struct evs_step step = new_step(kind, expr);
     step.type = (enum evs_kind)overload->result;
@@ -156,15 +159,16 @@ static uint32_t compile_call(struct compiler *compiler, const struct evs_overloa
     return intern(compiler, &step);
 }
 
-static uint32_t compile_special(struct compiler *compiler, enum evs_expr_kind kind, const uint32_t *arguments, uint32_t count,
-                                const struct evs_expr *expr)
+static uint32_t compile_special(struct compiler *compiler, enum evs_expr_kind kind, const uint32_t *arguments,
+                                uint32_t count, const struct evs_expr *expr)
 {
     struct evs_step step = new_step(kind, expr);
     finish_arguments(compiler, &step, arguments, count);
     return intern(compiler, &step);
 }
 
-static uint32_t compile_compare(struct compiler *compiler, const char *name, uint32_t a, uint32_t b, const struct evs_expr *expr)
+static uint32_t compile_compare(struct compiler *compiler, const char *name, uint32_t a, uint32_t b,
+                                const struct evs_expr *expr)
 {
     const enum evs_kind kinds[] = {compiler->steps[a].type, compiler->steps[b].type};
     const struct evs_overload *overload = evs_overload_exact(name, kinds, 2);
@@ -284,7 +288,7 @@ static uint32_t compile_expr(struct compiler *compiler, const struct evs_expr *e
     return index;
 }
 
-/* --- the program ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- the program -------------------------------------------------------------------------------------------------- */
 
 /* A step that several others use, or whose only user does the same, may be asked for more than once a run. */
 static void mark_again(struct compiler *compiler, const uint32_t *outputs, uint32_t output_count)
@@ -339,15 +343,16 @@ static evs_status check_locale(struct evs_error *error)
 {
     const locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     if (locale == (locale_t)0) {
-        return evs_fail(error, EVS_E_PIPELINE,
-                        "upper and lower need the locale C.UTF-8, which this system lacks; it is in the package libc-bin");
+        return evs_fail(
+            error, EVS_E_PIPELINE,
+            "upper and lower need the locale C.UTF-8, which this system lacks; it is in the package libc-bin");
     }
     freelocale(locale);
     return EVS_OK;
 }
 
-evs_status evs_program_compile(struct evs_arena *arena, const struct evs_expr **exprs, uint32_t count, const struct evs_program **program,
-                               struct evs_error *error)
+evs_status evs_program_compile(struct evs_arena *arena, const struct evs_expr **exprs, uint32_t count,
+                               const struct evs_program **program, struct evs_error *error)
 {
     const struct evs_expr **simple = EVS_ARENA_ARRAY(arena, const struct evs_expr *, count + 1);
     for (uint32_t i = 0; i < count; i++) {

@@ -8,7 +8,7 @@
 
 struct request {
     struct evs_arena *arena;
-    const char *name;     /* canonical */
+    const char *name; /* canonical */
     bool safe;
     const struct evs_expr **arguments;
     uint32_t count;
@@ -16,7 +16,7 @@ struct request {
     struct evs_error *error;
 };
 
-/* --- messages ------------------------------------------------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------------------------- */
 
 static const char *signature_of(const char *name)
 {
@@ -36,8 +36,9 @@ static evs_status no_signature(const struct request *request)
         evs_buffer_printf(&given, "%s%s", i > 0 ? ", " : "", kind == EVS_NULL_KIND ? "null" : evs_kind_name(kind));
     }
     const char *signature = signature_of(request->name);
-    const evs_status status = evs_fail(request->error, EVS_E_PIPELINE, "no signature of %s takes (%.*s); it has %s", request->name,
-                                       (int)given.count, given.count ? given.data : "", signature ? signature : "others");
+    const evs_status status =
+        evs_fail(request->error, EVS_E_PIPELINE, "no signature of %s takes (%.*s); it has %s", request->name,
+                 (int)given.count, given.count ? given.data : "", signature ? signature : "others");
     evs_buffer_fini(&given);
     return status;
 }
@@ -55,7 +56,7 @@ static evs_status count_error(const struct request *request, const char *wanted)
     return evs_fail(request->error, EVS_E_PIPELINE, "%s takes %s, not %u", request->name, wanted, request->count);
 }
 
-/* --- choosing ----------------------------------------------------------------------------------------------------------------------------- */
+/* --- choosing ----------------------------------------------------------------------------------------------------- */
 
 struct choice {
     const struct request *request;
@@ -105,37 +106,42 @@ static bool visit_choice(const struct evs_overload *overload, void *argument)
 }
 
 /* Constant parameters are checked here, where the place of the mistake is known. */
-static evs_status check_constant(const struct request *request, uint8_t parameter, const struct evs_expr *argument, uint32_t number)
+static evs_status check_constant(const struct request *request, uint8_t parameter, const struct evs_expr *argument,
+                                 uint32_t number)
 {
     if (parameter < EVS_ARG_PART) {
         return EVS_OK;
     }
     if (argument->kind != EVS_EXPR_CONSTANT || argument->value.is_null) {
-        return evs_fail(request->error, EVS_E_PIPELINE, "argument %u of %s must be a constant", number + 1, request->name);
+        return evs_fail(request->error, EVS_E_PIPELINE, "argument %u of %s must be a constant", number + 1,
+                        request->name);
     }
     const struct evs_slice text = evs_str_slice(&argument->value.str);
     if (parameter == EVS_ARG_PART && !evs_part_known(text)) {
         return evs_fail(request->error, EVS_E_PIPELINE,
-                        "there is no date part %.*s; there are microsecond, millisecond, second, minute, hour, day, dayofweek, dayofyear, week, "
+                        "there is no date part %.*s; there are microsecond, millisecond, second, minute, hour, day, "
+                        "dayofweek, dayofyear, week, "
                         "week(monday) and so on, isoweek, month, quarter, year, isoyear, date and time",
                         (int)text.count, text.data);
     }
     if (parameter == EVS_ARG_ZONE && !evs_slice_equal_nocase(text, "UTC") && !evs_slice_equal(text, EVS_SLICE("+00")) &&
         !evs_slice_equal(text, EVS_SLICE("+00:00"))) {
-        return evs_fail(request->error, EVS_E_PIPELINE, "the time zone '%.*s' is not supported yet; only 'UTC' is", (int)text.count,
-                        text.data);
+        return evs_fail(request->error, EVS_E_PIPELINE, "the time zone '%.*s' is not supported yet; only 'UTC' is",
+                        (int)text.count, text.data);
     }
     return EVS_OK;
 }
 
-static evs_status build_chosen(const struct request *request, const struct evs_overload *overload, const struct evs_expr **result)
+static evs_status build_chosen(const struct request *request, const struct evs_overload *overload,
+                               const struct evs_expr **result)
 {
     const uint32_t parameters = parameter_count(overload);
     const struct evs_expr **arguments = EVS_ARENA_ARRAY(request->arena, const struct evs_expr *, request->count + 1);
     for (uint32_t i = 0; i < request->count; i++) {
         const uint32_t parameter = i < parameters ? i : parameters - 1;
-        evs_status status = evs_expr_coerce(request->arena, request->arguments[i], evs_type_of(evs_overload_kind(overload, parameter)),
-                                            &arguments[i], request->error);
+        evs_status status =
+            evs_expr_coerce(request->arena, request->arguments[i], evs_type_of(evs_overload_kind(overload, parameter)),
+                            &arguments[i], request->error);
         if (status == EVS_OK) {
             status = check_constant(request, overload->arguments[parameter], arguments[i], i);
         }
@@ -158,15 +164,15 @@ static evs_status choose(const struct request *request, struct evs_slice written
     return choice.best ? build_chosen(request, choice.best, result) : no_signature(request);
 }
 
-/* --- comparisons of a column with a literal of the other number type ------------------------------------------------------------------------ */
+/* --- comparisons of a column with a literal of the other number type ---------------------------------------------- */
 
 static bool is_comparison(const char *name)
 {
     return strchr("=<>!", name[0]) != NULL && strcmp(name, "<<") != 0 && strcmp(name, ">>") != 0;
 }
 
-/* An int64 literal beside a float64 column becomes float64 when that loses nothing, and the reverse: the kernels of one type are faster,
- * and give the same. */
+/* An int64 literal beside a float64 column becomes float64 when that loses nothing, and the reverse: the kernels of
+ * one type are faster, and give the same. */
 static void align_number_literal(struct request *request)
 {
     for (uint32_t i = 0; i < 2; i++) {
@@ -177,10 +183,12 @@ static void align_number_literal(struct request *request)
         }
         struct evs_value value = {.kind = other};
         const int64_t exact = INT64_C(1) << 53;
-        if (literal->type->kind == EVS_INT64 && other == EVS_FLOAT64 && literal->value.int64 >= -exact && literal->value.int64 <= exact) {
+        if (literal->type->kind == EVS_INT64 && other == EVS_FLOAT64 && literal->value.int64 >= -exact &&
+            literal->value.int64 <= exact) {
             value.float64 = (double)literal->value.int64;
         } else if (literal->type->kind == EVS_FLOAT64 && other == EVS_INT64 && literal->value.float64 >= -0x1p53 &&
-                   literal->value.float64 <= 0x1p53 && (double)(int64_t)literal->value.float64 == literal->value.float64) {
+                   literal->value.float64 <= 0x1p53 &&
+                   (double)(int64_t)literal->value.float64 == literal->value.float64) {
             value.int64 = (int64_t)literal->value.float64;
         } else {
             continue;
@@ -189,7 +197,7 @@ static void align_number_literal(struct request *request)
     }
 }
 
-/* --- names that are really syntax ------------------------------------------------------------------------------------------------------------ */
+/* --- names that are really syntax --------------------------------------------------------------------------------- */
 
 static const struct evs_expr *with_text(const struct evs_expr *expr, const char *text)
 {
@@ -215,7 +223,8 @@ static evs_status lower_special(struct request *request, enum evs_expr_kind kind
     if (request->count == 0) {
         return count_error(request, "at least one argument");
     }
-    return evs_expr_special(request->arena, kind, request->arguments, request->count, request->place, result, request->error);
+    return evs_expr_special(request->arena, kind, request->arguments, request->count, request->place, result,
+                            request->error);
 }
 
 static evs_status lower_if(struct request *request, const struct evs_expr **result)
@@ -241,18 +250,21 @@ static evs_status lower_nullif(struct request *request, const struct evs_expr **
         return count_error(request, "two arguments: nullif(value, null_when_equal)");
     }
     const enum evs_kind kind = evs_supertype(request->arguments, 2);
-    if (kind == EVS_KIND_COUNT || (kind != EVS_NULL_KIND && evs_overload_exact("=", (const enum evs_kind[]){kind, kind}, 2) == NULL)) {
+    if (kind == EVS_KIND_COUNT ||
+        (kind != EVS_NULL_KIND && evs_overload_exact("=", (const enum evs_kind[]){kind, kind}, 2) == NULL)) {
         return no_signature(request);
     }
     const struct evs_expr *arguments[2];
     for (uint32_t i = 0; i < 2; i++) {
         const enum evs_kind to = kind == EVS_NULL_KIND ? EVS_INT64 : kind;
-        const evs_status status = evs_expr_coerce(request->arena, request->arguments[i], evs_type_of(to), &arguments[i], request->error);
+        const evs_status status =
+            evs_expr_coerce(request->arena, request->arguments[i], evs_type_of(to), &arguments[i], request->error);
         if (status != EVS_OK) {
             return status;
         }
     }
-    const struct evs_expr *call = evs_expr_typed_call(request->arena, &evs_nullif_overload, false, arguments, 2, request->place);
+    const struct evs_expr *call =
+        evs_expr_typed_call(request->arena, &evs_nullif_overload, false, arguments, 2, request->place);
     ((struct evs_expr *)call)->type = arguments[0]->type;
     ((struct evs_expr *)call)->nullable = true;
     *result = call;
@@ -271,7 +283,8 @@ static evs_status lower_between(struct request *request, const struct evs_expr *
     }
     const struct evs_expr *arguments[3];
     for (uint32_t i = 0; i < 3; i++) {
-        const evs_status status = evs_expr_coerce(request->arena, request->arguments[i], evs_type_of(to), &arguments[i], request->error);
+        const evs_status status =
+            evs_expr_coerce(request->arena, request->arguments[i], evs_type_of(to), &arguments[i], request->error);
         if (status != EVS_OK) {
             return status;
         }
@@ -297,7 +310,8 @@ static evs_status lower_extreme(struct request *request, const struct evs_expr *
     const struct evs_expr *all = NULL;
     for (uint32_t i = 0; i < request->count; i++) {
         const struct evs_expr *one;
-        const evs_status status = evs_expr_coerce(request->arena, request->arguments[i], evs_type_of(kind), &one, request->error);
+        const evs_status status =
+            evs_expr_coerce(request->arena, request->arguments[i], evs_type_of(kind), &one, request->error);
         if (status != EVS_OK) {
             return status;
         }
@@ -321,8 +335,8 @@ static evs_status lower_concat(struct request *request, const struct evs_expr **
     }
     const char *text = call_text(request);
     for (uint32_t i = 0; i < request->count && !bytes; i++) {
-        const evs_status status = evs_expr_cast(request->arena, request->arguments[i], evs_type_of(EVS_STRING), false, request->place,
-                                                &request->arguments[i], request->error);
+        const evs_status status = evs_expr_cast(request->arena, request->arguments[i], evs_type_of(EVS_STRING), false,
+                                                request->place, &request->arguments[i], request->error);
         if (status != EVS_OK) {
             return status;
         }
@@ -335,7 +349,8 @@ static evs_status lower_concat(struct request *request, const struct evs_expr **
 }
 
 /* safe_add(a, b) is safe.+(a, b). */
-static evs_status lower_safe(struct request *request, const char *operator_name, uint32_t count, const struct evs_expr **result)
+static evs_status lower_safe(struct request *request, const char *operator_name, uint32_t count,
+                             const struct evs_expr **result)
 {
     if (request->count != count) {
         return count_error(request, count == 1 ? "one argument" : "two arguments");
@@ -387,8 +402,8 @@ static evs_status lower_current_timestamp(struct request *request, const struct 
 static evs_status lower_rounding(struct request *request, const struct evs_expr **result)
 {
     if (request->count > 0 && request->arguments[0]->type->kind == EVS_INT64) {
-        const evs_status status = evs_expr_coerce(request->arena, request->arguments[0], evs_type_of(EVS_FLOAT64), &request->arguments[0],
-                                                  request->error);
+        const evs_status status = evs_expr_coerce(request->arena, request->arguments[0], evs_type_of(EVS_FLOAT64),
+                                                  &request->arguments[0], request->error);
         if (status != EVS_OK) {
             return status;
         }
@@ -404,11 +419,12 @@ static evs_status lower_extract(struct request *request, const struct evs_expr *
         enum evs_kind kind;
     } casts[] = {{"date", EVS_DATE}, {"time", EVS_TIME}, {"datetime", EVS_DATETIME}};
     const struct evs_expr *part = request->count >= 2 ? request->arguments[0] : NULL;
-    const bool is_constant = part != NULL && part->kind == EVS_EXPR_CONSTANT && part->type->kind == EVS_STRING && !part->value.is_null;
+    const bool is_constant =
+        part != NULL && part->kind == EVS_EXPR_CONSTANT && part->type->kind == EVS_STRING && !part->value.is_null;
     for (size_t i = 0; is_constant && i < EVS_COUNT(casts); i++) {
         if (evs_slice_equal_nocase(evs_str_slice(&part->value.str), casts[i].part)) {
-            return evs_expr_cast(request->arena, request->arguments[1], evs_type_of(casts[i].kind), request->safe, request->place, result,
-                                 request->error);
+            return evs_expr_cast(request->arena, request->arguments[1], evs_type_of(casts[i].kind), request->safe,
+                                 request->place, result, request->error);
         }
     }
     return choose(request, evs_slice_of(request->name), result);
@@ -418,10 +434,19 @@ static const struct {
     const char *name;
     evs_status (*lower)(struct request *request, const struct evs_expr **result);
 } lowerings[] = {
-    {"if", lower_if},           {"ifnull", lower_ifnull},     {"nullif", lower_nullif}, {"between", lower_between},
-    {"greatest", lower_extreme}, {"least", lower_extreme},    {"concat", lower_concat}, {"current_timestamp", lower_current_timestamp},
+    {"if", lower_if},
+    {"ifnull", lower_ifnull},
+    {"nullif", lower_nullif},
+    {"between", lower_between},
+    {"greatest", lower_extreme},
+    {"least", lower_extreme},
+    {"concat", lower_concat},
+    {"current_timestamp", lower_current_timestamp},
     {"extract", lower_extract},
-    {"floor", lower_rounding},   {"ceil", lower_rounding},    {"round", lower_rounding}, {"trunc", lower_rounding},
+    {"floor", lower_rounding},
+    {"ceil", lower_rounding},
+    {"round", lower_rounding},
+    {"trunc", lower_rounding},
 };
 
 static const struct {
@@ -436,7 +461,8 @@ static const struct {
     const char *name, *operator_name;
     uint32_t count;
 } safe_names[] = {
-    {"safe_add", "+", 2}, {"safe_subtract", "-", 2}, {"safe_multiply", "*", 2}, {"safe_divide", "/", 2}, {"safe_negate", "-", 1},
+    {"safe_add", "+", 2},    {"safe_subtract", "-", 2}, {"safe_multiply", "*", 2},
+    {"safe_divide", "/", 2}, {"safe_negate", "-", 1},
 };
 
 static evs_status dispatch(struct request *request, struct evs_slice written, const struct evs_expr **result)
@@ -466,7 +492,8 @@ static evs_status dispatch(struct request *request, struct evs_slice written, co
 }
 
 evs_status evs_expr_call(struct evs_arena *arena, struct evs_slice name, bool safe, const struct evs_expr **arguments,
-                         uint32_t argument_count, struct evs_place place, const struct evs_expr **result, struct evs_error *error)
+                         uint32_t argument_count, struct evs_place place, const struct evs_expr **result,
+                         struct evs_error *error)
 {
     char buffer[64];
     const char *canonical = evs_function_canonical(name, buffer);

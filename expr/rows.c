@@ -1,8 +1,8 @@
 /* Sets of rows: from a bool column to row numbers, and back into columns. */
 #include "kernel.h"
 
-/* The lowest bits of eight bytes become eight bits: the multiplication moves that of byte i to bit 56 + i. The other bits are masked
- * first, because the byte of a NULL row may be anything. */
+/* The lowest bits of eight bytes become eight bits: the multiplication moves that of byte i to bit 56 + i. The other
+ * bits are masked first, because the byte of a NULL row may be anything. */
 static inline uint64_t pack8(const uint8_t *bytes)
 {
     uint64_t word;
@@ -65,7 +65,8 @@ uint32_t evs_rows_true(const struct evs_column *column, const struct evs_rows *r
     return count;
 }
 
-void evs_rows_split(const struct evs_eval *eval, const struct evs_column *column, const struct evs_rows *rows, struct evs_split *split)
+void evs_rows_split(const struct evs_eval *eval, const struct evs_column *column, const struct evs_rows *rows,
+                    struct evs_split *split)
 {
     EVS_ASSERT(column->kind == EVS_BOOL);
     const uint8_t *bytes = column->data;

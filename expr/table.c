@@ -4,8 +4,9 @@
 #include "internal.h"
 
 static const struct evs_family *const families[] = {
-    &evs_family_arith, &evs_family_bits, &evs_family_compare, &evs_family_syntax, &evs_family_math,     &evs_family_string,
-    &evs_family_text,  &evs_family_like, &evs_family_json,    &evs_family_time,   &evs_family_date, &evs_family_interval,
+    &evs_family_arith, &evs_family_bits,   &evs_family_compare, &evs_family_syntax,
+    &evs_family_math,  &evs_family_string, &evs_family_text,    &evs_family_like,
+    &evs_family_json,  &evs_family_time,   &evs_family_date,    &evs_family_interval,
 };
 
 /* Other spellings of functions; they are in the table of functions too, so that the reference lists them. */
@@ -125,7 +126,8 @@ const char *evs_function_nearest(struct evs_slice name)
     return best;
 }
 
-void evs_overloads_named(const char *name, bool (*visit)(const struct evs_overload *overload, void *argument), void *argument)
+void evs_overloads_named(const char *name, bool (*visit)(const struct evs_overload *overload, void *argument),
+                         void *argument)
 {
     for (size_t f = 0; f < EVS_COUNT(families); f++) {
         for (uint32_t i = 0; i < families[f]->overload_count; i++) {
@@ -151,7 +153,8 @@ static bool visit_exact(const struct evs_overload *overload, void *argument)
             return true;
         }
     }
-    if (exact->count < overload->required || (exact->count < EVS_OVERLOAD_ARGUMENTS && overload->arguments[exact->count] != 0)) {
+    if (exact->count < overload->required ||
+        (exact->count < EVS_OVERLOAD_ARGUMENTS && overload->arguments[exact->count] != 0)) {
         return true;
     }
     exact->found = overload;

@@ -27,13 +27,24 @@ static inline bool evs_utf8_is_start(char byte)
 {
     return ((uint8_t)byte & 0xc0) != 0x80;
 }
+/* Up to 8 bytes as a word; missing ones are 0, which is an ASCII character and no letter. */
+static inline uint64_t evs_word_of(const char *bytes, size_t count)
+{
+    uint64_t word = 0;
+    memcpy(&word, bytes, count < 8 ? count : 8);
+    return word;
+}
 static inline bool evs_is_ascii(struct evs_slice text)
 {
-    uint8_t all = 0;
-    for (size_t i = 0; i < text.count; i++) {
+    uint64_t all = 0;
+    size_t i = 0;
+    for (; i + 8 <= text.count; i += 8) {
+        all |= evs_word_of(text.data + i, 8);
+    }
+    for (; i < text.count; i++) {
         all |= (uint8_t)text.data[i];
     }
-    return all < 0x80;
+    return (all & UINT64_C(0x8080808080808080)) == 0;
 }
 static inline int64_t evs_utf8_count(struct evs_slice text)
 {

@@ -10,13 +10,14 @@
     (EVS_PART_BIT(EVS_TIME_MICROSECOND) | EVS_PART_BIT(EVS_TIME_MILLISECOND) | EVS_PART_BIT(EVS_TIME_SECOND) |         \
      EVS_PART_BIT(EVS_TIME_MINUTE) | EVS_PART_BIT(EVS_TIME_HOUR))
 #define EVS_PARTS_CALENDAR                                                                                             \
-    (EVS_PART_BIT(EVS_TIME_DAY) | EVS_PART_BIT(EVS_TIME_WEEK) | EVS_PART_BIT(EVS_TIME_ISOWEEK) | EVS_PART_BIT(EVS_TIME_MONTH) | \
-     EVS_PART_BIT(EVS_TIME_QUARTER) | EVS_PART_BIT(EVS_TIME_YEAR) | EVS_PART_BIT(EVS_TIME_ISOYEAR))
+    (EVS_PART_BIT(EVS_TIME_DAY) | EVS_PART_BIT(EVS_TIME_WEEK) | EVS_PART_BIT(EVS_TIME_ISOWEEK) |                       \
+     EVS_PART_BIT(EVS_TIME_MONTH) | EVS_PART_BIT(EVS_TIME_QUARTER) | EVS_PART_BIT(EVS_TIME_YEAR) |                     \
+     EVS_PART_BIT(EVS_TIME_ISOYEAR))
 #define EVS_PARTS_FIELDS (EVS_PART_BIT(EVS_TIME_DAYOFWEEK) | EVS_PART_BIT(EVS_TIME_DAYOFYEAR))
 
 /* Finds the argument that is a date part, and checks that it is one of `allowed`. */
-evs_status evs_prepare_part(struct evs_arena *arena, const struct evs_expr *expr, uint32_t allowed, const void **prepared,
-                            struct evs_error *error);
+evs_status evs_prepare_part(struct evs_arena *arena, const struct evs_expr *expr, uint32_t allowed,
+                            const void **prepared, struct evs_error *error);
 
 static inline struct evs_part evs_call_part(const struct evs_call *call)
 {
@@ -26,8 +27,8 @@ static inline struct evs_part evs_call_part(const struct evs_call *call)
 
 #define EVS_TIME_FUNCTION(name_, signature_, meaning_, example_, result_)                                              \
     {                                                                                                                  \
-        .name = (name_), .family = EVS_FAMILY_TIME, .signature = (signature_), .meaning = (meaning_), .example = (example_), \
-        .result = (result_)                                                                                            \
+        .name = (name_), .family = EVS_FAMILY_TIME, .signature = (signature_), .meaning = (meaning_),                  \
+        .example = (example_), .result = (result_)                                                                     \
     }
 #define EVS_TIME_OVERLOAD(name_, kernel_, to, required_, flags_, ...)                                                  \
     {                                                                                                                  \

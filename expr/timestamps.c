@@ -1,10 +1,11 @@
-/* Calendar arithmetic and texts of times. The civil calendar itself is the engine's (evs_days_from_civil and its inverse). */
+/* Calendar arithmetic and texts of times. The civil calendar itself is the engine's (evs_days_from_civil and its
+ * inverse). */
 #include <stdio.h>
 
 #include "text_tools.h"
 #include "timestamps.h"
 
-/* --- texts ------------------------------------------------------------------------------------------------------------------------------ */
+/* --- texts -------------------------------------------------------------------------------------------------------- */
 
 static bool ends_with(struct evs_slice text, const char *end)
 {
@@ -67,8 +68,9 @@ uint32_t evs_interval_text(char *out, const struct evs_interval *interval)
     const uint64_t us = interval->us < 0 ? 0 - (uint64_t)interval->us : (uint64_t)interval->us;
     const uint64_t seconds = us / (uint64_t)EVS_US_PER_SECOND, fraction = us % (uint64_t)EVS_US_PER_SECOND;
     char text[128];
-    int count = snprintf(text, sizeof text, "%s%lld-%lld %d %s%llu:%llu:%llu", interval->months < 0 ? "-" : "", (long long)(months / 12),
-                         (long long)(months % 12), interval->days, interval->us < 0 ? "-" : "", (unsigned long long)(seconds / 3600),
+    int count = snprintf(text, sizeof text, "%s%lld-%lld %d %s%llu:%llu:%llu", interval->months < 0 ? "-" : "",
+                         (long long)(months / 12), (long long)(months % 12), interval->days,
+                         interval->us < 0 ? "-" : "", (unsigned long long)(seconds / 3600),
                          (unsigned long long)(seconds / 60 % 60), (unsigned long long)(seconds % 60));
     if (fraction != 0) {
         const bool millis = fraction % 1000 == 0;
@@ -80,18 +82,29 @@ uint32_t evs_interval_text(char *out, const struct evs_interval *interval)
     return (uint32_t)count;
 }
 
-/* --- parts ---------------------------------------------------------------------------------------------------------------------------------- */
+/* --- parts -------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *name;
     enum evs_time_part part;
 } parts[] = {
-    {"microsecond", EVS_TIME_MICROSECOND}, {"millisecond", EVS_TIME_MILLISECOND}, {"second", EVS_TIME_SECOND},
-    {"minute", EVS_TIME_MINUTE},           {"hour", EVS_TIME_HOUR},               {"day", EVS_TIME_DAY},
-    {"week", EVS_TIME_WEEK},               {"isoweek", EVS_TIME_ISOWEEK},         {"month", EVS_TIME_MONTH},
-    {"quarter", EVS_TIME_QUARTER},         {"year", EVS_TIME_YEAR},               {"isoyear", EVS_TIME_ISOYEAR},
-    {"dayofweek", EVS_TIME_DAYOFWEEK},     {"dayofyear", EVS_TIME_DAYOFYEAR},     {"date", EVS_TIME_DATE},
-    {"time", EVS_TIME_TIME},               {"datetime", EVS_TIME_DATETIME},
+    {"microsecond", EVS_TIME_MICROSECOND},
+    {"millisecond", EVS_TIME_MILLISECOND},
+    {"second", EVS_TIME_SECOND},
+    {"minute", EVS_TIME_MINUTE},
+    {"hour", EVS_TIME_HOUR},
+    {"day", EVS_TIME_DAY},
+    {"week", EVS_TIME_WEEK},
+    {"isoweek", EVS_TIME_ISOWEEK},
+    {"month", EVS_TIME_MONTH},
+    {"quarter", EVS_TIME_QUARTER},
+    {"year", EVS_TIME_YEAR},
+    {"isoyear", EVS_TIME_ISOYEAR},
+    {"dayofweek", EVS_TIME_DAYOFWEEK},
+    {"dayofyear", EVS_TIME_DAYOFYEAR},
+    {"date", EVS_TIME_DATE},
+    {"time", EVS_TIME_TIME},
+    {"datetime", EVS_TIME_DATETIME},
 };
 static const char *const weekdays[] = {"sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"};
 
@@ -102,7 +115,8 @@ struct evs_part evs_part_of(struct evs_slice name)
             return (struct evs_part){parts[i].part, 0};
         }
     }
-    if (name.count > 6 && name.data[name.count - 1] == ')' && evs_slice_equal_nocase((struct evs_slice){name.data, 5}, "week(")) {
+    if (name.count > 6 && name.data[name.count - 1] == ')' &&
+        evs_slice_equal_nocase((struct evs_slice){name.data, 5}, "week(")) {
         const struct evs_slice day = {name.data + 5, name.count - 6};
         for (uint32_t i = 0; i < EVS_COUNT(weekdays); i++) {
             if (evs_slice_equal_nocase(day, weekdays[i])) {
@@ -138,7 +152,7 @@ int64_t evs_part_us(enum evs_time_part part)
     }
 }
 
-/* --- calendar ---------------------------------------------------------------------------------------------------------------------------------- */
+/* --- calendar ----------------------------------------------------------------------------------------------------- */
 
 /* The year of the Thursday of its week (from Monday). */
 int64_t evs_iso_year(int64_t days)
@@ -190,7 +204,8 @@ bool evs_days_add_months(int64_t days, int64_t months, int64_t *result)
         return false;
     }
     const int64_t first = evs_days_from_civil(to_year, to_month, 1);
-    const int64_t next = to_month == 12 ? evs_days_from_civil(to_year + 1, 1, 1) : evs_days_from_civil(to_year, to_month + 1, 1);
+    const int64_t next =
+        to_month == 12 ? evs_days_from_civil(to_year + 1, 1, 1) : evs_days_from_civil(to_year, to_month + 1, 1);
     const int64_t last = next - 1;
     *result = first + day - 1 < last ? first + day - 1 : last;
     return true;

@@ -1,4 +1,5 @@
-/* Calendar arithmetic and the texts of times, shared by casts and the time functions. Everything is UTC and proleptic Gregorian. */
+/* Calendar arithmetic and the texts of times, shared by casts and the time functions. Everything is UTC and
+ * proleptic Gregorian. */
 #ifndef EVS_EXPR_TIMESTAMPS_H
 #define EVS_EXPR_TIMESTAMPS_H
 
@@ -22,7 +23,7 @@ static inline int64_t evs_floor_div(int64_t a, int64_t b)
 static inline int64_t evs_floor_mod(int64_t a, int64_t b)
 {
     const int64_t r = a % b;
-    return r + ((r != 0) & ((r ^ b) < 0) ? b : 0);
+    return r + (((r != 0) & ((r ^ b) < 0)) ? b : 0);
 }
 
 /* Texts as cast reads and writes them. */
@@ -36,7 +37,7 @@ uint32_t evs_interval_text(char *out, const struct evs_interval *interval);
 uint32_t evs_cast_float64_text(char *out, double value);
 evs_kernel evs_parse_json_kernel;
 
-/* --- parts -------------------------------------------------------------------------------------------------------------------------- */
+/* --- parts -------------------------------------------------------------------------------------------------------- */
 
 enum evs_time_part {
     EVS_TIME_NONE,

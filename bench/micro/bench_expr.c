@@ -1,5 +1,6 @@
-/* Nanoseconds a row of expressions over clickstream-like batches: `bench_expr [FILTER]` prints one line an expression whose text holds
- * FILTER. A figure is the median of RUNS measurements; batches have 1024 rows, all selected. */
+/* Nanoseconds a row of expressions over clickstream-like batches: `bench_expr [FILTER]` prints one line an
+ * expression whose text holds FILTER. A figure is the median of RUNS measurements; batches have 1024 rows, all
+ * selected. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -15,8 +16,9 @@ enum { TYPE, USER, PRICE, AMOUNT, QUANTITY, TIME, PROPERTIES, COLUMNS };
 static const struct {
     const char *name;
     enum evs_kind kind;
-} columns[COLUMNS] = {{"type", EVS_STRING},     {"user_id", EVS_STRING}, {"price", EVS_NUMERIC},  {"amount", EVS_FLOAT64},
-                      {"quantity", EVS_INT64}, {"ts", EVS_TIMESTAMP},   {"properties", EVS_JSON}};
+} columns[COLUMNS] = {{"type", EVS_STRING},    {"user_id", EVS_STRING}, {"price", EVS_NUMERIC},
+                      {"amount", EVS_FLOAT64}, {"quantity", EVS_INT64}, {"ts", EVS_TIMESTAMP},
+                      {"properties", EVS_JSON}};
 
 /* Run as filters; the others are computed. */
 static const char *const filters[] = {

@@ -14,6 +14,8 @@ struct reader {
 };
 typedef const struct evs_expr *node;
 
+static const struct evs_place here = {.file = "test", .line = 1, .column = 1};
+
 static node parse_or(struct reader *reader);
 static node parse_additive(struct reader *reader);
 
@@ -95,7 +97,7 @@ static struct evs_slice take_string(struct reader *reader)
 
 static node constant(struct reader *reader, struct evs_value value)
 {
-    return evs_expr_constant(reader->arena, value, (struct evs_place){0});
+    return evs_expr_constant(reader->arena, value, here);
 }
 static node text_constant(struct reader *reader, enum evs_kind kind, struct evs_slice text)
 {
@@ -110,8 +112,8 @@ static node call(struct reader *reader, const char *name, bool safe, node *argum
         }
     }
     node result;
-    const struct evs_place place = {.file = "test", .line = 1, .column = 1};
-    if (evs_expr_call(reader->arena, evs_slice_of(name), safe, arguments, count, place, &result, reader->error) != EVS_OK) {
+    if (evs_expr_call(reader->arena, evs_slice_of(name), safe, arguments, count, here, &result, reader->error) !=
+        EVS_OK) {
         reader->failed = true;
         return NULL;
     }
@@ -126,7 +128,7 @@ static node special(struct reader *reader, enum evs_expr_kind kind, node *argume
         }
     }
     node result;
-    if (evs_expr_special(reader->arena, kind, arguments, count, (struct evs_place){0}, &result, reader->error) != EVS_OK) {
+    if (evs_expr_special(reader->arena, kind, arguments, count, here, &result, reader->error) != EVS_OK) {
         reader->failed = true;
         return NULL;
     }
@@ -142,7 +144,7 @@ static node cast_to(struct reader *reader, node expr, enum evs_kind kind, bool s
 {
     node result;
     if (expr == NULL ||
-        evs_expr_cast(reader->arena, expr, evs_type_of(kind), safe, (struct evs_place){0}, &result, reader->error) != EVS_OK) {
+        evs_expr_cast(reader->arena, expr, evs_type_of(kind), safe, here, &result, reader->error) != EVS_OK) {
         reader->failed = true;
         return NULL;
     }
@@ -170,7 +172,8 @@ static node number(struct reader *reader)
     const char *end = reader->at;
     bool is_float = false;
     const bool hex = end[0] == '0' && (end[1] | 0x20) == 'x';
-    while (isalnum((unsigned char)*end) || *end == '.' || (!hex && (*end == '+' || *end == '-') && (end[-1] | 0x20) == 'e')) {
+    while (isalnum((unsigned char)*end) || *end == '.' ||
+           (!hex && (*end == '+' || *end == '-') && (end[-1] | 0x20) == 'e')) {
         is_float = is_float || (!hex && (*end == '.' || (*end | 0x20) == 'e'));
         end++;
     }
@@ -187,7 +190,7 @@ static node column(struct reader *reader, const char *name)
 {
     for (uint32_t i = 0; reader->schema != NULL && i < reader->schema->count; i++) {
         if (strcmp(reader->schema->fields[i].name, name) == 0) {
-            return evs_expr_column(reader->arena, i, &reader->schema->fields[i], (struct evs_place){0});
+            return evs_expr_column(reader->arena, i, &reader->schema->fields[i], here);
         }
     }
     return give_up(reader, "no such column");
@@ -214,7 +217,8 @@ static node parse_case(struct reader *reader)
         expect(reader, "then");
         arguments[count++] = parse_or(reader);
     }
-    arguments[count++] = accept(reader, "else") ? parse_or(reader) : constant(reader, (struct evs_value){.is_null = true});
+    arguments[count++] =
+        accept(reader, "else") ? parse_or(reader) : constant(reader, (struct evs_value){.is_null = true});
     return expect(reader, "end") ? special(reader, EVS_EXPR_CASE, arguments, count) : NULL;
 }
 
@@ -227,7 +231,9 @@ static node parse_cast(struct reader *reader, bool safe)
     take_word(reader, word, sizeof word);
     const enum evs_kind kind = evs_kind_parse(evs_slice_of(word));
     expect(reader, ")");
-    return reader->failed ? NULL : kind == EVS_NULL_KIND ? give_up(reader, "no such type") : cast_to(reader, expr, kind, safe);
+    return reader->failed          ? NULL
+           : kind == EVS_NULL_KIND ? give_up(reader, "no such type")
+                                   : cast_to(reader, expr, kind, safe);
 }
 
 /* A date part: a word, or week(monday), as a constant string. */
@@ -324,7 +330,8 @@ static node parse_word(struct reader *reader)
     skip_space(reader);
     if (*reader->at == '\'') {
         const struct evs_slice text = take_string(reader);
-        return strcmp(word, "b") == 0 ? text_constant(reader, EVS_BYTES, text) : typed_literal(reader, evs_kind_parse(evs_slice_of(word)), text);
+        return strcmp(word, "b") == 0 ? text_constant(reader, EVS_BYTES, text)
+                                      : typed_literal(reader, evs_kind_parse(evs_slice_of(word)), text);
     }
     return accept(reader, "(") ? parse_call(reader, word, safe) : column(reader, word);
 }
@@ -466,7 +473,8 @@ static node parse_not(struct reader *reader)
     return parse_comparison(reader);
 }
 
-static node parse_logic(struct reader *reader, const char *word, enum evs_expr_kind kind, node (*next)(struct reader *reader))
+static node parse_logic(struct reader *reader, const char *word, enum evs_expr_kind kind,
+                        node (*next)(struct reader *reader))
 {
     node arguments[ARGUMENTS_MAX];
     uint32_t count = 0;
@@ -484,7 +492,8 @@ static node parse_or(struct reader *reader)
     return parse_logic(reader, "or", EVS_EXPR_OR, parse_and);
 }
 
-const struct evs_expr *expr_from_text(struct evs_arena *arena, const char *text, const struct evs_schema *schema, struct evs_error *error)
+const struct evs_expr *expr_from_text(struct evs_arena *arena, const char *text, const struct evs_schema *schema,
+                                      struct evs_error *error)
 {
     struct reader reader = {.arena = arena, .at = text, .schema = schema, .error = error};
     const struct evs_expr *expr = parse_or(&reader);
@@ -505,9 +514,9 @@ const char *value_as_text(struct evs_arena *arena, const struct evs_value *value
     if (evs_kind_is_text(value->kind)) {
         return evs_arena_strndup(arena, evs_str_data(&value->str), value->str.count);
     }
-    const struct evs_expr *literal = evs_expr_constant(arena, *value, (struct evs_place){0}), *text;
+    const struct evs_expr *literal = evs_expr_constant(arena, *value, here), *text;
     struct evs_value string;
-    if (evs_expr_cast(arena, literal, evs_type_of(EVS_STRING), false, (struct evs_place){0}, &text, NULL) != EVS_OK ||
+    if (evs_expr_cast(arena, literal, evs_type_of(EVS_STRING), false, here, &text, NULL) != EVS_OK ||
         evs_expr_fold(arena, text, &string, NULL) != EVS_OK) {
         return "no text";
     }

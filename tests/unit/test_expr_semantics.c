@@ -1,4 +1,5 @@
-/* What expressions mean: tables of texts and results. "error: R01xx" is a failed row, "plan: …" an expression that cannot be built. */
+/* What expressions mean: tables of texts and results. "error: R01xx" is a failed row, "plan: …" an expression that
+ * cannot be built. */
 #include <check.h>
 #include <stdlib.h>
 
@@ -18,7 +19,8 @@ static void teardown(void)
 static void check_example(const struct example *example)
 {
     const char *result = result_of(&arena, example->text);
-    ck_assert_msg(strcmp(result, example->result) == 0, "%s gave %s and not %s", example->text, result, example->result);
+    ck_assert_msg(strcmp(result, example->result) == 0, "%s gave %s and not %s", example->text, result,
+                  example->result);
 }
 
 #define TABLE(name)                                                                                                    \
@@ -85,7 +87,8 @@ static const struct example arithmetic[] = {
     {"safe_negate(-9223372036854775808)", "NULL"},
     {"safe_multiply(1e308, 10.0)", "NULL"},
     {"safe.div(1, 0)", "NULL"},
-    {"safe.div(1 / 0 > 0.0, 1)", "plan: no signature of div takes (bool, int64); it has div(T, T) → T (int64, numeric)"},
+    {"safe.div(1 / 0 > 0.0, 1)",
+     "plan: no signature of div takes (bool, int64); it has div(T, T) → T (int64, numeric)"},
     {"1 << 63", "-9223372036854775808"},
     {"1 << 64", "0"},
     {"-1 >> 1", "9223372036854775807"},
@@ -136,7 +139,8 @@ static const struct example comparison[] = {
     {"1 <> 2", "true"},
     {"json '1' = json '1'", "plan: no signature of = takes (json, json); it has T = T → bool"},
     {"1 = 'a'", "plan: no signature of = takes (int64, string); it has T = T → bool"},
-    {"timestamp '2026-01-05 10:00:00Z' = 'soon'", "plan: 'soon' cannot be read as a timestamp, as in '2026-01-05T10:00:00Z'"},
+    {"timestamp '2026-01-05 10:00:00Z' = 'soon'",
+     "plan: 'soon' cannot be read as a timestamp, as in '2026-01-05T10:00:00Z'"},
     {"greatest(1, 2.5, numeric '2')", "2.5"},
     {"greatest(1, null)", "NULL"},
     {"greatest(1.0, cast('nan' as float64), 2.0)", "nan"},
@@ -178,7 +182,8 @@ static const struct example logic[] = {
     {"case when true then 1 when 1 / 0 > 1.0 then 2 end", "1"},
     {"case when false then 1 else 2.5 end", "2.5"},
     {"case when true then 1 else 2.5 end", "1"},
-    {"case when true then 'a' else 1 end", "plan: the results of case need one type: `'a'` is string and `1` is int64; a cast of one of them would help"},
+    {"case when true then 'a' else 1 end",
+     "plan: the results of case need one type: `'a'` is string and `1` is int64; a cast of one of them would help"},
     {"case when 1 then 2 end", "plan: `case` needs bool, and `1` is int64"},
     {"if(true, 1, 1 / 0)", "1"},
     {"if(null, 1, 2)", "2"},
@@ -208,7 +213,8 @@ static const struct example logic[] = {
     {"true in (false, true)", "true"},
     {"1 in (1 / 0, 1)", "error: R0103"},
     {"1 in (1, 1 / 0)", "true"},
-    {"1 in ('a')", "plan: the sides of `in` need one type: `1` is int64 and `'a'` is string; a cast of one of them would help"},
+    {"1 in ('a')",
+     "plan: the sides of `in` need one type: `1` is int64 and `'a'` is string; a cast of one of them would help"},
     {"5 between 1 and 5", "true"},
     {"0 between 1 and 5", "false"},
     {"null between 1 and 5", "NULL"},
@@ -285,9 +291,11 @@ static const struct example casts[] = {
     {"cast(interval 90 minute as string)", "0-0 0 1:30:0"},
     {"cast(null as int64)", "NULL"},
     {"cast(cast(null as int64) as string)", "NULL"},
-    {"cast(1 as timestamp)", "plan: int64 cannot be cast to timestamp; use timestamp_seconds(…), timestamp_millis(…) or timestamp_micros(…)"},
+    {"cast(1 as timestamp)",
+     "plan: int64 cannot be cast to timestamp; use timestamp_seconds(…), timestamp_millis(…) or timestamp_micros(…)"},
     {"cast('1' as json)", "plan: string cannot be cast to json; parse_json(…) reads JSON from a string"},
-    {"cast(json '1' as int64)", "plan: json cannot be cast to int64; use json_value(…) for text, or int64(…), float64(…), bool(…), string(…)"},
+    {"cast(json '1' as int64)",
+     "plan: json cannot be cast to int64; use json_value(…) for text, or int64(…), float64(…), bool(…), string(…)"},
     {"cast(true as float64)", "plan: bool cannot be cast to float64"},
     {"cast(cast('12' as int64) as string)", "12"},
 };
@@ -352,18 +360,31 @@ static const struct example strings[] = {
     {"substr('apple', 1, -1)", "error: R0104"},
     {"substr('apple', 9223372036854775807, 9223372036854775807)", ""},
     {"substr('apple', -9223372036854775808)", "apple"},
-    {"substr('gr\xc3\xbc\xc3\x9f" "e', 3, 2)", "\xc3\xbc\xc3\x9f"},
-    {"substr('gr\xc3\xbc\xc3\x9f" "e', -2)", "\xc3\x9f" "e"},
+    {"substr('gr\xc3\xbc\xc3\x9f"
+     "e', 3, 2)",
+     "\xc3\xbc\xc3\x9f"},
+    {"substr('gr\xc3\xbc\xc3\x9f"
+     "e', -2)",
+     "\xc3\x9f"
+     "e"},
     {"substr(b'apple', 2, 2) = b'pp'", "true"},
     {"substr('an apple a day is enough', 4, 5)", "apple"},
-    {"left('gr\xc3\xbc\xc3\x9f" "e', 3)", "gr\xc3\xbc"},
+    {"left('gr\xc3\xbc\xc3\x9f"
+     "e', 3)",
+     "gr\xc3\xbc"},
     {"left('abc', -1)", "error: R0104"},
-    {"right('gr\xc3\xbc\xc3\x9f" "e', 3)", "\xc3\xbc\xc3\x9f" "e"},
+    {"right('gr\xc3\xbc\xc3\x9f"
+     "e', 3)",
+     "\xc3\xbc\xc3\x9f"
+     "e"},
     {"right('abc', 10)", "abc"},
     {"length('\xf0\x9f\x98\x80')", "1"},
     {"length(b'\\xf0\\x9f\\x98\\x80')", "4"},
     {"length(null)", "NULL"},
-    {"upper('stra\xc3\x9f" "e')", "STRA\xc3\x9f" "E"},
+    {"upper('stra\xc3\x9f"
+     "e')",
+     "STRA\xc3\x9f"
+     "E"},
     {"lower('\xc3\x84\xce\xa9')", "\xc3\xa4\xcf\x89"},
     {"upper('a longer text, all ascii')", "A LONGER TEXT, ALL ASCII"},
     {"lower('\xc4\xb0')", "i"},
@@ -381,7 +402,9 @@ static const struct example strings[] = {
     {"starts_with('abc', 'abcd')", "false"},
     {"ends_with('abc', 'bc')", "true"},
     {"ends_with('abc', null)", "NULL"},
-    {"strpos('gr\xc3\xbc\xc3\x9f" "e', '\xc3\x9f')", "4"},
+    {"strpos('gr\xc3\xbc\xc3\x9f"
+     "e', '\xc3\x9f')",
+     "4"},
     {"strpos('abc', 'x')", "0"},
     {"strpos('abc', '')", "1"},
     {"instr('helloooo', 'oo', 1, 2)", "6"},
@@ -390,7 +413,9 @@ static const struct example strings[] = {
     {"instr('banana', 'an', 10)", "0"},
     {"instr('banana', 'an', 0)", "error: R0104"},
     {"instr('banana', 'an', 1, 0)", "error: R0104"},
-    {"instr('gr\xc3\xbc\xc3\x9f" "e', 'e')", "5"},
+    {"instr('gr\xc3\xbc\xc3\x9f"
+     "e', 'e')",
+     "5"},
     {"replace('aaa', 'aa', 'b')", "ba"},
     {"replace('abc', '', 'x')", "abc"},
     {"replace('banana', 'an', '')", "ba"},
@@ -398,18 +423,22 @@ static const struct example strings[] = {
     {"concat('a', 1, true, 2.5, date '2026-01-05')", "a1true2.52026-01-05"},
     {"concat('a', null)", "NULL"},
     {"concat(b'a', b'b') = b'ab'", "true"},
-    {"concat('a', b'b')", "plan: no signature of concat takes (string, bytes); it has concat(T, …) → string; concat(bytes, …) → bytes"},
+    {"concat('a', b'b')",
+     "plan: no signature of concat takes (string, bytes); it has concat(T, …) → string; concat(bytes, …) → bytes"},
     {"'a' || null", "NULL"},
     {"'twelve' || ' bytes'", "twelve bytes"},
     {"'more than ' || 'twelve bytes'", "more than twelve bytes"},
-    {"'a' || 1", "plan: no signature of || takes (string, int64); it has string || string → string; bytes || bytes → bytes"},
+    {"'a' || 1",
+     "plan: no signature of || takes (string, int64); it has string || string → string; bytes || bytes → bytes"},
     {"repeat('ab', 0)", ""},
     {"repeat('ab', -1)", "error: R0104"},
     {"repeat('', 9223372036854775807)", ""},
     {"repeat('ab', 9223372036854775807)", "error: R0107"},
     {"length(repeat('ab', 524288))", "1048576"},
     {"repeat('ab', 524288) || 'x'", "error: R0107"},
-    {"reverse('gr\xc3\xbc\xc3\x9f" "e')", "e\xc3\x9f\xc3\xbcrg"},
+    {"reverse('gr\xc3\xbc\xc3\x9f"
+     "e')",
+     "e\xc3\x9f\xc3\xbcrg"},
     {"lpad('b', 5, 'a')", "aaaab"},
     {"lpad('abc', 10, 'ghd')", "ghdghdgabc"},
     {"lpad('abc', 2, 'd')", "ab"},
@@ -417,7 +446,10 @@ static const struct example strings[] = {
     {"lpad('c', -1)", "error: R0104"},
     {"lpad('c', 3, '')", "error: R0104"},
     {"lpad('c', 2000000)", "error: R0107"},
-    {"rpad('x', 4, '\xc3\xa9" "b')", "x\xc3\xa9" "b\xc3\xa9"},
+    {"rpad('x', 4, '\xc3\xa9"
+     "b')",
+     "x\xc3\xa9"
+     "b\xc3\xa9"},
     {"rpad('\xc3\xa9\xc3\xa9\xc3\xa9', 2)", "\xc3\xa9\xc3\xa9"},
     {"to_hex(b'\\x00\\xff')", "00ff"},
     {"to_hex(from_hex('0AF'))", "00af"},
@@ -433,8 +465,12 @@ static const struct example strings[] = {
     {"'' like '_'", "false"},
     {"'abc' like '_b_'", "true"},
     {"'abc' like '__'", "false"},
-    {"'a\xc3\xbc" "c' like 'a_c'", "true"},
-    {"'a\xc3\xbc" "c' like 'a__c'", "false"},
+    {"'a\xc3\xbc"
+     "c' like 'a_c'",
+     "true"},
+    {"'a\xc3\xbc"
+     "c' like 'a__c'",
+     "false"},
     {"'a%c' like 'a\\\\%c'", "true"},
     {"'abc' like 'a\\\\%c'", "false"},
     {"'a_c' like '%\\\\_c'", "true"},
@@ -451,7 +487,8 @@ static const struct example strings[] = {
     {"'abc' like 'a\\\\'", "plan: the pattern 'a\\\\' of like ends in a backslash that escapes nothing"},
     {"'abc' like concat('a', '%')", "true"},
     {"'abc' like concat('a', '\\\\')", "error: R0104"},
-    {"substr('abc')", "plan: no signature of substr takes (string); it has substr(string, int64 [, int64]) → string; the same for bytes"},
+    {"substr('abc')", "plan: no signature of substr takes (string); it has substr(string, int64 [, int64]) → string; "
+                      "the same for bytes"},
     {"substrr('abc', 1)", "plan: there is no function substrr; did you mean substr?"},
     {"frobnicate()", "plan: there is no function frobnicate"},
 };
@@ -576,7 +613,8 @@ static const struct example times[] = {
     {"timestamp_trunc(timestamp '2026-05-07 10:00:00Z', year, 'Europe/Berlin')",
      "plan: the time zone 'Europe/Berlin' is not supported yet; only 'UTC' is"},
     {"timestamp_trunc(timestamp '2026-05-07 10:00:00Z', fortnight)",
-     "plan: there is no date part fortnight; there are microsecond, millisecond, second, minute, hour, day, dayofweek, dayofyear, week, "
+     "plan: there is no date part fortnight; there are microsecond, millisecond, second, minute, hour, day, dayofweek, "
+     "dayofyear, week, "
      "week(monday) and so on, isoweek, month, quarter, year, isoyear, date and time"},
     {"extract(year from timestamp '2005-01-03 12:34:56Z')", "2005"},
     {"extract(week from timestamp '2005-01-03 12:34:56Z')", "1"},
@@ -625,7 +663,8 @@ static const struct example times[] = {
     {"format_timestamp('%a %A %b %B %e %j %p %I %y %G-%V %u %w %s %%', timestamp '2026-01-04 12:00:00Z')",
      "Sun Sunday Jan January  4 004 PM 12 26 2026-01 7 0 1767528000 %"},
     {"format_timestamp('%J', timestamp '2026-01-04 12:00:00Z')",
-     "plan: '%J' has an element that format_timestamp does not know; it knows %Y %m %d %e %H %I %M %S %y %j %a %A %b %B %p %F %T %D %R %s %Z %z "
+     "plan: '%J' has an element that format_timestamp does not know; it knows %Y %m %d %e %H %I %M %S %y %j %a %A %b "
+     "%B %p %F %T %D %R %s %Z %z "
      "%Ez %E*S %E3S %E4Y %u %w %Q %G %V %%"},
 };
 TABLE(times)

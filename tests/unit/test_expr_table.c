@@ -1,4 +1,5 @@
-/* The function table: every example gives what the table says, every entry is complete, every overload is documented. */
+/* The function table: every example gives what the table says, every entry is complete, every overload is
+ * documented. */
 #include <check.h>
 #include <stdlib.h>
 
@@ -18,8 +19,8 @@ START_TEST(test_example)
     ck_assert_msg(strstr(function->signature, "→") != NULL, "%s: signature", function->name);
     ck_assert_msg(function->meaning[strlen(function->meaning) - 1] == '.', "%s: meaning", function->name);
     const char *result = result_of(&arena, function->example);
-    ck_assert_msg(strcmp(result, function->result) == 0, "%s: %s gave %s and not %s", function->name, function->example, result,
-                  function->result);
+    ck_assert_msg(strcmp(result, function->result) == 0, "%s: %s gave %s and not %s", function->name, function->example,
+                  result, function->result);
 }
 END_TEST
 

@@ -1,9 +1,10 @@
 /* The vectorised evaluation against a naive one: random trees over random batches.
  *
- * The reference walks a tree of its own, one row at a time, with C's plain arithmetic, and knows nothing of columns, selections or shared
- * steps. Batches have 1 to 1024 rows, NULLs, constant columns and random selections; rows that are NULL or not selected hold garbage, with
- * string views that point nowhere, so that a kernel that looks at them is caught. Checked: every value of every selected row, which rows
- * fail with which code, and that the filter gives exactly the rows for which the predicate is true. */
+ * The reference walks a tree of its own, one row at a time, with C's plain arithmetic, and knows nothing of columns,
+ * selections or shared steps. Batches have 1 to 1024 rows, NULLs, constant columns and random selections; rows that
+ * are NULL or not selected hold garbage, with string views that point nowhere, so that a kernel that looks at them
+ * is caught. Checked: every value of every selected row, which rows fail with which code, and that the filter gives
+ * exactly the rows for which the predicate is true. */
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
@@ -33,7 +34,7 @@ struct tree {
     const char *op; /* NULL: a leaf */
     struct tree *arguments[6];
     uint32_t count;
-    int column;      /* leaf: column, or -1 */
+    int column; /* leaf: column, or -1 */
     struct evs_value value;
     const struct evs_expr *expr;
 };
@@ -45,7 +46,8 @@ static const struct evs_field *fields(void)
 {
     static struct evs_field list[COLUMNS];
     const char *names[COLUMNS] = {"i0", "i1", "f0", "f1", "b0", "b1", "s0", "s1", "k"};
-    const enum evs_kind kinds[COLUMNS] = {EVS_INT64, EVS_INT64, EVS_FLOAT64, EVS_FLOAT64, EVS_BOOL, EVS_BOOL, EVS_STRING, EVS_STRING, EVS_INT64};
+    const enum evs_kind kinds[COLUMNS] = {EVS_INT64, EVS_INT64,  EVS_FLOAT64, EVS_FLOAT64, EVS_BOOL,
+                                          EVS_BOOL,  EVS_STRING, EVS_STRING,  EVS_INT64};
     for (uint32_t i = 0; i < COLUMNS; i++) {
         list[i] = (struct evs_field){names[i], evs_type_of(kinds[i]), true};
     }
@@ -56,9 +58,12 @@ static enum type column_type(int column)
     return column < 2 || column == 8 ? INT : column < 4 ? FLOAT : column < 6 ? BOOL : TEXT;
 }
 
-static const int64_t ints[] = {0, 1, -1, 2, 3, 7, 100, INT64_MAX, INT64_MIN, INT64_MAX - 1, INT64_C(9007199254740993), -5};
-static const double floats[] = {0.0, -0.0, 1.0, -1.5, 2.0, 1e308, -1e308, 9007199254740992.0, NAN, INFINITY, -INFINITY, 0.1, 9223372036854775808.0};
-static const char *const texts[] = {"", "a", "b", "abc", "twelve bytes", "thirteen byte", "thirteen bytE", "thirteen byte and more", "%", "\xc3\xbc"};
+static const int64_t ints[] = {0, 1, -1, 2, 3, 7, 100, INT64_MAX, INT64_MIN, INT64_MAX - 1, INT64_C(9007199254740993),
+                               -5};
+static const double floats[] = {
+    0.0, -0.0, 1.0, -1.5, 2.0, 1e308, -1e308, 9007199254740992.0, NAN, INFINITY, -INFINITY, 0.1, 9223372036854775808.0};
+static const char *const texts[] = {
+    "", "a", "b", "abc", "twelve bytes", "thirteen byte", "thirteen bytE", "thirteen byte and more", "%", "\xc3\xbc"};
 
 static int64_t random_int(void)
 {
@@ -120,9 +125,15 @@ static void build(struct tree *tree)
     static const struct {
         const char *op;
         enum evs_expr_kind kind;
-    } specials[] = {{"and", EVS_EXPR_AND},           {"or", EVS_EXPR_OR},           {"not", EVS_EXPR_NOT},
-                    {"is null", EVS_EXPR_IS_NULL},   {"is true", EVS_EXPR_IS_TRUE}, {"is false", EVS_EXPR_IS_FALSE},
-                    {"case", EVS_EXPR_CASE},         {"coalesce", EVS_EXPR_COALESCE}, {"in", EVS_EXPR_IN}};
+    } specials[] = {{"and", EVS_EXPR_AND},
+                    {"or", EVS_EXPR_OR},
+                    {"not", EVS_EXPR_NOT},
+                    {"is null", EVS_EXPR_IS_NULL},
+                    {"is true", EVS_EXPR_IS_TRUE},
+                    {"is false", EVS_EXPR_IS_FALSE},
+                    {"case", EVS_EXPR_CASE},
+                    {"coalesce", EVS_EXPR_COALESCE},
+                    {"in", EVS_EXPR_IN}};
     const struct evs_expr *arguments[6];
     struct evs_error error = {0};
     for (uint32_t i = 0; i < tree->count; i++) {
@@ -131,11 +142,13 @@ static void build(struct tree *tree)
     evs_status status = EVS_E_INTERNAL;
     for (size_t i = 0; i < EVS_COUNT(specials) && status == EVS_E_INTERNAL; i++) {
         if (strcmp(specials[i].op, tree->op) == 0) {
-            status = evs_expr_special(&arena, specials[i].kind, arguments, tree->count, (struct evs_place){0}, &tree->expr, &error);
+            status = evs_expr_special(&arena, specials[i].kind, arguments, tree->count, (struct evs_place){0},
+                                      &tree->expr, &error);
         }
     }
     if (status == EVS_E_INTERNAL) {
-        status = evs_expr_call(&arena, evs_slice_of(tree->op), false, arguments, tree->count, (struct evs_place){0}, &tree->expr, &error);
+        status = evs_expr_call(&arena, evs_slice_of(tree->op), false, arguments, tree->count, (struct evs_place){0},
+                               &tree->expr, &error);
     }
     ck_assert_msg(status == EVS_OK, "%s: %s", tree->op, error.text);
 }
@@ -157,7 +170,8 @@ static struct tree *grow_conditional(enum type type, uint32_t depth)
     if (below(2)) {
         return MAKE(type, "coalesce", depth, type, type);
     }
-    return below(2) ? MAKE(type, "case", depth, BOOL, type, type) : MAKE(type, "case", depth, BOOL, type, BOOL, type, type);
+    return below(2) ? MAKE(type, "case", depth, BOOL, type, type)
+                    : MAKE(type, "case", depth, BOOL, type, BOOL, type, type);
 }
 
 static struct tree *grow_bool(uint32_t depth)
@@ -202,12 +216,14 @@ static struct tree *grow_number(enum type type, uint32_t depth)
     case 0:
         return MAKE(type, "-", depth, type);
     case 1:
-        return below(2) ? grow_conditional(type, depth) : MAKE(type, below(2) ? "greatest" : "nullif", depth, type, type);
+        return below(2) ? grow_conditional(type, depth)
+                        : MAKE(type, below(2) ? "greatest" : "nullif", depth, type, type);
     default:
         if (type == INT) {
             return MAKE(INT, int_ops[below(EVS_COUNT(int_ops))], depth, INT, INT);
         }
-        return below(3) == 0 ? MAKE(FLOAT, "/", depth, INT, INT) : MAKE(FLOAT, float_ops[below(EVS_COUNT(float_ops))], depth, FLOAT, FLOAT);
+        return below(3) == 0 ? MAKE(FLOAT, "/", depth, INT, INT)
+                             : MAKE(FLOAT, float_ops[below(EVS_COUNT(float_ops))], depth, FLOAT, FLOAT);
     }
 }
 
@@ -222,9 +238,10 @@ static struct tree *grow(enum type type, uint32_t depth)
     if (depth == 0 || below(5) == 0) {
         return leaf(type);
     }
-    struct tree *tree = type == BOOL   ? grow_bool(depth - 1)
-                        : type == TEXT ? (below(2) ? MAKE(TEXT, "||", depth - 1, TEXT, TEXT) : grow_conditional(TEXT, depth - 1))
-                                       : grow_number(type, depth - 1);
+    struct tree *tree = type == BOOL ? grow_bool(depth - 1)
+                        : type == TEXT
+                            ? (below(2) ? MAKE(TEXT, "||", depth - 1, TEXT, TEXT) : grow_conditional(TEXT, depth - 1))
+                            : grow_number(type, depth - 1);
     if (pool_count < POOL) {
         pool[pool_count++] = tree;
     } else {
@@ -457,7 +474,8 @@ static struct answer conditional(const struct tree *tree, const struct evs_batch
 static struct answer between(const struct answer *a)
 {
     const bool low_null = a[0].null || a[1].null, high_null = a[0].null || a[2].null;
-    const bool low = !low_null && order(&a[0].value, &a[1].value) >= 0, high = !high_null && order(&a[0].value, &a[2].value) <= 0;
+    const bool low = !low_null && order(&a[0].value, &a[1].value) >= 0,
+               high = !high_null && order(&a[0].value, &a[2].value) <= 0;
     if ((!low_null && !low) || (!high_null && !high)) {
         return of_bool(false);
     }
@@ -563,7 +581,8 @@ static struct answer evaluate(const struct tree *tree, const struct evs_batch *b
         if (answers[i].code) {
             return answers[i];
         }
-        if (is_between && i == 1 && !answers[0].null && !answers[1].null && order(&answers[0].value, &answers[1].value) < 0) {
+        if (is_between && i == 1 && !answers[0].null && !answers[1].null &&
+            order(&answers[0].value, &answers[1].value) < 0) {
             return of_bool(false); /* the upper bound is not needed */
         }
     }
@@ -606,12 +625,12 @@ static void check_run(struct evs_eval *eval, struct tree *const *trees, const st
     evs_program_run(eval, batch, columns);
     const uint32_t failure_count = evs_eval_failures(eval, &failures);
     uint32_t failure = 0;
-    EVS_FOR_ROWS (batch, position, row) {
+    EVS_FOR_ROWS(batch, position, row) {
         const char *code = first_failure(trees, batch, row);
         const bool reported = failure < failure_count && failures[failure].row == row;
-        ck_assert_msg((code != NULL) == reported, "row %u of %u: %s, by the reference %s\n%s\n%s\n%s", row, batch->row_count,
-                      reported ? failures[failure].code : "fine", code ? code : "fine", trees[0]->expr->text, trees[1]->expr->text,
-                      trees[2]->expr->text);
+        ck_assert_msg((code != NULL) == reported, "row %u of %u: %s, by the reference %s\n%s\n%s\n%s", row,
+                      batch->row_count, reported ? failures[failure].code : "fine", code ? code : "fine",
+                      trees[0]->expr->text, trees[1]->expr->text, trees[2]->expr->text);
         if (code != NULL) {
             ck_assert_str_eq(failures[failure].code, code);
             ck_assert_ptr_nonnull(failures[failure++].expr->text);
@@ -620,8 +639,8 @@ static void check_run(struct evs_eval *eval, struct tree *const *trees, const st
         for (uint32_t t = 0; t < OUTPUTS; t++) {
             const struct evs_value value = evs_column_value(&columns[t], row);
             const struct answer answer = evaluate(trees[t], batch, row);
-            ck_assert_msg(same_value(&value, &answer), "row %u of %u: %s gave %s", row, batch->row_count, trees[t]->expr->text,
-                          value_as_text(&arena, &value));
+            ck_assert_msg(same_value(&value, &answer), "row %u of %u: %s gave %s", row, batch->row_count,
+                          trees[t]->expr->text, value_as_text(&arena, &value));
         }
     }
     ck_assert_uint_eq(failure, failure_count);
@@ -634,7 +653,7 @@ static void check_filter(struct evs_eval *eval, const struct tree *tree, const s
     const uint32_t count = evs_program_filter(eval, batch, selection);
     const uint32_t failure_count = evs_eval_failures(eval, &failures);
     uint32_t at = 0, failure = 0;
-    EVS_FOR_ROWS (batch, position, row) {
+    EVS_FOR_ROWS(batch, position, row) {
         const struct answer answer = evaluate(tree, batch, row);
         const bool wanted = !answer.code && !answer.null && answer.value.boolean;
         const bool given = at < count && selection[at] == row;
