@@ -40,6 +40,8 @@ add_compile_options(
   ${EVS_ARCH_FLAG}
   -Wall -Wextra -Wshadow
   "$<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes;-Wmissing-prototypes>"
+  # What newer compilers refuse, and what is never right: calling without a prototype, mixing pointers and integers.
+  "$<$<COMPILE_LANGUAGE:C>:-Werror=implicit-function-declaration;-Werror=int-conversion;-Werror=incompatible-pointer-types>"
   -ffunction-sections -fdata-sections
   # Assertions and logs name files from the project's root; debug information keeps whole paths, which the debugger needs.
   -fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
