@@ -177,7 +177,7 @@ static void put_time(const struct event *event)
     int64_t us = event->batch->event_time_us[event->row];
     char text[EVS_FORMAT_MAX];
     if (us >= first && us < end) {
-        event->put(event->out, "time", (struct evs_slice){text, evs_timestamp_text(text, us)});
+        event->put(event->out, "time", (struct evs_slice){text, evs_text_of_timestamp(text, us)});
     }
 }
 

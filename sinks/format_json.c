@@ -180,7 +180,7 @@ static inline char *put_text_value(struct evs_buffer *out, char *next, enum evs_
 static inline char *put_quoted(char *next, const struct evs_column *column, enum evs_kind kind, uint32_t row)
 {
     *next++ = '"';
-    next += evs_value_text(next, column, kind, row);
+    next += evs_text_of_value(next, column, kind, row);
     *next++ = '"';
     return next;
 }
@@ -210,7 +210,7 @@ static inline char *put_value(struct evs_buffer *out, char *next, const struct e
         return put_float64(next, column, row);
     case EVS_BOOL:
     case EVS_NUMERIC:
-        return next + evs_value_text(next, column, kind, row);
+        return next + evs_text_of_value(next, column, kind, row);
     default:
         return put_quoted(next, column, kind, row);
     }

@@ -148,7 +148,7 @@ bool evs_template_fill(const struct evs_template *template_, const struct evs_ba
             put_encoded(out, evs_str_slice(EVS_COLUMN_AT(column, struct evs_str, row)));
         } else {
             char text[EVS_FORMAT_MAX];
-            put_encoded(out, (struct evs_slice){text, evs_value_text(text, column, piece->kind, row)});
+            put_encoded(out, (struct evs_slice){text, evs_text_of_value(text, column, piece->kind, row)});
         }
     }
     return true;

@@ -64,7 +64,7 @@ uint32_t evs_text_of_timestamp(char *out, int64_t us)
     return at;
 }
 
-uint32_t evs_numeric_text(char *out, evs_numeric value)
+uint32_t evs_text_of_numeric(char *out, evs_numeric value)
 {
     const uint64_t one = 1000000000;
     if (EVS_UNLIKELY(value < 0 || value > INT64_MAX)) {
@@ -153,7 +153,7 @@ uint32_t evs_text_of_value(char *out, const struct evs_column *column, enum evs_
     case EVS_FLOAT64:
         return evs_format_float64(out, *EVS_COLUMN_AT(column, double, row));
     case EVS_NUMERIC:
-        return evs_numeric_text(out, *EVS_COLUMN_AT(column, evs_numeric, row));
+        return evs_text_of_numeric(out, *EVS_COLUMN_AT(column, evs_numeric, row));
     case EVS_TIMESTAMP:
         return evs_text_of_timestamp(out, *EVS_COLUMN_AT(column, int64_t, row));
     case EVS_DATE:

@@ -6,12 +6,12 @@
 
 /* Writes the element of a row that is not NULL and is of a kind without text of its own (no string, bytes, json; no array or struct);
  * `out` has room for EVS_FORMAT_MAX bytes. No quotes, no escapes needed: only [A-Za-z0-9:.+-] and, in an interval, spaces. */
-uint32_t evs_value_text(char *out, const struct evs_column *column, enum evs_kind kind, uint32_t row);
+uint32_t evs_text_of_value(char *out, const struct evs_column *column, enum evs_kind kind, uint32_t row);
 
 /* The same bytes as evs_format_timestamp and evs_format_numeric, in a third of the time for the values that events have: these two are
  * most of the cost of a row. */
-uint32_t evs_timestamp_text(char *out, int64_t us);
-uint32_t evs_numeric_text(char *out, evs_numeric value);
+uint32_t evs_text_of_timestamp(char *out, int64_t us);
+uint32_t evs_text_of_numeric(char *out, evs_numeric value);
 
 /* Whether a sink can write the kind at all. */
 static inline bool evs_value_has_text(enum evs_kind kind)

@@ -208,13 +208,15 @@ static evs_status read_up_to(struct evs_file_bytes *bytes, uint64_t offset, stru
     return status;
 }
 
-evs_status evs_file_bytes_skip(struct evs_file_bytes *bytes, uint64_t offset, struct evs_error *error)
+evs_status evs_file_bytes_skip(struct evs_file_bytes *bytes, uint64_t offset, size_t *before, struct evs_error *error)
 {
+    *before = 0;
     if (bytes->packing != PACKING_NONE || !bytes->is_regular) {
         return read_up_to(bytes, offset, error);
     }
     if (offset > bytes->size_bytes) {
         return too_short(bytes, offset, bytes->size_bytes, error);
     }
-    return bytes->os->files.seek(bytes->file, offset, error);
+    *before = (size_t)(offset % EVS_FILE_PAGE_BYTES);
+    return bytes->os->files.seek(bytes->file, offset - *before, error);
 }

@@ -15,8 +15,12 @@ evs_status evs_file_bytes_open(const struct evs_os *os, const char *path, struct
 /* Up to `max` bytes; *got 0 is the end. May block. */
 evs_status evs_file_bytes_read(struct evs_file_bytes *bytes, void *data, size_t max, size_t *got,
                                struct evs_error *error) EVS_MUST_CHECK;
-/* Before the first read: goes to `offset`. Packed files and pipes are read up to there. EVS_E_STATE when the file is shorter. */
-evs_status evs_file_bytes_skip(struct evs_file_bytes *bytes, uint64_t offset, struct evs_error *error) EVS_MUST_CHECK;
+#define EVS_FILE_PAGE_BYTES 4096u
+
+/* Before the first read: goes to `offset`, or, where the file can be sought in, to the page that it lies in: *before is how many of the
+ * next bytes stand before it. Packed files and pipes are read up to there. EVS_E_STATE when the file is shorter. */
+evs_status evs_file_bytes_skip(struct evs_file_bytes *bytes, uint64_t offset, size_t *before, struct evs_error *error)
+    EVS_MUST_CHECK;
 /* Whether a read may wait for somebody who writes (a pipe, a terminal). */
 bool evs_file_bytes_is_stream(const struct evs_file_bytes *bytes);
 void evs_file_bytes_close(struct evs_file_bytes *bytes); /* NULL is allowed */

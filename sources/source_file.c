@@ -21,7 +21,6 @@
 #include "newlines.h"
 
 #define BLOCK_BYTES (256u << 10)
-#define PAGE_BYTES 4096u
 #define CARRY_BYTES_FIRST (64u << 10)
 #define ROW_BYTES_UNSAID (64u << 20)     /* the longest row when nothing is said */
 #define RECORDS_MAX UINT64_C(4000000000) /* the index of a record has 32 bits */
@@ -85,8 +84,8 @@ static evs_status file_configure(const struct evs_option_value *values, struct e
 /* Memory with `carry_bytes` (whole pages) before the block; what is carried moves with it. */
 static void grow(struct file_source *source, size_t carry_bytes)
 {
-    EVS_ASSERT(carry_bytes % PAGE_BYTES == 0 && carry_bytes >= source->rest_bytes);
-    uint8_t *memory = evs_alloc_aligned(PAGE_BYTES, carry_bytes + BLOCK_BYTES + EVS_PADDING);
+    EVS_ASSERT(carry_bytes % EVS_FILE_PAGE_BYTES == 0 && carry_bytes >= source->rest_bytes);
+    uint8_t *memory = evs_alloc_aligned(EVS_FILE_PAGE_BYTES, carry_bytes + BLOCK_BYTES + EVS_PADDING);
     uint8_t *block = memory + carry_bytes;
     memset(block + BLOCK_BYTES, 0, EVS_PADDING);
     if (source->rest_bytes > 0) {
@@ -117,14 +116,9 @@ static evs_status resume(struct file_source *source, const struct evs_source_ope
         return EVS_OK;
     }
     const struct evs_position *last = &open->positions[open->position_count - 1];
-    uint64_t aligned = last->byte_offset;
-    if (!evs_file_bytes_is_stream(source->bytes)) {
-        aligned -= aligned % PAGE_BYTES;
-    }
-    source->skip_bytes = (size_t)(last->byte_offset - aligned);
     source->byte_offset = last->byte_offset;
     source->next_index = last->next_index;
-    return evs_file_bytes_skip(source->bytes, aligned, error);
+    return evs_file_bytes_skip(source->bytes, last->byte_offset, &source->skip_bytes, error);
 }
 
 static evs_status check_start(const struct evs_source_open *open, struct evs_error *error)
@@ -184,7 +178,7 @@ static void carry(struct file_source *source)
 {
     if (source->rest_bytes > source->carry_bytes) {
         size_t wanted = 2 * source->rest_bytes;
-        grow(source, wanted + (PAGE_BYTES - wanted % PAGE_BYTES) % PAGE_BYTES);
+        grow(source, wanted + (EVS_FILE_PAGE_BYTES - wanted % EVS_FILE_PAGE_BYTES) % EVS_FILE_PAGE_BYTES);
         return;
     }
     char *target = (char *)source->block - source->rest_bytes;

@@ -1,0 +1,479 @@
+/* The file source: pieces, offsets and indexes, packed and damaged files, long lines, standard input. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "source_file.h"
+#include "unit.h"
+
+static char folder[] = "/tmp/evs_source_file_XXXXXX";
+static char path[256];
+
+static void make_folder(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
+static void remove_folder(void)
+{
+    unit_remove_folder(folder);
+    memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
+}
+
+/* --- files -------------------------------------------------------------------------------------------------------------------- */
+
+static const char *write_file(const char *name, const void *bytes, size_t count)
+{
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    ck_assert_ptr_nonnull(file);
+    ck_assert_uint_eq(fwrite(bytes, 1, count, file), count);
+    ck_assert_int_eq(fclose(file), 0);
+    return path;
+}
+
+static size_t pack_gzip(const char *bytes, size_t count, char *packed, size_t room)
+{
+    z_stream gzip = {
+        .next_in = (Bytef *)bytes, .avail_in = (uInt)count, .next_out = (Bytef *)packed, .avail_out = (uInt)room};
+    ck_assert_int_eq(deflateInit2(&gzip, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    ck_assert_int_eq(deflate(&gzip, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&gzip);
+    return room - gzip.avail_out;
+}
+
+static size_t pack_zstd(const char *bytes, size_t count, char *packed, size_t room)
+{
+    size_t packed_count = ZSTD_compress(packed, room, bytes, count, 3);
+    ck_assert(!ZSTD_isError(packed_count));
+    return packed_count;
+}
+
+/* `count` lines of different lengths. */
+static struct evs_buffer make_lines(uint32_t count)
+{
+    struct evs_buffer lines = {0};
+    uint64_t random = 3;
+    for (uint32_t i = 0; i < count; i++) {
+        evs_buffer_printf(&lines, "{\"n\":%u,\"x\":\"%0*u\"}\n", i, (int)(1 + unit_random(&random) % 200), i);
+    }
+    return lines;
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------------------------ */
+
+struct reading {
+    struct evs_buffer bytes; /* all payloads, one behind the other */
+    uint32_t pieces;
+    uint64_t byte_offset, next_index;
+    evs_status status;
+    struct evs_error error;
+};
+
+static const void *config_of(const char *file, struct evs_arena *arena)
+{
+    const struct evs_option_value value = {
+        .option = evs_source_file.options, .is_set = true, .text = evs_slice_of(file)};
+    const void *config;
+    ck_assert_int_eq(evs_source_file.configure(&value, arena, &config, NULL), EVS_OK);
+    return config;
+}
+
+static evs_status open_file(const char *file, uint64_t offset, uint64_t next_index, uint32_t row_bytes_max,
+                            struct evs_arena *arena, void **source, struct evs_error *error)
+{
+    const struct evs_position position = {.sequence = 1, .byte_offset = offset, .next_index = next_index};
+    const struct evs_source_open open = {
+        .os = evs_os_system(),
+        .name = "clicks",
+        .config = config_of(file, arena),
+        .worker_count = 1,
+        .start = EVS_START_EARLIEST,
+        .positions = &position,
+        .position_count = offset > 0,
+        .row_bytes_max = row_bytes_max,
+    };
+    return evs_source_file.open(&open, source, error);
+}
+
+static uint64_t count_lines(struct evs_slice text)
+{
+    uint64_t lines = text.data[text.count - 1] != '\n';
+    for (size_t i = 0; i < text.count; i++) {
+        lines += text.data[i] == '\n';
+    }
+    return lines;
+}
+
+/* What holds for every piece. */
+static void take_piece(struct reading *reading, const struct evs_message *message)
+{
+    ck_assert_uint_eq(message->sequence, 1);
+    ck_assert_uint_eq(message->partition, 0);
+    ck_assert(message->last_of_position);
+    ck_assert_int_eq(message->ingested_at_us, INT64_MIN);
+    ck_assert_uint_eq(message->first_index, reading->next_index);
+    ck_assert_uint_gt(message->byte_offset, reading->byte_offset);
+    ck_assert_uint_gt(message->payload.count, 0);
+    char padding[EVS_PADDING]; /* a sanitizer sees it if the padding cannot be read */
+    memcpy(padding, message->payload.data + message->payload.count, sizeof padding);
+    reading->next_index += count_lines(message->payload);
+    reading->byte_offset = message->byte_offset;
+    reading->pieces++;
+    evs_buffer_put(&reading->bytes, message->payload.data, message->payload.count);
+}
+
+static evs_status poll_once(void *source, struct reading *reading)
+{
+    struct evs_message messages[4];
+    uint32_t count = 0;
+    evs_status status = evs_source_file.poll(source, messages, EVS_COUNT(messages), &count, &reading->error);
+    ck_assert_int_eq(count > 0, status == EVS_OK);
+    for (uint32_t i = 0; i < count; i++) {
+        take_piece(reading, &messages[i]);
+    }
+    return status;
+}
+
+static struct reading read_from(const char *file, uint64_t offset, uint64_t next_index, uint32_t row_bytes_max)
+{
+    struct evs_arena arena = {0};
+    struct reading reading = {.byte_offset = offset, .next_index = next_index};
+    void *source = NULL;
+    reading.status = open_file(file, offset, next_index, row_bytes_max, &arena, &source, &reading.error);
+    if (reading.status == EVS_OK) {
+        while ((reading.status = poll_once(source, &reading)) == EVS_OK) {
+        }
+        struct evs_source_state state;
+        evs_source_file.state(source, &state);
+        ck_assert_uint_eq(state.partition_count, 1);
+        ck_assert_int_eq(state.ended, reading.status == EVS_END);
+        evs_source_file.close(source);
+    }
+    evs_arena_fini(&arena);
+    return reading;
+}
+
+static void check_whole(const char *file, const struct evs_buffer *expected)
+{
+    struct reading reading = read_from(file, 0, 0, 0);
+    ck_assert_msg(reading.status == EVS_END, "%s", reading.error.text);
+    ck_assert_uint_eq(reading.bytes.count, expected->count);
+    ck_assert(expected->count == 0 || memcmp(reading.bytes.data, expected->data, expected->count) == 0);
+    ck_assert_uint_eq(reading.byte_offset, expected->count);
+    evs_buffer_fini(&reading.bytes);
+}
+
+/* From every place where a piece ends, and from many line ends, the rest is what stands behind it. */
+static void check_resumes(const char *file, const struct evs_buffer *lines)
+{
+    uint64_t index = 0, random = 7;
+    for (size_t at = 0; at < lines->count;) {
+        const char *newline = memchr(lines->data + at, '\n', lines->count - at);
+        at = newline == NULL ? lines->count : (size_t)(newline + 1 - lines->data);
+        index++;
+        if (unit_random(&random) % 500 != 0 && at != lines->count) {
+            continue;
+        }
+        struct reading rest = read_from(file, at, index, 0);
+        ck_assert_msg(rest.status == EVS_END, "%s", rest.error.text);
+        ck_assert_uint_eq(rest.bytes.count, lines->count - at);
+        ck_assert(rest.bytes.count == 0 || memcmp(rest.bytes.data, lines->data + at, rest.bytes.count) == 0);
+        evs_buffer_fini(&rest.bytes);
+    }
+}
+
+/* --- tests -------------------------------------------------------------------------------------------------------------------- */
+
+START_TEST(plain_and_packed_files_give_the_same_pieces)
+{
+    struct evs_buffer lines = make_lines(8000);
+    size_t room = lines.count + 65536;
+    char *packed = malloc(room);
+    const char *file = write_file("a.ndjson", lines.data, lines.count);
+    check_whole(file, &lines);
+    check_resumes(file, &lines);
+    size_t half = lines.count / 2; /* two members or frames, one behind the other, are one file */
+    size_t first = pack_gzip(lines.data, half, packed, room);
+    size_t count = first + pack_gzip(lines.data + half, lines.count - half, packed + first, room - first);
+    file = write_file("a.ndjson.gz", packed, count);
+    check_whole(file, &lines);
+    check_resumes(file, &lines);
+    first = pack_zstd(lines.data, half, packed, room);
+    count = first + pack_zstd(lines.data + half, lines.count - half, packed + first, room - first);
+    file = write_file("a.ndjson.zst", packed, count);
+    check_whole(file, &lines);
+    check_resumes(file, &lines);
+    free(packed);
+    evs_buffer_fini(&lines);
+}
+END_TEST
+
+START_TEST(the_last_line_needs_no_newline)
+{
+    struct reading reading = read_from(write_file("a", "{}\n{\"a\":1}", 10), 0, 0, 0);
+    ck_assert_int_eq(reading.status, EVS_END);
+    ck_assert_uint_eq(reading.bytes.count, 10);
+    ck_assert_uint_eq(reading.next_index, 2);
+    ck_assert_uint_eq(reading.byte_offset, 10);
+    evs_buffer_fini(&reading.bytes);
+}
+END_TEST
+
+START_TEST(an_empty_file_ends_at_once)
+{
+    static const char *const names[] = {"a", "a.gz", "a.zst"};
+    for (size_t i = 0; i < EVS_COUNT(names); i++) {
+        struct reading reading = read_from(write_file(names[i], "", 0), 0, 0, 0);
+        ck_assert_msg(reading.status == EVS_END, "%s", reading.error.text);
+        ck_assert_uint_eq(reading.pieces, 0);
+    }
+}
+END_TEST
+
+/* A read that ends exactly at a newline, and blocks without any carried line. */
+START_TEST(lines_that_end_with_the_block)
+{
+    struct evs_buffer lines = {0};
+    for (uint32_t i = 0; i < 3 * (256 << 10) / 64; i++) {
+        evs_buffer_printf(&lines, "%-63u\n", i);
+    }
+    check_whole(write_file("a", lines.data, lines.count), &lines);
+    evs_buffer_fini(&lines);
+}
+END_TEST
+
+static void expect_error(const char *file, uint64_t offset, evs_status status, const char *words)
+{
+    struct reading reading = read_from(file, offset, 0, 0);
+    ck_assert_int_eq(reading.status, status);
+    ck_assert_msg(strstr(reading.error.text, words) != NULL, "%s", reading.error.text);
+    ck_assert_msg(strstr(reading.error.text, file) != NULL, "%s", reading.error.text);
+    evs_buffer_fini(&reading.bytes);
+}
+
+START_TEST(errors_name_the_file)
+{
+    char none[256];
+    snprintf(none, sizeof none, "%s/none.ndjson", folder);
+    expect_error(none, 0, EVS_E_IO, "No such file");
+    expect_error(folder, 0, EVS_E_IO, "directory");
+    expect_error(write_file("a", "{}\n", 3), 4, EVS_E_STATE, "3 bytes");
+    expect_error(write_file("b.gz", "{}\n", 3), 0, EVS_E_IO, "no whole gzip file");
+    expect_error(write_file("b.zst", "{\"a\":1}\n", 8), 0, EVS_E_IO, "no whole zstd file");
+}
+END_TEST
+
+/* Cut at every length: never a silent end. What came before the error is right. */
+static void check_truncated(const char *name, const char *packed, size_t count, const struct evs_buffer *lines)
+{
+    for (size_t kept = 1; kept < count; kept += 1 + count / 100) {
+        struct reading reading = read_from(write_file(name, packed, kept), 0, 0, 0);
+        ck_assert_int_eq(reading.status, EVS_E_IO);
+        ck_assert_msg(strstr(reading.error.text, "cut off") != NULL && strstr(reading.error.text, name) != NULL, "%s",
+                      reading.error.text);
+        ck_assert(reading.bytes.count <= lines->count);
+        ck_assert(reading.bytes.count == 0 || memcmp(reading.bytes.data, lines->data, reading.bytes.count) == 0);
+        evs_buffer_fini(&reading.bytes);
+    }
+}
+
+START_TEST(a_packed_file_that_was_cut_off_is_an_error)
+{
+    struct evs_buffer lines = make_lines(3000);
+    size_t room = lines.count + 65536;
+    char *packed = malloc(room);
+    check_truncated("a.gz", packed, pack_gzip(lines.data, lines.count, packed, room), &lines);
+    check_truncated("a.zst", packed, pack_zstd(lines.data, lines.count, packed, room), &lines);
+    size_t count = pack_gzip(lines.data, lines.count, packed, room);
+    ck_assert_uint_gt(count, 1000);
+    packed[count / 2] ^= 0x10; /* a flipped bit is found by the checksum at the latest */
+    struct reading reading = read_from(write_file("a.gz", packed, count), 0, 0, 0);
+    ck_assert_int_eq(reading.status, EVS_E_IO);
+    evs_buffer_fini(&reading.bytes);
+    free(packed);
+    evs_buffer_fini(&lines);
+}
+END_TEST
+
+START_TEST(a_packed_file_shorter_than_the_position_is_an_error)
+{
+    char packed[4096];
+    size_t count = pack_gzip("{}\n{}\n", 6, packed, sizeof packed);
+    struct reading reading = read_from(write_file("a.gz", packed, count), 7, 0, 0);
+    ck_assert_int_eq(reading.status, EVS_E_STATE);
+    reading = read_from(write_file("a.gz", packed, count), 6, 2, 0);
+    ck_assert_int_eq(reading.status, EVS_END);
+    ck_assert_uint_eq(reading.bytes.count, 0);
+}
+END_TEST
+
+/* Lines round the limit and far beyond it: short ones whole; long ones cut, but long enough to be seen as such; indexes and offsets go
+ * on as if nothing had been left out. */
+START_TEST(a_line_that_is_too_long_is_cut)
+{
+    static const uint32_t lengths[] = {10, 2000000, 5, 600000, 600001, 600002, 600003, 262144, 262143, 1, 3000000, 7};
+    const uint32_t limit = 600000;
+    struct evs_buffer lines = {0}, expected = {0};
+    for (size_t i = 0; i < EVS_COUNT(lengths); i++) {
+        evs_buffer_reserve(&lines, lengths[i] + 1);
+        memset(lines.data + lines.count, 'a' + (int)i, lengths[i]);
+        lines.count += lengths[i];
+        evs_buffer_put(&lines, "\n", i + 1 < EVS_COUNT(lengths) ? 1 : 0);
+    }
+    struct reading reading = read_from(write_file("a", lines.data, lines.count), 0, 0, limit);
+    ck_assert_msg(reading.status == EVS_END, "%s", reading.error.text);
+    ck_assert_uint_eq(reading.byte_offset, lines.count);
+    ck_assert_uint_eq(reading.next_index, EVS_COUNT(lengths));
+    size_t at = 0;
+    for (size_t i = 0; i < EVS_COUNT(lengths); i++) {
+        size_t kept = 0;
+        while (at + kept < reading.bytes.count && reading.bytes.data[at + kept] == 'a' + (int)i) {
+            kept++;
+        }
+        ck_assert_msg(kept == lengths[i] || (kept > limit + 1 && kept < lengths[i]), "line %zu: %zu of %u bytes", i,
+                      kept, lengths[i]);
+        at += kept;
+        at += at < reading.bytes.count && reading.bytes.data[at] == '\n';
+    }
+    ck_assert_uint_eq(at, reading.bytes.count);
+    ck_assert_uint_lt(reading.bytes.count, lines.count); /* the longest one was not held */
+    evs_buffer_fini(&reading.bytes);
+    evs_buffer_fini(&lines);
+    evs_buffer_fini(&expected);
+}
+END_TEST
+
+START_TEST(only_worker_0_reads)
+{
+    struct evs_arena arena = {0};
+    struct reading reading = {0};
+    struct evs_source_open open = {.os = evs_os_system(),
+                                   .name = "clicks",
+                                   .config = config_of(write_file("a", "{}\n", 3), &arena),
+                                   .worker = 1,
+                                   .worker_count = 2};
+    void *source;
+    ck_assert_int_eq(evs_source_file.open(&open, &source, NULL), EVS_OK);
+    ck_assert_int_eq(poll_once(source, &reading), EVS_END);
+    evs_source_file.close(source);
+    evs_arena_fini(&arena);
+}
+END_TEST
+
+START_TEST(a_file_is_read_from_its_beginning_only)
+{
+    struct evs_arena arena = {0};
+    struct evs_error error;
+    struct evs_source_open open = {.os = evs_os_system(),
+                                   .name = "clicks",
+                                   .config = config_of(write_file("a", "{}\n", 3), &arena),
+                                   .worker_count = 1,
+                                   .start = EVS_START_LATEST};
+    void *source;
+    ck_assert_int_eq(evs_source_file.open(&open, &source, &error), EVS_E_USAGE);
+    ck_assert_ptr_nonnull(strstr(error.text, "`clicks`"));
+    const struct evs_option_value empty = {.option = evs_source_file.options, .is_set = true, .text = EVS_SLICE("")};
+    const void *config;
+    ck_assert_int_eq(evs_source_file.configure(&empty, &arena, &config, &error), EVS_E_PIPELINE);
+    ck_assert_ptr_nonnull(strstr(error.text, "`path`"));
+    evs_arena_fini(&arena);
+}
+END_TEST
+
+/* Standard input that is a pipe: lines come through as they come, and a poll never waits for the next. */
+START_TEST(standard_input_does_not_block)
+{
+    int ends[2];
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(dup2(ends[0], STDIN_FILENO), STDIN_FILENO);
+    struct evs_arena arena = {0};
+    struct reading reading = {0};
+    void *source;
+    ck_assert_int_eq(open_file("-", 0, 0, 0, &arena, &source, &reading.error), EVS_OK);
+    struct evs_wait_fd fd;
+    ck_assert_uint_eq(evs_source_file.wait_fds(source, &fd, 1), 1);
+    ck_assert(fd.fd == STDIN_FILENO && fd.want_read && !fd.want_write);
+    ck_assert_int_eq(poll_once(source, &reading), EVS_AGAIN);
+    ck_assert_int_eq(write(ends[1], "{\"a\":1}\n{\"b\"", 12), 12);
+    ck_assert_int_eq(poll_once(source, &reading), EVS_OK);
+    ck_assert_uint_eq(reading.bytes.count, 8);
+    ck_assert_int_eq(poll_once(source, &reading), EVS_AGAIN);
+    ck_assert_int_eq(write(ends[1], ":2}", 3), 3);
+    ck_assert_int_eq(poll_once(source, &reading), EVS_AGAIN);
+    ck_assert_int_eq(close(ends[1]), 0);
+    ck_assert_int_eq(poll_once(source, &reading), EVS_OK);
+    ck_assert_uint_eq(reading.bytes.count, 15);
+    ck_assert_int_eq(memcmp(reading.bytes.data, "{\"a\":1}\n{\"b\":2}", 15), 0);
+    ck_assert_int_eq(poll_once(source, &reading), EVS_END);
+    ck_assert_uint_eq(evs_source_file.wait_fds(source, &fd, 1), 0);
+    evs_source_file.close(source);
+    evs_buffer_fini(&reading.bytes);
+    evs_arena_fini(&arena);
+}
+END_TEST
+
+/* The kernel's copy is slow when the block is not where the file's pages are: every read goes to a page. */
+static struct evs_os watched;
+static uint32_t reads, unaligned_reads;
+static evs_status watched_read(struct evs_file *file, void *data, size_t bytes, size_t *got, struct evs_error *error)
+{
+    reads++;
+    unaligned_reads += (uintptr_t)data % 4096 != 0;
+    return evs_os_system()->files.read(file, data, bytes, got, error);
+}
+
+START_TEST(reads_go_to_pages_and_a_steady_state_allocates_nothing)
+{
+    struct evs_buffer lines = make_lines(40000);
+    struct evs_arena arena = {0};
+    watched = *evs_os_system();
+    watched.files.read = watched_read;
+    struct evs_position position = {.sequence = 1, .byte_offset = 5000, .next_index = 40};
+    struct evs_source_open open = {.os = &watched,
+                                   .name = "clicks",
+                                   .config = config_of(write_file("a", lines.data, lines.count), &arena),
+                                   .worker_count = 1,
+                                   .positions = &position,
+                                   .position_count = 1};
+    void *source;
+    ck_assert_int_eq(evs_source_file.open(&open, &source, NULL), EVS_OK);
+    uint64_t before = evs_alloc_count();
+    struct evs_message message;
+    uint32_t count, pieces = 0;
+    while (evs_source_file.poll(source, &message, 1, &count, NULL) == EVS_OK) {
+        pieces++;
+        ck_assert_uint_eq(evs_alloc_count(), before);
+    }
+    ck_assert_uint_gt(pieces, 10);
+    ck_assert_uint_gt(reads, 10);
+    ck_assert_uint_eq(unaligned_reads, 0);
+    evs_source_file.close(source);
+    evs_arena_fini(&arena);
+    evs_buffer_fini(&lines);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("source_file");
+    TCase *cases = tcase_create("source_file");
+    tcase_add_checked_fixture(cases, make_folder, remove_folder);
+    tcase_add_test(cases, plain_and_packed_files_give_the_same_pieces);
+    tcase_add_test(cases, the_last_line_needs_no_newline);
+    tcase_add_test(cases, an_empty_file_ends_at_once);
+    tcase_add_test(cases, lines_that_end_with_the_block);
+    tcase_add_test(cases, errors_name_the_file);
+    tcase_add_test(cases, a_packed_file_that_was_cut_off_is_an_error);
+    tcase_add_test(cases, a_packed_file_shorter_than_the_position_is_an_error);
+    tcase_add_test(cases, a_line_that_is_too_long_is_cut);
+    tcase_add_test(cases, only_worker_0_reads);
+    tcase_add_test(cases, a_file_is_read_from_its_beginning_only);
+    tcase_add_test(cases, standard_input_does_not_block);
+    tcase_add_test(cases, reads_go_to_pages_and_a_steady_state_allocates_nothing);
+    suite_add_tcase(suite, cases);
+    return unit_run(suite);
+}
