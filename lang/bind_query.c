@@ -1,4 +1,4 @@
-/* Queries: from, the chain of operators, tee and fork, and where the rows go. */
+/* Queries: from, the chain of operators, tee, and where the rows go. */
 #include "bind.h"
 
 /* --- from ------------------------------------------------------------------------------------------------------------------- */
@@ -196,7 +196,6 @@ static bool bind_pipe(struct evs_binder *binder, struct evs_scope *scope, const 
     case EVS_PIPE_INSERT:
         return bind_insert(binder, scope, pipe);
     case EVS_PIPE_TEE:
-    case EVS_PIPE_FORK:
         return bind_branches(binder, scope, pipe);
     default:
         return refuse_pipe(binder, pipe);
@@ -210,7 +209,7 @@ static bool is_misplaced(struct evs_binder *binder, const struct evs_ast_pipe *p
                    "`insert into` ends an outermost query, and these rows go to the outer one");
         return true;
     }
-    if (pipe->kind == EVS_PIPE_TEE || pipe->kind == EVS_PIPE_FORK) {
+    if (pipe->kind == EVS_PIPE_TEE) {
         evs_report(binder, EVS_E0412, pipe->word, "`%s` stands only in the outermost query",
                    evs_pipe_kind_name(pipe->kind));
         return true;
@@ -236,7 +235,7 @@ static bool bind_pipeline(struct evs_binder *binder, struct evs_scope *scope, co
             scope->is_broken = true;
             return has_ended;
         }
-        has_ended = pipe->kind == EVS_PIPE_INSERT || pipe->kind == EVS_PIPE_FORK;
+        has_ended = pipe->kind == EVS_PIPE_INSERT;
     }
     return has_ended;
 }

@@ -3,20 +3,45 @@
 
 /* --- union all -------------------------------------------------------------------------------------------------------------- */
 
-/* The type that holds a column of all queries: `exprs` are coerced to it. */
-static bool unify(struct evs_binder *binder, const struct evs_expr **exprs, uint32_t count, const char *name,
-                  struct evs_place place)
+static bool is_null_constant(const struct evs_expr *expr)
 {
-    struct evs_error error;
+    return expr->kind == EVS_EXPR_CONSTANT && expr->value.is_null;
+}
+
+/* A column that is NULL in one query takes the type that it has in the others. */
+static void free_nulls(struct evs_binder *binder, const struct evs_expr **exprs, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_null_constant(exprs[i])) {
+            struct evs_value null = {.kind = EVS_NULL_KIND, .is_null = true};
+            exprs[i] = evs_expr_constant(binder->arena, null, exprs[i]->place);
+        }
+    }
+}
+
+/* A type that may hold all: the first query's, else that of a later one. */
+static const struct evs_type *common_type(struct evs_binder *binder, const struct evs_expr **exprs, uint32_t count)
+{
     const struct evs_type *type = exprs[0]->type;
     for (uint32_t i = 1; i < count; i++) {
         const struct evs_expr *ignored;
-        if (evs_expr_coerce(binder->arena, exprs[i], type, &ignored, &error) != EVS_OK) {
-            type = exprs[i]->type; /* then all before must go to this one */
-        }
+        struct evs_error error;
+        bool goes =
+            type->kind != EVS_NULL_KIND && evs_expr_coerce(binder->arena, exprs[i], type, &ignored, &error) == EVS_OK;
+        type = goes ? type : exprs[i]->type; /* then all before must go to this one */
     }
+    return type->kind != EVS_NULL_KIND ? type : evs_type_of(EVS_INT64);
+}
+
+/* Coerces a column of all queries to one type. */
+static bool unify(struct evs_binder *binder, const struct evs_expr **exprs, uint32_t count, const char *name,
+                  struct evs_place place)
+{
+    free_nulls(binder, exprs, count);
+    const struct evs_type *type = common_type(binder, exprs, count);
     for (uint32_t i = 0; i < count; i++) {
         const struct evs_type *own = exprs[i]->type;
+        struct evs_error error;
         if (evs_expr_coerce(binder->arena, exprs[i], type, &exprs[i], &error) != EVS_OK) {
             struct evs_diag *diag =
                 evs_report(binder, EVS_E0308, place,
@@ -102,6 +127,9 @@ static void make_union(struct evs_binder *binder, struct evs_scope *scopes, uint
     align_system(binder, scopes, count);
     struct evs_rel **inputs = EVS_ARENA_ARRAY(binder->arena, struct evs_rel *, count);
     for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t c = 0; c < scope->columns.count; c++) { /* the names are those of the first query */
+            scopes[i].columns.items[c].name = scope->columns.items[c].name;
+        }
         inputs[i] = evs_scope_project(binder, &scopes[i], &scopes[i].columns, place);
     }
     const struct evs_columns names = scope->columns;

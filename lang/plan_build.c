@@ -422,7 +422,15 @@ static struct evs_laid narrow(struct evs_builder *builder, const struct evs_rel 
     return narrowed;
 }
 
-/* The calls that somebody asks for, and the items of the needed columns; see plan_prune.c for which calls stay. */
+/* Is the column a call that is computed? See plan_prune.c. */
+static bool keeps_call(const struct evs_rel *rel, uint32_t column)
+{
+    const struct evs_rel_aggregate *aggregate = rel->aggregate;
+    return aggregate->items[column].what == EVS_ITEM_CALL &&
+           (aggregate->emit == EVS_EMIT_ON_CHANGE || evs_rel_needs(rel, column));
+}
+
+/* The calls that are computed, and the items of the needed columns. */
 static void set_items(struct evs_builder *builder, const struct evs_rel *rel, const uint32_t *input_map,
                       struct evs_aggregate_config *config, struct evs_laid *laid)
 {
@@ -435,7 +443,7 @@ static void set_items(struct evs_builder *builder, const struct evs_rel *rel, co
     for (uint32_t i = 0; i < rel->column_count; i++) {
         struct evs_aggregate_item item = aggregate->items[i];
         bool is_needed = evs_rel_needs(rel, i);
-        if (item.what == EVS_ITEM_CALL && (is_needed || aggregate->emit == EVS_EMIT_ON_CHANGE)) {
+        if (keeps_call(rel, i)) {
             struct evs_aggregate_call call = aggregate->calls[item.index];
             call.argument = call.argument >= 0 ? (int32_t)input_map[call.argument] : -1;
             call.condition = call.condition >= 0 ? (int32_t)input_map[call.condition] : -1;
@@ -494,6 +502,39 @@ static struct evs_aggregate_config *aggregate_config(struct evs_builder *builder
     return config;
 }
 
+/* What the stored state means and how it lies in memory: keys, window, and the calls that are kept, in their order. Without an explicit name it
+ * also tells which rows were counted; with one, the user says that the state goes on though the rows before changed. */
+static uint64_t state_identity(const struct evs_rel *rel)
+{
+    const struct evs_rel_aggregate *aggregate = rel->aggregate;
+    const struct evs_rel *input = rel->inputs[0].rel;
+    uint64_t hash = evs_lineage_text(rel->name != NULL ? 0 : input->lineage, "aggregate");
+    for (uint32_t i = 0; i < aggregate->key_count; i++) {
+        hash = evs_lineage_mix(hash, input->columns[aggregate->keys[i]].lineage);
+        hash = evs_lineage_mix(hash, input->columns[aggregate->keys[i]].type->kind);
+    }
+    const int64_t window[] = {aggregate->window, aggregate->size_us, aggregate->offset_us, aggregate->emit};
+    for (size_t i = 0; i < EVS_COUNT(window); i++) {
+        hash = evs_lineage_mix(hash, (uint64_t)window[i]);
+    }
+    for (uint32_t i = 0; i < rel->column_count; i++) {
+        if (!keeps_call(rel, i)) {
+            continue;
+        }
+        const struct evs_aggregate_call *call = &aggregate->calls[aggregate->items[i].index];
+        const uint64_t parts[] = {call->kind,
+                                  call->argument_kind,
+                                  call->result_kind,
+                                  call->ignore_nulls,
+                                  call->argument >= 0 ? input->columns[call->argument].lineage : 0,
+                                  call->condition >= 0 ? input->columns[call->condition].lineage : 0};
+        for (size_t k = 0; k < EVS_COUNT(parts); k++) {
+            hash = evs_lineage_mix(hash, parts[k]);
+        }
+    }
+    return hash;
+}
+
 static void lay_aggregate(struct evs_builder *builder, const struct evs_rel *rel, const char *name)
 {
     struct evs_laid input = narrow(builder, rel->inputs[0].rel, rel->aggregate->late_output, rel->place);
@@ -506,7 +547,7 @@ static void lay_aggregate(struct evs_builder *builder, const struct evs_rel *rel
     at->config = config;
     at->schema = laid.schema;
     at->label = evs_label_aggregate(builder->arena, rel);
-    at->state_identity = rel->name != NULL ? evs_lineage_text(5, rel->name) : rel->lineage;
+    at->state_identity = state_identity(rel);
     at->state_bound = rel->aggregate->state_bound;
     evs_build_connect(builder, exchanged.ports, exchanged.port_count, node);
     builder->node_of[rel->number] = node;

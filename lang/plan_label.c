@@ -54,13 +54,25 @@ const char *evs_label_scan(struct evs_arena *arena, const struct evs_bound_sourc
     return take(arena, &text);
 }
 
+/* A coercion has the text of what it coerces. */
+static bool is_silent_cast(const struct evs_expr *expr)
+{
+    return expr->kind == EVS_EXPR_CAST && strcmp(expr->text, expr->arguments[0]->text) == 0;
+}
+
 const char *evs_label_project(struct evs_arena *arena, const struct evs_rel *rel)
 {
     struct evs_buffer text = {0};
     for (uint32_t i = 0; i < rel->column_count; i++) {
-        if (evs_rel_needs(rel, i) && rel->exprs[i]->kind != EVS_EXPR_COLUMN) {
-            evs_buffer_printf(&text, "%s%s = %s", text.count > 0 ? ", " : "compute ", rel->columns[i].name,
-                              rel->exprs[i]->text);
+        const struct evs_expr *expr = rel->exprs[i];
+        if (!evs_rel_needs(rel, i) || expr->kind == EVS_EXPR_COLUMN) {
+            continue;
+        }
+        evs_buffer_printf(&text, "%s%s = ", text.count > 0 ? ", " : "compute ", rel->columns[i].name);
+        if (is_silent_cast(expr)) {
+            evs_buffer_printf(&text, "cast(%s as %s)", expr->text, evs_kind_name(expr->type->kind));
+        } else {
+            evs_buffer_puts(&text, expr->text);
         }
     }
     return text.count > 0 ? take(arena, &text) : "keep columns";
