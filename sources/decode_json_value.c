@@ -129,7 +129,7 @@ _Static_assert(offsetof(struct evs_str, text) == 4 && offsetof(struct evs_str, p
 
 static bool unescape(struct json_decoder *decoder, struct evs_slice inside, struct evs_slice *text)
 {
-    char *out = evs_arena_alloc(decoder->arena, inside.count + EVS_PADDING, 1);
+    char *out = evs_arena_alloc(decoder->arena, inside.count + EVS_STR_INLINE_MAX, 1);
     uint32_t count;
     if (!evs_json_unescape(inside, out, &count)) {
         return evs_json_bad(decoder, "json",
