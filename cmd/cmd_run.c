@@ -373,7 +373,6 @@ static int run_all(struct pipeline *pipelines, uint32_t count, bool quiet)
 {
     int exit_code = EVS_EXIT_DONE;
     uint32_t started = 0;
-    catch_signals();
     while (started < count && exit_code == EVS_EXIT_DONE) {
         exit_code = start(&pipelines[started], started);
         started += exit_code == EVS_EXIT_DONE;
@@ -406,6 +405,7 @@ static int run_files(const struct settings *settings, const struct files *files)
     struct pipeline pipelines[PIPELINES_MAX] = {0};
     struct evs_log *log = evs_log_new(evs_os_system(), settings->quiet && settings->log_level < EVS_LOG_WARN ? EVS_LOG_WARN : settings->log_level,
                                       settings->log_json);
+    catch_signals(); /* first of all: a signal while pipelines compile and open is a drain, too */
     int exit_code = compile_all(settings, files, pipelines, log);
     if (exit_code == EVS_EXIT_DONE) {
         exit_code = run_all(pipelines, files->count, settings->quiet);
