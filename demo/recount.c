@@ -176,7 +176,7 @@ static struct event *read_record(char *text, size_t *count)
     size_t capacity = 0;
     *count = 0;
     for (char *line; (line = strsep(&text, "\n")) != NULL && *line != '\0';) {
-        events = grow(events, &capacity, *count, sizeof *events);
+        events = evs_recount_grow(events, &capacity, *count, sizeof *events);
         events[(*count)++] = read_event(line);
     }
     if (*count > 0) {
@@ -224,11 +224,11 @@ static void check(struct table *table, enum pipeline pipeline, const char *what,
 {
     struct agreement agreement;
     char *path = NULL;
-    const char *name = pipeline_names[pipeline];
+    const char *name = evs_pipeline_names[pipeline];
     if (asprintf(&path, "%s/%s.%s", table->args->results, name, suffix) < 0) {
         exit(1);
     }
-    bool readable = compare(path, table->args->has_ids, strcmp(suffix, "dead") == 0, expected, &agreement);
+    bool readable = evs_recount_compare(path, table->args->has_ids, strcmp(suffix, "dead") == 0, expected, &agreement);
     bool good = readable && agreement.missing + agreement.extra + agreement.twice == 0;
     print_row(table, strcmp(suffix, "triggers") == 0 ? name : "", what, &agreement, good);
     if (!readable) {
@@ -243,7 +243,7 @@ static void check(struct table *table, enum pipeline pipeline, const char *what,
 static void check_pipeline(struct table *table, enum pipeline pipeline, const struct event *events, size_t count)
 {
     struct expected expected = {0};
-    recount(pipeline, &table->args->rules, events, count, &expected);
+    evs_recount(pipeline, &table->args->rules, events, count, &expected);
     check(table, pipeline, "triggers", "triggers", &expected.triggers);
     if (pipeline == SALES_BY_CAMPAIGN && table->args->has_ids) {
         check(table, pipeline, "in Redis", "redis", &expected.triggers);
@@ -252,9 +252,9 @@ static void check_pipeline(struct table *table, enum pipeline pipeline, const st
         check(table, pipeline, "late events", "late", &expected.late);
     }
     check(table, pipeline, "dead letters", "dead", &expected.dead);
-    lines_free(&expected.triggers);
-    lines_free(&expected.late);
-    lines_free(&expected.dead);
+    evs_lines_free(&expected.triggers);
+    evs_lines_free(&expected.late);
+    evs_lines_free(&expected.dead);
 }
 
 int main(int argc, char **argv)
@@ -274,7 +274,7 @@ int main(int argc, char **argv)
     };
     take_options(&args, argc, argv);
     struct table table = {.args = &args, .colour = isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL, .good = true};
-    char *text = read_whole(args.record);
+    char *text = evs_read_whole(args.record);
     size_t count = 0, checked = 0;
     if (text == NULL) {
         perror(args.record);
@@ -283,7 +283,7 @@ int main(int argc, char **argv)
     struct event *events = read_record(text, &count);
     printf("  %-18s %-16s %10s %10s %8s %8s %8s\n", "pipeline", "", "must be", "found", "missing", "extra", "twice");
     for (enum pipeline pipeline = 0; pipeline < PIPELINE_COUNT; pipeline++) {
-        if (args.only == NULL || strcmp(args.only, pipeline_names[pipeline]) == 0) {
+        if (args.only == NULL || strcmp(args.only, evs_pipeline_names[pipeline]) == 0) {
             check_pipeline(&table, pipeline, events, count);
             checked++;
         }

@@ -44,13 +44,13 @@ struct expected {
 };
 
 enum pipeline { CART_VALUE, HOT_PRODUCTS, SALES_BY_CAMPAIGN, GOLD_CUSTOMERS, PIPELINE_COUNT };
-extern const char *const pipeline_names[PIPELINE_COUNT];
+extern const char *const evs_pipeline_names[PIPELINE_COUNT];
 
 #define PARTITIONS_MAX 256u
 
 /* The events in the order of their partitions: by partition, sequence, index. */
-void recount(enum pipeline pipeline, const struct rules *rules, const struct event *events, size_t count,
-             struct expected *expected);
+void evs_recount(enum pipeline pipeline, const struct rules *rules, const struct event *events, size_t count,
+                 struct expected *expected);
 
 /* How a stream agrees with what it should hold. */
 struct agreement {
@@ -59,11 +59,12 @@ struct agreement {
     char *a_missing, *an_extra; /* the first of each, to look at; NULL: none */
 };
 /* `path` holds a line for each message: "id<TAB>payload", or the payload alone without ids. Sorts both. False: it cannot be read. */
-bool compare(const char *path, bool has_ids, bool is_dead, struct lines *expected, struct agreement *agreement);
+bool evs_recount_compare(const char *path, bool has_ids, bool is_dead, struct lines *expected,
+                         struct agreement *agreement);
 
-void *grow(void *items, size_t *capacity, size_t count, size_t item_bytes);
-void lines_add(struct lines *lines, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void lines_free(struct lines *lines);
-char *read_whole(const char *path); /* NULL: it cannot be read; ends with a NUL */
+void *evs_recount_grow(void *items, size_t *capacity, size_t count, size_t item_bytes);
+void evs_lines_add(struct lines *lines, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void evs_lines_free(struct lines *lines);
+char *evs_read_whole(const char *path); /* NULL: it cannot be read; ends with a NUL */
 
 #endif

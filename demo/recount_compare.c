@@ -15,7 +15,7 @@ static void *must(void *memory)
     return memory;
 }
 
-void *grow(void *items, size_t *capacity, size_t count, size_t item_bytes)
+void *evs_recount_grow(void *items, size_t *capacity, size_t count, size_t item_bytes)
 {
     if (count < *capacity) {
         return items;
@@ -24,11 +24,11 @@ void *grow(void *items, size_t *capacity, size_t count, size_t item_bytes)
     return must(realloc(items, *capacity * item_bytes));
 }
 
-void lines_add(struct lines *lines, const char *format, ...)
+void evs_lines_add(struct lines *lines, const char *format, ...)
 {
     va_list list;
     va_start(list, format);
-    lines->items = grow(lines->items, &lines->capacity, lines->count, sizeof *lines->items);
+    lines->items = evs_recount_grow(lines->items, &lines->capacity, lines->count, sizeof *lines->items);
     if (vasprintf(&lines->items[lines->count], format, list) < 0) {
         must(NULL);
     }
@@ -36,7 +36,7 @@ void lines_add(struct lines *lines, const char *format, ...)
     va_end(list);
 }
 
-void lines_free(struct lines *lines)
+void evs_lines_free(struct lines *lines)
 {
     for (size_t i = 0; i < lines->count; i++) {
         free(lines->items[i]);
@@ -45,7 +45,7 @@ void lines_free(struct lines *lines)
     *lines = (struct lines){0};
 }
 
-char *read_whole(const char *path)
+char *evs_read_whole(const char *path)
 {
     FILE *file = fopen(path, "r");
     char *text = NULL;
@@ -54,7 +54,7 @@ char *read_whole(const char *path)
         return NULL;
     }
     do {
-        text = grow(text, &capacity, count + 1, 1);
+        text = evs_recount_grow(text, &capacity, count + 1, 1);
         count += fread(text + count, 1, capacity - count - 1, file);
     } while (!feof(file) && !ferror(file));
     text[count] = '\0';
@@ -74,17 +74,17 @@ static void add_dead(struct lines *lines, const char *payload)
 {
     const char *reason = strstr(payload, "\"_reason\":\""), *sequence = strstr(payload, "\"_sequence\":");
     if (reason == NULL || sequence == NULL) {
-        lines_add(lines, "not a dead letter: %s", payload);
+        evs_lines_add(lines, "not a dead letter: %s", payload);
         return;
     }
     reason += strlen("\"_reason\":\"");
-    lines_add(lines, "%.*s %llu", (int)strcspn(reason, "\""), reason,
-              strtoull(sequence + strlen("\"_sequence\":"), NULL, 10));
+    evs_lines_add(lines, "%.*s %llu", (int)strcspn(reason, "\""), reason,
+                  strtoull(sequence + strlen("\"_sequence\":"), NULL, 10));
 }
 
 static bool read_messages(const char *path, bool has_ids, bool is_dead, struct lines *payloads, struct lines *ids)
 {
-    char *text = read_whole(path), *rest = text;
+    char *text = evs_read_whole(path), *rest = text;
     if (text == NULL) {
         return false;
     }
@@ -94,12 +94,12 @@ static bool read_messages(const char *path, bool has_ids, bool is_dead, struct l
             continue;
         }
         if (has_ids) {
-            lines_add(ids, "%.*s", tab == NULL ? 0 : (int)(tab - line), line);
+            evs_lines_add(ids, "%.*s", tab == NULL ? 0 : (int)(tab - line), line);
         }
         if (is_dead) {
             add_dead(payloads, tab == NULL ? line : tab + 1);
         } else {
-            lines_add(payloads, "%s", tab == NULL ? line : tab + 1);
+            evs_lines_add(payloads, "%s", tab == NULL ? line : tab + 1);
         }
     }
     free(text);
@@ -155,7 +155,8 @@ static size_t count_bad_ids(struct lines *ids)
     return bad;
 }
 
-bool compare(const char *path, bool has_ids, bool is_dead, struct lines *expected, struct agreement *agreement)
+bool evs_recount_compare(const char *path, bool has_ids, bool is_dead, struct lines *expected,
+                         struct agreement *agreement)
 {
     struct lines payloads = {0}, ids = {0};
     bool good = read_messages(path, has_ids, is_dead, &payloads, &ids);
@@ -164,7 +165,7 @@ bool compare(const char *path, bool has_ids, bool is_dead, struct lines *expecte
     sort(&payloads);
     merge(expected, &payloads, agreement);
     agreement->twice = count_bad_ids(&ids);
-    lines_free(&payloads);
-    lines_free(&ids);
+    evs_lines_free(&payloads);
+    evs_lines_free(&ids);
     return good;
 }

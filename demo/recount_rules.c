@@ -15,8 +15,8 @@
 #define TIME_MAX 32
 #define MONEY_MAX 40
 
-const char *const pipeline_names[PIPELINE_COUNT] = {"cart_value", "hot_products", "sales_by_campaign",
-                                                    "gold_customers"};
+const char *const evs_pipeline_names[PIPELINE_COUNT] = {"cart_value", "hot_products", "sales_by_campaign",
+                                                        "gold_customers"};
 
 /* An event that counts, with its key. */
 struct row {
@@ -150,13 +150,14 @@ static void add_late(enum pipeline pipeline, const struct rules *rules, const st
         snprintf(own, sizeof own, "\"campaign\":\"%s\",\"value\":%s", row->key, money);
         break;
     }
-    lines_add(late,
-              "{\"event_id\":\"%s\",\"type\":\"%s\",\"occurred_at\":\"%s\",%s,\"window_start\":\"%s\",\"window_end\":"
-              "\"%s\",\"_watermark\":\"%s\","
-              "\"_lateness\":%" PRId64 "}",
-              event->id, kinds[event->kind], time_text(event->occurred_us, occurred), own,
-              time_text(row->start_us, start), time_text(row->start_us + rules->window_us, end),
-              time_text(row->watermark_us, watermark), row->watermark_us - event->occurred_us);
+    evs_lines_add(
+        late,
+        "{\"event_id\":\"%s\",\"type\":\"%s\",\"occurred_at\":\"%s\",%s,\"window_start\":\"%s\",\"window_end\":"
+        "\"%s\",\"_watermark\":\"%s\","
+        "\"_lateness\":%" PRId64 "}",
+        event->id, kinds[event->kind], time_text(event->occurred_us, occurred), own, time_text(row->start_us, start),
+        time_text(row->start_us + rules->window_us, end), time_text(row->watermark_us, watermark),
+        row->watermark_us - event->occurred_us);
 }
 
 /* Sorts the events into dead, late and counting ones. */
@@ -171,7 +172,7 @@ static void judge(enum pipeline pipeline, const struct rules *rules, const struc
         const struct event *event = &events[i];
         const char *death = death_of(pipeline, rules, event), *key = key_of(pipeline, event);
         if (death != NULL) {
-            lines_add(&expected->dead, "%s %" PRIu64, death, event->sequence);
+            evs_lines_add(&expected->dead, "%s %" PRIu64, death, event->sequence);
             continue;
         }
         int64_t *watermark = &watermarks[event->partition];
@@ -185,7 +186,7 @@ static void judge(enum pipeline pipeline, const struct rules *rules, const struc
             add_late(pipeline, rules, &row, &expected->late);
             continue;
         }
-        rows->items = grow(rows->items, &rows->capacity, rows->count, sizeof *rows->items);
+        rows->items = evs_recount_grow(rows->items, &rows->capacity, rows->count, sizeof *rows->items);
         rows->items[rows->count++] = row;
     }
 }
@@ -245,18 +246,18 @@ static void add_result(enum pipeline pipeline, const struct rules *rules, const 
     snprintf(window, sizeof window, "\"window_start\":\"%s\",\"window_end\":\"%s\"", time_text(row->start_us, start),
              time_text(row->start_us + rules->window_us, end));
     if (pipeline == CART_VALUE && sums->goods_cents >= rules->min_cents) {
-        lines_add(triggers, "{\"user_id\":\"%s\",%s,\"items\":%" PRId64 ",\"value\":%s,\"dearest\":%s}", row->key,
-                  window, sums->rows, money_text(sums->goods_cents, a), money_text(sums->most_cents, b));
+        evs_lines_add(triggers, "{\"user_id\":\"%s\",%s,\"items\":%" PRId64 ",\"value\":%s,\"dearest\":%s}", row->key,
+                      window, sums->rows, money_text(sums->goods_cents, a), money_text(sums->most_cents, b));
     }
     if (pipeline == HOT_PRODUCTS && sums->visitors >= rules->min_visitors) {
-        lines_add(triggers, "{\"sku\":\"%s\",%s,\"views\":%" PRId64 ",\"visitors\":%" PRId64 "}", row->key, window,
-                  sums->rows, sums->visitors);
+        evs_lines_add(triggers, "{\"sku\":\"%s\",%s,\"views\":%" PRId64 ",\"visitors\":%" PRId64 "}", row->key, window,
+                      sums->rows, sums->visitors);
     }
     if (pipeline == SALES_BY_CAMPAIGN) {
-        lines_add(triggers,
-                  "{\"campaign\":\"%s\",%s,\"orders\":%" PRId64 ",\"revenue\":%s,\"average\":%s,\"largest\":%s}",
-                  row->key, window, sums->rows, money_text(sums->cents, a), average_text(sums->cents, sums->rows, b),
-                  money_text(sums->most_cents, c));
+        evs_lines_add(triggers,
+                      "{\"campaign\":\"%s\",%s,\"orders\":%" PRId64 ",\"revenue\":%s,\"average\":%s,\"largest\":%s}",
+                      row->key, window, sums->rows, money_text(sums->cents, a),
+                      average_text(sums->cents, sums->rows, b), money_text(sums->most_cents, c));
     }
 }
 
@@ -293,15 +294,15 @@ static void add_updates(const struct rules *rules, struct rows *rows, struct lin
         orders++;
         cents += row->event->cents;
         if (cents >= rules->gold_cents) {
-            lines_add(triggers, "{\"user_id\":\"%s\",\"orders\":%" PRId64 ",\"spent\":%s,\"revision\":%" PRId64 "}",
-                      row->key, orders, money_text(cents, spent), revision);
+            evs_lines_add(triggers, "{\"user_id\":\"%s\",\"orders\":%" PRId64 ",\"spent\":%s,\"revision\":%" PRId64 "}",
+                          row->key, orders, money_text(cents, spent), revision);
         }
         revision++;
     }
 }
 
-void recount(enum pipeline pipeline, const struct rules *rules, const struct event *events, size_t count,
-             struct expected *expected)
+void evs_recount(enum pipeline pipeline, const struct rules *rules, const struct event *events, size_t count,
+                 struct expected *expected)
 {
     struct rows rows = {0};
     judge(pipeline, rules, events, count, &rows, expected);

@@ -88,8 +88,11 @@ static void tell(const struct telling *telling, const char *payload, char *text,
         int name_count = (int)strcspn(name, "}");
         char value[TEXT_MAX];
         member(payload, name, name_count, value);
-        count += (size_t)(is_money ? snprintf(text + count, size - count, "%.2f", atof(value))
-                                   : snprintf(text + count, size - count, "%s", value));
+        if (is_money) {
+            double money = strtod(value, NULL);
+            snprintf(value, sizeof value, "%.2f", money);
+        }
+        count += (size_t)snprintf(text + count, size - count, "%s", value);
         at = name + name_count + 1;
     }
     text[count] = '\0';
@@ -110,8 +113,9 @@ static void take(struct burst *bursts, const char *subject, const char *payload)
             burst->first_ms = now_ms();
             burst->most = -1;
         }
-        if (atof(weight) > burst->most) {
-            burst->most = atof(weight);
+        double much = strtod(weight, NULL);
+        if (much > burst->most) {
+            burst->most = much;
             tell(&tellings[i], payload, burst->text, sizeof burst->text);
         }
     }
@@ -192,7 +196,7 @@ static bool take_options(int argc, char **argv, const char **url, int64_t *start
         if (option == 'n') {
             *url = optarg;
         } else if (option == 's') {
-            *started_ms = atoll(optarg) * 1000;
+            *started_ms = strtoll(optarg, NULL, 10) * 1000;
         } else {
             return false;
         }
