@@ -200,9 +200,26 @@ static void print_fields(struct evs_buffer *out, const struct evs_ast_type *type
     }
 }
 
+/* A name in which case means nothing. */
+static void print_caseless(struct evs_buffer *out, struct evs_slice name)
+{
+    if (is_plain_name(name)) {
+        print_lower(out, name);
+    } else {
+        print_quoted(out, name, '`', false);
+    }
+}
+
+static void print_type_name(struct evs_buffer *out, struct evs_slice name)
+{
+    enum evs_word word = evs_word_find(name);
+    bool is_built_in = word == EVS_WORD_ARRAY || word == EVS_WORD_STRUCT || word == EVS_WORD_INTERVAL;
+    (is_built_in ? print_lower : print_caseless)(out, name);
+}
+
 void evs_ast_print_type(struct evs_buffer *out, const struct evs_ast_type *type)
 {
-    print_lower(out, type->name.text);
+    print_type_name(out, type->name.text);
     if (type->element != NULL || type->field_count > 0) {
         evs_buffer_puts(out, "<");
         if (type->element != NULL) {
@@ -301,16 +318,27 @@ static void print_arguments(struct evs_buffer *out, const struct evs_ast_expr *e
     }
 }
 
-/* Function names are words joined by dots; reserved ones such as `if` are functions here. */
-static void print_function_name(struct evs_buffer *out, struct evs_slice name)
+/* Words joined by dots, of which the first may be a reserved one such as `if`. */
+static bool is_plain_function(struct evs_slice name)
 {
-    for (size_t i = 0; i < name.count; i++) {
-        if (!is_word_byte(name.data[i], i == 0 || name.data[i - 1] == '.') && name.data[i] != '.') {
-            print_quoted(out, name, '`', false);
-            return;
+    const char *dot = memchr(name.data, '.', name.count);
+    struct evs_slice first = {name.data, dot != NULL ? (size_t)(dot - name.data) : name.count};
+    for (size_t i = first.count; i < name.count; i++) {
+        bool starts_word = i > first.count && name.data[i - 1] == '.';
+        if (!is_word_byte(name.data[i], starts_word) && (name.data[i] != '.' || starts_word || i + 1 == name.count)) {
+            return false;
         }
     }
-    evs_buffer_put(out, name.data, name.count);
+    return is_plain_name(first) || evs_word_is_function(evs_word_find(first));
+}
+
+static void print_function_name(struct evs_buffer *out, struct evs_slice name)
+{
+    if (is_plain_function(name)) {
+        evs_buffer_put(out, name.data, name.count);
+    } else {
+        print_quoted(out, name, '`', false);
+    }
 }
 
 static void print_call(struct evs_buffer *out, const struct evs_ast_expr *expr)
@@ -323,8 +351,8 @@ static void print_call(struct evs_buffer *out, const struct evs_ast_expr *expr)
     evs_buffer_puts(out, call->nulls == EVS_NULLS_IGNORE    ? " ignore nulls"
                          : call->nulls == EVS_NULLS_RESPECT ? " respect nulls"
                                                             : "");
-    if (call->where != NULL) {
-        evs_buffer_puts(out, " where ");
+    if (call->where != NULL) { /* without an argument there is no place for it inside */
+        evs_buffer_puts(out, expr->argument_count > 0 ? " where " : ") filter (where ");
         evs_ast_print_expr(out, call->where);
     }
     print_orders(out, &call->order);
@@ -430,7 +458,7 @@ static void print_extract(struct evs_buffer *out, const struct evs_ast_expr *exp
     evs_buffer_printf(out, "extract(%s", evs_ast_part_name(expr->part));
     if (evs_ident_given(&expr->week_start)) {
         evs_buffer_puts(out, "(");
-        print_lower(out, expr->week_start.text);
+        print_caseless(out, expr->week_start.text);
         evs_buffer_puts(out, ")");
     }
     evs_buffer_puts(out, " from ");

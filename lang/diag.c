@@ -34,8 +34,9 @@ static bool is_known(const struct evs_diagnostics *diagnostics, enum evs_code co
     }
     for (uint32_t i = 0; i < diagnostics->count; i++) {
         const struct evs_diag *other = diagnostics->items[i];
-        if (other->code == code && other->place.offset == place.offset && other->place.line == place.line &&
-            other->place.count == place.count && same_file(other->place.file, place.file)) {
+        bool is_same_span = other->place.line == place.line && other->place.column == place.column &&
+                            other->place.offset == place.offset && other->place.count == place.count;
+        if (other->code == code && is_same_span && same_file(other->place.file, place.file)) {
             return true;
         }
     }

@@ -217,10 +217,13 @@ static bool decode(struct decoding *decoding)
             decoding->in += decoding->quote->marks;
             return true;
         }
-        if ((byte == '\n' || byte == '\r') && decoding->quote->marks == 1) {
+        bool is_escape = byte == '\\' && !decoding->quote->raw;
+        uint8_t next = byte_at(decoding, is_escape); /* a backslash hides no line end */
+        if ((next == '\n' || next == '\r') && decoding->quote->marks == 1) {
+            decoding->in += is_escape;
             return false;
         }
-        if (byte == '\\' && !decoding->quote->raw) {
+        if (is_escape) {
             decode_escape(decoding);
         } else if (byte != '\\' || !decode_raw_escape(decoding)) {
             decode_plain(decoding);

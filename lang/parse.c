@@ -295,6 +295,7 @@ bool evs_enter(struct evs_parser *parser)
         return !parser->panic;
     }
     evs_syntax(parser, EVS_E0117, evs_here(parser), "this is nested more than %u levels deep", EVS_AST_DEPTH_MAX);
+    parser->gave_up = true;
     return false;
 }
 
@@ -336,13 +337,18 @@ static bool at_statement_end(struct evs_parser *parser)
     return kind == EVS_TOKEN_END || kind == EVS_TOKEN_SEMICOLON || evs_at_statement_start(parser);
 }
 
+/* A query inside recovers for itself, so a `|>` that is no deeper than the mistake belongs to this one, whatever is not closed before it. */
 void evs_recover_pipe(struct evs_parser *parser, uint32_t open_brackets)
 {
+    uint32_t open_at_mistake = parser->open_brackets;
+    if (parser->gave_up) {
+        return;
+    }
     parser->panic = false;
     while (!at_statement_end(parser)) {
         const struct evs_token *token = raw_peek(parser, 0);
         bool is_outside = parser->open_brackets <= open_brackets;
-        if (token->kind == EVS_TOKEN_PIPE && (is_outside || token->first_on_line)) {
+        if (token->kind == EVS_TOKEN_PIPE && (parser->open_brackets <= open_at_mistake || token->first_on_line)) {
             parser->open_brackets = open_brackets;
             return;
         }
@@ -357,6 +363,9 @@ void evs_recover_pipe(struct evs_parser *parser, uint32_t open_brackets)
 
 void evs_recover_list(struct evs_parser *parser, uint32_t open_brackets)
 {
+    if (parser->gave_up) {
+        return;
+    }
     parser->panic = false;
     while (!at_statement_end(parser)) {
         enum evs_token_kind kind = raw_peek(parser, 0)->kind;
@@ -371,6 +380,7 @@ void evs_recover_list(struct evs_parser *parser, uint32_t open_brackets)
 
 void evs_recover_statement(struct evs_parser *parser)
 {
+    parser->gave_up = false;
     parser->panic = false;
     while (!at_statement_end(parser)) {
         raw_take(parser);

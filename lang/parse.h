@@ -25,6 +25,7 @@ struct evs_parser {
     uint32_t depth;         /* nested rules */
     uint32_t tallest;       /* height of the highest expression of the query that is being read */
     bool panic;
+    bool gave_up; /* nested too deeply: only the statement recovers */
     bool is_muted; /* inside something that is reported as a whole: mistakes panic, but are not reported */
 };
 

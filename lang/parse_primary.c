@@ -458,13 +458,6 @@ static const struct evs_ast_expr *parse_exists(struct evs_parser *parser, struct
 
 /* --- the choice -------------------------------------------------------------------------------------------------------- */
 
-/* Reserved words that are names of functions before a parenthesis. */
-static bool word_is_function(enum evs_word word)
-{
-    return word == EVS_WORD_IF || word == EVS_WORD_LEFT || word == EVS_WORD_RIGHT || word == EVS_WORD_COLLATE ||
-           word == EVS_WORD_GROUPING || word == EVS_WORD_RANGE;
-}
-
 /* A reserved word where an expression should be: was it meant as a name? What follows it says so. */
 static bool was_meant_as_name(struct evs_parser *parser)
 {
@@ -531,7 +524,7 @@ static const struct evs_ast_expr *parse_reserved(struct evs_parser *parser, stru
     case EVS_WORD_STRUCT:
         return parse_struct(parser, start);
     default:
-        if (word_is_function(token->word) && evs_peek_at(parser, 1)->kind == EVS_TOKEN_LEFT_PAREN) {
+        if (evs_word_is_function(token->word) && evs_peek_at(parser, 1)->kind == EVS_TOKEN_LEFT_PAREN) {
             return parse_name(parser, start);
         }
         return report_no_expression(parser);

@@ -60,3 +60,9 @@ bool evs_word_is_reserved(enum evs_word word)
     EVS_ASSERT((uint32_t)word < EVS_WORD_COUNT);
     return words[word].is_reserved;
 }
+
+bool evs_word_is_function(enum evs_word word)
+{
+    return word == EVS_WORD_IF || word == EVS_WORD_LEFT || word == EVS_WORD_RIGHT || word == EVS_WORD_COLLATE ||
+           word == EVS_WORD_GROUPING || word == EVS_WORD_RANGE;
+}

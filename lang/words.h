@@ -17,5 +17,7 @@ enum evs_word evs_word_find(struct evs_slice text);
 const char *evs_word_text(enum evs_word word); /* lower case */
 /* Reserved: a name only in backticks. */
 bool evs_word_is_reserved(enum evs_word word);
+/* Reserved, and yet the name of a function before a parenthesis: if, left, right, … */
+bool evs_word_is_function(enum evs_word word);
 
 #endif

@@ -519,6 +519,69 @@ START_TEST(deep_sentences_parse)
 }
 END_TEST
 
+/* --- expressions: their text and their places ---------------------------------------------------------------------------- */
+
+/* Every node lies inside the node above it. */
+static void check_places(const struct evs_ast_expr *expr, const char *sentence)
+{
+    for (uint32_t i = 0; i < expr->argument_count; i++) {
+        struct evs_place outer = expr->place;
+        if (expr->arguments[i] == NULL) {
+            continue;
+        }
+        struct evs_place inner = expr->arguments[i]->place;
+        ck_assert_msg(inner.count > 0 && inner.offset >= outer.offset &&
+                          inner.offset + inner.count <= outer.offset + outer.count,
+                      "`%.*s` is not inside `%.*s`", (int)inner.count, sentence + inner.offset, (int)outer.count,
+                      sentence + outer.offset);
+        check_places(expr->arguments[i], sentence);
+    }
+}
+
+static char *print_again(struct evs_script *script, struct evs_sources *sources, struct evs_diagnostics *diagnostics,
+                         const char *sentence)
+{
+    const struct evs_ast_expr *expr =
+        evs_parse_expr(script, evs_sources_add(sources, "sentence", evs_slice_of(sentence)), diagnostics);
+    check_places(expr, sentence);
+    return evs_ast_expr_text(&script->arena, expr);
+}
+
+/* What is printed is read as the same, and what is read is printed as the same. */
+static void check_expression(const char *sentence)
+{
+    struct evs_sources *sources = evs_sources_new();
+    struct evs_diagnostics *diagnostics = evs_diagnostics_new(sources);
+    struct evs_script script;
+    evs_script_init(&script);
+    script.accept_all = true;
+    char *printed = print_again(&script, sources, diagnostics, sentence);
+    bool is_complete =
+        strstr(printed, "\u2026") == NULL && evs_diagnostics_count(diagnostics) == 0; /* queries are not printed */
+    if (is_complete) {
+        char *again = print_again(&script, sources, diagnostics, printed);
+        ck_assert_msg(strcmp(printed, again) == 0 && evs_diagnostics_count(diagnostics) == 0,
+                      "`%.500s` becomes `%.500s`", printed, again);
+    }
+    evs_script_fini(&script);
+    evs_diagnostics_free(diagnostics);
+    evs_sources_free(sources);
+}
+
+START_TEST(generated_expressions_are_printed_and_read_again)
+{
+    measure();
+    for (uint32_t i = 0; i < 6000; i++) {
+        struct evs_buffer sentence = {0};
+        seed = i;
+        emit(&sentence, find_rule(EVS_SLICE("expression"))->body, 18 + i % 12);
+        evs_buffer_put(&sentence, "", 1);
+        check_expression(sentence.data);
+        evs_buffer_fini(&sentence);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("grammar");
@@ -531,6 +594,7 @@ int main(void)
     tcase_add_test(tests, generated_statements_parse);
     tcase_add_test(tests, generated_queries_parse);
     tcase_add_test(tests, deep_sentences_parse);
+    tcase_add_test(tests, generated_expressions_are_printed_and_read_again);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);
