@@ -196,9 +196,9 @@ void evs_bind_rest(struct evs_binder *binder);
 bool evs_bind_columns(struct evs_binder *binder, const struct evs_ast_columns *columns, struct evs_field *fields,
                       struct evs_decode_column *decode);
 /* Sends dead rows of a source into a sink. */
-void evs_bind_dead_rows(struct evs_binder *binder, struct evs_entity *sink, struct evs_place place);
+void evs_bind_dead_rows(struct evs_binder *binder, struct evs_entity *entity, struct evs_place place);
 /* Adds an insert of rows; the output's columns must have names, and those of the sink's other inserts. */
-void evs_bind_insert(struct evs_binder *binder, struct evs_entity *sink, struct evs_rel_input input,
+void evs_bind_insert(struct evs_binder *binder, struct evs_entity *entity, struct evs_rel_input input,
                      struct evs_place place);
 /* The sink of a query that prints. */
 struct evs_entity *evs_bind_print_sink(struct evs_binder *binder, struct evs_rel_input input, struct evs_place place);

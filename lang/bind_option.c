@@ -261,6 +261,7 @@ static bool check_required(struct evs_binder *binder, struct evs_option_owner ow
                            const struct evs_option_value *values)
 {
     bool is_complete = true;
+    EVS_ASSERT(values != NULL);
     for (uint32_t i = 0; i < table_count(table); i++) {
         if (table[i].required && !values[i].is_set) {
             struct evs_diag *diag =
