@@ -27,14 +27,14 @@ struct json_column {
     int64_t minute_us;         /* … and its time; INT64_MIN when nothing was seen yet */
 };
 
-/* A field's name as it was met in an object, with its closing quote, and what it stands for. Names are compared by whole words:
- * text[i] under mask[i]. */
+/* A field's name as it was met in an object, with both its quotes, and what it stands for. Names are compared by whole words: text[i]
+ * under mask[i]. */
 #define JSON_KEY_BYTES_MAX 32u
 struct json_key {
     uint64_t text[JSON_KEY_BYTES_MAX / 8], mask[JSON_KEY_BYTES_MAX / 8];
-    struct json_node *child; /* NULL: nobody wants it */
-    uint32_t bytes;          /* 0: never matches */
-    uint32_t follower;       /* number of the key that followed it in the last record */
+    struct json_node *child;   /* NULL: nobody wants it */
+    struct json_key *follower; /* the key that followed it in the last record */
+    uint32_t bytes;            /* 0: never matches */
 };
 
 /* The names met in one object. Slot 0 stands for the object's start and the last one for any name that has no slot: both never

@@ -28,7 +28,7 @@ static uint64_t load_word(const char *text)
     return word;
 }
 
-/* Whether the name at `text` (behind its opening quote) is `key`. Reads JSON_KEY_BYTES_MAX bytes, all within the padding. */
+/* Whether the name at `text`, its opening quote, is `key`. Reads JSON_KEY_BYTES_MAX bytes, all within the padding. */
 static inline bool key_is(const struct json_key *key, const char *text)
 {
     uint64_t difference =
@@ -43,12 +43,12 @@ static inline bool key_is(const struct json_key *key, const char *text)
 static void key_init(struct json_key *key, const char *text, uint32_t bytes, struct json_node *child)
 {
     EVS_ASSERT(bytes > 0 && bytes <= JSON_KEY_BYTES_MAX);
-    *key = (struct json_key){.child = child, .bytes = bytes};
+    *key = (struct json_key){.child = child, .follower = key->follower, .bytes = bytes};
     memcpy(key->text, text, bytes);
     memset(key->mask, 0xFF, bytes);
 }
 
-/* A name never holds a NUL as it stands, so this matches nothing. */
+/* No text of an indexed record begins with a NUL, so this matches nothing. */
 static void key_init_never(struct json_key *key)
 {
     *key = (struct json_key){.mask[0] = 0xFF};
@@ -62,6 +62,9 @@ void evs_json_prepare(struct json_decoder *decoder, struct json_node *node)
     node->keys = EVS_ARENA_NEW(&decoder->memory, struct json_keys);
     key_init_never(&node->keys->keys[0]);
     key_init_never(&node->keys->keys[JSON_KEY_UNKNOWN]);
+    for (uint32_t i = 0; i < JSON_KEYS_MAX; i++) {
+        node->keys->keys[i].follower = &node->keys->keys[0];
+    }
     node->keys->count = 1;
     for (uint32_t i = 0; i < node->child_count; i++) {
         evs_json_prepare(decoder, node->children[i]);
@@ -109,16 +112,16 @@ static bool find_escaped(struct json_decoder *decoder, const struct json_node *n
     return true;
 }
 
-/* The key of a name that was not the expected one: the table's, or a new one. NULL: the name has a bad escape. */
-static struct json_key *find_key(struct json_decoder *decoder, struct json_node *node, struct evs_slice name)
+/* The key of a name (with its quotes) that was not the expected one: the table's, or a new one. NULL: it has a bad escape. */
+static struct json_key *find_key(struct json_decoder *decoder, struct json_node *node, struct evs_slice quoted)
 {
     struct json_keys *table = node->keys;
-    uint32_t bytes = (uint32_t)name.count + 1; /* with the closing quote */
-    bool fits = bytes <= JSON_KEY_BYTES_MAX;
-    uint32_t slot = fits ? hash_name(name.data, bytes - 1) : 0;
+    struct evs_slice name = {quoted.data + 1, quoted.count - 2};
+    bool fits = quoted.count <= JSON_KEY_BYTES_MAX;
+    uint32_t slot = fits ? hash_name(name.data, (uint32_t)name.count) : 0;
     for (; fits && table->slots[slot] != 0; slot = (slot + 1) % JSON_KEY_SLOTS) {
         struct json_key *key = &table->keys[table->slots[slot]];
-        if (key->bytes == bytes && key_is(key, name.data)) {
+        if (key->bytes == quoted.count && key_is(key, quoted.data)) {
             return key;
         }
     }
@@ -133,7 +136,7 @@ static struct json_key *find_key(struct json_decoder *decoder, struct json_node 
         return &table->keys[JSON_KEY_UNKNOWN];
     }
     table->slots[slot] = (uint8_t)table->count;
-    key_init(&table->keys[table->count], name.data, bytes, child);
+    key_init(&table->keys[table->count], quoted.data, (uint32_t)quoted.count, child);
     return &table->keys[table->count++];
 }
 
@@ -153,14 +156,22 @@ static inline uint32_t skip_to_depth_0(const struct evs_json_tokens *tokens, uin
     const uint32_t *at = tokens->at + n;
     const char *text = tokens->text;
     const uint32_t limit = tokens->limit;
-    do {
-        uint32_t place = *at++;
-        if (EVS_UNLIKELY(place >= limit)) { /* at[count] is the text's length, which is no less */
-            return 0;
+    /* Whether it is still in the record is asked once for four tokens: of the sentinels, the first four can be read. */
+    for (; at[EVS_JSON_SENTINELS - 1] < limit; at += EVS_JSON_SENTINELS) {
+        for (uint32_t i = 0; i < EVS_JSON_SENTINELS; i++) {
+            depth += nesting[(uint8_t)text[at[i]]];
+            if (depth <= 0) {
+                return (uint32_t)(at + i + 1 - tokens->at);
+            }
         }
-        depth += nesting[(uint8_t)text[place]];
-    } while (depth > 0);
-    return (uint32_t)(at - tokens->at);
+    }
+    for (; *at < limit; at++) {
+        depth += nesting[(uint8_t)text[*at]];
+        if (depth <= 0) {
+            return (uint32_t)(at + 1 - tokens->at);
+        }
+    }
+    return 0;
 }
 
 uint32_t evs_json_skip(const struct evs_json_tokens *tokens, uint32_t n)
@@ -293,12 +304,12 @@ static struct json_key *learn_key(struct json_decoder *decoder, struct json_node
     }
     struct evs_slice quoted = evs_json_scalar(tokens, n);
     EVS_ASSERT(quoted.count >= 2 && quoted.data[quoted.count - 1] == '"');
-    struct json_key *key = find_key(decoder, node, (struct evs_slice){quoted.data + 1, quoted.count - 2});
+    struct json_key *key = find_key(decoder, node, quoted);
     if (key == NULL) {
         evs_json_bad_token(decoder, n, "a name with valid escapes");
         return NULL;
     }
-    before->follower = (uint32_t)(key - node->keys->keys);
+    before->follower = key;
     return key;
 }
 
@@ -308,8 +319,8 @@ static inline struct json_key *take_key(struct json_decoder *decoder, struct jso
 {
     const struct evs_json_tokens *tokens = &decoder->tokens;
     const char *quote = tokens->text + tokens->at[n];
-    struct json_key *key = &node->keys->keys[before->follower];
-    bool expected = key_is(key, quote + 1) && *quote == '"' && tokens->text[tokens->at[n + 1]] == ':';
+    struct json_key *key = before->follower;
+    bool expected = key_is(key, quote) && tokens->text[tokens->at[n + 1]] == ':';
     return EVS_LIKELY(expected) ? key : learn_key(decoder, node, n, before);
 }
 
@@ -334,7 +345,7 @@ static uint32_t walk_object(struct json_decoder *decoder, struct json_node *node
     }
     for (;;) {
         /* A name, a colon, a value and what is behind it: all of them in this record. */
-        if (EVS_UNLIKELY(n + 3 >= tokens->count || tokens->at[n + 3] >= tokens->limit)) {
+        if (EVS_UNLIKELY(tokens->at[n + 3] >= tokens->limit)) {
             evs_json_bad(decoder, "json", "The record ends in the middle of an object.");
             return BAD;
         }

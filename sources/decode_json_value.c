@@ -28,14 +28,6 @@ struct short_number {
     bool is_valid;
 };
 
-/* A scalar or string as it stands in the record, and without its quotes. */
-struct scalar {
-    enum { SCALAR_STRING, SCALAR_NUMBER, SCALAR_TRUE, SCALAR_FALSE, SCALAR_NULL } kind;
-    struct evs_slice raw;
-    struct evs_slice text; /* of a string: inside its quotes, unescaped */
-    struct short_number number;
-};
-
 #define VALUE_AT(column, type, row) (((type *)(column)->target->data)[row])
 
 /* --- NULL, fallbacks -------------------------------------------------------------------------------------------------- */
@@ -237,47 +229,48 @@ static enum read read_epoch(struct evs_slice text, int64_t unit_us, int64_t *us)
     return *us < JSON_TIME_MIN_US || *us >= JSON_TIME_END_US ? READ_RANGE : READ;
 }
 
-static enum read read_float64(const struct scalar *value, double *result)
+static enum read read_float64(struct evs_slice text, const struct short_number *number, double *result)
 {
     /* Digits and power of ten are exact as doubles, so their quotient is the nearest double (Clinger). A zero keeps its sign. */
-    int64_t digits = value->number.digits;
-    if (EVS_LIKELY(value->number.is_valid && digits != 0 && llabs(digits) <= INT64_C(1) << 53)) {
-        *result = (double)digits / (double)powers_of_ten[value->number.places];
+    int64_t digits = number->digits;
+    if (EVS_LIKELY(number->is_valid && digits != 0 && llabs(digits) <= INT64_C(1) << 53)) {
+        *result = (double)digits / (double)powers_of_ten[number->places];
         return READ;
     }
-    return evs_parse_float64(value->raw, result) && isfinite(*result) ? READ : READ_RANGE;
+    return evs_parse_float64(text, result) && isfinite(*result) ? READ : READ_RANGE;
 }
 
-static enum read read_numeric(const struct scalar *value, evs_numeric *result)
+static enum read read_numeric(struct evs_slice text, const struct short_number *number, evs_numeric *result)
 {
-    if (EVS_LIKELY(value->number.is_valid && value->number.places <= 9)) {
-        *result = (evs_numeric)value->number.digits * powers_of_ten[9 - value->number.places];
+    if (EVS_LIKELY(number->is_valid && number->places <= 9)) {
+        *result = (evs_numeric)number->digits * powers_of_ten[9 - number->places];
         return READ;
     }
-    return evs_parse_numeric(value->raw, result) ? READ : READ_RANGE;
+    return evs_parse_numeric(text, result) ? READ : READ_RANGE;
 }
 
-static enum read read_number(struct json_column *column, const struct scalar *value, uint32_t row)
+static enum read read_number(struct json_column *column, struct evs_slice text, const struct short_number *number,
+                             uint32_t row)
 {
     switch (column->wish->kind) {
     case EVS_INT64:
-        if (EVS_LIKELY(value->number.is_valid && value->number.places == 0)) {
-            VALUE_AT(column, int64_t, row) = value->number.digits;
+        if (EVS_LIKELY(number->is_valid && number->places == 0)) {
+            VALUE_AT(column, int64_t, row) = number->digits;
             return READ;
         }
-        return read_int64(value->raw, &VALUE_AT(column, int64_t, row));
+        return read_int64(text, &VALUE_AT(column, int64_t, row));
     case EVS_FLOAT64:
-        return read_float64(value, &VALUE_AT(column, double, row));
+        return read_float64(text, number, &VALUE_AT(column, double, row));
     case EVS_NUMERIC:
-        return read_numeric(value, &VALUE_AT(column, evs_numeric, row));
+        return read_numeric(text, number, &VALUE_AT(column, evs_numeric, row));
     case EVS_STRING:
     case EVS_BYTES:
-        store_text(column, row, value->raw);
+    case EVS_JSON:
+        store_text(column, row, text);
         return READ;
     case EVS_TIMESTAMP:
-        return column->wish->unit_us == 0
-                   ? READ_TYPE
-                   : read_epoch(value->raw, column->wish->unit_us, &VALUE_AT(column, int64_t, row));
+        return column->wish->unit_us == 0 ? READ_TYPE
+                                          : read_epoch(text, column->wish->unit_us, &VALUE_AT(column, int64_t, row));
     default:
         return READ_TYPE;
     }
@@ -366,22 +359,23 @@ static bool read_time(struct evs_slice text, int64_t *us)
 
 /* --- strings --------------------------------------------------------------------------------------------------------- */
 
-static bool read_string(struct json_column *column, const struct scalar *value, uint32_t row)
+/* `quoted` is the string as it stands in the record, `text` what it means. */
+static inline bool read_string(struct json_column *column, struct evs_slice quoted, struct evs_slice text, uint32_t row)
 {
-    struct evs_slice text = value->text;
-    bool flag;
+    bool flag = false;
     switch (column->wish->kind) {
     case EVS_STRING:
     case EVS_BYTES:
         store_text(column, row, text);
         return true;
-    case EVS_BOOL:
-        flag = false;
-        if (!evs_parse_bool(text, &flag)) {
-            return false;
-        }
-        VALUE_AT(column, uint8_t, row) = flag;
+    case EVS_JSON:
+        store_text(column, row, quoted);
         return true;
+    case EVS_BOOL: {
+        bool read = evs_parse_bool(text, &flag);
+        VALUE_AT(column, uint8_t, row) = flag;
+        return read;
+    }
     case EVS_INT64:
         return evs_parse_int64(text, &VALUE_AT(column, int64_t, row));
     case EVS_FLOAT64:
@@ -404,54 +398,20 @@ static bool read_string(struct json_column *column, const struct scalar *value, 
 
 /* --- storing --------------------------------------------------------------------------------------------------------- */
 
-static const char *expected_kind(const struct json_column *column)
+/* The record in hand gives the column a value. */
+static inline void mark(struct json_decoder *decoder, struct json_column *column)
 {
-    bool unit = column->wish->kind == EVS_TIMESTAMP && column->wish->unit_us == 0;
-    return unit ? "timestamp (a number needs a `unit` in the declaration)" : evs_kind_name(column->wish->kind);
+    EVS_ASSERT(column->record != decoder->record && decoder->unset > 0);
+    column->record = decoder->record;
+    decoder->unset--;
 }
 
-static bool store_number(struct json_decoder *decoder, struct json_column *column, const struct scalar *value)
+static bool bad_type(struct json_decoder *decoder, const struct json_column *column, struct evs_slice text)
 {
-    switch (read_number(column, value, decoder->row)) {
-    case READ:
-        return true;
-    case READ_RANGE:
-        return evs_json_bad(decoder, "range", "%s: %.*s is beyond what %s can hold.", column->wish->name,
-                            evs_json_shown(value->raw), value->raw.data, evs_kind_name(column->wish->kind));
-    default:
-        return evs_json_bad_type(decoder, column->wish->name, expected_kind(column), value->raw);
-    }
-}
-
-static bool store_bool(struct json_decoder *decoder, struct json_column *column, const struct scalar *value)
-{
-    switch (column->wish->kind) {
-    case EVS_BOOL:
-        VALUE_AT(column, uint8_t, decoder->row) = value->kind == SCALAR_TRUE;
-        return true;
-    case EVS_STRING:
-    case EVS_BYTES:
-        store_text(column, decoder->row, value->raw);
-        return true;
-    default:
-        return evs_json_bad_type(decoder, column->wish->name, expected_kind(column), value->raw);
-    }
-}
-
-static inline bool store(struct json_decoder *decoder, struct json_column *column, const struct scalar *value)
-{
-    if (value->kind == SCALAR_NULL) {
-        return store_null(decoder, column, "null");
-    }
-    if (column->wish->kind == EVS_JSON) {
-        store_text(column, decoder->row, value->raw);
-        return true;
-    }
-    if (value->kind == SCALAR_STRING) {
-        return EVS_LIKELY(read_string(column, value, decoder->row)) ||
-               evs_json_bad_type(decoder, column->wish->name, expected_kind(column), value->raw);
-    }
-    return value->kind == SCALAR_NUMBER ? store_number(decoder, column, value) : store_bool(decoder, column, value);
+    bool no_unit = column->wish->kind == EVS_TIMESTAMP && column->wish->unit_us == 0 && text.data[0] != '"';
+    return evs_json_bad_type(
+        decoder, column->wish->name,
+        no_unit ? "timestamp (a number needs a `unit` in the declaration)" : evs_kind_name(column->wish->kind), text);
 }
 
 static bool bad_scalar(struct json_decoder *decoder, struct evs_slice text, const char *what)
@@ -460,41 +420,80 @@ static bool bad_scalar(struct json_decoder *decoder, struct evs_slice text, cons
                         evs_json_shown(text), text.data, what);
 }
 
-/* What kind of scalar `text` is; false when it is none. */
-static inline bool classify(struct json_decoder *decoder, struct evs_slice text, struct scalar *value)
+static bool store_string(struct json_decoder *decoder, struct json_column *column, struct evs_slice quoted)
 {
-    char first = text.data[0];
-    value->raw = text;
-    if (first == '"') {
-        EVS_ASSERT(text.count >= 2 && text.data[text.count - 1] == '"');
-        value->kind = SCALAR_STRING;
-        value->text = (struct evs_slice){text.data + 1, text.count - 2};
-        return EVS_LIKELY(!evs_json_has_escape(value->text)) || unescape(decoder, value->text, &value->text);
-    }
-    if (first == '-' || (uint8_t)(first - '0') <= 9) {
-        value->kind = SCALAR_NUMBER;
-        value->number = read_short(text);
-        return EVS_LIKELY(value->number.is_valid) || evs_json_is_number(text) || bad_scalar(decoder, text, "number");
-    }
-    value->kind = first == 't' ? SCALAR_TRUE : first == 'f' ? SCALAR_FALSE : SCALAR_NULL;
-    return EVS_LIKELY(evs_json_is_literal(text)) || bad_scalar(decoder, text, "value");
-}
-
-bool evs_json_store(struct json_decoder *decoder, struct json_node *node, struct evs_slice text)
-{
-    struct scalar value = {0};
-    if (!classify(decoder, text, &value)) {
+    EVS_ASSERT(quoted.count >= 2 && quoted.data[quoted.count - 1] == '"');
+    struct evs_slice text = {quoted.data + 1, quoted.count - 2};
+    if (EVS_UNLIKELY(evs_json_has_escape(text)) && !unescape(decoder, text, &text)) {
         return false;
     }
-    for (struct json_column *column = node->columns; column != NULL; column = column->next) {
-        EVS_ASSERT(column->record != decoder->record);
-        column->record = decoder->record;
-        decoder->unset--;
-        if (EVS_UNLIKELY(!store(decoder, column, &value))) {
+    for (; column != NULL; column = column->next) {
+        mark(decoder, column);
+        if (EVS_UNLIKELY(!read_string(column, quoted, text, decoder->row))) {
+            return bad_type(decoder, column, quoted);
+        }
+    }
+    return true;
+}
+
+static bool store_number(struct json_decoder *decoder, struct json_column *column, struct evs_slice text)
+{
+    struct short_number number = read_short(text);
+    if (EVS_UNLIKELY(!number.is_valid) && !evs_json_is_number(text)) {
+        return bad_scalar(decoder, text, "number");
+    }
+    for (; column != NULL; column = column->next) {
+        mark(decoder, column);
+        enum read read = read_number(column, text, &number, decoder->row);
+        if (EVS_UNLIKELY(read == READ_RANGE)) {
+            return evs_json_bad(decoder, "range", "%s: %.*s is beyond what %s can hold.", column->wish->name,
+                                evs_json_shown(text), text.data, evs_kind_name(column->wish->kind));
+        }
+        if (EVS_UNLIKELY(read == READ_TYPE)) {
+            return bad_type(decoder, column, text);
+        }
+    }
+    return true;
+}
+
+static bool store_bool(struct json_decoder *decoder, struct json_column *column, struct evs_slice text)
+{
+    switch (column->wish->kind) {
+    case EVS_BOOL:
+        VALUE_AT(column, uint8_t, decoder->row) = text.data[0] == 't';
+        return true;
+    case EVS_STRING:
+    case EVS_BYTES:
+    case EVS_JSON:
+        store_text(column, decoder->row, text);
+        return true;
+    default:
+        return bad_type(decoder, column, text);
+    }
+}
+
+static bool store_literal(struct json_decoder *decoder, struct json_column *column, struct evs_slice text)
+{
+    if (EVS_UNLIKELY(!evs_json_is_literal(text))) {
+        return bad_scalar(decoder, text, "value");
+    }
+    for (; column != NULL; column = column->next) {
+        mark(decoder, column);
+        if (!(text.data[0] == 'n' ? store_null(decoder, column, "null") : store_bool(decoder, column, text))) {
             return false;
         }
     }
     return true;
+}
+
+bool evs_json_store(struct json_decoder *decoder, struct json_node *node, struct evs_slice text)
+{
+    char first = text.data[0];
+    if (first == '"') {
+        return store_string(decoder, node->columns, text);
+    }
+    return first == '-' || (uint8_t)(first - '0') <= 9 ? store_number(decoder, node->columns, text)
+                                                       : store_literal(decoder, node->columns, text);
 }
 
 bool evs_json_store_container(struct json_decoder *decoder, struct json_node *node, struct evs_slice text)
@@ -504,8 +503,7 @@ bool evs_json_store_container(struct json_decoder *decoder, struct json_node *no
             return evs_json_bad_type(decoder, column->wish->name, evs_kind_name(column->wish->kind),
                                      text.data[0] == '{' ? EVS_SLICE("an object") : EVS_SLICE("an array"));
         }
-        column->record = decoder->record;
-        decoder->unset--;
+        mark(decoder, column);
         store_text(column, decoder->row, text);
     }
     return true;

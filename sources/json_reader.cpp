@@ -41,6 +41,17 @@ static bool grow(struct evs_json_reader *reader, size_t bytes)
     return reader->kernel->set_capacity(wanted) == simdjson::SUCCESS;
 }
 
+/* simdjson leaves room for nine places behind as many tokens as the text has bytes. */
+static struct evs_json_index take_index(simdjson::internal::dom_parser_implementation &kernel, size_t bytes)
+{
+    uint32_t *at = kernel.structural_indexes.get();
+    const uint32_t count = kernel.n_structural_indexes;
+    for (uint32_t i = 0; i < EVS_JSON_SENTINELS; i++) {
+        at[count + i] = static_cast<uint32_t>(bytes);
+    }
+    return {at, count};
+}
+
 enum evs_json_indexed evs_json_reader_index(struct evs_json_reader *reader, const char *text, size_t bytes,
                                             struct evs_json_index *index)
 {
@@ -51,7 +62,7 @@ enum evs_json_indexed evs_json_reader_index(struct evs_json_reader *reader, cons
     const auto *first = reinterpret_cast<const uint8_t *>(text);
     switch (reader->kernel->stage1(first, bytes, simdjson::stage1_mode::regular)) {
     case simdjson::SUCCESS:
-        *index = {reader->kernel->structural_indexes.get(), reader->kernel->n_structural_indexes};
+        *index = take_index(*reader->kernel, bytes);
         return EVS_JSON_INDEXED;
     case simdjson::EMPTY:
         return EVS_JSON_BLANK;

@@ -20,9 +20,11 @@
 extern "C" {
 #endif
 
+#define EVS_JSON_SENTINELS 4u
+
 /* Tokens in ascending order of their place in the indexed text. Borrowed from the reader until its next use. */
 struct evs_json_index {
-    const uint32_t *at; /* place[count] is the length of the text */
+    const uint32_t *at; /* behind the last token stand EVS_JSON_SENTINELS times the length of the text */
     uint32_t count;
 };
 

@@ -112,24 +112,39 @@ struct evs_json_decimal evs_json_decimal(struct evs_slice text)
 
 /* --- strings --------------------------------------------------------------------------------------------------------- */
 
+static inline uint64_t load_word(const char *text)
+{
+    uint64_t word;
+    memcpy(&word, text, 8);
+    return word;
+}
+
+/* Whether one of the eight bytes is a backslash. */
+static inline bool word_has_escape(uint64_t word)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    word ^= ones * '\\';
+    return ((word - ones) & ~word & (ones << 7)) != 0;
+}
+
+#define SCAN_BYTES_MAX 64u /* beyond, the library's vectors win */
+
 bool evs_json_has_escape(struct evs_slice inside)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101), backslashes = ones * '\\';
-    if (inside.count > 64) {
-        return memchr(inside.data, '\\', inside.count) != NULL;
+    const char *text = inside.data;
+    size_t count = inside.count;
+    if (count < 8) {
+        return word_has_escape(load_word(text) &
+                               ((UINT64_C(1) << (8 * count)) - 1)); /* little-endian: the bytes that belong to it */
     }
-    for (size_t i = 0; i < inside.count; i += 8) {
-        uint64_t word;
-        memcpy(&word, inside.data + i, 8);
-        if (inside.count - i < 8) {
-            word &= (UINT64_C(1) << (8 * (inside.count - i))) - 1; /* little-endian: the bytes that belong to it */
-        }
-        word ^= backslashes;
-        if ((word - ones) & ~word & (ones << 7)) { /* a byte is 0 */
-            return true;
-        }
+    if (count > SCAN_BYTES_MAX) {
+        return memchr(text, '\\', count) != NULL;
     }
-    return false;
+    bool found = word_has_escape(load_word(text + count - 8));
+    for (size_t at = 0; at + 8 < count; at += 8) {
+        found |= word_has_escape(load_word(text + at));
+    }
+    return found;
 }
 
 static int hex_digit(char c)

@@ -14,15 +14,16 @@
 /* An indexed text, and where the value in hand must have ended. */
 struct evs_json_tokens {
     const char *text;
-    const uint32_t *at; /* at[count] can be read */
+    const uint32_t *at; /* with sentinels behind the last one */
     uint32_t count;
     uint32_t limit; /* place behind the last byte of the record */
 };
 
-/* The byte that token `n` begins with; NUL (which is no token) behind the last token. */
+/* The byte that token `n` begins with; NUL (which is no token) from the record's end on. `n` is at most one of the sentinels. */
 static inline char evs_json_token(const struct evs_json_tokens *tokens, uint32_t n)
 {
-    return n < tokens->count && tokens->at[n] < tokens->limit ? tokens->text[tokens->at[n]] : '\0';
+    uint32_t place = tokens->at[n];
+    return place < tokens->limit ? tokens->text[place] : '\0';
 }
 
 static inline bool evs_json_is_space(char c)
@@ -34,7 +35,7 @@ static inline bool evs_json_is_space(char c)
 static inline struct evs_slice evs_json_scalar(const struct evs_json_tokens *tokens, uint32_t n)
 {
     const char *start = tokens->text + tokens->at[n];
-    uint32_t next = n + 1 < tokens->count && tokens->at[n + 1] < tokens->limit ? tokens->at[n + 1] : tokens->limit;
+    uint32_t next = tokens->at[n + 1] < tokens->limit ? tokens->at[n + 1] : tokens->limit;
     const char *end = tokens->text + next;
     while (end > start + 1 && evs_json_is_space(end[-1])) {
         end--;
