@@ -347,7 +347,8 @@ static void end_run(struct checkpointer *c)
 {
     struct evs_run *run = c->run;
     bool finished = is_finished(run);
-    if (!checkpoint(c, true, finished)) {
+    /* Not finished yet: rows may still have to be delivered. A restart from here finds its sources ended, and only delivers. */
+    if (!checkpoint(c, true, false)) {
         return;
     }
     while (atomic_load(&run->workers_idle) < run->options.worker_count) {

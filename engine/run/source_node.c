@@ -203,6 +203,7 @@ evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error)
         node->watermark_eval = evs_eval_new(node->plan->watermark);
     }
     partitions_init(node, record);
+    node->ended = node->finished = record != NULL && record->finished;
     node->counted_active = evs_source_watermark(node) != EVS_TIME_MAX; /* it owns a partition */
     atomic_fetch_add(&node->shared->active_workers, node->counted_active);
     return EVS_OK;
@@ -247,7 +248,7 @@ static evs_status source_barrier(struct evs_op *op, uint64_t checkpoint)
         node->at_barrier[i].position.log_created_us = state.log_created_us;
     }
     node->frontier_at_barrier_us = atomic_load(&node->shared->frontier_us);
-    node->ended_at_barrier = node->ended;
+    node->finished_at_barrier = node->finished;
     if (run->store != NULL && node->plan->connector->durable) {
         fingerprints_write(node, atomic_load(&run->barrier_full));
     }
@@ -267,7 +268,7 @@ void evs_source_node_record(const struct evs_op *op, struct evs_record_source *s
             source->partitions[source->partition_count++] = node->at_barrier[i];
         }
     }
-    source->finished &= node->ended_at_barrier;
+    source->finished &= node->finished_at_barrier;
 }
 
 /* A watermark that idleness moves takes effect only after the commit that carries it, so that a replay sees it at the same place; nothing is
@@ -297,6 +298,7 @@ static void source_ended(struct source_node *node)
     const struct evs_run_options *options = &node->op->worker->run->options;
     node->ended = true;
     if (!options->at_end_stop) {
+        node->finished = true;
         for (uint32_t i = 0; i < node->partition_count; i++) {
             node->partitions[i].watermark_us = node->partitions[i].owned ? EVS_TIME_MAX : node->partitions[i].watermark_us;
         }

@@ -45,13 +45,14 @@ struct source_node {
     size_t consumed;      /* bytes of the message at hand */
     uint32_t next_index;
     bool started;         /* the first watermark is out */
-    bool ended, end_told;
+    bool ended;           /* nothing more will be polled … */
+    bool finished;        /* … and the watermark is +infinity */
 
     struct partition *partitions; /* by number; partition_count of them */
     uint32_t partition_count;
     struct evs_record_partition *at_barrier; /* copies, as of the last barrier */
     int64_t frontier_at_barrier_us;
-    bool ended_at_barrier;
+    bool finished_at_barrier;
 
     int64_t quiet_since_us; /* monotonic time since which the connector has evidence that nothing waits; 0: not quiet */
     bool counted_active;    /* in shared->active_workers */

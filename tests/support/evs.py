@@ -1,0 +1,253 @@
+"""What integration and fault suites share: servers of their own, the engine as a process, the suite's totals. Standard library only.
+
+Servers are real, on 127.0.0.1, on free ports, with a data folder of their own; each is ended by its process id, also when the suite fails.
+Nothing waits by sleeping for a fixed time: `wait_until` polls a condition and gives up at a deadline that a slow machine does not reach.
+"""
+
+import atexit
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+DEADLINE_S = 120
+
+
+def wait_until(condition, what, deadline_s=DEADLINE_S):
+    end = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise TimeoutError(f"gave up waiting for {what}")
+        time.sleep(0.005)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(port, ask, expected):
+    """Does the server on this port answer `ask` with something that holds `expected`?"""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as link:
+            link.settimeout(1)
+            if ask:
+                link.sendall(ask)
+            return expected in link.recv(4096)
+    except OSError:
+        return False
+
+
+class Server:
+    """A server that can be killed and comes back on the same port with the same data."""
+
+    def __init__(self, folder, name):
+        self.folder = os.path.join(folder, name)
+        os.makedirs(self.folder)
+        self.port = free_port()
+        self.log_path = os.path.join(folder, name + ".log")
+        self.process = None
+        atexit.register(self.kill)
+        self.start()
+
+    def start(self):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        wait_until(self.is_ready, f"{self.command()[0]} (log: {self.log_path})")
+
+    def kill(self, how=signal.SIGKILL):
+        if self.process is not None:
+            if self.process.poll() is None:
+                self.process.send_signal(how)
+            self.process.wait()
+            self.process = None
+
+    def check_alive(self):
+        if self.process is not None and self.process.poll() is not None:
+            with open(self.log_path, "rb") as log:
+                tail = log.read()[-2000:].decode(errors="replace")
+            raise RuntimeError(f"{self.command()[0]} ended by itself:\n{tail}")
+
+
+class Redis(Server):
+    def __init__(self, folder, *options):
+        self.options = options or ("--appendfsync", "always")
+        super().__init__(folder, "redis")
+
+    def command(self):
+        return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder, "--appendonly", "yes", "--save", "",
+                "--maxmemory-policy", "noeviction", *self.options]
+
+    def is_ready(self):
+        self.check_alive()
+        return answers(self.port, b"PING\r\n", b"+PONG")
+
+    @property
+    def url(self):
+        return f"redis://127.0.0.1:{self.port}"
+
+    def ask(self, *words):
+        """One command by redis-cli; the answer's lines."""
+        done = subprocess.run(["redis-cli", "-p", str(self.port), *map(str, words)], capture_output=True, check=True)
+        return done.stdout.decode(errors="replace").splitlines()
+
+
+class Nats(Server):
+    def __init__(self, folder):
+        super().__init__(folder, "nats")
+
+    def command(self):
+        return ["nats-server", "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", self.folder]
+
+    def is_ready(self):
+        """JetStream, too: after a kill it recovers its streams before it serves them."""
+        self.check_alive()
+        ask = b"CONNECT {\"verbose\":false}\r\nSUB in 1\r\nPUB $JS.API.INFO in 0\r\n\r\nPING\r\n"
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as link:
+                link.settimeout(0.5)
+                link.sendall(ask)
+                got = b""
+                while b"io.nats.jetstream.api.v1.account_info_response" not in got:
+                    part = link.recv(65536)
+                    if not part:
+                        return False
+                    got += part
+                return b"\"error\"" not in got
+        except OSError:
+            return False
+
+    @property
+    def url(self):
+        return f"nats://127.0.0.1:{self.port}"
+
+
+class Engine:
+    """evstream run, as a process. Its messages go to a file."""
+
+    def __init__(self, suite, arguments, name="engine"):
+        self.log_path = os.path.join(suite.folder, name + ".log")
+        self.out_path = os.path.join(suite.folder, name + ".out")
+        with open(self.log_path, "ab") as log, open(self.out_path, "wb") as out:
+            self.process = subprocess.Popen([suite.program, "run", *map(str, arguments)], stdout=out, stderr=log, stdin=subprocess.DEVNULL,
+                                            cwd=suite.folder)
+        atexit.register(self.kill)
+
+    def signal(self, number):
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        self.process.wait()
+
+    def has_ended(self):
+        return self.process.poll() is not None
+
+    def wait(self, deadline_s=DEADLINE_S):
+        try:
+            return self.process.wait(deadline_s)
+        except subprocess.TimeoutExpired:
+            self.signal(signal.SIGABRT)
+            self.process.wait()
+            raise TimeoutError(f"the engine did not end:\n{self.log_tail()}") from None
+
+    def log(self):
+        with open(self.log_path, "rb") as log:
+            return log.read().decode(errors="replace")
+
+    def log_tail(self):
+        return self.log()[-3000:]
+
+
+class Skip(Exception):
+    """A test that cannot run here, and why."""
+
+
+class Suite:
+    """Arguments, scratch folder and totals of a suite (tests/README.md, "The contract of a suite")."""
+
+    def __init__(self):
+        self.quick = "--quick" in sys.argv
+        self.full = "--full" in sys.argv
+        build = sys.argv[sys.argv.index("--build") + 1] if "--build" in sys.argv else "build/release"
+        self.build = os.path.join(ROOT, build)
+        self.only = [a for a in sys.argv[1:] if not a.startswith("-") and a != build]
+        self.program = os.path.join(self.build, "evstream")
+        self.folder = tempfile.mkdtemp(prefix="evs-")
+        self.passed = self.failed = self.skipped = 0
+        atexit.register(shutil.rmtree, self.folder, True)
+        # An interrupt ends the suite by way of atexit, so that no server stays behind.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+    def tool(self, name):
+        return os.path.join(self.build, "tests/tools", name)
+
+    def data(self, path):
+        folder = os.environ.get("EVSTREAM_TEST_DATA", os.path.join(ROOT, "../shared/data"))
+        full = os.path.join(folder, path)
+        if not os.path.exists(full):
+            raise Skip(f"{path} is not in EVSTREAM_TEST_DATA ({folder})")
+        return full
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        with open(self.path(name), "w", encoding="utf-8") as file:
+            file.write(text)
+        return self.path(name)
+
+    def run(self, *arguments, **more):
+        """evstream with these arguments, to its end."""
+        return subprocess.run([self.program, *map(str, arguments)], capture_output=True, cwd=self.folder, timeout=DEADLINE_S, **more)
+
+    def feed(self, nats, stream, subject, path, *options):
+        subprocess.run([self.tool("evs_nats_feed"), "--url", nats.url, "--stream", stream, "--subject", subject, *map(str, options), path],
+                       check=True, capture_output=True)
+
+    def dump(self, nats, stream, *options):
+        done = subprocess.run([self.tool("evs_nats_dump"), "--url", nats.url, *options, stream], check=True, capture_output=True)
+        return done.stdout.decode().splitlines()
+
+    def test(self, name, function):
+        if self.only and not any(wanted in name for wanted in self.only):
+            return
+        begun = time.monotonic()
+        try:
+            function()
+        except Skip as reason:
+            self.skipped += 1
+            print(f"SKIP {name}: {reason}", flush=True)
+        except Exception as failure:  # a failed test is told, and the next one runs
+            self.failed += 1
+            print(f"FAIL {name}: {failure!r}", flush=True)
+            if os.environ.get("EVS_KEEP"):
+                kept = tempfile.mkdtemp(prefix="evs-kept-")
+                shutil.copytree(self.folder, kept, dirs_exist_ok=True)
+                print(f"     kept in {kept}", flush=True)
+        else:
+            self.passed += 1
+            print(f"ok   {name} ({time.monotonic() - begun:.1f} s)", flush=True)
+
+    def end(self):
+        print(f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped", flush=True)
+        sys.exit(1 if self.failed else 0)
+
+
+def same(found, expected, what):
+    """Raises with the first differences when two lists differ."""
+    if found == expected:
+        return
+    missing = [x for x in expected if x not in set(found)][:3]
+    extra = [x for x in found if x not in set(expected)][:3]
+    raise AssertionError(f"{what}: {len(found)} instead of {len(expected)}; missing {missing}; unexpected {extra}")
