@@ -35,7 +35,8 @@ elseif(EVS_ARCH)
   set(EVS_ARCH_FLAG -march=${EVS_ARCH})
 endif()
 
-add_compile_definitions(_GNU_SOURCE)
+# For C alone: g++ defines it by itself. Empty, as in a file that says `#define _GNU_SOURCE` for itself.
+add_compile_definitions($<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
 add_compile_options(
   ${EVS_ARCH_FLAG}
   -Wall -Wextra -Wshadow
