@@ -3,21 +3,25 @@
  *   send ──► [ window: a ring of copies, oldest first ]
  *              acked ▲            ▲ sent on this connection      ▲ waiting for the connection
  *
- * Each message is one call of evs1_append with its own id and `after`, the id that must be the stream's newest: the message before it
- * in the same stream. So the calls can be pipelined, and still a message that is refused (memory short) takes all later ones of its stream
- * with it: had a later one gone in, this one's id would be too small for ever.
+ * Each message is one call of evs1_append with its own id and `after`, the id that must be the stream's newest: the
+ * message before it in the same stream. So the calls can be pipelined, and still a message that is refused (memory
+ * short) takes all later ones of its stream with it: had a later one gone in, this one's id would be too small for
+ * ever.
  *
- * Any failure (an error reply, a lost or silent connection) drops the connection; after a pause everything in the window is sent again
- * from the oldest on. What had been written already answers DUP: the function finds the entry under its id with the same content, or, if it
- * has been trimmed or deleted by a consumer meanwhile, a later one of ours. Anything else under the id is EVSDIVERGED, EVS_E_STATE.
+ * Any failure (an error reply, a lost or silent connection) drops the connection; after a pause everything in the
+ * window is sent again from the oldest on. What had been written already answers DUP: the function finds the entry
+ * under its id with the same content, or, if it has been trimmed or deleted by a consumer meanwhile, a later one of
+ * ours. Anything else under the id is EVSDIVERGED, EVS_E_STATE.
  *
- * Terms: messages that an earlier owner committed but did not deliver come first, under its epoch; a message of another epoch waits until all
- * before it are acknowledged. From the first message of the new epoch on, the server itself refuses an old owner's smaller ids. (The streams
- * are not raised to the new epoch at the start, as the log and the outbox are: that would refuse the undelivered messages, too.)
+ * Terms: messages that an earlier owner committed but did not deliver come first, under its epoch; a message of
+ * another epoch waits until all before it are acknowledged. From the first message of the new epoch on, the server
+ * itself refuses an old owner's smaller ids. (The streams are not raised to the new epoch at the start, as the log
+ * and the outbox are: that would refuse the undelivered messages, too.)
  *
  * Without a durable store messages have no commit; the ids are <time of the start>-<number>.
  *
- * Nothing here blocks but the resolver, when the URL has a host name. In a steady state nothing is allocated: the ring's buffers stay. */
+ * Nothing here blocks but the resolver, when the URL has a host name. In a steady state nothing is allocated: the
+ * ring's buffers stay. */
 #include "sink_redis.h"
 
 #include <inttypes.h>
@@ -68,7 +72,7 @@ struct redis_sink {
     struct evs_buffer last_key; /* … and its stream */
 };
 
-/* --- configuration ------------------------------------------------------------------------------------------------------- */
+/* --- configuration ------------------------------------------------------------------------------------------------ */
 
 enum { OPTION_KEY, OPTION_MAXLEN, OPTION_URL };
 
@@ -110,7 +114,7 @@ static evs_status sink_configure(const struct evs_option_value *values, struct e
     return EVS_OK;
 }
 
-/* --- open and close ------------------------------------------------------------------------------------------------------- */
+/* --- open and close ----------------------------------------------------------------------------------------------- */
 
 static void sink_close(void *instance)
 {
@@ -174,7 +178,7 @@ static evs_status sink_open(const struct evs_sink_open *open, void **instance, s
     return EVS_OK;
 }
 
-/* --- the window ------------------------------------------------------------------------------------------------------------- */
+/* --- the window --------------------------------------------------------------------------------------------------- */
 
 static struct message *window_at(struct redis_sink *sink, uint32_t index)
 {
@@ -236,7 +240,7 @@ static evs_status sink_send(void *instance, const struct evs_sink_message *messa
     return EVS_OK;
 }
 
-/* --- to the server ------------------------------------------------------------------------------------------------------------ */
+/* --- to the server ------------------------------------------------------------------------------------------------ */
 
 /* The id behind which a message must come: of the one before it in its stream and term, as far as that is known. */
 static struct evs_redis_id id_before(struct redis_sink *sink, uint32_t index)
@@ -308,7 +312,7 @@ static evs_status start_over(struct redis_sink *sink, evs_status status, struct 
     return EVS_OK;
 }
 
-/* --- from the server ---------------------------------------------------------------------------------------------------------- */
+/* --- from the server ---------------------------------------------------------------------------------------------- */
 
 static uint64_t acknowledge_first(struct redis_sink *sink)
 {
@@ -325,8 +329,8 @@ static uint64_t acknowledge_first(struct redis_sink *sink)
     return message->number;
 }
 
-/* The stream ends before what was acknowledged: the server has lost it. It cannot be had back here (the messages are gone from the
- * window); if the state lost its tail, too, the engine restores and derives them again. */
+/* The stream ends before what was acknowledged: the server has lost it. It cannot be had back here (the messages are
+ * gone from the window); if the state lost its tail, too, the engine restores and derives them again. */
 static void accept_lost_tail(struct redis_sink *sink, const char *reply)
 {
     evs_log(sink->log, EVS_LOG_ERROR, "sink_redis_lost",
@@ -390,7 +394,7 @@ static evs_status take_replies(struct redis_sink *sink, uint64_t *acknowledged, 
     return EVS_OK;
 }
 
-/* --- the slots of the contract ------------------------------------------------------------------------------------------------- */
+/* --- the slots of the contract ------------------------------------------------------------------------------------ */
 
 /* Connects when it is time, sends and receives as far as that goes without waiting. */
 static evs_status go_on(struct redis_sink *sink, struct evs_error *error)

@@ -5,7 +5,7 @@
 
 #define DATABASE_MAX 65535
 
-/* --- numbers and ids -------------------------------------------------------------------------------------------- */
+/* --- numbers and ids ---------------------------------------------------------------------------------------------- */
 
 bool evs_redis_number_parse(struct evs_slice text, uint64_t *number)
 {
@@ -40,7 +40,7 @@ struct evs_slice evs_redis_id_text(struct evs_redis_id id, char text[EVS_REDIS_I
     return (struct evs_slice){text, (size_t)count};
 }
 
-/* --- URLs ------------------------------------------------------------------------------------------------------- */
+/* --- URLs --------------------------------------------------------------------------------------------------------- */
 
 static int hex_value(char c)
 {

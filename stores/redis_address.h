@@ -4,8 +4,8 @@
  *   rediss://…                                           TLS, where hiredis was built with it
  *   unix://[[user]:password@]/path[?db=number]
  *
- * User and password may be percent-encoded; one word alone before the @ is the password, as in redis-cli. The text of an address
- * that is shown to people (evs_redis_address_text) has neither. */
+ * User and password may be percent-encoded; one word alone before the @ is the password, as in redis-cli. The text
+ * of an address that is shown to people (evs_redis_address_text) has neither. */
 #ifndef EVS_REDIS_ADDRESS_H
 #define EVS_REDIS_ADDRESS_H
 

@@ -1,6 +1,6 @@
 /* Committing a checkpoint: stage the blocks, then one write makes them count.
  *
- *   attempt 1   :ob  XADD o1 o2 …      :log  XADD b1 b2 b3 … ──► evs1_commit ──► OK, DUP                            done
+ *   attempt 1   :ob  XADD o1 o2 …      :log  XADD b1 b2 b3 … ──► evs1_commit ──► OK, DUP     done
  *                       │ an error reply, a time-out, a lost connection, anywhere
  *                       ▼
  *               drop the connection, pause, connect, look at the log's end
@@ -9,22 +9,26 @@
  *                       ▼
  *   attempt 2   the same blocks from the beginning, under the sequence numbers behind all that were ever sent
  *
- * An attempt is all or nothing: one block refused between two accepted ones would pass a look at the last entry alone. The commit
- * is sent only after every XADD of this attempt has been answered OK on this one connection. Nothing is undone: what an abandoned attempt
- * has left behind is in no commit's range, so no restore takes it, and trimming removes it.
+ * An attempt is all or nothing: one block refused between two accepted ones would pass a look at the last entry
+ * alone. The commit is sent only after every XADD of this attempt has been answered OK on this one connection.
+ * Nothing is undone: what an abandoned attempt has left behind is in no commit's range, so no restore takes it, and
+ * trimming removes it.
  *
- * What a dropped connection has still in flight may reach the server late. Late blocks have smaller ids than the next attempt's:
- * they come before them, or are refused. A late commit either finds its own blocks at the end, and then it is this very
- * checkpoint (found by the next look, or answered DUP), or it does not, and is refused. */
+ * What a dropped connection has still in flight may reach the server late. Late blocks have smaller ids than the
+ * next attempt's: they come before them, or are refused. A late commit either finds its own blocks at the end, and
+ * then it is this very checkpoint (found by the next look, or answered DUP), or it does not, and is refused. */
 #include <stdio.h>
 
 #include "redis_store.h"
+
+#define XADD_BYTES 160 /* of a block's command beside the block, roughly */
 
 struct attempt {
     const struct evs_store_commit *commit;
     struct evs_redis_id sent_id; /* of the commit that may be on its way; zero: none was sent */
     struct evs_redis_header header;
     bool done;
+    bool written; /* by this connection: WAIT only counts a connection's own writes */
 };
 
 struct staged { /* one kind of blocks in one attempt */
@@ -33,7 +37,7 @@ struct staged { /* one kind of blocks in one attempt */
     enum evs_block_kind kind;
 };
 
-/* --- staging --------------------------------------------------------------------------------------------------------- */
+/* --- staging ------------------------------------------------------------------------------------------------------ */
 
 static void put_block(struct evs_redis_store *store, const struct staged *staged, uint32_t index,
                       struct evs_redis_range *range)
@@ -100,19 +104,19 @@ static evs_status stage(struct evs_redis_store *store, const struct evs_store_co
     for (uint32_t sent = 0, taken = 0; taken < staged->count; taken++) {
         while (sent < staged->count &&
                (in_flight == 0 || in_flight + staged->blocks[sent].count <= EVS_REDIS_WINDOW_BYTES)) {
-            in_flight += staged->blocks[sent].count + 1;
+            in_flight += staged->blocks[sent].count + XADD_BYTES;
             put_block(store, staged, sent++, range);
         }
         evs_status status = take_staged(store, error);
         if (status != EVS_OK) {
             return status;
         }
-        in_flight -= staged->blocks[taken].count + 1;
+        in_flight -= staged->blocks[taken].count + XADD_BYTES;
     }
     return EVS_OK;
 }
 
-/* --- the commit record ------------------------------------------------------------------------------------------------ */
+/* --- the commit record -------------------------------------------------------------------------------------------- */
 
 static struct evs_redis_chain next_chain(const struct evs_redis_chain *chain, const struct evs_redis_range *range,
                                          bool restarts, struct evs_redis_id this)
@@ -136,7 +140,8 @@ static void fill_header(const struct evs_redis_store *store, const struct evs_st
     header->record_crc = evs_crc32c(0, commit->record.data, commit->record.count);
 }
 
-/* DUP means the same checkpoint, but perhaps an earlier attempt's blocks: the log's own header is the one that counts. */
+/* DUP means the same checkpoint, but perhaps an earlier attempt's blocks: the log's own header is the one that
+ * counts. */
 static evs_status adopt(struct evs_redis_store *store, struct attempt *attempt, struct evs_redis_id id,
                         struct evs_error *error)
 {
@@ -178,11 +183,11 @@ static evs_status send_commit(struct evs_redis_store *store, struct attempt *att
     }
     bool is_new = evs_redis_reply_is_text(reply) && evs_slice_equal(evs_redis_reply_slice(reply), EVS_SLICE("OK"));
     freeReplyObject(reply);
-    attempt->done = is_new;
+    attempt->done = attempt->written = is_new;
     return is_new ? EVS_OK : adopt(store, attempt, attempt->sent_id, error);
 }
 
-/* --- attempts ---------------------------------------------------------------------------------------------------------- */
+/* --- attempts ----------------------------------------------------------------------------------------------------- */
 
 static evs_status stage_all(struct evs_redis_store *store, struct attempt *attempt, struct evs_error *error)
 {
@@ -223,7 +228,7 @@ static evs_status try_commit(struct evs_redis_store *store, void *argument, stru
     return send_commit(store, attempt, error);
 }
 
-/* --- trimming ---------------------------------------------------------------------------------------------------------- */
+/* --- trimming ----------------------------------------------------------------------------------------------------- */
 
 /* The oldest id of a stream that a restore may ask for. */
 static struct evs_redis_id keep_from(const struct evs_redis_store *store, enum evs_block_kind kind)
@@ -241,8 +246,8 @@ static struct evs_redis_id keep_from(const struct evs_redis_store *store, enum e
     return keep;
 }
 
-/* `~` removes whole nodes of the stream, which are single blocks unless those are small, at most a few thousand entries a call: what is
- * left goes with the next commits. */
+/* `~` removes whole nodes of the stream, which are single blocks unless those are small, at most a few thousand
+ * entries a call: what is left goes with the next commits. */
 static void put_trim(struct evs_redis_store *store, enum evs_block_kind kind)
 {
     char id[EVS_REDIS_ID_TEXT_BYTES];
@@ -278,7 +283,59 @@ static void trim(struct evs_redis_store *store)
     }
 }
 
-/* --- the slot of the contract ------------------------------------------------------------------------------------------ */
+/* --- replicas ----------------------------------------------------------------------------------------------------- */
+
+/* A write that changes nothing: the log's last id is what it is. */
+static evs_status write_again(struct evs_redis_store *store, struct evs_error *error)
+{
+    char id[EVS_REDIS_ID_TEXT_BYTES];
+    struct evs_slice command[] = {EVS_SLICE("XSETID"), evs_slice_of(store->keys[EVS_BLOCK_STATE]),
+                                  evs_redis_id_text(store->commit_id, id)};
+    redisReply *reply;
+    evs_status status = evs_redis_store_locate(store, error);
+    if (status == EVS_OK) {
+        status = evs_redis_store_ask(store, command, EVS_COUNT(command), "write for its replicas", &reply, error);
+    }
+    if (status == EVS_OK) {
+        freeReplyObject(reply);
+    }
+    return status;
+}
+
+/* A server that must have replicas to write confirms nothing alone (exactness, 8): they must have the commit, too. */
+static evs_status await_replicas(struct evs_redis_store *store, void *argument, struct evs_error *error)
+{
+    struct attempt *attempt = argument;
+    if (!attempt->written || !store->located) {
+        evs_status status = write_again(store, error);
+        if (status != EVS_OK) {
+            return status;
+        }
+        attempt->written = true;
+    }
+    char count[24];
+    struct evs_slice command[] = {
+        EVS_SLICE("WAIT"),
+        {count, (size_t)snprintf(count, sizeof count, "%llu", (unsigned long long)store->facts.replicas)},
+        EVS_SLICE("1000")};
+    redisReply *reply;
+    evs_status status = evs_redis_store_ask(store, command, EVS_COUNT(command), "wait for its replicas", &reply, error);
+    if (status != EVS_OK) {
+        return status;
+    }
+    long long have = reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
+    freeReplyObject(reply);
+    if (have >= (long long)store->facts.replicas) {
+        return EVS_OK;
+    }
+    return evs_fail(error, EVS_E_UNREACHABLE,
+                    "Checkpoint %llu is written to Redis at %s, but only %lld of the %llu replicas that its "
+                    "min-replicas-to-write asks for have it.",
+                    (unsigned long long)attempt->commit->checkpoint, store->address.text, have,
+                    (unsigned long long)store->facts.replicas);
+}
+
+/* --- the slot of the contract ------------------------------------------------------------------------------------- */
 
 static void conclude(struct evs_redis_store *store, const struct attempt *attempt)
 {
@@ -311,6 +368,11 @@ evs_status evs_redis_store_commit(void *instance, const struct evs_store_commit 
     }
     EVS_ASSERT(attempt.done);
     conclude(store, &attempt);
-    trim(store);
-    return EVS_OK;
+    if (store->facts.replicas > 0) {
+        status = evs_redis_store_try(store, await_replicas, &attempt, error);
+    }
+    if (status == EVS_OK) {
+        trim(store);
+    }
+    return status;
 }

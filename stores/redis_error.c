@@ -30,12 +30,10 @@ static const struct evs_redis_refusal refusals[] = {
      "Another engine has taken over this group; this one stops, so that the two do not write in turn."},
     {EVS_REDIS_GAP, EVS_E_GAP, "EVSGAP",
      "The stream does not end where this engine left it: Redis has lost its newest entries (a crash under appendfsync "
-     "everysec, or "
-     "a failover to a replica that lagged), or somebody else wrote into it."},
+     "everysec, or a failover to a replica that lagged), or somebody else wrote into it."},
     {EVS_REDIS_DIVERGED, EVS_E_STATE, "EVSDIVERGED",
      "The stream holds something else where this message belongs: another program writes into it, or two pipelines "
-     "share it. "
-     "A stream needs one writer; give the sink a key of its own."},
+     "share it. A stream needs one writer; give the sink a key of its own."},
     {EVS_REDIS_MOVED, EVS_E_REFUSED, "MOVED",
      "It is a cluster node that does not own this key; give the address of the node named in the reply."},
     {EVS_REDIS_MOVED, EVS_E_REFUSED, "ASK",

@@ -1,7 +1,7 @@
 /* What an error reply of Redis means: worth another try or not, and what the user can do about it.
  *
- * Replies are told apart by their first word, which is the stable part (LOADING, READONLY, …); a few old ones all begin with ERR and
- * are told apart by their text. The table in redis_error.c is the whole knowledge. */
+ * Replies are told apart by their first word, which is the stable part (LOADING, READONLY, …); a few old ones all
+ * begin with ERR and are told apart by their text. The table in redis_error.c is the whole knowledge. */
 #ifndef EVS_REDIS_ERROR_H
 #define EVS_REDIS_ERROR_H
 
@@ -45,8 +45,8 @@ struct evs_redis_refusal {
 /* Never NULL: an unknown reply is EVS_REDIS_OTHER, final. */
 const struct evs_redis_refusal *evs_redis_classify(const char *reply);
 
-/* Fills `error` with who refused what, the reply and the advice; returns the refusal's status. `server` is the address without
- * password, `doing` completes "… refused to". */
+/* Fills `error` with who refused what, the reply and the advice; returns the refusal's status. `server` is the
+ * address without password, `doing` completes "… refused to". */
 evs_status evs_redis_refused(const char *server, const char *doing, const char *reply, struct evs_error *error);
 
 #endif

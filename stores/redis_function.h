@@ -1,21 +1,25 @@
 /* The function library on the server, and how it is called.
  *
- * Every function makes at most ONE write. Redis logs such a call as that bare command, so a torn append-only file can only lose it as a
- * whole; a call with two writes is logged as a transaction, whose beginning an unlucky crash brings back to life one restart later
- * (docs/internals/state-format.md). Bulk bytes never go through a function: blocks are plain XADDs.
+ * Every function makes at most ONE write. Redis logs such a call as that bare command, so a torn append-only file
+ * can only lose it as a whole; a call with two writes is logged as a transaction, whose beginning an unlucky crash
+ * brings back to life one restart later (README.md). Bulk bytes never go through a function:
+ * blocks are plain XADDs.
  *
- *   evs1_acquire  log ob | nonce                            epoch := above everything in both streams, and not below the server's
- *                                                           time; log gets <epoch>-0 F                              → epoch
- *   evs1_raise    stream | epoch                            last id := at least <epoch>-0; an entry is never added   → last id
- *   evs1_newest   stream                                    → {id, kind, owner} of the newest entry, or {}
- *   evs1_commit   log ob | nonce this expect expect_ob header record
- *                                                           log gets `this` C, if both streams end where they must   → OK, DUP
- *   evs1_append   stream | id after maxlen trigger data n   stream gets the message, once and in order               → OK, DUP
+ *   function      keys    arguments                does                                           answers
+ *   evs1_acquire  log ob  nonce                    the epoch is above both streams and not below  epoch
+ *                                                  the server's time; log gets <epoch>-0 F
+ *   evs1_raise    stream  epoch                    last id at least <epoch>-0, without an entry   last id
+ *   evs1_newest   stream                           looks at the newest entry                      {id, kind, owner}
+ *   evs1_commit   log ob  nonce this expect        log gets C under the id `this`, if both        OK, DUP
+ *                         expect_ob header record  streams end where they must
+ *   evs1_append   stream  id after maxlen          stream gets the message, once and in order     OK, DUP
+ *                         trigger data n
  *
- * `n` is "<16 hexadecimal digits that name the writer>-<checksum>"; `after` is the id that must be the stream's last one, or empty.
+ * `n` is "<16 hexadecimal digits that name the writer>-<checksum>"; `after` is the id that must be the stream's last
+ * one, or empty.
  *
- * Errors of their own: EVSFENCED, EVSGAP, EVSDIVERGED (redis_error.h). The library's name carries its version: a change of behaviour
- * is a new name, so that two versions of the engine can share a server. */
+ * Errors of their own: EVSFENCED, EVSGAP, EVSDIVERGED (redis_error.h). The library's name carries its version: a
+ * change of behaviour is a new name, so that two versions of the engine can share a server. */
 #ifndef EVS_REDIS_FUNCTION_H
 #define EVS_REDIS_FUNCTION_H
 
@@ -33,8 +37,9 @@ struct evs_slice evs_redis_function_text(void);
 /* Loads the library, replacing it. Blocking. */
 EVS_MUST_CHECK evs_status evs_redis_function_load(struct evs_redis_link *link, struct evs_error *error);
 
-/* Calls a function: `arguments` is the whole command ("FCALL" or "FCALL_RO", name, number of keys, …). A missing library is loaded and
- * the call repeated once; any other error reply fails with its classification, `doing` completing "refused to". Blocking. */
+/* Calls a function: `arguments` is the whole command ("FCALL" or "FCALL_RO", name, number of keys, …). A missing
+ * library is loaded and the call repeated once; any other error reply fails with its classification, `doing`
+ * completing "refused to". Blocking. */
 EVS_MUST_CHECK evs_status evs_redis_function_call(struct evs_redis_link *link, const struct evs_slice *arguments,
                                                   uint32_t count, const char *doing, redisReply **reply,
                                                   struct evs_error *error);

@@ -12,7 +12,7 @@ uint32_t evs_redis_range_crc(uint32_t crc, uint32_t block_crc)
     return evs_crc32c(crc, bytes, sizeof bytes);
 }
 
-/* --- writing -------------------------------------------------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------------------------------------------------ */
 
 static void write_id(struct evs_redis_id id, struct evs_buffer *text)
 {
@@ -39,7 +39,7 @@ void evs_redis_header_write(const struct evs_redis_header *header, struct evs_bu
     evs_buffer_printf(text, " %0*x", CRC_DIGITS, crc);
 }
 
-/* --- reading -------------------------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------------------------------------------------ */
 
 struct reader {
     struct evs_slice rest;

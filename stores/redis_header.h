@@ -1,6 +1,7 @@
 /* The header of a commit: which blocks are part of it, and where a restore begins. Field `h` of a commit entry.
  *
- * One line of text, so that redis-cli shows it; docs/internals/state-format.md has the layout. It ends with a CRC of itself. */
+ * One line of text, so that redis-cli shows it; docs/internals/state-format.md has the layout. It ends with a CRC of
+ * itself. */
 #ifndef EVS_REDIS_HEADER_H
 #define EVS_REDIS_HEADER_H
 
@@ -9,8 +10,9 @@
 
 #define EVS_BLOCK_KINDS 2 /* enum evs_block_kind: state blocks lie in :log, outbox blocks in :ob */
 
-/* Ids are <epoch>-<slot · 65536 + n>. A commit closes its slot: n is 65535, so that the commit before it is nearly always found by
- * arithmetic. The slot is the checkpoint's number, unless attempts have used up 65,534 blocks; then it runs ahead for a while. */
+/* Ids are <epoch>-<slot · 65536 + n>. A commit closes its slot: n is 65535, so that the commit before it is nearly
+ * always found by arithmetic. The slot is the checkpoint's number, unless attempts have used up 65,534 blocks; then
+ * it runs ahead for a while. */
 #define EVS_REDIS_SLOT_BITS 16
 #define EVS_REDIS_SLOT_LAST ((UINT64_C(1) << EVS_REDIS_SLOT_BITS) - 1)
 

@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#define READ_BYTES (64u << 10) /* the parser moves what is left over for each feed: not more at a time */
-#define READS_MAX 16           /* in one pump, so that a worker comes back to its rows */
+#define READ_BYTES (64u << 10)
 #define GREETING_MAX 4
 
 enum phase { DOWN, CONNECTING, GREETING, UP };
@@ -45,8 +44,7 @@ evs_status evs_redis_link_new(const struct evs_os *os, const struct evs_redis_ad
     if (address->tls) {
         return evs_fail(error, EVS_E_USAGE,
                         "%s asks for TLS, which this program cannot speak to Redis; use redis:// in a trusted network, "
-                        "or unix:// or "
-                        "redis:// to a local TLS tunnel.",
+                        "or unix:// or redis:// to a local TLS tunnel.",
                         address->text);
     }
     struct evs_redis_link *made = evs_alloc_zero(sizeof *made);
@@ -175,7 +173,7 @@ static void write_some(struct evs_redis_link *link)
     }
 }
 
-/* --- connecting and greeting --------------------------------------------------------------------------------------- */
+/* --- connecting and greeting -------------------------------------------------------------------------------------- */
 
 evs_status evs_redis_link_start(struct evs_redis_link *link, struct evs_error *error)
 {
@@ -286,23 +284,18 @@ static evs_status finish_greeting(struct evs_redis_link *link, struct evs_error 
     return EVS_OK;
 }
 
-/* --- receiving ------------------------------------------------------------------------------------------------------ */
+/* --- receiving ---------------------------------------------------------------------------------------------------- */
 
+/* One read: the parser would move all that is left over at each kilobyte that it is done with. */
 static void read_some(struct evs_redis_link *link)
 {
-    for (int i = 0; i < READS_MAX; i++) {
-        ssize_t got = recv(link->context->fd, link->input, sizeof link->input, MSG_DONTWAIT);
-        if (got > 0) {
-            link->progress_us = evs_monotonic_us(link->os);
-            /* a failure is kept in the reader and told by its next reply */
-            (void)redisReaderFeed(link->context->reader, link->input, (size_t)got);
-        }
-        if (got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
-            link->closed = true;
-        }
-        if (got < (ssize_t)sizeof link->input) {
-            return;
-        }
+    ssize_t got = recv(link->context->fd, link->input, sizeof link->input, MSG_DONTWAIT);
+    if (got > 0) {
+        link->progress_us = evs_monotonic_us(link->os);
+        /* a failure is kept in the reader and told by its next reply */
+        (void)redisReaderFeed(link->context->reader, link->input, (size_t)got);
+    } else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
+        link->closed = true;
     }
 }
 
@@ -353,7 +346,7 @@ struct evs_wait_fd evs_redis_link_wait_fd(const struct evs_redis_link *link)
                                 .want_write = connecting || link->out_sent < link->out.count};
 }
 
-/* --- waiting ------------------------------------------------------------------------------------------------------- */
+/* --- waiting ------------------------------------------------------------------------------------------------------ */
 
 static evs_status wait_and_pump(struct evs_redis_link *link, struct evs_error *error)
 {

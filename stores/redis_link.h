@@ -1,8 +1,9 @@
 /* One connection to a Redis server: the only code that calls hiredis.
  *
- * The socket never blocks. A non-blocking user (the sink) pumps and takes; a blocking user (the store) calls and receives, which wait
- * inside, at most the link's timeout without any progress. hiredis connects and parses; sending is ours: RESP is written straight into
- * one buffer, and goes out by send(MSG_NOSIGNAL), so that a closed connection is an error and no SIGPIPE.
+ * The socket never blocks. A non-blocking user (the sink) pumps and takes; a blocking user (the store) calls and
+ * receives, which wait inside, at most the link's timeout without any progress. hiredis connects and parses; sending
+ * is ours: RESP is written straight into one buffer, and goes out by send(MSG_NOSIGNAL), so that a closed connection
+ * is an error and no SIGPIPE.
  *
  *        start          socket connected            AUTH, SELECT, CLIENT SETNAME, PING answered
  *   DOWN ─────► CONNECTING ─────────► GREETING ─────────────────────────────────────► UP
@@ -10,8 +11,8 @@
  *     └──────────────┴─────────────────────┴──── any error, time-out or drop ◄─────────┘
  *
  * Traps that it closes, each reproduced with hiredis 0.14:
- *   - after an error or a time-out a context answers every later command with that error: the connection is dropped at once, and what
- *     was in flight has an unknown outcome, which is the caller's to resolve;
+ *   - after an error or a time-out a context answers every later command with that error: the connection is dropped
+ *     at once, and what was in flight has an unknown outcome, which is the caller's to resolve;
  *   - keep-alive on a unix socket fails and poisons the context: set on TCP only;
  *   - output is queued without limit, and a large queue costs a memmove for each write: callers keep at most
  *     EVS_REDIS_WINDOW_BYTES in flight;
@@ -33,8 +34,8 @@
 
 struct evs_redis_link;
 
-/* `address` must outlive the link. `client_name` is what CLIENT LIST shows. Connects to nothing yet. Fails only for rediss://
- * without TLS in hiredis (EVS_E_USAGE). */
+/* `address` must outlive the link. `client_name` is what CLIENT LIST shows. Connects to nothing yet. Fails only for
+ * rediss:// without TLS in hiredis (EVS_E_USAGE). */
 EVS_MUST_CHECK evs_status evs_redis_link_new(const struct evs_os *os, const struct evs_redis_address *address,
                                              const char *client_name, struct evs_redis_link **link,
                                              struct evs_error *error);
@@ -50,7 +51,8 @@ void evs_redis_link_drop(struct evs_redis_link *link);
 /* --- without waiting ----------------------------------------------------------------------------------------------
  * Every failure drops the link and is EVS_E_UNREACHABLE when another try may help, else final. */
 
-/* Begins to connect; the link must be down. A host name is looked up here, which may take as long as the resolver does. */
+/* Begins to connect; the link must be down. A host name is looked up here, which may take as long as the resolver
+ * does. */
 EVS_MUST_CHECK evs_status evs_redis_link_start(struct evs_redis_link *link, struct evs_error *error);
 /* Queues a command; the link must be up. Arguments are copied. */
 void evs_redis_link_put(struct evs_redis_link *link, const struct evs_slice *arguments, uint32_t count);
@@ -62,7 +64,7 @@ EVS_MUST_CHECK evs_status evs_redis_link_take(struct evs_redis_link *link, redis
 struct evs_wait_fd evs_redis_link_wait_fd(const struct evs_redis_link *link);
 uint32_t evs_redis_link_awaited(const struct evs_redis_link *link); /* commands without a reply yet */
 
-/* --- waiting ------------------------------------------------------------------------------------------------------- */
+/* --- waiting ------------------------------------------------------------------------------------------------------ */
 
 /* Until the link is up; nothing to do when it is. */
 EVS_MUST_CHECK evs_status evs_redis_link_connect(struct evs_redis_link *link, struct evs_error *error);

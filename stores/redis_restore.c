@@ -3,10 +3,10 @@
  *   :log   F  B B B C₁  B B C₂  B(torn)  F  B B C₃  F          the newest F is ours
  *                    ▲──────┴─────prev──────────┘
  *
- * A commit's header names the commit before it and the range, the count and the checksums of its blocks. With the chain in hand, each
- * block that comes by can be judged at once: nothing has to be held back until its commit appears, and blocks of torn or abandoned
- * attempts are skipped. The commit before is asked for by arithmetic, many at a time (its id is one slot lower unless the term has
- * changed); the header's own word decides. */
+ * A commit's header names the commit before it and the range, the count and the checksums of its blocks. With the
+ * chain in hand, each block that comes by can be judged at once: nothing has to be held back until its commit
+ * appears, and blocks of torn or abandoned attempts are skipped. The commit before is asked for by arithmetic, many
+ * at a time (its id is one slot lower unless the term has changed); the header's own word decides. */
 #include <stdio.h>
 
 #include "redis_store.h"
@@ -40,7 +40,7 @@ struct restoration {
     uint32_t page_entries;
 };
 
-/* --- the chain, backwards ------------------------------------------------------------------------------------------------ */
+/* --- the chain, backwards ----------------------------------------------------------------------------------------- */
 
 static void put_walk(struct evs_redis_store *store, struct evs_redis_id id)
 {
@@ -129,7 +129,7 @@ static evs_status walk(struct evs_redis_store *store, struct restoration *all, s
     return EVS_OK;
 }
 
-/* --- the blocks, forwards -------------------------------------------------------------------------------------------------- */
+/* --- the blocks, forwards ----------------------------------------------------------------------------------------- */
 
 static const struct evs_redis_range *range_now(const struct restoration *all)
 {
@@ -284,7 +284,7 @@ static evs_status pass(struct evs_redis_store *store, struct restoration *all, e
     return status;
 }
 
-/* --- the slot of the contract ------------------------------------------------------------------------------------------------ */
+/* --- the slot of the contract ------------------------------------------------------------------------------------- */
 
 static evs_status look(struct evs_redis_store *store, void *argument, struct evs_error *error)
 {
@@ -292,7 +292,8 @@ static evs_status look(struct evs_redis_store *store, void *argument, struct evs
     return evs_redis_store_locate(store, error);
 }
 
-/* What looks damaged may be the work of a new owner, who trims, or of a server that came back without its newest entries. */
+/* What looks damaged may be the work of a new owner, who trims, or of a server that came back without its newest
+ * entries. */
 static evs_status explain_damage(struct evs_redis_store *store, struct evs_error *error)
 {
     struct evs_error why;

@@ -1,5 +1,5 @@
-/* The retry policy of everything that talks to Redis and may wait: back-off from 20 ms, doubling to 2 s, with jitter so that many
- * engines do not come back in step, until `retry_us` has passed since the first failure. */
+/* The retry policy of everything that talks to Redis and may wait: back-off from 20 ms, doubling to 2 s, with jitter
+ * so that many engines do not come back in step, until `retry_us` has passed since the first failure. */
 #ifndef EVS_REDIS_RETRY_H
 #define EVS_REDIS_RETRY_H
 

@@ -4,7 +4,7 @@
 
 #define SECOND_US INT64_C(1000000)
 
-/* --- INFO ----------------------------------------------------------------------------------------------------------- */
+/* --- INFO --------------------------------------------------------------------------------------------------------- */
 
 /* The value of a line "name:value"; empty when there is none. */
 static struct evs_slice info_value(struct evs_slice info, const char *name)
@@ -42,7 +42,7 @@ static void take_info(struct evs_slice info, struct evs_redis_facts *facts)
     facts->append_only = evs_slice_equal(info_value(info, "aof_enabled"), EVS_SLICE("1"));
 }
 
-/* --- durability ------------------------------------------------------------------------------------------------------ */
+/* --- durability --------------------------------------------------------------------------------------------------- */
 
 static enum evs_redis_fsync parse_fsync(struct evs_slice value)
 {
@@ -59,8 +59,8 @@ static enum evs_redis_fsync parse_fsync(struct evs_slice value)
     return EVS_REDIS_FSYNC_UNKNOWN;
 }
 
-/* Under everysec the write may wait up to 2 s for a running fsync, and its own comes within the next; `no` leaves it to the kernel,
- * which writes dirty pages back after 30 s. Without a file there is nothing to wait for. */
+/* Under everysec the write may wait up to 2 s for a running fsync, and its own comes within the next; `no` leaves it
+ * to the kernel, which writes dirty pages back after 30 s. Without a file there is nothing to wait for. */
 static void conclude_durability(struct evs_redis_facts *facts)
 {
     static const struct {
@@ -80,20 +80,36 @@ static void conclude_durability(struct evs_redis_facts *facts)
                            ? table[facts->fsync].text
                            : "appendonly no (a restart of the server loses what came after its last snapshot, if any)";
     facts->confirm_delay_us = facts->append_only ? table[facts->fsync].delay_us : 0;
-    snprintf(facts->durability, sizeof facts->durability, "%s", text);
+    if (facts->replicas == 0) {
+        snprintf(facts->durability, sizeof facts->durability, "%s", text);
+    } else {
+        snprintf(facts->durability, sizeof facts->durability, "%s; %llu replica(s) confirm each commit", text,
+                 (unsigned long long)facts->replicas);
+    }
+}
+
+static void take_setting(struct evs_slice name, struct evs_slice value, struct evs_redis_facts *facts)
+{
+    if (evs_slice_equal(name, EVS_SLICE("appendfsync"))) {
+        facts->fsync = parse_fsync(value);
+    } else if (evs_slice_equal(name, EVS_SLICE("min-replicas-to-write")) &&
+               !evs_redis_number_parse(value, &facts->replicas)) {
+        facts->replicas = 0;
+    }
 }
 
 /* An error reply only means that the answer stays unknown: managed servers and strict ACLs refuse CONFIG. */
-static evs_status ask_fsync(struct evs_redis_link *link, struct evs_redis_facts *facts, struct evs_error *error)
+static evs_status ask_settings(struct evs_redis_link *link, struct evs_redis_facts *facts, struct evs_error *error)
 {
-    struct evs_slice command[] = {EVS_SLICE("CONFIG"), EVS_SLICE("GET"), EVS_SLICE("appendfsync")};
+    struct evs_slice command[] = {EVS_SLICE("CONFIG"), EVS_SLICE("GET"), EVS_SLICE("appendfsync"),
+                                  EVS_SLICE("min-replicas-to-write")};
     redisReply *reply;
     evs_status status = evs_redis_link_call(link, command, EVS_COUNT(command), &reply, error);
     if (status != EVS_OK) {
         return status;
     }
-    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && evs_redis_reply_is_text(reply->element[1])) {
-        facts->fsync = parse_fsync(evs_redis_reply_slice(reply->element[1]));
+    for (size_t i = 0; reply->type == REDIS_REPLY_ARRAY && i + 1 < reply->elements; i += 2) {
+        take_setting(evs_redis_reply_slice(reply->element[i]), evs_redis_reply_slice(reply->element[i + 1]), facts);
     }
     freeReplyObject(reply);
     return EVS_OK;
@@ -114,8 +130,8 @@ evs_status evs_redis_facts_ask(struct evs_redis_link *link, struct evs_redis_fac
         take_info(evs_redis_reply_slice(reply), facts);
     }
     freeReplyObject(reply);
-    if (status == EVS_OK && facts->append_only) {
-        status = ask_fsync(link, facts, error);
+    if (status == EVS_OK) {
+        status = ask_settings(link, facts, error);
     }
     conclude_durability(facts);
     return status;
@@ -138,8 +154,7 @@ evs_status evs_redis_facts_judge(const struct evs_redis_facts *facts, const char
     if (facts->evicts) {
         return evs_fail(error, EVS_E_REFUSED,
                         "Redis at %s has maxmemory-policy %s, under which it may delete the whole state when memory is "
-                        "short. Set it with "
-                        "CONFIG SET maxmemory-policy noeviction, and in its configuration file.",
+                        "short. Set it with CONFIG SET maxmemory-policy noeviction, and in its configuration file.",
                         server, facts->policy);
     }
     return EVS_OK;

@@ -14,8 +14,9 @@ struct evs_redis_facts {
     bool evicts; /* maxmemory-policy is not noeviction */
     bool append_only;
     enum evs_redis_fsync fsync;
+    uint64_t replicas;        /* min-replicas-to-write: so many must have a commit before it counts as confirmed */
     char policy[32];          /* maxmemory-policy */
-    char durability[160];     /* for people */
+    char durability[192];     /* for people */
     int64_t confirm_delay_us; /* time after a reply until its write can be told to others (exactness, 8) */
 };
 
@@ -23,8 +24,8 @@ struct evs_redis_facts {
 EVS_MUST_CHECK evs_status evs_redis_facts_ask(struct evs_redis_link *link, struct evs_redis_facts *facts,
                                               struct evs_error *error);
 
-/* EVS_OK, or EVS_E_REFUSED with what has to be changed on the server. A replica is EVS_E_UNREACHABLE when `may_fail_over`: after a
- * failover the address may lead to the new master soon. */
+/* EVS_OK, or EVS_E_REFUSED with what has to be changed on the server. A replica is EVS_E_UNREACHABLE when
+ * `may_fail_over`: after a failover the address may lead to the new master soon. */
 EVS_MUST_CHECK evs_status evs_redis_facts_judge(const struct evs_redis_facts *facts, const char *server,
                                                 bool may_fail_over, struct evs_error *error);
 

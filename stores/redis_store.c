@@ -28,7 +28,7 @@ bool evs_redis_entry_read(const redisReply *reply, struct evs_redis_entry *entry
     return entry->kind != '\0' && entry->owner.count == EVS_REDIS_NONCE_DIGITS;
 }
 
-/* --- asking -------------------------------------------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------------------------------------------------- */
 
 evs_status evs_redis_store_ask(struct evs_redis_store *store, const struct evs_slice *arguments, uint32_t count,
                                const char *doing, redisReply **reply, struct evs_error *error)
@@ -84,12 +84,11 @@ evs_status evs_redis_store_damaged(const struct evs_redis_store *store, struct e
     va_end(arguments);
     return evs_fail(error, EVS_E_STATE,
                     "The state in Redis at %s cannot be restored: %s. Restore the keys %s and %s from a backup; or "
-                    "rename them, and the "
-                    "pipeline begins anew with empty state.",
+                    "rename them, and the pipeline begins anew with empty state.",
                     store->address.text, what, store->keys[EVS_BLOCK_STATE], store->keys[EVS_BLOCK_OUTBOX]);
 }
 
-/* --- where the log ends ---------------------------------------------------------------------------------------------- */
+/* --- where the log ends ------------------------------------------------------------------------------------------- */
 
 static evs_status not_ours(struct evs_redis_store *store, const char *prefix, const char *end, struct evs_error *error)
 {
@@ -99,7 +98,8 @@ static evs_status not_ours(struct evs_redis_store *store, const char *prefix, co
     return evs_redis_refused(store->address.text, "go on with this engine", reply, error);
 }
 
-/* The three cases of a newest entry: ours and not behind what we know to have written; of a newer owner; anything else. */
+/* The three cases of a newest entry: ours and not behind what we know to have written; of a newer owner; anything
+ * else. */
 static evs_status judge_newest(struct evs_redis_store *store, const redisReply *reply, struct evs_error *error)
 {
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3) {
@@ -138,7 +138,7 @@ evs_status evs_redis_store_locate(struct evs_redis_store *store, struct evs_erro
     return status;
 }
 
-/* --- commits ------------------------------------------------------------------------------------------------------------ */
+/* --- commits ------------------------------------------------------------------------------------------------------ */
 
 evs_status evs_redis_store_parse_commit(struct evs_redis_store *store, const redisReply *reply, struct evs_redis_id id,
                                         struct evs_redis_header *header, struct evs_redis_entry *entry,

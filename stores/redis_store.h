@@ -49,8 +49,8 @@ EVS_MUST_CHECK bool evs_redis_entry_read(const redisReply *reply, struct evs_red
 /* The value of a field; empty with NULL data when there is none. */
 struct evs_slice evs_redis_entry_field(const struct evs_redis_entry *entry, const char *name);
 
-/* Runs a step until it does not fail with EVS_E_UNREACHABLE, connecting before each try and dropping the connection after each
- * failure, as long as the retry policy allows. */
+/* Runs a step until it does not fail with EVS_E_UNREACHABLE, connecting before each try and dropping the connection
+ * after each failure, as long as the retry policy allows. */
 typedef evs_status evs_redis_step(struct evs_redis_store *store, void *argument, struct evs_error *error);
 EVS_MUST_CHECK evs_status evs_redis_store_try(struct evs_redis_store *store, evs_redis_step *step, void *argument,
                                               struct evs_error *error);

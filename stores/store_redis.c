@@ -5,7 +5,7 @@
 
 #include "redis_store.h"
 
-/* --- open and close ----------------------------------------------------------------------------------------------------- */
+/* --- open and close ----------------------------------------------------------------------------------------------- */
 
 static void store_close(void *instance)
 {
@@ -62,7 +62,7 @@ static evs_status store_open(const struct evs_store_open *open, void **instance,
     return EVS_OK;
 }
 
-/* --- acquire ------------------------------------------------------------------------------------------------------------- */
+/* --- acquire ------------------------------------------------------------------------------------------------------ */
 
 /* One call of a function whose reply is an id or a number as text. */
 static evs_status call_for_text(struct evs_redis_store *store, const struct evs_slice *command, uint32_t count,
@@ -150,8 +150,8 @@ static evs_status entry_before(struct evs_redis_store *store, struct evs_redis_i
     return status;
 }
 
-/* Backwards from our take-over. A block without a commit behind it means that its whole slot has none: a commit closes its slot. So torn
- * checkpoints of thousands of blocks are passed in one step. */
+/* Backwards from our take-over. A block without a commit behind it means that its whole slot has none: a commit
+ * closes its slot. So torn checkpoints of thousands of blocks are passed in one step. */
 static evs_status find_last_commit(struct evs_redis_store *store, bool *found, struct evs_redis_id *id,
                                    struct evs_error *error)
 {
@@ -173,7 +173,8 @@ static evs_status find_last_commit(struct evs_redis_store *store, bool *found, s
     }
 }
 
-/* A log that had commits of ours and has none any more is no first start: beginning anew in silence would count everything again. */
+/* A log that had commits of ours and has none any more is no first start: beginning anew in silence would count
+ * everything again. */
 static evs_status check_against_memory(struct evs_redis_store *store, bool found, const struct evs_redis_header *header,
                                        struct evs_error *error)
 {
@@ -260,7 +261,7 @@ static evs_status store_acquire(void *instance, struct evs_store_terms *terms, s
     return EVS_OK;
 }
 
-/* --- confirm ------------------------------------------------------------------------------------------------------------- */
+/* --- confirm ------------------------------------------------------------------------------------------------------ */
 
 static evs_status try_confirm(struct evs_redis_store *store, void *argument, struct evs_error *error)
 {

@@ -53,7 +53,8 @@ static bool send_request(int fd, const redisReply *request)
     return good;
 }
 
-/* Reads one whole message; its raw bytes are passed on to `copy_to` unless that is negative. NULL at the end of the connection. */
+/* Reads one whole message; its raw bytes are passed on to `copy_to` unless that is negative. NULL at the end of the
+ * connection. */
 static redisReply *read_message(redisReader *reader, int fd, int copy_to)
 {
     void *message = NULL;

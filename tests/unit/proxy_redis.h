@@ -1,6 +1,7 @@
-/* A proxy between a client and a redis-server that goes command by command: each request is passed on only when the reply to the one
- * before has been handed back. So a fault can be put at an exact place, even into a pipeline: a hook sees every request first, may
- * change the server behind its back, and says what becomes of it. One client at a time. */
+/* A proxy between a client and a redis-server that goes command by command: each request is passed on only when the
+ * reply to the one before has been handed back. So a fault can be put at an exact place, even into a pipeline: a
+ * hook sees every request first, may change the server behind its back, and says what becomes of it. One client at a
+ * time. */
 #ifndef PROXY_REDIS_H
 #define PROXY_REDIS_H
 

@@ -18,7 +18,7 @@
 
 #define DEADLINE_S 60
 
-/* --- waiting for the server ------------------------------------------------------------------------------------------- */
+/* --- waiting for the server --------------------------------------------------------------------------------------- */
 
 static void pause_ms(int ms)
 {
@@ -50,7 +50,7 @@ static void wait_until_up(struct server_redis *server)
     }
 }
 
-/* --- processes ----------------------------------------------------------------------------------------------------------- */
+/* --- processes ---------------------------------------------------------------------------------------------------- */
 
 bool server_redis_is_installed(void)
 {
@@ -68,8 +68,9 @@ static int free_port(void)
     return ntohs(address.sin_port);
 }
 
-/* A test that dies leaves no server behind: a process of its own waits for the test's end of a pipe to close. (The signal that Linux
- * sends at a parent's death is that of the thread, and a server may be restarted by a thread that ends.) */
+/* A test that dies leaves no server behind: a process of its own waits for the test's end of a pipe to close. (The
+ * signal that Linux sends at a parent's death is that of the thread, and a server may be restarted by a thread that
+ * ends.) */
 static void run_guardian(struct server_redis *server)
 {
     int ends[2];
@@ -182,7 +183,7 @@ void server_redis_stop(struct server_redis *server)
     }
 }
 
-/* --- its file ---------------------------------------------------------------------------------------------------------------- */
+/* --- its file ----------------------------------------------------------------------------------------------------- */
 
 static void find_increment(const struct server_redis *server, char path[512])
 {
@@ -218,7 +219,7 @@ void server_redis_cut(struct server_redis *server, long bytes)
     ck_assert_int_eq(truncate(path, size > bytes ? size - bytes : 0), 0);
 }
 
-/* --- asking ---------------------------------------------------------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------------------------------------------------- */
 
 static redisReply *ask(struct server_redis *server, const char *format, va_list arguments)
 {

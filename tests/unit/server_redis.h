@@ -1,5 +1,5 @@
-/* A real redis-server of the test's own: a fresh folder, a unix socket in it and a free port of 127.0.0.1, ended by its process id, also
- * when the test dies. Failures of the helper itself fail the test. */
+/* A real redis-server of the test's own: a fresh folder, a unix socket in it and a free port of 127.0.0.1, ended by
+ * its process id, also when the test dies. Failures of the helper itself fail the test. */
 #ifndef SERVER_REDIS_H
 #define SERVER_REDIS_H
 
@@ -26,8 +26,8 @@ struct server_redis {
 
 /* True when redis-server can be run here. */
 bool server_redis_is_installed(void);
-/* Starts on an empty folder and waits until it answers. `options` ends with NULL, may be NULL. Defaults: appendonly yes, appendfsync
- * everysec, no snapshots. */
+/* Starts on an empty folder and waits until it answers. `options` ends with NULL, may be NULL. Defaults: appendonly
+ * yes, appendfsync everysec, no snapshots. */
 void server_redis_start(struct server_redis *server, const char *const *options);
 /* SIGKILL, as a crash. */
 void server_redis_kill(struct server_redis *server);

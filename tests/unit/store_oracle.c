@@ -5,7 +5,7 @@
 
 #include "store_redis.h"
 
-/* --- contents ------------------------------------------------------------------------------------------------------------ */
+/* --- contents ----------------------------------------------------------------------------------------------------- */
 
 static uint64_t mix(uint64_t x)
 {
@@ -52,7 +52,7 @@ static struct evs_slice make_record(const struct oracle_commit *shape, uint64_t 
     return (struct evs_slice){text, (size_t)count};
 }
 
-/* --- committing --------------------------------------------------------------------------------------------------------- */
+/* --- committing --------------------------------------------------------------------------------------------------- */
 
 evs_status oracle_commit(struct oracle *oracle, void *store, struct oracle_commit shape, struct evs_error *error)
 {
@@ -91,7 +91,7 @@ void oracle_accept(struct oracle *oracle, const struct evs_store_terms *terms)
     }
 }
 
-/* --- restoring ------------------------------------------------------------------------------------------------------------ */
+/* --- restoring ---------------------------------------------------------------------------------------------------- */
 
 struct expectation {
     struct oracle *oracle;

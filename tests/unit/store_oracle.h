@@ -1,4 +1,5 @@
-/* What a store should hold, kept beside it: commits with made-up blocks go to both, and what is restored is compared. */
+/* What a store should hold, kept beside it: commits with made-up blocks go to both, and what is restored is
+ * compared. */
 #ifndef STORE_ORACLE_H
 #define STORE_ORACLE_H
 
@@ -21,9 +22,11 @@ struct oracle {
 
 /* Commits checkpoint `last + 1` with what `shape` says to the store; on EVS_OK the oracle has it too. */
 evs_status oracle_commit(struct oracle *oracle, void *store, struct oracle_commit shape, struct evs_error *error);
-/* Restores, and fails the test unless exactly the oracle's blocks come, in order, up to `oracle->last`. Anything but EVS_OK is returned. */
+/* Restores, and fails the test unless exactly the oracle's blocks come, in order, up to `oracle->last`. Anything but
+ * EVS_OK is returned. */
 evs_status oracle_restore(struct oracle *oracle, void *store, struct evs_error *error);
-/* After an acquire: the commit that the store has found must be one of the oracle's, with its record; the oracle forgets later ones. */
+/* After an acquire: the commit that the store has found must be one of the oracle's, with its record; the oracle
+ * forgets later ones. */
 void oracle_accept(struct oracle *oracle, const struct evs_store_terms *terms);
 
 #endif

@@ -1,85 +1,11 @@
-/* The Redis store on a real server: what is committed comes back, whatever happens on the way. */
+/* The Redis store on a real server: what is committed comes back; who may write; what is refused. */
 #include <check.h>
 #include <stdlib.h>
 
-#include "evstream/os.h"
-#include "proxy_redis.h"
-#include "server_redis.h"
-#include "store_oracle.h"
+#include "store_fixture.h"
 #include "store_redis.h"
 
-#define LOG "evs:{clicks:0}:log"
-#define OB "evs:{clicks:0}:ob"
-#define SECOND INT64_C(1000000)
-
-static struct server_redis server;
-static struct oracle oracle;
-static struct evs_error error;
-
-/* --- helpers ----------------------------------------------------------------------------------------------------------------- */
-
-static void set_up(void)
-{
-    server_redis_start(&server, NULL);
-    memset(&oracle, 0, sizeof oracle);
-}
-
-static void tear_down(void)
-{
-    server_redis_stop(&server);
-}
-
-static void *open_at(const char *url, int64_t retry_us)
-{
-    void *store = NULL;
-    struct evs_store_open open = {
-        .os = evs_os_system(), .url = url, .pipeline = "clicks", .group = "0", .retry_us = retry_us};
-    evs_status status = evs_store_redis.open(&open, &store, &error);
-    ck_assert_msg(status == EVS_OK, "%s", error.text);
-    return store;
-}
-
-static struct evs_store_terms acquire(void *store)
-{
-    struct evs_store_terms terms;
-    evs_status status = evs_store_redis.acquire(store, &terms, &error);
-    ck_assert_msg(status == EVS_OK, "%s", error.text);
-    return terms;
-}
-
-static void *open_and_acquire(const char *url)
-{
-    void *store = open_at(url, 20 * SECOND);
-    oracle_accept(&oracle, &(struct evs_store_terms){0}); /* a first start */
-    acquire(store);
-    return store;
-}
-
-static void must_commit(void *store, struct oracle_commit shape)
-{
-    evs_status status = oracle_commit(&oracle, store, shape, &error);
-    ck_assert_msg(status == EVS_OK, "%s", error.text);
-}
-
-/* A new owner must find everything. */
-static void *check_restore(const char *url)
-{
-    void *store = open_at(url, 20 * SECOND);
-    uint64_t last = oracle.last;
-    struct evs_store_terms terms = acquire(store);
-    oracle_accept(&oracle, &terms);
-    ck_assert_uint_eq(oracle.last, last);
-    evs_status status = oracle_restore(&oracle, store, &error);
-    ck_assert_msg(status == EVS_OK, "%s", error.text);
-    return store;
-}
-
-static void check_text(const char *part)
-{
-    ck_assert_msg(strstr(error.text, part) != NULL, "\"%s\" does not say \"%s\"", error.text, part);
-}
-
-/* --- in peace ----------------------------------------------------------------------------------------------------------------- */
+/* --- in peace ----------------------------------------------------------------------------------------------------- */
 
 START_TEST(first_start_has_no_commit)
 {
@@ -122,6 +48,25 @@ START_TEST(tcp_database_and_password)
     evs_store_redis.close(check_restore(url));
     server_redis_tell(&server, "SELECT 3");
     ck_assert_int_gt(server_redis_length(&server, LOG), 4);
+}
+END_TEST
+
+/* A server whose clock is behind the streams: a failover to a machine with another time. */
+START_TEST(epochs_rise_above_both_streams)
+{
+    void *store = open_and_acquire(server.url);
+    evs_store_redis.close(store);
+    server_redis_tell(&server, "FCALL evs1_raise 1 " LOG " 9000000000000");
+    store = open_and_acquire(server.url);
+    ck_assert_uint_eq(acquire(store).epoch, UINT64_C(9000000000002)); /* the second take-over */
+    server_redis_tell(&server, "FCALL evs1_raise 1 " OB " 9000000000100");
+    ck_assert_uint_eq(acquire(store).epoch, UINT64_C(9000000000101));
+    redisReply *last = server_redis_ask(&server, "FCALL evs1_raise 1 " OB " 5"); /* never lowers */
+    ck_assert_str_eq(last->str, "9000000000101-0");
+    freeReplyObject(last);
+    must_commit(store, (struct oracle_commit){.blocks = 3, .outbox = 2, .seed = 1, .block_bytes = 100});
+    evs_store_redis.close(store);
+    evs_store_redis.close(check_restore(server.url));
 }
 END_TEST
 
@@ -180,6 +125,22 @@ START_TEST(long_chain_over_many_terms)
 }
 END_TEST
 
+/* More blocks than a slot has numbers: the slots run ahead of the checkpoints, and are found all the same. */
+START_TEST(more_blocks_than_a_slot)
+{
+    void *store = open_and_acquire(server.url);
+    must_commit(store, (struct oracle_commit){.blocks = 2, .seed = 1, .block_bytes = 8});
+    must_commit(store, (struct oracle_commit){.blocks = 66000, .outbox = 1, .seed = 2, .block_bytes = 8});
+    must_commit(store, (struct oracle_commit){.blocks = 1, .seed = 3, .block_bytes = 8});
+    must_commit(store, (struct oracle_commit){.outbox = 1, .seed = 4, .block_bytes = 8});
+    evs_store_redis.close(store);
+    store = check_restore(server.url);
+    must_commit(store, (struct oracle_commit){.blocks = 1, .seed = 6, .block_bytes = 8});
+    evs_store_redis.close(store);
+    evs_store_redis.close(check_restore(server.url));
+}
+END_TEST
+
 START_TEST(groups_and_pipelines_are_apart)
 {
     void *store = open_and_acquire(server.url);
@@ -229,7 +190,7 @@ START_TEST(documented_access_rules_suffice)
 }
 END_TEST
 
-/* --- owners -------------------------------------------------------------------------------------------------------------------- */
+/* --- owners ------------------------------------------------------------------------------------------------------- */
 
 START_TEST(second_owner_fences_the_first)
 {
@@ -251,238 +212,7 @@ START_TEST(second_owner_fences_the_first)
 }
 END_TEST
 
-/* The first owner has staged everything, sleeps, and wakes when the second has taken over. */
-static enum proxy_verdict take_over_before_commit(void *argument, unsigned number, const redisReply *request)
-{
-    (void)number;
-    void **second = argument;
-    if (*second == NULL && proxy_request_is(request, "evs1_commit")) {
-        *second = open_at(server.url, SECOND);
-        acquire(*second);
-    }
-    return PROXY_PASS;
-}
-
-START_TEST(take_over_between_staging_and_commit)
-{
-    struct proxy_redis proxy;
-    void *second = NULL;
-    proxy_redis_start(&proxy, server.socket, take_over_before_commit, &second);
-    void *first = open_and_acquire(proxy.url);
-    evs_status status = oracle_commit(
-        &oracle, first, (struct oracle_commit){.blocks = 3, .outbox = 2, .seed = 1, .block_bytes = 100}, &error);
-    ck_assert_int_eq(status, EVS_E_FENCED);
-    ck_assert_ptr_nonnull(second);
-    must_commit(second, (struct oracle_commit){.blocks = 2, .outbox = 1, .seed = 2, .block_bytes = 100});
-    evs_store_redis.close(first);
-    proxy_redis_stop(&proxy);
-    evs_store_redis.close(second);
-    evs_store_redis.close(check_restore(server.url));
-}
-END_TEST
-
-/* --- faults at exact places ---------------------------------------------------------------------------------------------------- */
-
-struct fault {
-    unsigned at; /* which request since the start of the commit */
-    enum proxy_verdict verdict;
-    void (*act)(void); /* behind the engine's back, before the request is passed on; may be NULL */
-    unsigned seen;
-    bool armed, hit;
-};
-
-static enum proxy_verdict fault_hook(void *argument, unsigned number, const redisReply *request)
-{
-    (void)number;
-    (void)request;
-    struct fault *fault = argument;
-    if (!fault->armed || fault->seen++ != fault->at) {
-        return PROXY_PASS;
-    }
-    fault->hit = true;
-    if (fault->act != NULL) {
-        fault->act();
-    }
-    return fault->verdict;
-}
-
-/* Commits three times with the fault in the second, at its first request, then at its second, …, until no request is left for it. */
-static unsigned sweep(enum proxy_verdict verdict, void (*act)(void))
-{
-    unsigned hits = 0;
-    for (bool hit = true; hit; hits += hit) {
-        struct fault fault = {.at = hits, .verdict = verdict, .act = act};
-        struct proxy_redis proxy;
-        server_redis_tell(&server, "DEL " LOG " " OB);
-        memset(&oracle, 0, sizeof oracle);
-        proxy_redis_start(&proxy, server.socket, fault_hook, &fault);
-        void *store = open_and_acquire(proxy.url);
-        must_commit(store, (struct oracle_commit){.blocks = 2, .outbox = 1, .seed = 1, .block_bytes = 6000});
-        fault.armed = true;
-        must_commit(store,
-                    (struct oracle_commit){
-                        .blocks = 3, .outbox = 2, .seed = 2, .block_bytes = 6000, .snapshot_starts = hits % 2 == 1});
-        fault.armed = false;
-        must_commit(store, (struct oracle_commit){.blocks = 1, .outbox = 1, .seed = 3, .block_bytes = 6000});
-        hit = fault.hit;
-        evs_store_redis.close(store);
-        proxy_redis_stop(&proxy);
-        evs_store_redis.close(check_restore(server.url));
-    }
-    return hits;
-}
-
-START_TEST(connection_cut_at_each_request)
-{
-    /* two outbox blocks, three state blocks, the commit, and trims */
-    ck_assert_uint_ge(sweep(PROXY_CUT, NULL), 6);
-}
-END_TEST
-
-START_TEST(each_reply_lost)
-{
-    ck_assert_uint_ge(sweep(PROXY_LOSE_REPLY, NULL), 6);
-}
-END_TEST
-
-static void kill_and_restart(void)
-{
-    server_redis_kill(&server);
-    server_redis_restart(&server);
-}
-
-START_TEST(server_killed_at_each_request)
-{
-    ck_assert_uint_ge(sweep(PROXY_PASS, kill_and_restart), 6);
-}
-END_TEST
-
-static void lose_function(void)
-{
-    server_redis_tell(&server, "FUNCTION FLUSH");
-}
-
-START_TEST(function_lost_at_each_request)
-{
-    ck_assert_uint_ge(sweep(PROXY_PASS, lose_function), 6);
-}
-END_TEST
-
-/* A commit without blocks whose reply is lost must be recognised by its id alone. */
-START_TEST(reply_of_an_empty_commit_lost)
-{
-    struct fault fault = {.at = 0, .verdict = PROXY_LOSE_REPLY};
-    struct proxy_redis proxy;
-    proxy_redis_start(&proxy, server.socket, fault_hook, &fault);
-    void *store = open_and_acquire(proxy.url);
-    fault.armed = true;
-    must_commit(store, (struct oracle_commit){.seed = 1});
-    ck_assert(fault.hit);
-    must_commit(store, (struct oracle_commit){.blocks = 1, .seed = 2, .block_bytes = 10});
-    evs_store_redis.close(store);
-    proxy_redis_stop(&proxy);
-    evs_store_redis.close(check_restore(server.url));
-    ck_assert_int_eq(server_redis_length(&server, LOG), 5); /* take-over, commit, block, commit, take-over */
-}
-END_TEST
-
-/* --- refusals that pass ---------------------------------------------------------------------------------------------------------- */
-
-/* Refuses exactly the second block: memory is short for one moment. */
-static enum proxy_verdict short_memory_hook(void *argument, unsigned number, const redisReply *request)
-{
-    (void)number;
-    unsigned *blocks = argument;
-    if (proxy_request_is(request, "XADD")) {
-        server_redis_tell(&server, "CONFIG SET maxmemory %s", ++*blocks == 2 ? "1" : "0");
-    }
-    return PROXY_PASS;
-}
-
-START_TEST(one_block_refused_between_two_accepted_ones)
-{
-    struct proxy_redis proxy;
-    unsigned blocks = 0;
-    proxy_redis_start(&proxy, server.socket, short_memory_hook, &blocks);
-    void *store = open_and_acquire(proxy.url);
-    must_commit(store, (struct oracle_commit){.blocks = 4, .seed = 1, .block_bytes = 100});
-    ck_assert_uint_ge(blocks, 6); /* two of the first attempt at least, four of the second */
-    ck_assert_int_ge(server_redis_length(&server, LOG), 1 + 1 + 4 + 1);
-    evs_store_redis.close(store);
-    proxy_redis_stop(&proxy);
-    evs_store_redis.close(check_restore(server.url));
-}
-END_TEST
-
-/* The server refuses every write for a while; the hook sees the retries and ends it. */
-struct refusal {
-    const char *begin, *end; /* commands */
-    unsigned refused;        /* requests until the end */
-};
-
-static enum proxy_verdict refusal_hook(void *argument, unsigned number, const redisReply *request)
-{
-    (void)number;
-    struct refusal *refusal = argument;
-    if (proxy_request_is(request, "XADD") || proxy_request_is(request, "evs1_commit")) {
-        server_redis_tell(&server, refusal->refused++ < 3 ? refusal->begin : refusal->end);
-    }
-    return PROXY_PASS;
-}
-
-static void check_refusal_passes(const char *begin, const char *end)
-{
-    struct refusal refusal = {.begin = begin, .end = end};
-    struct proxy_redis proxy;
-    proxy_redis_start(&proxy, server.socket, refusal_hook, &refusal);
-    void *store = open_and_acquire(proxy.url);
-    must_commit(store, (struct oracle_commit){.blocks = 2, .outbox = 1, .seed = 1, .block_bytes = 100});
-    ck_assert_uint_gt(refusal.refused, 3);
-    evs_store_redis.close(store);
-    proxy_redis_stop(&proxy);
-    evs_store_redis.close(check_restore(server.url));
-}
-
-START_TEST(memory_short_then_raised)
-{
-    check_refusal_passes("CONFIG SET maxmemory 1", "CONFIG SET maxmemory 0");
-}
-END_TEST
-
-START_TEST(too_few_replicas_then_enough)
-{
-    check_refusal_passes("CONFIG SET min-replicas-to-write 1", "CONFIG SET min-replicas-to-write 0");
-}
-END_TEST
-
-START_TEST(replica_then_promoted)
-{
-    check_refusal_passes("REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE");
-}
-END_TEST
-
-START_TEST(loading_is_waited_for)
-{
-    void *store = open_and_acquire(server.url);
-    for (uint64_t i = 0; i < 40; i++) {
-        must_commit(store, (struct oracle_commit){.blocks = 100, .seed = i, .block_bytes = 2000});
-    }
-    server_redis_kill(&server);
-    server.options[server.option_count++] = "--key-load-delay"; /* µs for each command of the file */
-    server.options[server.option_count++] = "200";
-    server.options[server.option_count++] = "--loading-process-events-interval-bytes";
-    server.options[server.option_count++] = "1024";
-    server_redis_restart_at_once(&server);
-    must_commit(store, (struct oracle_commit){.blocks = 1, .seed = 99, .block_bytes = 100});
-    redisReply *errors = server_redis_ask(&server, "INFO errorstats");
-    ck_assert_msg(strstr(errors->str, "errorstat_LOADING") != NULL, "the server was never seen loading");
-    freeReplyObject(errors);
-    evs_store_redis.close(store);
-    evs_store_redis.close(check_restore(server.url));
-}
-END_TEST
-
-/* --- refusals that stay ---------------------------------------------------------------------------------------------------------- */
+/* --- refusals that stay ------------------------------------------------------------------------------------------- */
 
 static evs_status acquire_status(const char *url, int64_t retry_us)
 {
@@ -565,7 +295,7 @@ START_TEST(wrong_urls_are_usage)
 }
 END_TEST
 
-/* --- lost and damaged ------------------------------------------------------------------------------------------------------------- */
+/* --- lost and damaged --------------------------------------------------------------------------------------------- */
 
 START_TEST(lost_tail_is_a_gap)
 {
@@ -779,18 +509,21 @@ START_TEST(refusal_of_the_taker_ends_the_restore)
 }
 END_TEST
 
-/* --- all ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- all ---------------------------------------------------------------------------------------------------------- */
 
 static void add_peace(Suite *suite)
 {
     TCase *peace = tcase_create("peace");
     tcase_add_checked_fixture(peace, set_up, tear_down);
+    tcase_set_timeout(peace, 60);
     tcase_add_test(peace, first_start_has_no_commit);
     tcase_add_test(peace, commits_come_back);
     tcase_add_test(peace, tcp_database_and_password);
+    tcase_add_test(peace, epochs_rise_above_both_streams);
     tcase_add_test(peace, snapshot_replaces_and_trims);
     tcase_add_test(peace, log_of_empty_commits_stays_small);
     tcase_add_test(peace, long_chain_over_many_terms);
+    tcase_add_test(peace, more_blocks_than_a_slot);
     tcase_add_test(peace, groups_and_pipelines_are_apart);
     tcase_add_test(peace, durability_is_told);
     tcase_add_test(peace, documented_access_rules_suffice);
@@ -799,29 +532,11 @@ static void add_peace(Suite *suite)
     suite_add_tcase(suite, peace);
 }
 
-static void add_faults(Suite *suite)
-{
-    TCase *faults = tcase_create("faults");
-    tcase_add_checked_fixture(faults, set_up, tear_down);
-    tcase_set_timeout(faults, 60);
-    tcase_add_test(faults, take_over_between_staging_and_commit);
-    tcase_add_test(faults, connection_cut_at_each_request);
-    tcase_add_test(faults, each_reply_lost);
-    tcase_add_test(faults, server_killed_at_each_request);
-    tcase_add_test(faults, function_lost_at_each_request);
-    tcase_add_test(faults, reply_of_an_empty_commit_lost);
-    tcase_add_test(faults, one_block_refused_between_two_accepted_ones);
-    tcase_add_test(faults, memory_short_then_raised);
-    tcase_add_test(faults, too_few_replicas_then_enough);
-    tcase_add_test(faults, replica_then_promoted);
-    tcase_add_test(faults, loading_is_waited_for);
-    suite_add_tcase(suite, faults);
-}
-
 static void add_refusals(Suite *suite)
 {
     TCase *refusals = tcase_create("refusals");
     tcase_add_checked_fixture(refusals, set_up, tear_down);
+    tcase_set_timeout(refusals, 60);
     tcase_add_test(refusals, wrong_password_is_final_and_not_told);
     tcase_add_test(refusals, eviction_is_refused);
     tcase_add_test(refusals, replica_is_refused);
@@ -843,7 +558,6 @@ int main(void)
     }
     Suite *suite = suite_create("store_redis");
     add_peace(suite);
-    add_faults(suite);
     add_refusals(suite);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

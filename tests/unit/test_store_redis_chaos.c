@@ -1,7 +1,9 @@
-/* The Redis store under random faults: an engine commits without a pause while its server is killed, robbed of the end of its file, of its
- * functions and its connections, and while the engine itself is replaced. After every restore, exactly the oracle's blocks must come.
+/* The Redis store under random faults: an engine commits without a pause while its server is killed, robbed of the
+ * end of its file, of its functions and its connections, and while the engine itself is replaced. After every
+ * restore, exactly the oracle's blocks must come.
  *
- * The faults are a fixed number from one seed (EVS_CHAOS_SEED; printed), not a fixed time. What meets what is up to the machine. */
+ * The faults are a fixed number from one seed (EVS_CHAOS_SEED; printed), not a fixed time. What meets what is up to
+ * the machine. */
 #include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -37,7 +39,7 @@ static uint64_t next_random(uint64_t *state)
     return *state;
 }
 
-/* --- the faults ---------------------------------------------------------------------------------------------------------------- */
+/* --- the faults --------------------------------------------------------------------------------------------------- */
 
 /* The engine must have committed something between two faults, or they would all hit the same commit. */
 static void wait_for_commits(struct chaos *chaos, uint64_t more)
@@ -98,7 +100,7 @@ static void *make_faults(void *argument)
     return NULL;
 }
 
-/* --- the engine ------------------------------------------------------------------------------------------------------------------- */
+/* --- the engine --------------------------------------------------------------------------------------------------- */
 
 static void *open_store(void)
 {
