@@ -262,7 +262,7 @@ static evs_status sink_check_stream(struct sink_instance *sink, const struct evs
     const struct sink_config *config = sink->config;
     char prefix[80], pattern[SINK_SUBJECT_MAX + 1], root[SINK_SUBJECT_MAX + 1], created[SINK_SUBJECT_MAX + 1],
         name[SINK_SUBJECT_MAX + 1];
-    struct evs_nats_asker asker = {sink->wire, sink->os, open->park, sink->inbox, 0, SINK_ASK_US};
+    struct evs_nats_asker asker = {sink->wire, sink->os, open->park, sink->inbox, 0, SINK_ASK_US, 0};
     struct evs_nats_stream_info info;
     evs_nats_api_prefix(config->domain, prefix, sizeof prefix);
     sink_pattern(config->subject, pattern, root);

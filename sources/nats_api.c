@@ -192,16 +192,15 @@ bool evs_nats_api_stored(struct evs_slice answer, struct evs_buffer *scratch, st
 
 /* --- asking and waiting ---------------------------------------------------------------------------------------------- */
 
-static evs_status ask_silence(struct evs_nats_asker *asker, const char *subject, bool nobody, uint64_t refusals_before,
-                              struct evs_error *error)
+static evs_status ask_silence(struct evs_nats_asker *asker, const char *subject, bool nobody, struct evs_error *error)
 {
     struct evs_nats_wire_state state;
     asker->wire->type->state(asker->wire, &state);
-    if (state.refusals != refusals_before) {
-        return evs_fail(
-            error, EVS_E_REFUSED,
-            "The NATS server refused a request (%s). Give this user the permissions listed in the documentation.",
-            state.last_error);
+    if (state.refusals != asker->refusals) {
+        return evs_fail(error, EVS_E_REFUSED,
+                        "The NATS server refused a request (%s). Give this user the permissions that "
+                        "docs/internals/jetstream.md lists.",
+                        state.last_error);
     }
     if (nobody) {
         return evs_fail(
@@ -226,8 +225,10 @@ static evs_status ask_wait(struct evs_nats_asker *asker, int64_t deadline_us, st
         if (status == EVS_MORE) {
             type->release(asker->wire);
         }
+        struct evs_nats_wire_state state;
+        type->state(asker->wire, &state);
         int64_t left_us = deadline_us - evs_monotonic_us(asker->os);
-        if (left_us <= 0) {
+        if (left_us <= 0 || state.refusals != asker->refusals) {
             return EVS_AGAIN;
         }
         if (status == EVS_AGAIN) {
@@ -265,6 +266,7 @@ evs_status evs_nats_request(struct evs_nats_asker *asker, const char *subject, s
 {
     struct evs_nats_wire_state state;
     asker->wire->type->state(asker->wire, &state);
+    asker->refusals = state.refusals;
     int64_t deadline_us = evs_monotonic_us(asker->os) + asker->timeout_us;
     bool nobody = false;
     do {
@@ -273,9 +275,13 @@ evs_status evs_nats_request(struct evs_nats_asker *asker, const char *subject, s
         if (status == EVS_OK && !nobody) {
             return EVS_OK;
         }
+        asker->wire->type->state(asker->wire, &state);
+        if (state.refusals != asker->refusals) {
+            break;
+        }
         asker->os->clock.sleep_us(asker->os->clock.self, API_RETRY_US);
     } while (evs_monotonic_us(asker->os) < deadline_us);
-    return ask_silence(asker, subject, nobody, state.refusals, error);
+    return ask_silence(asker, subject, nobody, error);
 }
 
 static evs_status api_refused(const struct evs_nats_api_error *failure, const char *what, const char *stream,

@@ -68,6 +68,7 @@ struct evs_nats_asker {
     const char *inbox; /* without a dot at its end */
     uint64_t serial;   /* of the last request; begin with 0 */
     int64_t timeout_us;
+    uint64_t refusals; /* of the connection, when the request was sent: another one is the answer */
 };
 #define EVS_NATS_ASKER_SID 1
 EVS_MUST_CHECK evs_status evs_nats_request(struct evs_nats_asker *asker, const char *subject, struct evs_slice body,

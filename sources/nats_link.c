@@ -1,5 +1,6 @@
 #include "nats_link.h"
 
+#include <nats/nats.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdatomic.h>
@@ -15,6 +16,7 @@
 #define LINK_GIVEN_MAX (4u << 20)  /* bytes of messages between two releases */
 #define LINK_KEEPALIVE_S 20
 #define LINK_LOGIN_FAILURES_MAX 3
+#define LINK_LAST_READS_MAX 64
 
 struct link_subscription {
     natsSubscription *subscription;
@@ -87,7 +89,7 @@ static const char *link_advice(natsStatus status)
     }
 }
 
-evs_status evs_nats_link_fail(struct evs_error *error, natsStatus status, const char *what)
+static evs_status link_fail(struct evs_error *error, natsStatus status, const char *what)
 {
     natsStatus ignored;
     const char *detail = nats_GetLastError(&ignored);
@@ -227,12 +229,6 @@ static natsStatus link_set_common(natsOptions *options, const struct evs_nats_op
     return s == NATS_OK ? natsOptions_SetSendAsap(options, true) : s;
 }
 
-static natsStatus link_set_reconnect(natsOptions *options)
-{
-    natsStatus s = natsOptions_SetMaxReconnect(options, -1);
-    return s == NATS_OK ? natsOptions_SetReconnectWait(options, LINK_RECONNECT_MS) : s;
-}
-
 static natsStatus link_set_loop(natsOptions *options, struct link_wire *w)
 {
     natsStatus s = natsOptions_SetEventLoop(options, w, link_attach, link_read, link_write, link_detach);
@@ -261,7 +257,7 @@ static evs_status link_try(const struct evs_nats_options *ours, natsOptions *opt
         if (s == NATS_OK) {
             return EVS_OK;
         }
-        evs_status status = evs_nats_link_fail(error, s, "Connecting to NATS");
+        evs_status status = link_fail(error, s, "Connecting to NATS");
         if (status != EVS_E_UNREACHABLE || evs_monotonic_us(ours->os) >= deadline_us) {
             return status;
         }
@@ -269,7 +265,6 @@ static evs_status link_try(const struct evs_nats_options *ours, natsOptions *opt
     }
 }
 
-/* The library's options for ours; `w` NULL: without an event loop, with the library's own reconnect. */
 static evs_status link_options(const struct evs_nats_options *ours, struct link_wire *w, natsOptions **options,
                                struct evs_error *error)
 {
@@ -283,23 +278,11 @@ static evs_status link_options(const struct evs_nats_options *ours, struct link_
             s = link_set_common(*options, ours, &arena);
         }
         if (s == NATS_OK) {
-            s = w != NULL ? link_set_loop(*options, w) : link_set_reconnect(*options);
+            s = link_set_loop(*options, w);
         }
-        status = s == NATS_OK ? EVS_OK : evs_nats_link_fail(error, s, "Preparing the connection to NATS");
+        status = s == NATS_OK ? EVS_OK : link_fail(error, s, "Preparing the connection to NATS");
     }
     evs_arena_fini(&arena);
-    return status;
-}
-
-evs_status evs_nats_link_connect(const struct evs_nats_options *ours, natsConnection **connection,
-                                 struct evs_error *error)
-{
-    natsOptions *options = NULL;
-    evs_status status = link_options(ours, NULL, &options, error);
-    if (status == EVS_OK) {
-        status = link_try(ours, options, connection, error);
-    }
-    natsOptions_Destroy(options);
     return status;
 }
 
@@ -345,9 +328,23 @@ static void link_note_last_error(struct link_wire *w)
     snprintf(w->last_error, sizeof w->last_error, "%s", text != NULL ? text : "");
 }
 
+/* Closing a connection that works, the library waits half a second for a PONG that only our loop could read. So the socket is
+ * ended first, and the library finds out by reading. */
+static void link_end_socket(struct link_wire *w)
+{
+    int fd = atomic_load(&w->fd);
+    if (fd >= 0) {
+        (void)shutdown(fd, SHUT_RDWR);
+    }
+    for (uint32_t i = 0; i < LINK_LAST_READS_MAX && link_is_attached(w); i++) {
+        natsConnection_ProcessReadEvent(w->connection);
+    }
+}
+
 static void link_drop_connection(struct link_wire *w)
 {
     link_forget_subscriptions(w);
+    link_end_socket(w);
     natsConnection_Destroy(w->connection);
     w->connection = NULL;
     link_close_old_fd(w, -1);
@@ -621,7 +618,7 @@ static void link_reconnect(struct evs_nats_wire *base)
 {
     struct link_wire *w = (struct link_wire *)base;
     if (link_is_attached(w)) {
-        natsConnection_Close(w->connection); /* the next drive makes another */
+        link_end_socket(w); /* the next drive makes another connection */
     }
 }
 

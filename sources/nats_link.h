@@ -1,5 +1,4 @@
-/* The one file that calls cnats for connections: options, event loop, errors in words. It is the `library` implementation of
- * nats_wire.h, and opens plain cnats connections for what needs the library's own API (key-value leases).
+/* The one file that calls cnats: options, event loop, errors in words. It is the `library` implementation of nats_wire.h.
  *
  * Traps of cnats 3.4.1 that this file is built around, each seen in a test program:
  *   - natsSubscription_Fetch overflows its caller's array: never used. Subscriptions are synchronous ones of core NATS.
@@ -14,16 +13,8 @@
 #ifndef EVS_NATS_LINK_H
 #define EVS_NATS_LINK_H
 
-#include <nats/nats.h>
-
 #include "nats_wire.h"
 
-/* A connection with the library's own threads, for its blocking API. `options->park` and `transport` are not used.
- * Free it with natsConnection_Destroy. */
-EVS_MUST_CHECK evs_status evs_nats_link_connect(const struct evs_nats_options *options, natsConnection **connection,
-                                                struct evs_error *error);
-
-/* A status of the library as ours, with a text that says what to do. `what` begins it: "Reading the lease". */
-evs_status evs_nats_link_fail(struct evs_error *error, natsStatus status, const char *what);
+extern const struct evs_nats_wire_type evs_nats_library_wire;
 
 #endif

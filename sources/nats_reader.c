@@ -116,7 +116,7 @@ static evs_status reader_find_stream(struct evs_nats_reader *reader, const struc
                                      struct evs_nats_stream_info *info, struct evs_error *error)
 {
     struct evs_nats_shared *shared = &reader->shared;
-    struct evs_nats_asker asker = {shared->wire, shared->os, open->park, shared->inbox, 0, READER_ASK_US};
+    struct evs_nats_asker asker = {shared->wire, shared->os, open->park, shared->inbox, 0, READER_ASK_US, 0};
     evs_status status = evs_nats_find_stream(&asker, shared->prefix, shared->stream, info, error);
     if (status == EVS_AGAIN && open->create) {
         status = reader_create_stream(reader, &asker, error);
@@ -273,6 +273,9 @@ static evs_status reader_start(struct evs_nats_reader *reader, struct evs_error 
 {
     struct evs_nats_shared *shared = &reader->shared;
     int64_t deadline_us = evs_monotonic_us(shared->os) + READER_START_US;
+    struct evs_nats_wire_state state;
+    shared->wire->type->state(shared->wire, &state);
+    uint64_t refusals = state.refusals;
     for (;;) {
         uint32_t count = 0;
         reader_drive(reader, NULL, 0, &count);
@@ -281,6 +284,14 @@ static evs_status reader_start(struct evs_nats_reader *reader, struct evs_error 
         }
         if (reader_is_running(reader)) {
             return EVS_OK;
+        }
+        shared->wire->type->state(shared->wire, &state);
+        if (state.refusals != refusals) {
+            return evs_fail(error, EVS_E_REFUSED,
+                            "Source %s: the NATS server refuses what a reader of stream %s needs (%s). Give this user "
+                            "the permissions "
+                            "that docs/internals/jetstream.md lists.",
+                            shared->source, shared->stream, state.last_error);
         }
         if (shared->now_us >= deadline_us) {
             return evs_fail(error, EVS_E_REFUSED, "Source %s: no consumer of stream %s could be made within %d s: %s.",

@@ -3,6 +3,8 @@
 
 #include <strings.h>
 
+#include "nats_link.h"
+
 static int32_t url_hex_digit(char c)
 {
     if (c >= '0' && c <= '9') {

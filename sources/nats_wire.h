@@ -82,7 +82,7 @@ struct evs_nats_wire_type {
     void (*reconnect)(
         struct evs_nats_wire *wire); /* drops the connection: something above does not trust it any more */
 };
-extern const struct evs_nats_wire_type evs_nats_socket_wire, evs_nats_library_wire;
+extern const struct evs_nats_wire_type evs_nats_socket_wire; /* nats_socket.c */
 
 /* --- addresses ------------------------------------------------------------------------------------------------------- */
 

@@ -223,6 +223,9 @@ void server_nats_restart(struct server_nats *server)
 void server_nats_signal(struct server_nats *server, int signal)
 {
     kill(server->pid, signal);
+    if (signal == SIGSTOP) {
+        waitpid(server->pid, NULL, WUNTRACED); /* it has stopped, not only been told to */
+    }
 }
 
 static int remove_entry(const char *path, const struct stat *stat, int kind, struct FTW *walk)

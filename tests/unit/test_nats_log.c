@@ -14,14 +14,15 @@ START_TEST(counts_what_retention_removed)
     reading_init(&reading, (const char *[]){"stream=CLICKS", transports[_i], NULL});
     reading.poll_max = 10;
     reading_open(&reading);
-    (void)read_until(&reading, 100);
+    (void)read_until(&reading, 100); /* or a few more */
+    uint64_t read = reading.last[0];
     reading_commit_and_close(&reading);
     server_nats_purge(&server, "CLICKS", 301); /* 1 to 300 */
     reading_open(&reading);
     read_to_end(&reading);
-    ck_assert_uint_eq(state_of(&reading).gap_messages, 200);
+    ck_assert_uint_eq(state_of(&reading).gap_messages, 300 - read);
     ck_assert_uint_eq(state_of(&reading).lost_messages, 0);
-    ck_assert_uint_eq(reading.event_count, 300);
+    ck_assert_uint_eq(reading.event_count, read + 200);
     reading_fini(&reading);
 }
 END_TEST
@@ -35,13 +36,14 @@ START_TEST(counts_what_a_purge_of_all_removed)
     reading.poll_max = 10;
     reading_open(&reading);
     (void)read_until(&reading, 100);
+    uint64_t read = reading.last[0];
     reading_commit_and_close(&reading);
     server_nats_purge(&server, "CLICKS", 0);
     reading.open.until_end = false;
     reading_open(&reading);
     server_nats_feed(&server, "clicks.web", 1, 500, 10, 1);
-    (void)read_until(&reading, 110);
-    ck_assert_uint_eq(state_of(&reading).gap_messages, 400);
+    (void)read_until(&reading, (uint32_t)read + 10);
+    ck_assert_uint_eq(state_of(&reading).gap_messages, 500 - read);
     ck_assert_uint_eq(reading.last[0], 510);
     reading_fini(&reading);
 }

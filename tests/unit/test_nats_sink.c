@@ -91,9 +91,9 @@ static evs_status sending_poll(struct sending *sending)
     uint32_t count = 0;
     evs_status status = evs_sink_nats.poll(sending->instance, numbers, 64, &count, &sending->error);
     for (uint32_t i = 0; status == EVS_OK && i < count; i++) {
-        ck_assert_uint_ge(numbers[i], 1);
-        ck_assert_uint_le(numbers[i], sending->sent);
-        ck_assert_uint_eq(sending->acknowledged[numbers[i]]++, 0);
+        if (numbers[i] < 1 || numbers[i] > sending->sent || sending->acknowledged[numbers[i]]++ != 0) {
+            ck_abort_msg("number %llu is acknowledged", (unsigned long long)numbers[i]);
+        }
         sending->acknowledged_count++;
     }
     if (status == EVS_AGAIN) {
@@ -110,11 +110,15 @@ static void send_until(struct sending *sending, uint64_t sent)
     int64_t deadline_us = evs_monotonic_us(sending->open.os) + DEADLINE_US;
     char payload[64];
     while (sending->sent < sent) {
-        ck_assert_int_lt(evs_monotonic_us(sending->open.os), deadline_us);
+        if (evs_monotonic_us(sending->open.os) > deadline_us) {
+            ck_abort_msg("%llu of %llu rows were taken", (unsigned long long)sending->sent, (unsigned long long)sent);
+        }
         uint64_t number = sending->sent + 1;
         snprintf(payload, sizeof payload, "{\"row\":%llu}", (unsigned long long)number);
         evs_status status = send_row(sending, number, number, "triggers.cart.u1", payload);
-        ck_assert_msg(status == EVS_OK || status == EVS_AGAIN, "%s", sending->error.text);
+        if (status != EVS_OK && status != EVS_AGAIN) {
+            ck_abort_msg("%s", sending->error.text);
+        }
         sending->sent += status == EVS_OK;
         if (status == EVS_AGAIN || number % 100 == 0) {
             status = sending_poll(sending);
@@ -167,10 +171,11 @@ static void expect_stored(uint64_t count)
     for (uint64_t i = 0; i < count; i++) {
         natsMsg *message = NULL;
         unsigned long long row;
-        ck_assert_int_eq(natsSubscription_NextMsg(&message, subscription, 10000), NATS_OK);
-        ck_assert_int_eq(sscanf(natsMsg_GetData(message), "{\"row\":%llu}", &row), 1);
-        ck_assert(row >= 1 && row <= count);
-        ck_assert_uint_eq(seen[row]++, 0);
+        if (natsSubscription_NextMsg(&message, subscription, 10000) != NATS_OK ||
+            sscanf(natsMsg_GetData(message), "{\"row\":%llu}", &row) != 1 || row < 1 || row > count ||
+            seen[row]++ != 0) {
+            ck_abort_msg("message %llu of the stream is missing, wrong or there twice", (unsigned long long)i + 1);
+        }
         natsMsg_Destroy(message);
     }
     natsSubscription_Destroy(subscription);
