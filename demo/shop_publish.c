@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <nats/nats.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -32,6 +33,8 @@ struct evs_shop_publisher {
     char inbox[64];
     struct evs_buffer text;
     struct evs_shop_published counters;
+    atomic_uint reconnects; /* counted by a thread of the library */
+    unsigned seen_reconnects;
     struct waiting window[WINDOW];
 };
 
@@ -50,6 +53,13 @@ static void check(natsStatus status, const char *what)
     }
 }
 
+static void on_reconnect(natsConnection *connection, void *closure)
+{
+    struct evs_shop_publisher *publisher = closure;
+    (void)connection;
+    atomic_fetch_add(&publisher->reconnects, 1);
+}
+
 static void connect_to(struct evs_shop_publisher *publisher, const char *url)
 {
     natsOptions *options = NULL;
@@ -57,6 +67,7 @@ static void connect_to(struct evs_shop_publisher *publisher, const char *url)
     check(natsOptions_SetURL(options, url), "the address of NATS is wrong");
     check(natsOptions_SetMaxReconnect(options, -1), "no reconnecting");
     check(natsOptions_SetReconnectWait(options, RECONNECT_MS), "no reconnecting");
+    check(natsOptions_SetReconnectedCB(options, on_reconnect, publisher), "no reconnecting");
     check(natsOptions_SetSendAsap(options, true), "no sending at once");
     /* The ping timer of cnats 3.4 may close a socket that another thread reads; a dead server shows by its silence here. */
     check(natsOptions_SetPingInterval(options, 0), "no pings");
@@ -155,12 +166,29 @@ static bool send_once(struct evs_shop_publisher *publisher, struct waiting *wait
     return sent;
 }
 
+/* Sends again what has no answer: after a reconnection everything, in order and before anything new, so that an outage does not make
+ * events late; otherwise what is overdue. */
+static void send_again(struct evs_shop_publisher *publisher)
+{
+    int64_t now = now_us();
+    unsigned reconnects = atomic_load(&publisher->reconnects);
+    bool all = reconnects != publisher->seen_reconnects;
+    publisher->seen_reconnects = reconnects;
+    for (uint64_t number = publisher->oldest; number < publisher->next; number++) {
+        struct waiting *waiting = &publisher->window[number % WINDOW];
+        if (waiting->number == number && (all || now - waiting->sent_us >= OVERDUE_US)) {
+            publisher->counters.resent += send_once(publisher, waiting);
+        }
+    }
+}
+
 void evs_shop_publish(struct evs_shop_publisher *publisher, struct evs_shop_message *message)
 {
     EVS_ASSERT(evs_shop_has_room(publisher) && message->event_count > 0);
     struct waiting *waiting = &publisher->window[publisher->next % WINDOW];
     struct evs_buffer spare = waiting->message.payload;
     EVS_ASSERT(waiting->number == 0);
+    send_again(publisher);
     waiting->number = publisher->next++;
     waiting->message = *message;
     spare.count = 0;
@@ -169,17 +197,6 @@ void evs_shop_publish(struct evs_shop_publisher *publisher, struct evs_shop_mess
     (void)send_once(publisher, waiting);
     if (waiting->message.repeat && send_once(publisher, waiting)) {
         publisher->counters.repeated++;
-    }
-}
-
-static void send_overdue(struct evs_shop_publisher *publisher)
-{
-    int64_t now = now_us();
-    for (uint64_t number = publisher->oldest; number < publisher->next; number++) {
-        struct waiting *waiting = &publisher->window[number % WINDOW];
-        if (waiting->number == number && now - waiting->sent_us >= OVERDUE_US) {
-            publisher->counters.resent += send_once(publisher, waiting);
-        }
     }
 }
 
@@ -237,5 +254,5 @@ void evs_shop_pump(struct evs_shop_publisher *publisher, int wait_ms)
         answer = NULL;
         wait_ms = 0;
     }
-    send_overdue(publisher);
+    send_again(publisher);
 }
