@@ -248,6 +248,8 @@ bool evs_nats_lane_take(struct evs_nats_lane *lane, const struct evs_nats_messag
         .headers = from->headers,
         .fingerprint = fingerprint,
         .last_of_position = true,
+        /* A lane of all partitions reads in the stream's order, so whatever stands before this message was handed on. */
+        .byte_offset = lane->partition == EVS_NATS_ALL_PARTITIONS ? delivery.stream_sequence : 0,
     };
     return true;
 }

@@ -134,7 +134,30 @@ static evs_status reader_find_stream(struct evs_nats_reader *reader, const struc
     return status;
 }
 
-/* Where partitions without a committed position begin. */
+/* The positions of the last commit. A partition that has been quiet for long begins where all of them were read together, not at its
+ * own last message. */
+static void reader_take_positions(struct evs_nats_reader *reader, const struct evs_source_open *open)
+{
+    struct evs_nats_shared *shared = &reader->shared;
+    uint64_t together = 0;
+    for (uint32_t i = 0; i < open->position_count; i++) {
+        const struct evs_position *position = &open->positions[i];
+        if (position->partition < shared->partitions) {
+            shared->positions[position->partition] = position->sequence; /* ascending: the last entry stands */
+            reader->committed_start[position->partition] = true;
+            shared->created_us = position->log_created_us != 0 ? position->log_created_us : shared->created_us;
+            together = position->byte_offset > together ? position->byte_offset : together;
+        }
+    }
+    for (uint32_t p = 0; p < shared->partitions; p++) {
+        if (shared->positions[p] < together) {
+            shared->positions[p] = together;
+            reader->committed_start[p] = true;
+        }
+    }
+}
+
+/* Where the partitions begin: those without a committed position as `start` says. */
 static void reader_resolve_start(struct evs_nats_reader *reader, const struct evs_source_open *open,
                                  const struct evs_nats_stream_info *info)
 {
@@ -151,14 +174,7 @@ static void reader_resolve_start(struct evs_nats_reader *reader, const struct ev
     }
     shared->until_end = open->until_end;
     shared->end_sequence = info->last_sequence;
-    for (uint32_t i = 0; i < open->position_count; i++) {
-        const struct evs_position *position = &open->positions[i];
-        if (position->partition < shared->partitions) {
-            shared->positions[position->partition] = position->sequence; /* ascending: the last entry stands */
-            reader->committed_start[position->partition] = true;
-            shared->created_us = position->log_created_us != 0 ? position->log_created_us : shared->created_us;
-        }
-    }
+    reader_take_positions(reader, open);
 }
 
 static bool lane_owns(const struct evs_nats_lane *lane, uint32_t partition)

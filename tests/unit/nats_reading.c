@@ -104,6 +104,7 @@ static void take_message(struct reading *reading, const struct evs_message *mess
         reading->positions[reading->position_count++] = (struct evs_position){
             .partition = message->partition,
             .sequence = message->sequence,
+            .byte_offset = message->byte_offset,
             .time_us = message->ingested_at_us,
             .fingerprint = message->fingerprint,
         };

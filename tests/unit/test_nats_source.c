@@ -213,6 +213,25 @@ START_TEST(partitions_restart_at_their_positions)
 }
 END_TEST
 
+START_TEST(quiet_partitions_do_not_hold_a_restart_back)
+{
+    server_nats_create(&server, "CLICKS", "clicks.>");
+    server_nats_feed(&server, "clicks.%u.web", 2, 0, 200, 1); /* partitions 2 to 7 never had a message */
+    struct reading reading;
+    reading_init(&reading, (const char *[]){"stream=CLICKS", "subject=clicks.>", "partitions=8", transports[_i], NULL});
+    reading_open(&reading);
+    read_to_end(&reading);
+    reading_commit_and_close(&reading);
+    server_nats_feed(&server, "clicks.%u.web", 8, 200, 16, 1);
+    reading.open.until_end = false;
+    reading_open(&reading);
+    ck_assert_uint_eq(state_of(&reading).lag_messages, 16);
+    (void)read_until(&reading, 216);
+    expect_exactly(&reading, 0, 216);
+    reading_fini(&reading);
+}
+END_TEST
+
 /* --- what breaks ------------------------------------------------------------------------------------------------------- */
 
 START_TEST(loses_nothing_when_connections_break)
@@ -604,6 +623,7 @@ static Suite *source_suite(void)
         divides_partitions_among_workers,
         a_worker_without_partitions_ends,
         partitions_restart_at_their_positions,
+        quiet_partitions_do_not_hold_a_restart_back,
         loses_nothing_when_connections_break,
         loses_nothing_when_the_server_is_killed,
         goes_on_when_its_consumer_is_deleted,

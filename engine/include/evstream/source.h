@@ -17,7 +17,7 @@
 struct evs_position {
     uint32_t partition;
     uint64_t sequence;     /* 0: nothing yet */
-    uint64_t byte_offset;  /* files: (uncompressed) bytes consumed */
+    uint64_t byte_offset;  /* files: (uncompressed) bytes consumed; brokers: all partitions were consumed up to this sequence, 0: unknown */
     uint64_t next_index;   /* files: index of the next record */
     int64_t time_us;       /* broker's time of that message */
     uint32_t fingerprint;  /* evs_fingerprint of its payload */
@@ -40,7 +40,7 @@ struct evs_message {
     struct evs_slice headers;/* raw header block, or empty */
     uint32_t fingerprint;    /* evs_fingerprint(payload), filled by durable connectors */
     bool last_of_position;   /* false: more pieces of the same position follow; no barrier may fall here */
-    uint64_t byte_offset;    /* position behind this piece, for files */
+    uint64_t byte_offset;    /* goes into the position: see there */
 };
 #define EVS_PADDING 64
 
