@@ -171,7 +171,7 @@ static void bad_outermost(struct json_decoder *decoder, uint32_t n)
     uint32_t first = n;
     const char *reason, *expected;
     bool whole = evs_json_check(&decoder->tokens, &n, 0, &reason, &expected);
-    if (whole && evs_json_token(&decoder->tokens, n) == '\0') {
+    if (whole && evs_json_token(&decoder->tokens, n) == EVS_JSON_NONE) {
         evs_json_bad(decoder, "type", "The record is no object: it begins with `%c`.",
                      evs_json_token(&decoder->tokens, first));
     } else {
@@ -375,10 +375,10 @@ static uint32_t element_end(const struct evs_json_tokens *tokens, uint32_t n)
         if (end == 0 || evs_json_token(tokens, end - 1) != (c == '{' ? '}' : ']')) {
             return 0;
         }
-    } else if (c == '\0' || strchr("}],:", c) != NULL) {
+    } else if (c == EVS_JSON_NONE || strchr("}],:", c) != NULL) {
         return 0;
     }
-    return evs_json_token(tokens, end) == '\0' ? 0 : end;
+    return evs_json_token(tokens, end) == EVS_JSON_NONE ? 0 : end;
 }
 
 /* Decodes the element of tokens [n, end), bad or good. */
@@ -410,7 +410,7 @@ static void end_array(struct json_decoder *decoder, struct progress *progress, u
 {
     const struct evs_json_tokens *tokens = &decoder->tokens;
     progress->at = (size_t)(tokens->text + tokens->at[n] + 1 - progress->input.data);
-    if (evs_json_token(tokens, n + 1) == '\0') {
+    if (evs_json_token(tokens, n + 1) == EVS_JSON_NONE) {
         progress->at = progress->input.count;
     } else {
         give_up_at(decoder, progress, n + 1, "nothing more");

@@ -48,10 +48,10 @@ static void key_init(struct json_key *key, const char *text, uint32_t bytes, str
     memset(key->mask, 0xFF, bytes);
 }
 
-/* No text of an indexed record begins with a NUL, so this matches nothing. */
+/* An indexed text has no NUL inside a string, so this matches nothing. */
 static void key_init_never(struct json_key *key)
 {
-    *key = (struct json_key){.mask[0] = 0xFF};
+    *key = (struct json_key){.text[0] = '"', .mask[0] = 0xFFFF}; /* little-endian: a quote, then a NUL */
 }
 
 void evs_json_prepare(struct json_decoder *decoder, struct json_node *node)
@@ -443,7 +443,7 @@ bool evs_json_bad_token(struct json_decoder *decoder, uint32_t n, const char *ex
 {
     const struct evs_json_tokens *tokens = &decoder->tokens;
     char c = evs_json_token(tokens, n);
-    if (c == '\0') {
+    if (c == EVS_JSON_NONE) {
         return evs_json_bad(decoder, "json", "The record ends where %s is expected.", expected);
     }
     uint32_t place = tokens->at[n] - (uint32_t)(decoder->start - tokens->text);

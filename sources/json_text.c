@@ -310,7 +310,7 @@ static bool check_scalar(struct check *check)
     if (first == '"') {
         return check_string(check);
     }
-    if (first == '\0' || strchr("{}[]:,", first) != NULL) {
+    if (first == EVS_JSON_NONE || strchr("{}[]:,", first) != NULL) {
         return fail(check, "json", "a value");
     }
     struct evs_slice text = evs_json_scalar(check->tokens, check->n);

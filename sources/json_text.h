@@ -19,11 +19,14 @@ struct evs_json_tokens {
     uint32_t limit; /* place behind the last byte of the record */
 };
 
-/* The byte that token `n` begins with; NUL (which is no token) from the record's end on. `n` is at most one of the sentinels. */
+/* No token begins with it: white space is between tokens. (A NUL is junk, and a token.) */
+#define EVS_JSON_NONE ' '
+
+/* The byte that token `n` begins with; EVS_JSON_NONE from the record's end on. `n` is at most one of the sentinels. */
 static inline char evs_json_token(const struct evs_json_tokens *tokens, uint32_t n)
 {
     uint32_t place = tokens->at[n];
-    return place < tokens->limit ? tokens->text[place] : '\0';
+    return place < tokens->limit ? tokens->text[place] : EVS_JSON_NONE;
 }
 
 static inline bool evs_json_is_space(char c)
