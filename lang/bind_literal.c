@@ -29,6 +29,14 @@ bool evs_bind_cast_text(struct evs_binder *binder, struct evs_slice text, enum e
         *value = expr->value;
         return true;
     }
+    if (kind == EVS_INTERVAL) { /* '5 minute', as options take it */
+        *value = (struct evs_value){.kind = EVS_INTERVAL};
+        if (!evs_parse_duration(text, &value->interval.us)) {
+            evs_fail(error, EVS_E_PIPELINE, "An interval is given as a number and a unit, such as 5 minute.");
+            return false;
+        }
+        return true;
+    }
     const char *function =
         kind == EVS_JSON ? "parse_json" : NULL; /* a cast to json does not exist: the text is parsed */
     evs_status status;

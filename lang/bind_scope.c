@@ -144,7 +144,8 @@ static void collect(struct evs_columns *columns, void *argument)
     struct projection *projection = argument;
     for (uint32_t i = 0; i < columns->count; i++) {
         if (projection_find(projection, columns->items[i].expr) == EVS_NO_COLUMN) {
-            projection_add(projection, columns->items[i].name, columns->items[i].expr);
+            const struct evs_scope_column *column = &columns->items[i];
+            projection_add(projection, column->name != NULL ? column->name : column->expr->text, column->expr);
         }
     }
 }

@@ -443,6 +443,41 @@ START_TEST(test_parameters)
 }
 END_TEST
 
+START_TEST(test_parameters_have_every_type)
+{
+    static const struct {
+        const char *type, *good, *bad;
+    } cases[] = {
+        {"bool", "t=true", "t=maybe"},
+        {"int64", "t=-5", "t=5.5"},
+        {"float64", "t=1e3", "t=x"},
+        {"numeric", "t=1.000000001", "t=1,5"},
+        {"timestamp", "t=2026-01-05", "t=noon"},
+        {"date", "t=2026-01-05", "t=2026-02-30"},
+        {"interval", "t=90s", "t=soon"},
+        {"json", "t={\"a\":1}", "t={"},
+    };
+    for (size_t i = 0; i < EVS_COUNT(cases); i++) {
+        char text[1024];
+        snprintf(text, sizeof text, "%sparam t %s; from clicks |> select @t as t;", CLICKS, cases[i].type);
+        const char *given = cases[i].good;
+        struct evs_compile_options with = {.params = &given, .param_count = 1};
+        struct attempt attempt = attempt_compile(text, &with);
+        ck_assert_msg(attempt.status == EVS_OK, "%s: %s", cases[i].type, given);
+        enum evs_kind kind = attempt_node(&attempt, "stdout")->schema.fields[0].type->kind;
+        ck_assert_str_eq(evs_kind_name(kind), cases[i].type);
+        attempt_end(&attempt);
+        given = cases[i].bad;
+        attempt = attempt_compile(text, &with);
+        ck_assert_msg(attempt.status == EVS_E_PIPELINE, "%s: %s", cases[i].type, given);
+        attempt_end(&attempt);
+    }
+    EXPECT(CLICKS
+           "param d interval default interval 2 minute; from clicks |> aggregate count(*) as n group by tumble(@d);",
+           "");
+}
+END_TEST
+
 START_TEST(test_overrides)
 {
     static const char text[] = LIVE "create sink out to bus (subject = 'a'); from live |> insert into out;";
@@ -547,6 +582,7 @@ int main(void)
     tcase_add_test(rest, test_options);
     tcase_add_test(rest, test_settings);
     tcase_add_test(rest, test_parameters);
+    tcase_add_test(rest, test_parameters_have_every_type);
     tcase_add_test(rest, test_overrides);
     tcase_add_test(rest, test_columns_of_sources);
     tcase_add_test(rest, test_warnings);
