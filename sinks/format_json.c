@@ -303,9 +303,9 @@ static evs_status json_configure(const struct evs_option_value *values, const st
                                  struct evs_arena *arena, const void **config, struct evs_error *error)
 {
     (void)values;
-    const struct evs_json_row *row;
+    const struct evs_json_row *row = NULL;
     evs_status status = evs_json_row_bind(schema, arena, &row, error);
-    *config = status == EVS_OK ? row : NULL;
+    *config = row;
     return status;
 }
 

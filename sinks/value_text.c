@@ -9,7 +9,7 @@
 #define US_OF_YEAR_9999 INT64_C(253402300800000000) /* its end */
 #define DAYS_TO_1970 719468u                        /* from 0000-03-01, where the reckoning below begins */
 
-static inline void put_pair(char *out, uint32_t value)
+static inline void put_pair(char *out, size_t value)
 {
     static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
                                 "40414243444546474849505152535455565758596061626364656667686970717273747576777879"

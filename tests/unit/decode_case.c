@@ -34,13 +34,13 @@ static void set_default(struct evs_decode_column *column, const char *text)
     if (evs_kind_is_text(column->kind)) {
         column->fallback.str = evs_str_make(text, (uint32_t)strlen(text));
     } else if (column->kind == EVS_NUMERIC) {
-        column->fallback.numeric = (evs_numeric)atoll(text) * EVS_NUMERIC_ONE;
+        column->fallback.numeric = (evs_numeric)strtoll(text, NULL, 10) * EVS_NUMERIC_ONE;
     } else if (column->kind == EVS_FLOAT64) {
-        column->fallback.float64 = (double)atoll(text);
+        column->fallback.float64 = (double)strtoll(text, NULL, 10);
     } else if (column->kind == EVS_BOOL) {
         column->fallback.boolean = strcmp(text, "true") == 0;
     } else {
-        column->fallback.int64 = atoll(text);
+        column->fallback.int64 = strtoll(text, NULL, 10);
     }
 }
 

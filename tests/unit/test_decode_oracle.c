@@ -273,7 +273,7 @@ static bool same(const struct evs_value *a, const struct evs_value *b, const str
     case EVS_INT64:
         return a->int64 == b->int64;
     case EVS_FLOAT64:
-        return memcmp(&a->float64, &b->float64, 8) == 0 || a->float64 == b->float64;
+        return a->float64 == b->float64 || (isnan(a->float64) && isnan(b->float64));
     case EVS_BOOL:
         return a->boolean == b->boolean;
     default: /* the oracle has no text of a number */
