@@ -6,22 +6,22 @@
 #include "evstream_config.h"
 
 struct command {
-    const char *name, *arguments, *summary;
+    const char *name, *summary;
     int (*run)(int argc, char **argv);
 };
 
 static const struct command commands[] = {
-    {"run", "FILE…", "runs a pipeline until it is stopped or its input ends", evs_cmd_run},
-    {"check", "FILE…", "compiles, and prints every error and warning", evs_cmd_check},
-    {"explain", "FILE", "shows the plan: operators, columns, keys, exchanges, state, delivery", evs_cmd_explain},
-    {"version", "", "prints the version", evs_cmd_version},
+    {"run", "runs a pipeline until it is stopped or its input ends", evs_cmd_run},
+    {"check", "compiles, and prints every error and warning", evs_cmd_check},
+    {"explain", "shows the plan: operators, columns, keys, exchanges, state, delivery", evs_cmd_explain},
+    {"version", "prints the version", evs_cmd_version},
 };
 
 static void print_help(FILE *out)
 {
     fprintf(out, "usage: evstream COMMAND [OPTION]… [ARGUMENT]…\n\ncommands:\n");
     for (size_t i = 0; i < EVS_COUNT(commands); i++) {
-        fprintf(out, "  %-9s %-8s %s\n", commands[i].name, commands[i].arguments, commands[i].summary);
+        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
     }
     fprintf(out, "\n`evstream COMMAND --help` tells more about one.\n"
                  "exit codes: 0 done, 1 the pipeline is wrong, 2 wrong usage, 3 a server cannot be reached, 4 the "

@@ -71,7 +71,7 @@ evs_status evs_compile(const struct evs_compile_options *options, struct evs_dia
     evs_status status = evs_script_load(&script, options->texts, options->file, diagnostics, error);
     if (status != EVS_OK && status != EVS_E_PIPELINE) {
         evs_script_fini(&script);
-        return status;
+        return EVS_E_USAGE;
     }
     struct compiled *compiled = evs_alloc_zero(sizeof *compiled);
     struct evs_binder binder;

@@ -41,8 +41,7 @@ struct evs_compile_options {
 /* Compiles a file. All diagnostics, warnings too, are added to `diagnostics`.
  *   EVS_OK           *plan is complete; free it with evs_plan_free
  *   EVS_E_PIPELINE   the file is wrong: `diagnostics` tells where
- *   EVS_E_USAGE      an override or parameter of the options is wrong: `error` tells which
- *   EVS_E_IO         the file cannot be read: `error` tells why */
+ *   EVS_E_USAGE      the file cannot be read, or an override or parameter of the options is wrong: `error` tells which and why */
 EVS_MUST_CHECK evs_status evs_compile(const struct evs_compile_options *options, struct evs_diagnostics *diagnostics,
                                       const struct evs_plan **plan, struct evs_error *error);
 void evs_plan_free(const struct evs_plan *plan); /* NULL is allowed */

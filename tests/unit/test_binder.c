@@ -504,6 +504,23 @@ START_TEST(test_overrides)
 }
 END_TEST
 
+START_TEST(test_a_missing_file_is_wrong_usage)
+{
+    struct evs_sources *texts = evs_sources_new();
+    struct evs_diagnostics *diagnostics = evs_diagnostics_new(texts);
+    const struct evs_compile_options options = {
+        .file = "/nowhere/at-all.evs", .texts = texts, .registry = &compile_registry};
+    const struct evs_plan *plan = NULL;
+    struct evs_error error = {0};
+    ck_assert_int_eq(evs_compile(&options, diagnostics, &plan, &error), EVS_E_USAGE);
+    ck_assert_ptr_nonnull(strstr(error.text, "/nowhere/at-all.evs"));
+    ck_assert_ptr_null(plan);
+    evs_plan_free(plan);
+    evs_diagnostics_free(diagnostics);
+    evs_sources_free(texts);
+}
+END_TEST
+
 START_TEST(test_columns_of_sources)
 {
 #define SOURCE(columns) "create source s (" columns ") from file (path = 'x') on error fail; from s;"
@@ -584,6 +601,7 @@ int main(void)
     tcase_add_test(rest, test_parameters);
     tcase_add_test(rest, test_parameters_have_every_type);
     tcase_add_test(rest, test_overrides);
+    tcase_add_test(rest, test_a_missing_file_is_wrong_usage);
     tcase_add_test(rest, test_columns_of_sources);
     tcase_add_test(rest, test_warnings);
     suite_add_tcase(suite, rest);
