@@ -369,6 +369,7 @@ static void print_call(struct evs_buffer *out, const struct evs_ast_expr *expr)
 static void print_operation(struct evs_buffer *out, const struct evs_ast_expr *expr)
 {
     enum level level = ops[expr->op].level;
+    EVS_ASSERT(expr->argument_count == 1 || expr->argument_count == 2 || expr->kind == EVS_AST_LOGIC);
     if (expr->kind == EVS_AST_UNARY) { /* `- -1` must not become a comment */
         evs_buffer_puts(out, ops[expr->op].sign);
         print_at(out, expr->arguments[0], expr->op == EVS_AST_OP_NOT ? LEVEL_NOT : LEVEL_PRIMARY);
@@ -385,6 +386,7 @@ static void print_operation(struct evs_buffer *out, const struct evs_ast_expr *e
 
 static void print_comparison(struct evs_buffer *out, const struct evs_ast_expr *expr)
 {
+    EVS_ASSERT(expr->argument_count >= (expr->kind == EVS_AST_BETWEEN ? 3u : 1u));
     const char *no = expr->negated ? "not " : "";
     print_at(out, expr->arguments[0], LEVEL_BIT_OR);
     if (expr->kind == EVS_AST_IS) {
@@ -412,6 +414,7 @@ static void print_comparison(struct evs_buffer *out, const struct evs_ast_expr *
 
 static void print_case(struct evs_buffer *out, const struct evs_ast_expr *expr)
 {
+    EVS_ASSERT(expr->argument_count >= 2u + expr->has_operand + expr->has_else);
     uint32_t at = 0, end = expr->argument_count - expr->has_else;
     evs_buffer_puts(out, "case");
     if (expr->has_operand) {
@@ -469,6 +472,7 @@ static void print_extract(struct evs_buffer *out, const struct evs_ast_expr *exp
 
 static void print_interval(struct evs_buffer *out, const struct evs_ast_expr *expr)
 {
+    EVS_ASSERT(expr->argument_count == 1 && expr->part != EVS_PART_NONE);
     evs_buffer_puts(out, "interval ");
     print_at(out, expr->arguments[0], LEVEL_UNARY);
     evs_buffer_printf(out, " %s", evs_ast_part_name(expr->part));

@@ -78,6 +78,7 @@ struct evs_diag *evs_diag(struct evs_diagnostics *diagnostics, enum evs_code cod
     diag->code = code;
     diag->place = place;
     diag->last_note = &diag->notes;
+    EVS_ASSERT(diagnostics->count < 2 * EVS_DIAGNOSTICS_MAX);
     diag->number = diagnostics->count;
     diag->file_order = file_order(diagnostics, place.file);
     EVS_GROW(diagnostics->items, diagnostics->count, diagnostics->capacity);

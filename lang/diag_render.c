@@ -136,6 +136,7 @@ static void put_marked_line(struct block *block, uint32_t number, uint32_t from,
     uint32_t first = columns_of(line, from), end = columns_of(line, to);
     uint32_t columns = columns_of(line, (uint32_t)line.count);
     struct window window = window_for(columns, first);
+    EVS_ASSERT(first <= end && window.first <= first);
     bool is_cut = window.first > 0;
     evs_buffer_printf(block->out, "%s%*u |%s %s", block->style.frame, (int)block->gutter, number, block->style.end,
                       is_cut ? "…" : "");
@@ -167,6 +168,7 @@ static void put_lines(struct block *block, uint32_t last_line)
     uint32_t first_line = block->place.line;
     uint32_t from = block->place.offset - block->text->line_starts[first_line - 1];
     uint32_t to = block->place.offset + block->place.count - block->text->line_starts[last_line - 1];
+    EVS_ASSERT(first_line <= last_line && last_line <= block->text->line_count);
     put_bar(block);
     evs_buffer_puts(block->out, "\n");
     if (first_line == last_line) {

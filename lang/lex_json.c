@@ -134,6 +134,7 @@ static bool scan_word(struct scan *scan)
 
 static enum json_step open_bracket(struct scan *scan, bool is_array)
 {
+    EVS_ASSERT(byte_at(scan) == (is_array ? '[' : '{'));
     if (scan->depth == JSON_DEPTH_MAX) {
         return bad(scan, "this object is nested too deeply");
     }
@@ -183,6 +184,7 @@ static enum json_step scan_key(struct scan *scan)
 
 static enum json_step scan_after(struct scan *scan)
 {
+    EVS_ASSERT(scan->depth > 0);
     bool in_array = scan->is_array[scan->depth - 1];
     uint8_t byte = byte_at(scan);
     if (byte == ',') {

@@ -82,7 +82,7 @@ struct decoding {
     struct evs_slice rest; /* of the source, from the token's start */
     uint32_t in;
     char *out;
-    uint32_t out_count;
+    uint32_t out_count, room;
     bool is_bad; /* reported: the first mistake of a text is enough */
 };
 
@@ -113,6 +113,7 @@ static bool is_closed(const struct decoding *decoding)
 
 static void put(struct decoding *decoding, const char *bytes, uint32_t count)
 {
+    EVS_ASSERT(decoding->out_count + count <= decoding->room);
     memcpy(decoding->out + decoding->out_count, bytes, count);
     decoding->out_count += count;
 }
@@ -127,6 +128,7 @@ static int32_t digit_value(uint8_t byte, uint32_t base)
 static void decode_code(struct decoding *decoding, uint32_t start, uint32_t digits, uint32_t base)
 {
     uint64_t value = 0;
+    EVS_ASSERT(digits <= 8);
     for (uint32_t i = 0; i < digits; i++) {
         int32_t digit = digit_value(byte_at(decoding, start + i), base);
         if (digit < 0) {
@@ -268,10 +270,9 @@ void evs_lex_quoted(struct evs_lexer *lexer, const struct evs_quote *quote, stru
 {
     struct evs_slice rest = {lexer->source->text.data + lexer->offset, lexer->source->text.count - lexer->offset};
     uint32_t room = room_for(quote, rest);
-    struct decoding decoding = {.lexer = lexer, .quote = quote, .rest = rest};
+    struct decoding decoding = {.lexer = lexer, .quote = quote, .rest = rest, .room = room};
     decoding.out = evs_arena_alloc(lexer->arena, (size_t)room + 1, 1);
     bool is_closed_text = decode(&decoding);
-    EVS_ASSERT(decoding.out_count <= room);
     decoding.out[decoding.out_count] = '\0';
     token->text = (struct evs_slice){decoding.out, decoding.out_count};
     token->kind = quote->mark == '`' ? EVS_TOKEN_QUOTED : quote->bytes ? EVS_TOKEN_BYTES : EVS_TOKEN_STRING;

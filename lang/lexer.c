@@ -427,6 +427,7 @@ static void lex_sign(struct evs_lexer *lexer, struct evs_token *token)
 struct evs_token evs_lexer_next(struct evs_lexer *lexer)
 {
     skip_blank(lexer);
+    EVS_ASSERT(lexer->offset <= lexer->source->text.count);
     struct evs_token token = {.kind = EVS_TOKEN_END,
                               .first_on_line = !lexer->line_has_token,
                               .line = lexer->line,

@@ -26,6 +26,8 @@ static struct evs_token raw_take(struct evs_parser *parser)
     if (token.kind == EVS_TOKEN_END) {
         return token;
     }
+    EVS_ASSERT(parser->ring_count > 0);
+    EVS_ASSERT(token.offset >= parser->last.offset + parser->last.count); /* never back */
     if (token.kind == EVS_TOKEN_LEFT_PAREN || token.kind == EVS_TOKEN_LEFT_BRACKET) {
         parser->open_brackets++;
     } else if ((token.kind == EVS_TOKEN_RIGHT_PAREN || token.kind == EVS_TOKEN_RIGHT_BRACKET) &&
@@ -275,6 +277,7 @@ struct evs_ident evs_expect_any_ident(struct evs_parser *parser, const char *wha
 bool evs_expect_close_angle(struct evs_parser *parser)
 {
     if (evs_at(parser, EVS_TOKEN_SHIFT_RIGHT)) {
+        EVS_ASSERT(parser->ring_count > 0);
         struct evs_token *token = &parser->ring[parser->ring_first];
         parser->last = *token;
         parser->last.count = 1;
@@ -363,6 +366,7 @@ void evs_recover_pipe(struct evs_parser *parser, uint32_t open_brackets)
 
 void evs_recover_list(struct evs_parser *parser, uint32_t open_brackets)
 {
+    EVS_ASSERT(parser->panic);
     if (parser->gave_up) {
         return;
     }
@@ -389,6 +393,7 @@ void evs_recover_statement(struct evs_parser *parser)
         raw_take(parser);
     }
     parser->open_brackets = 0;
+    EVS_ASSERT(!parser->panic && parser->depth == 0);
 }
 
 /* --- arena ------------------------------------------------------------------------------------------------------------- */
@@ -398,6 +403,7 @@ void *evs_parse_grow(struct evs_parser *parser, void *items, uint32_t count, uin
     if (count < *capacity) {
         return items;
     }
+    EVS_ASSERT(count == *capacity && *capacity <= UINT32_MAX / 2);
     *capacity = *capacity > 0 ? *capacity * 2 : 4;
     void *grown = evs_arena_zero(&parser->script->arena, item_bytes * *capacity, _Alignof(max_align_t));
     if (count > 0) {

@@ -81,6 +81,7 @@ static enum clause next_clause(struct evs_parser *parser)
 
 static void parse_clause(struct evs_parser *parser, struct evs_ast_aggregate *aggregate, enum clause clause)
 {
+    EVS_ASSERT(clause != CLAUSE_NONE);
     struct evs_place start = evs_here(parser);
     evs_take_token(parser);
     switch (clause) {

@@ -177,6 +177,7 @@ static void parse_filter(struct evs_parser *parser, struct evs_ast_call *call)
 static struct evs_ast_expr *new_call(struct evs_parser *parser, struct evs_place start, const struct call *call)
 {
     const struct evs_ast_call *ast = call->ast;
+    EVS_ASSERT(call->count == call->name_count);
     const struct evs_ast_expr **under = NULL;
     uint32_t count = 0, capacity = 0;
     for (uint32_t i = 0; i < call->count; i++) {
@@ -202,6 +203,7 @@ static struct evs_ast_expr *new_call(struct evs_parser *parser, struct evs_place
 static struct call begin_call(struct evs_parser *parser, struct evs_place start, const struct evs_ident *names,
                               uint32_t name_count, bool safe)
 {
+    EVS_ASSERT(name_count > (uint32_t)safe);
     struct call call = {.ast = EVS_ARENA_NEW(&parser->script->arena, struct evs_ast_call)};
     call.ast->name = join_names(parser, names + safe, name_count - safe);
     call.ast->name_place = evs_place_from(parser, start);

@@ -36,9 +36,12 @@ struct evs_ast_expr *evs_new_expr(struct evs_parser *parser, enum evs_ast_expr_k
     expr->kind = kind;
     expr->place = place;
     expr->height = tallest_of(arguments, argument_count) + 1;
+    EVS_ASSERT(expr->height <= EVS_AST_DEPTH_MAX + 1); /* the arguments were checked when they were made */
     if (expr->height > EVS_AST_DEPTH_MAX) {
         evs_syntax(parser, EVS_E0117, place, "this expression has more than %u operators inside each other",
                    EVS_AST_DEPTH_MAX);
+    }
+    if (parser->panic) { /* something under it is missing: nobody has to look at half a node */
         expr->kind = EVS_AST_ERROR;
         expr->height = 1;
         return expr;
@@ -59,6 +62,7 @@ static struct evs_ast_expr *new_operation(struct evs_parser *parser, enum evs_as
                                           const struct evs_ast_expr *const *arguments, uint32_t count)
 {
     struct evs_ast_expr *expr = evs_new_expr(parser, kind, evs_place_from(parser, start), arguments, count);
+    EVS_ASSERT(op != EVS_AST_OP_NONE || kind == EVS_AST_BETWEEN || kind == EVS_AST_IN || kind == EVS_AST_LIKE);
     expr->op = op;
     expr->op_place = op_place;
     return expr;
@@ -79,6 +83,7 @@ static const struct evs_ast_expr *parse_negative_number(struct evs_parser *parse
 {
     evs_take_token(parser);
     struct evs_token token = evs_take_token(parser);
+    EVS_ASSERT(token.kind == EVS_TOKEN_INT || token.kind == EVS_TOKEN_FLOAT);
     struct evs_ast_expr *expr = evs_new_expr(parser, EVS_AST_LITERAL, evs_place_from(parser, start), NULL, 0);
     if (token.kind == EVS_TOKEN_INT) {
         expr->value = (struct evs_value){.kind = EVS_INT64, .int64 = (int64_t)(0 - token.magnitude)};
@@ -181,6 +186,7 @@ static const struct evs_ast_expr *finish_list(struct evs_parser *parser, const s
                                               enum evs_ast_expr_kind kind, enum evs_ast_op op,
                                               struct evs_ast_exprs list)
 {
+    EVS_ASSERT(list.count > 0);
     const struct evs_ast_expr **all =
         EVS_ARENA_ARRAY(&parser->script->arena, const struct evs_ast_expr *, list.count + 1);
     all[0] = comparison->left;
@@ -337,12 +343,12 @@ static const struct evs_ast_expr *parse_not(struct evs_parser *parser)
 static const struct evs_ast_expr *parse_chain(struct evs_parser *parser, enum evs_word word, enum evs_ast_op op,
                                               const struct evs_ast_expr *(*parse_part)(struct evs_parser *))
 {
-    struct evs_place start = evs_here(parser), op_place = start;
+    struct evs_place start = evs_here(parser);
     const struct evs_ast_expr *first = parse_part(parser);
     if (!evs_at_word(parser, word)) {
         return first;
     }
-    op_place = evs_here(parser);
+    struct evs_place op_place = evs_here(parser);
     const struct evs_ast_expr **parts = NULL;
     uint32_t count = 0, capacity = 0;
     EVS_APPEND(parser, parts, count, capacity, first);

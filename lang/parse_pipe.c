@@ -350,6 +350,7 @@ void evs_parse_pipe(struct evs_parser *parser, struct evs_ast_pipe *pipe)
         report_unknown(parser);
         return;
     }
+    EVS_ASSERT(operators[row].parse != NULL && operators[row].kind != EVS_PIPE_UNKNOWN);
     pipe->kind = operators[row].kind;
     take_words(parser, pipe, row);
     bool was_muted = parser->is_muted;

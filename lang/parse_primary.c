@@ -146,6 +146,7 @@ static const struct evs_ast_expr *parse_text(struct evs_parser *parser, struct e
 static const struct evs_ast_expr *parse_word_literal(struct evs_parser *parser, struct evs_place start)
 {
     struct evs_token token = evs_take_token(parser);
+    EVS_ASSERT(token.word == EVS_WORD_NULL || token.word == EVS_WORD_TRUE || token.word == EVS_WORD_FALSE);
     if (token.word == EVS_WORD_NULL) {
         return new_literal(parser, start, (struct evs_value){.kind = EVS_NULL_KIND, .is_null = true});
     }
@@ -255,6 +256,7 @@ static struct evs_ast_expr *new_named(struct evs_parser *parser, enum evs_ast_ex
                                       const struct evs_ast_expr *const *arguments, uint32_t count,
                                       struct evs_ident name)
 {
+    EVS_ASSERT(kind == EVS_AST_FIELD || kind == EVS_AST_PARAMETER);
     struct evs_ident *names = EVS_ARENA_ARRAY(&parser->script->arena, struct evs_ident, 1);
     names[0] = name;
     struct evs_ast_expr *expr = evs_new_expr(parser, kind, evs_place_from(parser, start), arguments, count);

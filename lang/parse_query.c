@@ -227,10 +227,12 @@ static struct evs_ast_pipe parse_checked_pipe(struct evs_parser *parser, uint32_
     return pipe;
 }
 
+/* Behind `from`, or a branch's first operator, which `pipes` holds already. */
 static void append_pipes(struct evs_parser *parser, struct evs_ast_pipeline *pipeline, struct evs_ast_pipe *pipes,
                          uint32_t capacity)
 {
     uint32_t open_brackets = parser->open_brackets;
+    EVS_ASSERT((pipes == NULL) == (pipeline->count == 0));
     while (evs_take(parser, EVS_TOKEN_PIPE)) {
         EVS_APPEND(parser, pipes, pipeline->count, capacity, parse_checked_pipe(parser, open_brackets));
     }
@@ -306,7 +308,7 @@ static void parse_from(struct evs_parser *parser, struct evs_ast_query *query)
     check_operator_end(parser, open_brackets);
     if (parser->panic) {
         query->is_broken = !joins;
-        for (uint32_t i = 0; i < query->pipeline.count; i++) {
+        for (uint32_t i = 0; pipes != NULL && i < query->pipeline.count; i++) {
             pipes[i].is_broken = true;
         }
         evs_recover_pipe(parser, open_brackets);

@@ -138,6 +138,7 @@ static void parse_statement(struct evs_parser *parser)
         }
         evs_recover_statement(parser);
     }
+    EVS_ASSERT(evs_here(parser).offset > start || evs_at(parser, EVS_TOKEN_END)); /* so a file ends */
     append_statement(parser->script, statement);
 }
 

@@ -44,6 +44,7 @@ static struct evs_script_file *find_file(const struct evs_script *script, const 
 static struct evs_script_file *add_file(struct evs_script *script, const struct evs_source_text *text,
                                         const struct evs_script_file *importer)
 {
+    EVS_ASSERT(find_file(script, text) == NULL);
     struct evs_script_file *file = EVS_ARENA_NEW(&script->arena, struct evs_script_file);
     file->text = text;
     file->importer = importer;
@@ -115,6 +116,7 @@ static void read_file(struct load *load, struct evs_script_file *file)
 {
     struct evs_script *script = load->script;
     uint32_t before = script->count;
+    EVS_ASSERT(!file->is_complete);
     evs_parse(script, file->text, load->diagnostics);
     uint32_t count = script->count - before;
     const struct evs_ast_statement **own = EVS_ARENA_ARRAY(&script->arena, const struct evs_ast_statement *, count + 1);

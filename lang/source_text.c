@@ -56,6 +56,7 @@ static const struct evs_source_text *add(struct evs_sources *sources, const char
 {
     EVS_ASSERT(count <= EVS_SOURCE_BYTES_MAX);
     EVS_ASSERT(data[count] == '\0');
+    EVS_ASSERT(identity != NULL);
     struct evs_source_text *text = evs_alloc_zero(sizeof *text);
     text->file = evs_strdup(file);
     text->identity = identity;
