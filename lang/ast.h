@@ -2,13 +2,14 @@
  *
  *   text ── lexer ──► tokens ── parser ──► struct evs_script (this file) ── binder ──► typed trees, the plan
  *
- * The whole language has its nodes here, also what this version of the engine cannot run yet: the parser reports that
- * itself ("… is not supported yet") and marks the node broken.
+ * The whole language has its nodes here, also what this version of the engine cannot run yet: the parser reports
+ * that itself ("… is not supported yet") and marks the node broken.
  *
  * Memory: every node lives in the script's arena and is immutable once the parser has returned.
  *
- * Errors: a node that could not be read is EVS_AST_ERROR, or has `is_broken` set. It has been reported; whoever meets it
- * stays silent about it and about everything that follows from it (the columns behind a broken operator are unknown).
+ * Errors: a node that could not be read is EVS_AST_ERROR, or has `is_broken` set. It has been reported; whoever
+ * meets it stays silent about it and about everything that follows from it (the columns behind a broken operator are
+ * unknown).
  *
  * Depth: no tree is higher than EVS_AST_DEPTH_MAX, so that a recursive visitor needs no limit of its own. Chains of
  * `and` and `or` are one flat node whatever their length. */
@@ -32,9 +33,10 @@ static inline bool evs_ident_given(const struct evs_ident *ident)
     return ident->text.count > 0;
 }
 
-/* --- types ------------------------------------------------------------------------------------------------------------ */
+/* --- types -------------------------------------------------------------------------------------------------------- */
 
-/* `string`, `numeric(38, 9)`, `array<int64>`, `struct<a int64, string>`. Spellings are not resolved: see evs_kind_parse. */
+/* `string`, `numeric(38, 9)`, `array<int64>`, `struct<a int64, string>`. Spellings are not resolved: see
+ * evs_kind_parse. */
 struct evs_ast_type {
     struct evs_place place;
     struct evs_ident name;              /* "array" and "struct" too */
@@ -49,45 +51,72 @@ struct evs_ast_field {
     const struct evs_ast_type *type;
 };
 
-/* --- expressions ------------------------------------------------------------------------------------------------------ */
+/* --- expressions -------------------------------------------------------------------------------------------------- */
 
+/* What a node has beside its kind and place; [0] stands for arguments[0].
+ *
+ *   error          reported already
+ *   literal        value: null, bool, int64, float64, string or bytes
+ *   typed literal  value_kind, value.str: timestamp '…', date, datetime, time, numeric, json
+ *   path           names: a, a.b, a.b.c; which of them is a range variable, a column or a field is for the binder
+ *   parameter      names[0]: @name
+ *   field          [0] . names[0], where [0] is no path unless in parentheses
+ *   index          [0] [ [1] ]; offset(…), ordinal(…), safe_offset(…) stand there as calls
+ *   call           call; arguments by place and by name in order; argument_names
+ *   unary          op; [0]: - + ~ not
+ *   binary         op; [0], [1]: arithmetic, bits, ||, comparison
+ *   logic          op and | or; two or more arguments
+ *   is             [0]; op is_null | is_true | is_false | is_unknown; is_distinct: [1] too; negated
+ *   between        [0] [not] between [1] and [2]; negated
+ *   in             [0] [not] in ([1], …); negated; op in_unnest: [1] is the array
+ *   like           [0] [not] like [1]; negated; op like_any | like_all: [1], …
+ *   case           [operand if has_operand,] when, then, when, then, … [, else if has_else]
+ *   cast           [0] as type; safe; [1] format, [2] time zone, where given
+ *   extract        part from [0] [at time zone [1]]; week(monday): week_start
+ *   interval       interval [0] part [to part_to]
+ *   array          arguments; type when written array<…>[…]
+ *   struct         arguments; argument_names (each optional); type when written struct<…>(…); also (a, b)
+ *   star           the * of count(*)
+ *   subquery       query; op none (scalar, or the right side of in), exists or array */
 enum evs_ast_expr_kind {
-    EVS_AST_ERROR,         /* reported already */
-    EVS_AST_LITERAL,       /* value: null, bool, int64, float64, string or bytes */
-    EVS_AST_TYPED_LITERAL, /* value_kind and value.str: timestamp '…', date, datetime, time, numeric, json */
-    EVS_AST_PATH,      /* names: a, a.b, a.b.c; which part is a range variable, a column or a field is for the binder */
-    EVS_AST_PARAMETER, /* names[0]: @name */
-    EVS_AST_FIELD,     /* arguments[0] . names[0], where arguments[0] is not a path */
-    EVS_AST_INDEX, /* arguments[0] [ arguments[1] ]; offset(…), ordinal(…), safe_offset(…) stand there as calls */
-    EVS_AST_CALL,  /* call; arguments are the positional and named ones in order; argument_names */
-    EVS_AST_UNARY, /* op; arguments[0]: - + ~ not */
-    EVS_AST_BINARY,   /* op; arguments[0], arguments[1]: arithmetic, bits, ||, comparison */
-    EVS_AST_LOGIC,    /* op and | or; two or more arguments */
-    EVS_AST_IS,       /* op is_null | is_true | is_false | is_unknown: arguments[0]; is_distinct: two; negated */
-    EVS_AST_BETWEEN,  /* arguments[0] [not] between [1] and [2]; negated */
-    EVS_AST_IN,       /* arguments[0] [not] in ([1], …); negated; op in_unnest: [1] is the array */
-    EVS_AST_LIKE,     /* arguments[0] [not] like [1]; negated; op like_any | like_all: [1], … */
-    EVS_AST_CASE,     /* [operand if has_operand,] when, then, when, then, … [, else if has_else] */
-    EVS_AST_CAST,     /* arguments[0] as type; safe; [1] format, [2] time zone where given (NULL holes) */
-    EVS_AST_EXTRACT,  /* part from arguments[0] [at time zone arguments[1]]; week(monday): week_start */
-    EVS_AST_INTERVAL, /* interval arguments[0] part [to part_to] */
-    EVS_AST_ARRAY,    /* arguments; type when written array<…>[…] */
-    EVS_AST_STRUCT,   /* arguments, argument_names (optional each); type when written struct<…>(…); also (a, b) */
-    EVS_AST_STAR,     /* the * of count(*) */
-    EVS_AST_SUBQUERY, /* query; op none (scalar), exists or array */
+    EVS_AST_ERROR,
+    EVS_AST_LITERAL,
+    EVS_AST_TYPED_LITERAL,
+    EVS_AST_PATH,
+    EVS_AST_PARAMETER,
+    EVS_AST_FIELD,
+    EVS_AST_INDEX,
+    EVS_AST_CALL,
+    EVS_AST_UNARY,
+    EVS_AST_BINARY,
+    EVS_AST_LOGIC,
+    EVS_AST_IS,
+    EVS_AST_BETWEEN,
+    EVS_AST_IN,
+    EVS_AST_LIKE,
+    EVS_AST_CASE,
+    EVS_AST_CAST,
+    EVS_AST_EXTRACT,
+    EVS_AST_INTERVAL,
+    EVS_AST_ARRAY,
+    EVS_AST_STRUCT,
+    EVS_AST_STAR,
+    EVS_AST_SUBQUERY,
 };
 
 enum evs_ast_op {
     EVS_AST_OP_NONE,
-    EVS_AST_OP_MINUS,
+
+    EVS_AST_OP_MINUS, /* unary */
     EVS_AST_OP_PLUS,
     EVS_AST_OP_BIT_NOT,
-    EVS_AST_OP_NOT, /* unary */
-    EVS_AST_OP_MULTIPLY,
+    EVS_AST_OP_NOT,
+
+    EVS_AST_OP_MULTIPLY, /* binary */
     EVS_AST_OP_DIVIDE,
     EVS_AST_OP_CONCAT,
     EVS_AST_OP_ADD,
-    EVS_AST_OP_SUBTRACT, /* binary */
+    EVS_AST_OP_SUBTRACT,
     EVS_AST_OP_SHIFT_LEFT,
     EVS_AST_OP_SHIFT_RIGHT,
     EVS_AST_OP_BIT_AND,
@@ -211,7 +240,7 @@ struct evs_ast_expr {
     const struct evs_ast_query *query;
 };
 
-/* --- pipe operators --------------------------------------------------------------------------------------------------- */
+/* --- pipe operators ----------------------------------------------------------------------------------------------- */
 
 /* One column (or star) of select, extend, aggregate, measures. */
 struct evs_ast_item {
@@ -468,7 +497,7 @@ struct evs_ast_query {
     struct evs_ast_pipeline pipeline;
 };
 
-/* --- statements ------------------------------------------------------------------------------------------------------- */
+/* --- statements --------------------------------------------------------------------------------------------------- */
 
 /* name = value. The value is a literal, an interval or a parameter; the binder folds it. */
 struct evs_ast_option {
@@ -561,8 +590,8 @@ enum evs_statement_kind {
 
 struct evs_ast_statement {
     enum evs_statement_kind kind;
-    /* Reported: part of it is missing or default. Its name, where given, is still declared, so that nothing else that uses the
-     * name is reported. A query with broken operators alone is not broken itself. */
+    /* Reported: part of it is missing or default. Its name, where given, is still declared, so that nothing else
+     * that uses the name is reported. A query with broken operators alone is not broken itself. */
     bool is_broken;
     struct evs_place place;
     struct evs_ident name; /* what it declares or sets; none for queries, imports and tests */
@@ -578,11 +607,11 @@ struct evs_ast_statement {
     };
 };
 
-/* --- printing --------------------------------------------------------------------------------------------------------- */
+/* --- printing ----------------------------------------------------------------------------------------------------- */
 
-/* The canonical text of an expression: lower-case keywords and function names, single spaces, the parentheses that precedence needs
- * and no others, strings in single quotes. Two expressions with the same text mean the same. The text of a query inside an expression is
- * left out ("(from …)"). */
+/* The canonical text of an expression: lower-case keywords and function names, single spaces, the parentheses that
+ * precedence needs and no others, strings in single quotes. Two expressions with the same text mean the same. The
+ * text of a query inside an expression is left out ("(from …)"). */
 void evs_ast_print_expr(struct evs_buffer *out, const struct evs_ast_expr *expr);
 char *evs_ast_expr_text(struct evs_arena *arena, const struct evs_ast_expr *expr);
 void evs_ast_print_type(struct evs_buffer *out, const struct evs_ast_type *type);

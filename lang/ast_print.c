@@ -81,7 +81,7 @@ static enum level level_of(const struct evs_ast_expr *expr)
     }
 }
 
-/* --- names, texts, numbers --------------------------------------------------------------------------------------------- */
+/* --- names, texts, numbers ---------------------------------------------------------------------------------------- */
 
 static bool is_word_byte(char c, bool first)
 {
@@ -175,7 +175,7 @@ static void print_literal(struct evs_buffer *out, const struct evs_value *value)
     }
 }
 
-/* --- types ------------------------------------------------------------------------------------------------------------- */
+/* --- types -------------------------------------------------------------------------------------------------------- */
 
 static void print_lower(struct evs_buffer *out, struct evs_slice text)
 {
@@ -235,7 +235,7 @@ void evs_ast_print_type(struct evs_buffer *out, const struct evs_ast_type *type)
     }
 }
 
-/* --- expressions ------------------------------------------------------------------------------------------------------- */
+/* --- expressions -------------------------------------------------------------------------------------------------- */
 
 /* In parentheses when it holds together less than `least`. */
 static void print_at(struct evs_buffer *out, const struct evs_ast_expr *expr, enum level least)

@@ -1,4 +1,5 @@
-/* Collecting diagnostics. What is shown is bounded: a broken file must not bury its first mistake under thousands of others. */
+/* Collecting diagnostics. What is shown is bounded: a broken file must not bury its first mistake under thousands of
+ * others. */
 #include "diag_private.h"
 
 #include <stdlib.h>

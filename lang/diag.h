@@ -6,8 +6,8 @@
  *   14 | |> where ocurred_at > @since
  *      |          ^^^^^^^^^^ did you mean `occurred_at`?
  *
- * A message is one sentence in lower case without a full stop; names of the user and words to write stand in backticks. The hint on the
- * underline says what to write. Codes and their explanations are in codes.def. */
+ * A message is one sentence in lower case without a full stop; names of the user and words to write stand in
+ * backticks. The hint on the underline says what to write. Codes and their explanations are in codes.def. */
 #ifndef EVS_DIAG_H
 #define EVS_DIAG_H
 
@@ -27,9 +27,9 @@ struct evs_diag;
 struct evs_diagnostics *evs_diagnostics_new(const struct evs_sources *sources);
 void evs_diagnostics_free(struct evs_diagnostics *diagnostics);
 
-/* Reports. Whether it is an error or a warning, the code says. A place without a file is about no line of a file (the command line).
- * The same code at the same place is kept once. Returns the new diagnostic for the calls below, or NULL (which they accept) when it is a
- * repetition. */
+/* Reports. Whether it is an error or a warning, the code says. A place without a file is about no line of a file
+ * (the command line). The same code at the same place is kept once. Returns the new diagnostic for the calls below,
+ * or NULL (which they accept) when it is a repetition. */
 struct evs_diag *evs_diag(struct evs_diagnostics *diagnostics, enum evs_code code, struct evs_place place,
                           const char *format, ...) EVS_PRINTF(4, 5);
 /* The words behind the carets. */
@@ -49,13 +49,15 @@ struct evs_diag_view {
 uint32_t evs_diagnostics_count(const struct evs_diagnostics *diagnostics);
 struct evs_diag_view evs_diagnostics_at(const struct evs_diagnostics *diagnostics, uint32_t index);
 
-/* All of them, a blank line between two, and how many there were when there is more than one. Nothing when there are none. */
+/* All of them, a blank line between two, and how many there were when there is more than one. Nothing when there are
+ * none. */
 void evs_diagnostics_render(const struct evs_diagnostics *diagnostics, bool colour, struct evs_buffer *out);
 /* To a stream, coloured when it is a terminal and NO_COLOR is not set. */
 void evs_diagnostics_print(const struct evs_diagnostics *diagnostics, FILE *stream);
 
-/* Did-you-mean: the candidate nearest to a name, case-insensitive, a swap of neighbours counts one; NULL when none is near enough to be
- * a slip of the fingers. Usage: begin, offer each candidate, read `best` (borrowed from the candidate). */
+/* Did-you-mean: the candidate nearest to a name, case-insensitive, a swap of neighbours counts one; NULL when none
+ * is near enough to be a slip of the fingers. Usage: begin, offer each candidate, read `best` (borrowed from the
+ * candidate). */
 struct evs_nearest {
     struct evs_slice wanted;
     struct evs_slice best; /* count 0: none */

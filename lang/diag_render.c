@@ -1,14 +1,14 @@
 /* Printing diagnostics.
  *
  *   error[E0110]: expected `)` after the columns     head
- *     --> pipelines/cart.evs:14:10                   where
+ *     --> pipelines/cart.evs:14:22                   where
  *      |
- *   14 | create source clicks (                      the line; tabs are spread to columns of 4, control bytes are replaced
+ *   14 | create source clicks (                      the line: tabs spread to columns of 4, control bytes replaced
  *      |                      ^                      first line of the span
  *   ...                                              lines between
  *   20 |  from nats                                  last line of the span, with the hint behind its carets
- *      | ^^^^^ close the list
- *      = note: …                                     remarks without a place; those with one follow as blocks of their own
+ *      |  ^^^^ close the list
+ *      = note: …                                     remarks without a place; others follow as blocks of their own
  *
  * A line that is longer than a terminal is shown around its span only. */
 #include "diag_private.h"
@@ -40,7 +40,7 @@ static void repeat(struct evs_buffer *out, char c, uint32_t count)
     }
 }
 
-/* --- one line ---------------------------------------------------------------------------------------------------------- */
+/* --- one line ----------------------------------------------------------------------------------------------------- */
 
 /* One character of a line as it is shown. */
 struct glyph {
@@ -105,7 +105,7 @@ static void put_line(struct evs_buffer *out, struct evs_slice line, struct windo
     }
 }
 
-/* --- a block: a place and its lines ------------------------------------------------------------------------------------ */
+/* --- a block: a place and its lines ------------------------------------------------------------------------------- */
 
 struct block {
     struct evs_buffer *out;
@@ -216,7 +216,7 @@ static void put_block(struct block *block)
     }
 }
 
-/* --- all --------------------------------------------------------------------------------------------------------------- */
+/* --- all ---------------------------------------------------------------------------------------------------------- */
 
 static void put_remarks(const struct evs_diag *diag, struct block block)
 {

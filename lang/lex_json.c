@@ -1,4 +1,5 @@
-/* One JSON object (RFC 8259) as one token, for the rows of a test. It is checked and kept byte for byte; its meaning is the decoder's.
+/* One JSON object (RFC 8259) as one token, for the rows of a test. It is checked and kept byte for byte; its meaning
+ * is the decoder's.
  *
  * The scan has no recursion: a bit for each open bracket says which one it is. */
 #include "lexer.h"

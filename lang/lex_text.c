@@ -1,7 +1,8 @@
 /* Quoted texts: strings, bytes and names in backticks, with GoogleSQL's escapes.
  *
- * A text in one quote ends on its line; one in three quotes may hold newlines, of which \r\n and \r become \n. An r before it takes
- * backslashes as they are (yet \' does not end it), a b makes bytes, both may stand together in either order. */
+ * A text in one quote ends on its line; one in three quotes may hold newlines, of which \r\n and \r become \n. An r
+ * before it takes backslashes as they are (yet \' does not end it), a b makes bytes, both may stand together in
+ * either order. */
 #include "lexer.h"
 
 uint32_t evs_utf8_decode(struct evs_slice text, uint32_t *code_point)
@@ -74,8 +75,8 @@ bool evs_lex_quote_starts(const struct evs_lexer *lexer, struct evs_quote *quote
     return true;
 }
 
-/* One pass over the text between the marks. `in` moves over the source, `out` over the arena; an escape is never longer than what it
- * stands for in the source. */
+/* One pass over the text between the marks. `in` moves over the source, `out` over the arena; an escape is never
+ * longer than what it stands for in the source. */
 struct decoding {
     struct evs_lexer *lexer;
     const struct evs_quote *quote;

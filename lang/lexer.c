@@ -1,7 +1,8 @@
-/* The lexer: white space, comments, words, numbers and signs. Quoted texts are in lex_text.c, JSON objects in lex_json.c.
+/* The lexer: white space, comments, words, numbers and signs. Quoted texts are in lex_text.c, JSON objects in
+ * lex_json.c.
  *
- * Every byte of the file is looked at a bounded number of times, and every call moves forward or returns EVS_TOKEN_END, so the parser ends
- * on any input. */
+ * Every byte of the file is looked at a bounded number of times, and every call moves forward or returns
+ * EVS_TOKEN_END, so the parser ends on any input. */
 #include "lexer.h"
 
 #include "evstream/type.h"
@@ -75,7 +76,7 @@ void evs_lexer_init(struct evs_lexer *lexer, const struct evs_source_text *sourc
     }
 }
 
-/* --- the cursor ------------------------------------------------------------------------------------------------------- */
+/* --- the cursor --------------------------------------------------------------------------------------------------- */
 
 void evs_lexer_advance(struct evs_lexer *lexer, uint32_t bytes)
 {
@@ -123,7 +124,7 @@ static struct evs_slice rest_of(const struct evs_lexer *lexer)
     return (struct evs_slice){lexer->source->text.data + lexer->offset, lexer->source->text.count - lexer->offset};
 }
 
-/* --- white space and comments ----------------------------------------------------------------------------------------- */
+/* --- white space and comments ------------------------------------------------------------------------------------- */
 
 static void skip_line(struct evs_lexer *lexer)
 {
@@ -179,7 +180,7 @@ static void skip_blank(struct evs_lexer *lexer)
     }
 }
 
-/* --- words and numbers ------------------------------------------------------------------------------------------------ */
+/* --- words and numbers -------------------------------------------------------------------------------------------- */
 
 static bool is_digit(uint8_t byte)
 {
@@ -312,7 +313,7 @@ static void lex_number(struct evs_lexer *lexer, struct evs_token *token)
     evs_lexer_advance(lexer, count + tail);
 }
 
-/* --- signs ------------------------------------------------------------------------------------------------------------ */
+/* --- signs -------------------------------------------------------------------------------------------------------- */
 
 /* What other languages write, and what to write here. */
 static const struct {
@@ -396,7 +397,8 @@ static bool is_foreign(const struct evs_lexer *lexer)
     return starts_with(lexer, "==") || starts_with(lexer, "&&");
 }
 
-/* A `{` is the start of a JSON object when a key or the closing brace follows it: nothing else of the language looks like that. */
+/* A `{` is the start of a JSON object when a key or the closing brace follows it: nothing else of the language looks
+ * like that. */
 static bool json_starts(const struct evs_lexer *lexer)
 {
     uint32_t ahead = 1;

@@ -1,9 +1,10 @@
 /* Tokens of a pipeline file: GoogleSQL's lexical structure, and one JSON object as one token.
  *
- * The lexer is a stream: it holds no token but the one it is asked for. What is wrong inside a token is reported here, at the exact byte;
- * the token is then EVS_TOKEN_ERROR, and the parser must not report it again.
+ * The lexer is a stream: it holds no token but the one it is asked for. What is wrong inside a token is reported
+ * here, at the exact byte; the token is then EVS_TOKEN_ERROR, and the parser must not report it again.
  *
- * Keywords are words: a word token carries its number in words.def, whether GoogleSQL reserves it or not; the parser decides by place. */
+ * Keywords are words: a word token carries its number in words.def, whether GoogleSQL reserves it or not; the parser
+ * decides by place. */
 #ifndef EVS_LEXER_H
 #define EVS_LEXER_H
 
@@ -84,7 +85,7 @@ void evs_lexer_init(struct evs_lexer *lexer, const struct evs_source_text *sourc
                     struct evs_diagnostics *diagnostics);
 struct evs_token evs_lexer_next(struct evs_lexer *lexer);
 
-/* --- shared by lexer.c, lex_text.c and lex_json.c ---------------------------------------------------------------------------- */
+/* --- shared by lexer.c, lex_text.c and lex_json.c ----------------------------------------------------------------- */
 
 /* Bytes of one code point at the start of `text`, and the code point; 0 when it is not valid UTF-8. */
 uint32_t evs_utf8_decode(struct evs_slice text, uint32_t *code_point);

@@ -14,7 +14,8 @@ static uint32_t min3(uint32_t a, uint32_t b, uint32_t c)
     return least < c ? least : c;
 }
 
-/* Distance of two names of at most NAME_BYTES_MAX bytes. Three rows of the table are enough: this one and the two before. */
+/* Distance of two names of at most NAME_BYTES_MAX bytes. Three rows of the table are enough: this one and the two
+ * before. */
 static uint32_t distance(struct evs_slice a, struct evs_slice b)
 {
     uint32_t rows[3][NAME_BYTES_MAX + 1];

@@ -3,7 +3,7 @@
 
 static const struct evs_token panic_token = {.kind = EVS_TOKEN_ERROR};
 
-/* --- tokens ------------------------------------------------------------------------------------------------------------ */
+/* --- tokens ------------------------------------------------------------------------------------------------------- */
 
 /* Without regard to panic. Beyond the limit of errors nothing more is read. */
 static const struct evs_token *raw_peek(struct evs_parser *parser, uint32_t ahead)
@@ -99,7 +99,7 @@ bool evs_take_words(struct evs_parser *parser, enum evs_word first, enum evs_wor
     return true;
 }
 
-/* --- places ------------------------------------------------------------------------------------------------------------ */
+/* --- places ------------------------------------------------------------------------------------------------------- */
 
 struct evs_place evs_token_place(const struct evs_parser *parser, const struct evs_token *token)
 {
@@ -128,7 +128,7 @@ struct evs_place evs_behind(const struct evs_parser *parser)
     return (struct evs_place){parser->lexer.source->file, probe.line, probe.column, probe.offset, 0};
 }
 
-/* --- reports ----------------------------------------------------------------------------------------------------------- */
+/* --- reports ------------------------------------------------------------------------------------------------------ */
 
 static struct evs_diag *report(struct evs_parser *parser, enum evs_code code, struct evs_place place,
                                const char *format, va_list arguments)
@@ -197,7 +197,7 @@ bool evs_refuse(struct evs_parser *parser, struct evs_place place, const char *w
     return true;
 }
 
-/* --- expectations ------------------------------------------------------------------------------------------------------ */
+/* --- expectations ------------------------------------------------------------------------------------------------- */
 
 bool evs_expect(struct evs_parser *parser, enum evs_token_kind kind, const char *where)
 {
@@ -237,7 +237,8 @@ static struct evs_ident take_ident(struct evs_parser *parser)
     return (struct evs_ident){{text, token.text.count}, evs_token_place(parser, &token)};
 }
 
-/* A reserved word at the end of a line is rather a missing name than a name: only one that a name's follower follows is called one. */
+/* A reserved word at the end of a line is rather a missing name than a name: only one that a name's follower follows
+ * is called one. */
 static bool looks_like_name(struct evs_parser *parser)
 {
     const struct evs_token *token = evs_peek(parser), *next = evs_peek_at(parser, 1);
@@ -290,7 +291,7 @@ bool evs_expect_close_angle(struct evs_parser *parser)
     return evs_expect(parser, EVS_TOKEN_GREATER, "after the type");
 }
 
-/* --- depth ------------------------------------------------------------------------------------------------------------- */
+/* --- depth -------------------------------------------------------------------------------------------------------- */
 
 bool evs_enter(struct evs_parser *parser)
 {
@@ -308,7 +309,7 @@ void evs_leave(struct evs_parser *parser)
     parser->depth--;
 }
 
-/* --- recovery ---------------------------------------------------------------------------------------------------------- */
+/* --- recovery ----------------------------------------------------------------------------------------------------- */
 
 bool evs_at_statement_start(struct evs_parser *parser)
 {
@@ -340,7 +341,8 @@ static bool at_statement_end(struct evs_parser *parser)
     return kind == EVS_TOKEN_END || kind == EVS_TOKEN_SEMICOLON || evs_at_statement_start(parser);
 }
 
-/* A query inside recovers for itself, so a `|>` that is no deeper than the mistake belongs to this one, whatever is not closed before it. */
+/* A query inside recovers for itself, so a `|>` that is no deeper than the mistake belongs to this one, whatever is
+ * not closed before it. */
 void evs_recover_pipe(struct evs_parser *parser, uint32_t open_brackets)
 {
     uint32_t open_at_mistake = parser->open_brackets;
@@ -396,7 +398,7 @@ void evs_recover_statement(struct evs_parser *parser)
     EVS_ASSERT(!parser->panic && parser->depth == 0);
 }
 
-/* --- arena ------------------------------------------------------------------------------------------------------------- */
+/* --- arena -------------------------------------------------------------------------------------------------------- */
 
 void *evs_parse_grow(struct evs_parser *parser, void *items, uint32_t count, uint32_t *capacity, size_t item_bytes)
 {

@@ -1,11 +1,12 @@
 /* Private to the parser: the cursor over tokens, and the functions of the grammar that its files share.
  *
- * Panic: the first mistake of an operator or statement is reported and sets `panic`. From then on the cursor shows EVS_TOKEN_ERROR,
- * which no rule accepts, so every loop and every rule ends at once, without consuming and without reporting. The rule that can
- * recover (a pipe operator, a column, a statement) then skips to where it can go on. So one mistake is one error, and no input can make
- * the parser loop.
+ * Panic: the first mistake of an operator or statement is reported and sets `panic`. From then on the cursor shows
+ * EVS_TOKEN_ERROR, which no rule accepts, so every loop and every rule ends at once, without consuming and without
+ * reporting. The rule that can recover (a pipe operator, a column, a statement) then skips to where it can go on. So
+ * one mistake is one error, and no input can make the parser loop.
  *
- * A rule that fails returns what it has so far, never NULL where a node is expected (EVS_AST_ERROR stands in for an expression). */
+ * A rule that fails returns what it has so far, never NULL where a node is expected (EVS_AST_ERROR stands in for an
+ * expression). */
 #ifndef EVS_PARSE_H
 #define EVS_PARSE_H
 
@@ -25,11 +26,11 @@ struct evs_parser {
     uint32_t depth;         /* nested rules */
     uint32_t tallest;       /* height of the highest expression of the query that is being read */
     bool panic;
-    bool gave_up; /* nested too deeply: only the statement recovers */
+    bool gave_up;  /* nested too deeply: only the statement recovers */
     bool is_muted; /* inside something that is reported as a whole: mistakes panic, but are not reported */
 };
 
-/* --- the cursor: parse.c ------------------------------------------------------------------------------------------------ */
+/* --- the cursor: parse.c ------------------------------------------------------------------------------------------ */
 
 /* The next token, or the one `ahead` of it; EVS_TOKEN_ERROR while panicking. */
 const struct evs_token *evs_peek_at(struct evs_parser *parser, uint32_t ahead);
@@ -49,7 +50,8 @@ static inline bool evs_at_word(struct evs_parser *parser, enum evs_word word)
 bool evs_at_words(struct evs_parser *parser, enum evs_word first, enum evs_word second);
 /* A name can stand here: a word that is not reserved, or one in backticks. */
 bool evs_at_ident(struct evs_parser *parser);
-/* A word at the start of a line that begins a statement, whatever is still open: a `;` or a bracket was forgotten. Also in a panic. */
+/* A word at the start of a line that begins a statement, whatever is still open: a `;` or a bracket was forgotten.
+ * Also in a panic. */
 bool evs_at_statement_start(struct evs_parser *parser);
 /* The next token, taken. Not while panicking. */
 struct evs_token evs_take_token(struct evs_parser *parser);
@@ -88,8 +90,8 @@ bool evs_refuse(struct evs_parser *parser, struct evs_place place, const char *w
 bool evs_enter(struct evs_parser *parser);
 void evs_leave(struct evs_parser *parser);
 
-/* Recovery: ends the panic and skips to the next |> , the `)` that closes the query, or `;`, `open_brackets` being those of the query; the
- * panic stays when the next statement comes first … */
+/* Recovery: ends the panic and skips to the next |> , the `)` that closes the query, or `;`, `open_brackets` being
+ * those of the query; the panic stays when the next statement comes first … */
 void evs_recover_pipe(struct evs_parser *parser, uint32_t open_brackets);
 /* … to the next comma or the end of a list; the panic stays when the statement ends before it … */
 void evs_recover_list(struct evs_parser *parser, uint32_t open_brackets);
@@ -103,7 +105,7 @@ void *evs_parse_grow(struct evs_parser *parser, void *items, uint32_t count, uin
      (items)[(count)++] = __VA_ARGS__)
 struct evs_str evs_parse_str(struct evs_parser *parser, struct evs_slice text); /* copied to the arena */
 
-/* --- expressions: parse_expr.c, parse_primary.c, parse_call.c ------------------------------------------------------------ */
+/* --- expressions: parse_expr.c, parse_primary.c, parse_call.c ----------------------------------------------------- */
 
 const struct evs_ast_expr *evs_parse_expression(struct evs_parser *parser);
 /* As an operand of between, in, like: nothing weaker than `|`. */
@@ -122,13 +124,13 @@ enum evs_ast_part evs_parse_part(struct evs_parser *parser, bool of_interval, st
 struct evs_str evs_expect_string(struct evs_parser *parser, const char *what);
 uint32_t evs_expect_count(struct evs_parser *parser, const char *what); /* a whole number below 2^31 */
 
-/* A new node: op, arguments and height are set, the rest is for the caller, who must not change it once it is used. Reports and gives
- * EVS_AST_ERROR when the tree gets too high. */
+/* A new node: op, arguments and height are set, the rest is for the caller, who must not change it once it is used.
+ * Reports and gives EVS_AST_ERROR when the tree gets too high. */
 struct evs_ast_expr *evs_new_expr(struct evs_parser *parser, enum evs_ast_expr_kind kind, struct evs_place place,
                                   const struct evs_ast_expr *const *arguments, uint32_t argument_count);
 const struct evs_ast_expr *evs_error_expr(struct evs_parser *parser);
 
-/* --- types, queries, operators, statements ------------------------------------------------------------------------------- */
+/* --- types, queries, operators, statements ------------------------------------------------------------------------ */
 
 const struct evs_ast_type *evs_parse_type(struct evs_parser *parser);
 

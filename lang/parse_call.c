@@ -98,7 +98,7 @@ static bool parse_clause(struct evs_parser *parser, struct evs_ast_call *call)
     return true;
 }
 
-/* --- over -------------------------------------------------------------------------------------------------------------- */
+/* --- over --------------------------------------------------------------------------------------------------------- */
 
 static struct evs_ast_frame_bound parse_bound(struct evs_parser *parser)
 {
@@ -171,7 +171,7 @@ static void parse_filter(struct evs_parser *parser, struct evs_ast_call *call)
     evs_expect(parser, EVS_TOKEN_RIGHT_PAREN, "after the condition");
 }
 
-/* --- the call ---------------------------------------------------------------------------------------------------------- */
+/* --- the call ----------------------------------------------------------------------------------------------------- */
 
 /* The nodes under a call that are not its arguments count for its height too. */
 static struct evs_ast_expr *new_call(struct evs_parser *parser, struct evs_place start, const struct call *call)

@@ -1,7 +1,7 @@
 /* create source | table | sink | stream, with their columns, connectors, formats and clauses. */
 #include "parse.h"
 
-/* --- connectors and formats -------------------------------------------------------------------------------------------- */
+/* --- connectors and formats --------------------------------------------------------------------------------------- */
 
 static void report_repeated_option(struct evs_parser *parser, const struct evs_ast_option *options, uint32_t count,
                                    const struct evs_ident *name)
@@ -62,7 +62,7 @@ static struct evs_ast_connector parse_connector(struct evs_parser *parser, const
     return connector;
 }
 
-/* --- columns ----------------------------------------------------------------------------------------------------------- */
+/* --- columns ------------------------------------------------------------------------------------------------------ */
 
 static void parse_unit(struct evs_parser *parser, struct evs_ast_column *column)
 {
@@ -212,7 +212,7 @@ static struct definition parse_definition(struct evs_parser *parser, bool *is_br
     return definition;
 }
 
-/* --- the four statements: the word behind create is taken -------------------------------------------------------------- */
+/* --- the four statements: the word behind create is taken --------------------------------------------------------- */
 
 static void parse_on_error(struct evs_parser *parser, struct evs_ast_source *source)
 {
@@ -334,7 +334,7 @@ static void parse_stream(struct evs_parser *parser, struct evs_ast_statement *st
     statement->query = evs_parse_query(parser);
 }
 
-/* --- create ------------------------------------------------------------------------------------------------------------ */
+/* --- create ------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     enum evs_word word;

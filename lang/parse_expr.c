@@ -1,12 +1,13 @@
 /* Expressions by GoogleSQL's precedence, weakest first:
  *
- *   or   and   not   = != <> < <= > >= like in between is (no two in a row)   |   ^   &   << >>   + -   * / ||   unary + - ~   . [ ]
+ *   or    and    not    = != <> < <= > >= like in between is (no two in a row)
+ *   |    ^    &    << >>    + -    * / ||    unary + - ~    . [ ]
  *
- * Chains of one level are loops, not recursion. The left-deep tree that they make is kept under EVS_AST_DEPTH_MAX levels by evs_new_expr;
- * `and` and `or` are flat. */
+ * Chains of one level are loops, not recursion. The left-deep tree that they make is kept under EVS_AST_DEPTH_MAX levels
+ * by evs_new_expr; `and` and `or` are flat. */
 #include "parse.h"
 
-/* --- nodes ------------------------------------------------------------------------------------------------------------- */
+/* --- nodes -------------------------------------------------------------------------------------------------------- */
 
 const struct evs_ast_expr *evs_error_expr(struct evs_parser *parser)
 {
@@ -68,7 +69,7 @@ static struct evs_ast_expr *new_operation(struct evs_parser *parser, enum evs_as
     return expr;
 }
 
-/* --- unary and arithmetic ---------------------------------------------------------------------------------------------- */
+/* --- unary and arithmetic ----------------------------------------------------------------------------------------- */
 
 /* A minus and a number, of which nothing is taken out by . or [ ]. */
 static bool at_negative_number(struct evs_parser *parser)
@@ -154,7 +155,7 @@ const struct evs_ast_expr *evs_parse_operand(struct evs_parser *parser)
     return parse_binary(parser, LEVEL_BIT_OR);
 }
 
-/* --- comparison -------------------------------------------------------------------------------------------------------- */
+/* --- comparison --------------------------------------------------------------------------------------------------- */
 
 /* What a comparison has read so far: its left side and its operator's words. */
 struct comparison {
@@ -325,7 +326,7 @@ static const struct evs_ast_expr *parse_comparison(struct evs_parser *parser)
     return left;
 }
 
-/* --- not, and, or ------------------------------------------------------------------------------------------------------ */
+/* --- not, and, or ------------------------------------------------------------------------------------------------- */
 
 static const struct evs_ast_expr *parse_not(struct evs_parser *parser)
 {
@@ -371,7 +372,7 @@ const struct evs_ast_expr *evs_parse_expression(struct evs_parser *parser)
     return expr;
 }
 
-/* --- lists ------------------------------------------------------------------------------------------------------------- */
+/* --- lists -------------------------------------------------------------------------------------------------------- */
 
 struct evs_ast_exprs evs_parse_expressions(struct evs_parser *parser)
 {

@@ -1,5 +1,5 @@
-/* join in all its forms: [inner | left | right | full [outer] | cross | [left] semi | [left] anti] join RELATION [on … | using (…)]
- * [allow lateness …] [late into …] */
+/* join in all its forms: [inner | left | right | full [outer] | cross | [left] semi | [left] anti] join RELATION [on
+ * … | using (…)] [allow lateness …] [late into …] */
 #include "parse.h"
 
 static void parse_kind(struct evs_parser *parser, struct evs_ast_join *join)

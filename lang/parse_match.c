@@ -1,4 +1,5 @@
-/* match_recognize ( [partition by …] order by … [measures …] [after match skip …] pattern ( … ) [within …] define A as COND, … )
+/* match_recognize ( [partition by …] order by … [measures …] [after match skip …] pattern ( … ) [within …] define A
+ * as COND, … )
  *
  * A pattern is a tree: choices of sequences of quantified symbols and groups. */
 #include "parse.h"

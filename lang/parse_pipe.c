@@ -1,7 +1,7 @@
 /* Pipe operators: the table of all, and the bodies of those that are short. */
 #include "parse.h"
 
-/* --- bodies: the operator's words are taken --------------------------------------------------------------------------- */
+/* --- bodies: the operator's words are taken ----------------------------------------------------------------------- */
 
 static void parse_where(struct evs_parser *parser, struct evs_ast_pipe *pipe)
 {
@@ -177,7 +177,7 @@ void evs_parse_operator_name(struct evs_parser *parser, struct evs_ast_pipe *pip
     pipe->name = evs_expect_ident(parser, "the operator's name after `as`");
 }
 
-/* --- the table --------------------------------------------------------------------------------------------------------- */
+/* --- the table ---------------------------------------------------------------------------------------------------- */
 
 enum pipe_flag {
     PIPE_LATER = 1, /* parsed, and refused as not supported yet */
@@ -283,7 +283,7 @@ bool evs_word_starts_pipe(enum evs_word word)
     return false;
 }
 
-/* --- one operator ------------------------------------------------------------------------------------------------------ */
+/* --- one operator ------------------------------------------------------------------------------------------------- */
 
 static void report_unknown(struct evs_parser *parser)
 {

@@ -1,7 +1,8 @@
-/* Primary expressions: literals, names, parameters, parentheses, case, cast, arrays and structs, and what may follow them (. and [ ]). */
+/* Primary expressions: literals, names, parameters, parentheses, case, cast, arrays and structs, and what may follow
+ * them (. and [ ]). */
 #include "parse.h"
 
-/* --- texts, counts, units ---------------------------------------------------------------------------------------------- */
+/* --- texts, counts, units ----------------------------------------------------------------------------------------- */
 
 struct evs_str evs_expect_string(struct evs_parser *parser, const char *what)
 {
@@ -115,7 +116,7 @@ enum evs_ast_part evs_parse_part(struct evs_parser *parser, bool of_interval, st
     return part;
 }
 
-/* --- literals ---------------------------------------------------------------------------------------------------------- */
+/* --- literals ----------------------------------------------------------------------------------------------------- */
 
 static const struct evs_ast_expr *new_literal(struct evs_parser *parser, struct evs_place start, struct evs_value value)
 {
@@ -215,7 +216,7 @@ const struct evs_ast_expr *evs_parse_interval(struct evs_parser *parser, const c
     return evs_error_expr(parser);
 }
 
-/* --- names and parameters ---------------------------------------------------------------------------------------------- */
+/* --- names and parameters ----------------------------------------------------------------------------------------- */
 
 /* a.b.c as far as dots and names go; `.*` is left for the list of columns. */
 static const struct evs_ident *parse_path(struct evs_parser *parser, uint32_t *count)
@@ -277,7 +278,7 @@ static const struct evs_ast_expr *parse_parameter(struct evs_parser *parser, str
     return new_named(parser, EVS_AST_PARAMETER, start, NULL, 0, name);
 }
 
-/* --- parentheses, arrays, structs -------------------------------------------------------------------------------------- */
+/* --- parentheses, arrays, structs --------------------------------------------------------------------------------- */
 
 static const struct evs_ast_expr *parse_subquery(struct evs_parser *parser, struct evs_place start, enum evs_ast_op op)
 {
@@ -372,7 +373,7 @@ static const struct evs_ast_expr *parse_struct(struct evs_parser *parser, struct
     return expr;
 }
 
-/* --- case, cast, extract ----------------------------------------------------------------------------------------------- */
+/* --- case, cast, extract ------------------------------------------------------------------------------------------ */
 
 static const struct evs_ast_expr *parse_case(struct evs_parser *parser, struct evs_place start)
 {
@@ -458,7 +459,7 @@ static const struct evs_ast_expr *parse_exists(struct evs_parser *parser, struct
     return parse_subquery(parser, start, EVS_AST_OP_EXISTS);
 }
 
-/* --- the choice -------------------------------------------------------------------------------------------------------- */
+/* --- the choice --------------------------------------------------------------------------------------------------- */
 
 /* A reserved word where an expression should be: was it meant as a name? What follows it says so. */
 static bool was_meant_as_name(struct evs_parser *parser)

@@ -1,7 +1,7 @@
 /* Queries: from, relations, the chain of operators; lists of columns and aliases that operators share. */
 #include "parse.h"
 
-/* --- names ------------------------------------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------------------------------------- */
 
 /* Words that begin a clause when this word follows, and are else a name: we reserve nothing beyond GoogleSQL. */
 static bool begins_clause(struct evs_parser *parser)
@@ -50,7 +50,7 @@ struct evs_idents evs_parse_ident_list(struct evs_parser *parser, const char *wh
     return (struct evs_idents){items, count};
 }
 
-/* --- lists of columns -------------------------------------------------------------------------------------------------- */
+/* --- lists of columns --------------------------------------------------------------------------------------------- */
 
 /* replace (expr as name, …) */
 static void parse_replace(struct evs_parser *parser, struct evs_ast_item *item)
@@ -122,7 +122,7 @@ struct evs_ast_items evs_parse_items(struct evs_parser *parser, bool stars)
     return (struct evs_ast_items){items, count};
 }
 
-/* --- relations --------------------------------------------------------------------------------------------------------- */
+/* --- relations ---------------------------------------------------------------------------------------------------- */
 
 static void parse_unnest(struct evs_parser *parser, struct evs_ast_relation *relation)
 {
@@ -169,7 +169,7 @@ struct evs_ast_relation evs_parse_relation(struct evs_parser *parser)
     return relation;
 }
 
-/* --- the chain of operators -------------------------------------------------------------------------------------------- */
+/* --- the chain of operators --------------------------------------------------------------------------------------- */
 
 /* Words of SQL behind a complete operator, and what to write. */
 static void hint_next_operator(struct evs_diag *diag, enum evs_word word)
@@ -252,7 +252,7 @@ struct evs_ast_pipeline evs_parse_pipeline(struct evs_parser *parser, bool is_br
     return pipeline;
 }
 
-/* --- queries ----------------------------------------------------------------------------------------------------------- */
+/* --- queries ------------------------------------------------------------------------------------------------------ */
 
 bool evs_at_query(struct evs_parser *parser)
 {

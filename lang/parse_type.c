@@ -1,4 +1,5 @@
-/* Types: string, numeric(38, 9), array<int64>, struct<a int64, array<string>>. Only their shape: names are the binder's. */
+/* Types: string, numeric(38, 9), array<int64>, struct<a int64, array<string>>. Only their shape: names are the
+ * binder's. */
 #include "parse.h"
 
 static struct evs_ast_field parse_field(struct evs_parser *parser)

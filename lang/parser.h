@@ -11,7 +11,8 @@ struct evs_script {
     struct evs_arena arena; /* every node */
     const struct evs_ast_statement **statements;
     uint32_t count;
-    /* Set before parsing: what this version cannot run is no error, and its nodes are complete (formatter, tests of the grammar). */
+    /* Set before parsing: what this version cannot run is no error, and its nodes are complete (formatter, tests of
+     * the grammar). */
     bool accept_all;
 
     /* private to the parser */
@@ -22,9 +23,9 @@ struct evs_script {
 void evs_script_init(struct evs_script *script);
 void evs_script_fini(struct evs_script *script);
 
-/* Reads a file and, recursively, what it imports, and appends its statements. A file that the script has already is not read again. What
- * is wrong is in `diagnostics`, and the status is EVS_E_PIPELINE if there was any error; a file that cannot be read is EVS_E_IO (with `error`) when it
- * is `path` itself. The script is usable in either case. */
+/* Reads a file and, recursively, what it imports, and appends its statements. A file that the script has already is
+ * not read again. What is wrong is in `diagnostics`, and the status is EVS_E_PIPELINE if there was any error; a file
+ * that cannot be read is EVS_E_IO (with `error`) when it is `path` itself. The script is usable in either case. */
 evs_status evs_script_load(struct evs_script *script, struct evs_sources *sources, const char *path,
                            struct evs_diagnostics *diagnostics, struct evs_error *error) EVS_MUST_CHECK;
 

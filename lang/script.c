@@ -1,7 +1,7 @@
 /* A script: the statements of a file and of what it imports.
  *
- * A file is read when its first import is met, and its statements come before those of the importing file. The files that are being read
- * form a chain from the root to here; an import of one of them closes a circle. */
+ * A file is read when its first import is met, and its statements come before those of the importing file. The files
+ * that are being read form a chain from the root to here; an import of one of them closes a circle. */
 #include "parser.h"
 
 struct evs_script_file {

@@ -1,4 +1,5 @@
-/* How wide a code point is on a terminal. The system's wcwidth depends on the locale of the process; carets must not. */
+/* How wide a code point is on a terminal. The system's wcwidth depends on the locale of the process; carets must
+ * not. */
 #include "diag_private.h"
 
 struct range {

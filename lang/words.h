@@ -1,4 +1,5 @@
-/* The words of the language: GoogleSQL's reserved ones, and those that mean something in their place only. The table is words.def. */
+/* The words of the language: GoogleSQL's reserved ones, and those that mean something in their place only. The table
+ * is words.def. */
 #ifndef EVS_WORDS_H
 #define EVS_WORDS_H
 

@@ -1,13 +1,14 @@
 /* The parser on any text: it ends, asserts nothing, and its spans, trees and texts hold together.
  *
- *   as a file, with everything accepted and with what is not supported refused: the diagnostics can be rendered, every place lies in the
- *   text, no tree is too high;
- *   as an expression: what is printed is read again and printed as the same. */
+ *   as a file, with everything accepted and with what is not supported refused: the diagnostics can be rendered,
+ *   every place lies in the text;
+ *   as an expression: no tree is too high, and what is printed is read again and printed as the same. */
 #include <string.h>
 
 #include "parser.h"
 
-/* Under libFuzzer: a failed assertion ends the process by _exit, past libFuzzer, which would then keep no copy of the input. */
+/* Under libFuzzer: a failed assertion ends the process by _exit, past libFuzzer, which would then keep no copy of
+ * the input. */
 #ifdef __has_feature
 #if __has_feature(coverage_sanitizer)
 #include <stdlib.h>

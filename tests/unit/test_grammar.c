@@ -1,12 +1,13 @@
-/* lang/grammar.ebnf is held to the lexer and the parser: it is read here as a grammar, its words and signs are compared with the
- * lexer's, and what it generates at random must parse. So the page that people read cannot drift from the code. */
+/* lang/grammar.ebnf is held to the lexer and the parser: it is read here as a grammar, its words and signs are
+ * compared with the lexer's, and what it generates at random must parse. So the page that people read cannot drift
+ * from the code. */
 #include <check.h>
 #include <stdlib.h>
 
 #include "lexer.h"
 #include "parser.h"
 
-/* --- the grammar as a tree ---------------------------------------------------------------------------------------------- */
+/* --- the grammar as a tree ---------------------------------------------------------------------------------------- */
 
 enum node_kind { NODE_WORD, NODE_RULE, NODE_TOKEN, NODE_SAID, NODE_ALL, NODE_ONE, NODE_MAYBE, NODE_MANY };
 
@@ -218,7 +219,7 @@ static void free_grammar(void)
     grammar = (struct grammar){0};
 }
 
-/* --- rules, words, signs ------------------------------------------------------------------------------------------------ */
+/* --- rules, words, signs ------------------------------------------------------------------------------------------ */
 
 static void reach(struct rule *rule);
 
@@ -322,7 +323,7 @@ START_TEST(units_are_those_of_the_parser)
 }
 END_TEST
 
-/* --- sentences ---------------------------------------------------------------------------------------------------------- */
+/* --- sentences ---------------------------------------------------------------------------------------------------- */
 
 static uint64_t seed;
 
@@ -519,7 +520,7 @@ START_TEST(deep_sentences_parse)
 }
 END_TEST
 
-/* --- expressions: their text and their places ---------------------------------------------------------------------------- */
+/* --- expressions: their text and their places --------------------------------------------------------------------- */
 
 /* Every node lies inside the node above it. */
 static void check_places(const struct evs_ast_expr *expr, const char *sentence)

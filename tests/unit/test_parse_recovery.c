@@ -1,7 +1,8 @@
-/* Mistakes: one is one error, and what is around it is kept. Limits: whatever the text, the parser ends, soon and with few errors. */
+/* Mistakes: one is one error, and what is around it is kept. Limits: whatever the text, the parser ends, soon and
+ * with few errors. */
 #include "parse_case.h"
 
-/* --- mistakes ----------------------------------------------------------------------------------------------------------- */
+/* --- mistakes ----------------------------------------------------------------------------------------------------- */
 
 /* The codes of what was reported: "E0110 E0113". */
 static void check_codes(const char *text, const char *expected)
@@ -80,7 +81,7 @@ START_TEST(a_refused_operator_is_broken)
 }
 END_TEST
 
-/* --- limits ------------------------------------------------------------------------------------------------------------- */
+/* --- limits ------------------------------------------------------------------------------------------------------- */
 
 /* `count` times `part` between `before` and `after`. */
 static void parse_repeated(const char *before, const char *part, uint32_t count, const char *after)
