@@ -123,7 +123,7 @@ static const char *key_of(enum pipeline pipeline, const struct event *event)
     case HOT_PRODUCTS:
         return event->kind == KIND_PRODUCT_VIEW ? event->sku : NULL;
     case SALES_BY_CAMPAIGN:
-        return event->kind != KIND_PURCHASE ? NULL : event->campaign == NULL ? "none" : event->campaign;
+        return event->kind != KIND_PURCHASE ? NULL : event->campaign == NULL ? "direct" : event->campaign;
     default:
         return event->kind == KIND_PURCHASE ? event->user : NULL;
     }

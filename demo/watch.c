@@ -31,9 +31,9 @@ struct telling {
 };
 
 static const struct telling tellings[] = {
-    {"cart_value", "{user_id} filled the cart with {$value} at {items} clicks", "value"},
-    {"hot_products", "{sku} was looked at by {visitors} visitors", "visitors"},
-    {"sales_by_campaign", "{campaign} sold {$revenue} in {orders} orders", "revenue"},
+    {"cart_value", "{user_id} filled the cart with {$value}", "value"},
+    {"hot_products", "{sku} was looked at, visitors: {visitors}", "visitors"},
+    {"sales_by_campaign", "{campaign} sold {$revenue}, orders: {orders}", "revenue"},
     {"gold_customers", "{user_id} has spent {$spent} and is gold", "spent"},
 };
 #define TELLINGS (sizeof tellings / sizeof tellings[0])
@@ -124,7 +124,7 @@ static void take(struct burst *bursts, const char *subject, const char *payload)
 static void show(struct burst *burst, const struct telling *telling, int64_t started_ms)
 {
     int64_t seconds = (now_ms() - started_ms) / 1000;
-    int pad = 52 - (int)strlen(burst->text);
+    int pad = 46 - (int)strlen(burst->text);
     printf("  %02d:%02d  %s%-18s%s %s", (int)(seconds / 60), (int)(seconds % 60), colour ? "\033[36m" : "",
            telling->pipeline, colour ? "\033[0m" : "", burst->text);
     if (burst->count > 1) {

@@ -313,7 +313,7 @@ START_TEST(an_average_has_nine_digits)
     struct expected expected = {0};
     evs_recount(SALES_BY_CAMPAIGN, &rules, events, 4, &expected);
     CHECK_LINES(&expected.triggers,
-                "{\"campaign\":\"none\",\"window_start\":\"2026-01-05T10:00:00Z\",\"window_end\":\"2026-01-05T10:00:"
+                "{\"campaign\":\"direct\",\"window_start\":\"2026-01-05T10:00:00Z\",\"window_end\":\"2026-01-05T10:00:"
                 "10Z\",\"orders\":3,\"revenue\":30.01,"
                 "\"average\":10.003333333,\"largest\":10.01}",
                 "{\"campaign\":\"search\",\"window_start\":\"2026-01-05T10:00:00Z\",\"window_end\":\"2026-01-05T10:00:"
