@@ -32,7 +32,7 @@ struct telling {
 
 static const struct telling tellings[] = {
     {"cart_value", "{user_id} filled the cart with {$value}", "value"},
-    {"hot_products", "{sku} was looked at, visitors: {visitors}", "visitors"},
+    {"hot_products", "{sku} was looked at by {visitors} visitors", "visitors"},
     {"sales_by_campaign", "{campaign} sold {$revenue}, orders: {orders}", "revenue"},
     {"gold_customers", "{user_id} has spent {$spent} and is gold", "spent"},
 };
