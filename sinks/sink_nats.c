@@ -18,6 +18,7 @@
 
 #include "nats_api.h"
 #include "nats_json.h"
+#include "nats_protocol.h"
 #include "nats_window.h"
 #include "nats_wire.h"
 
@@ -189,7 +190,7 @@ static evs_status sink_find_stream(struct evs_nats_asker *asker, const char *pre
 {
     char subject[120];
     struct evs_buffer body = {0};
-    struct evs_nats_message answer;
+    struct evs_nats_message answer = {0};
     struct evs_nats_api_error failure;
     snprintf(subject, sizeof subject, "%s.STREAM.NAMES", prefix);
     evs_buffer_puts(&body, "{\"subject\":");
@@ -428,16 +429,9 @@ static void sink_take_refusal(struct sink_instance *sink, struct evs_nats_slot *
 /* "<inbox>.<slot>.<number>": the number tells whether the slot still holds that message. */
 static struct evs_nats_slot *sink_find_slot(struct sink_instance *sink, struct evs_slice subject)
 {
-    size_t prefix = strlen(sink->inbox) + 1;
-    char text[64];
-    uint32_t index;
-    uint64_t number;
-    if (subject.count <= prefix || subject.count - prefix >= sizeof text) {
-        return NULL;
-    }
-    memcpy(text, subject.data + prefix, subject.count - prefix);
-    text[subject.count - prefix] = '\0';
-    if (sscanf(text, "%u.%" SCNu64, &index, &number) != 2 || index >= EVS_NATS_WINDOW_MESSAGES) {
+    uint64_t index, number;
+    if (!evs_nats_answer_parse(subject, strlen(sink->inbox) + 1, &index, &number) ||
+        index >= EVS_NATS_WINDOW_MESSAGES) {
         return NULL;
     }
     struct evs_nats_slot *slot = &sink->window.slots[index];

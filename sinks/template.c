@@ -140,6 +140,7 @@ bool evs_template_fill(const struct evs_template *template_, const struct evs_ba
             continue;
         }
         const struct evs_column *column = &batch->columns[piece->column];
+        size_t hole = out->count;
         if (!evs_column_is_valid(column, row)) {
             out->count = before;
             return false;
@@ -149,6 +150,10 @@ bool evs_template_fill(const struct evs_template *template_, const struct evs_ba
         } else {
             char text[EVS_FORMAT_MAX];
             put_encoded(out, (struct evs_slice){text, evs_text_of_value(text, column, piece->kind, row)});
+        }
+        if (out->count == hole) { /* an address has no empty part: `triggers.` is no subject */
+            out->count = before;
+            return false;
         }
     }
     return true;

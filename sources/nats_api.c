@@ -7,7 +7,7 @@
 #include "nats_json.h"
 
 #define API_RETRY_US 100000
-#define API_INACTIVE_NS 30000000000ll /* the server forgets a consumer that nobody asks for this long */
+#define API_INACTIVE_NS INT64_C(30000000000) /* the server forgets a consumer that nobody asks for this long */
 
 void evs_nats_api_prefix(const char *domain, char *out, size_t bytes)
 {
@@ -141,7 +141,8 @@ void evs_nats_api_consumer_config(const struct evs_nats_consumer *consumer, stru
         evs_buffer_puts(out, ",\"filter_subject\":");
         evs_nats_json_quote(out, evs_slice_of(consumer->filter));
     }
-    evs_buffer_printf(out, ",\"inactive_threshold\":%lld,\"mem_storage\":true,\"num_replicas\":1}}", API_INACTIVE_NS);
+    evs_buffer_printf(out, ",\"inactive_threshold\":%" PRId64 ",\"mem_storage\":true,\"num_replicas\":1}}",
+                      API_INACTIVE_NS);
 }
 
 static bool api_text_is(struct evs_slice object, const char *path, const char *expected)
@@ -300,7 +301,7 @@ evs_status evs_nats_find_stream(struct evs_nats_asker *asker, const char *prefix
                                 struct evs_nats_stream_info *info, struct evs_error *error)
 {
     char subject[300];
-    struct evs_nats_message answer;
+    struct evs_nats_message answer = {0};
     struct evs_nats_api_error failure;
     snprintf(subject, sizeof subject, "%s.STREAM.INFO.%s", prefix, stream);
     evs_status status = evs_nats_request(asker, subject, EVS_SLICE(""), &answer, error);
@@ -322,7 +323,7 @@ evs_status evs_nats_create_stream(struct evs_nats_asker *asker, const char *pref
 {
     char subject[300];
     struct evs_buffer body = {0};
-    struct evs_nats_message answer;
+    struct evs_nats_message answer = {0};
     struct evs_nats_api_error failure;
     struct evs_nats_stream_info info;
     snprintf(subject, sizeof subject, "%s.STREAM.CREATE.%s", prefix, config->name);

@@ -11,7 +11,7 @@
 
 #define LINK_IO_BYTES (256 << 10) /* above a TLS record, or poll would miss what the TLS object holds */
 #define LINK_CONNECT_MS 2000
-#define LINK_RECONNECT_MS 100
+#define LINK_RECONNECT_US INT64_C(100000)
 #define LINK_PUBLISH_MAX (2 << 20) /* unsent bytes above which publish says EVS_AGAIN */
 #define LINK_GIVEN_MAX (4u << 20)  /* bytes of messages between two releases */
 #define LINK_KEEPALIVE_S 20
@@ -261,7 +261,7 @@ static evs_status link_try(const struct evs_nats_options *ours, natsOptions *opt
         if (status != EVS_E_UNREACHABLE || evs_monotonic_us(ours->os) >= deadline_us) {
             return status;
         }
-        ours->os->clock.sleep_us(ours->os->clock.self, LINK_RECONNECT_MS * 1000);
+        ours->os->clock.sleep_us(ours->os->clock.self, LINK_RECONNECT_US);
     }
 }
 
@@ -305,7 +305,7 @@ static void link_connector(void *argument)
         }
         w->connector_result = NULL;
         refusals = s == NATS_CONNECTION_AUTH_FAILED ? refusals + 1 : 0;
-        w->os->clock.sleep_us(w->os->clock.self, LINK_RECONNECT_MS * 1000);
+        w->os->clock.sleep_us(w->os->clock.self, LINK_RECONNECT_US);
     }
     atomic_store(&w->connector_done, true);
     if (w->park != NULL) {

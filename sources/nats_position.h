@@ -17,8 +17,8 @@
 #include "evstream/memory.h"
 #include "evstream/source.h"
 
-#define EVS_NATS_KEEP_US (180 * 1000000ll) /* the server's sync interval and a margin */
-#define EVS_NATS_MARKS_MAX (1u << 20)      /* 24 MiB: 3 min at 5,800 messages a second; beyond, the oldest go */
+#define EVS_NATS_KEEP_US (180 * INT64_C(1000000)) /* the server's sync interval and a margin */
+#define EVS_NATS_MARKS_MAX (1u << 20)             /* 24 MiB: 3 min at 5,800 messages a second; beyond, the oldest go */
 
 struct evs_nats_mark {
     uint64_t sequence;

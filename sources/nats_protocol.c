@@ -161,3 +161,14 @@ bool evs_nats_delivery_parse(struct evs_slice reply, struct evs_nats_delivery *d
     delivery->time_us = understood ? (int64_t)(time_ns / 1000) : 0;
     return understood;
 }
+
+bool evs_nats_answer_parse(struct evs_slice subject, size_t prefix_bytes, uint64_t *first, uint64_t *second)
+{
+    if (subject.count <= prefix_bytes) {
+        return false;
+    }
+    const char *at = subject.data + prefix_bytes, *end = subject.data + subject.count;
+    const char *dot = memchr(at, '.', (size_t)(end - at));
+    return dot != NULL && protocol_number((struct evs_slice){at, (size_t)(dot - at)}, UINT64_MAX / 16, first) &&
+           protocol_number((struct evs_slice){dot + 1, (size_t)(end - dot - 1)}, UINT64_MAX / 16, second);
+}

@@ -41,4 +41,7 @@ struct evs_nats_delivery {
 };
 bool evs_nats_delivery_parse(struct evs_slice reply, struct evs_nats_delivery *delivery);
 
+/* The end of an answer's subject, behind `prefix_bytes`: "<first>.<second>", by which it is known what it answers. */
+bool evs_nats_answer_parse(struct evs_slice subject, size_t prefix_bytes, uint64_t *first, uint64_t *second);
+
 #endif

@@ -14,7 +14,7 @@
 #include "nats_lane.h"
 
 #define PULL_MESSAGES_MAX 5000
-#define PULL_EXPIRES_US 30000000ll
+#define PULL_EXPIRES_US INT64_C(30000000)
 #define PULL_OVERHEAD_BYTES 1024 /* subject and reply count for the server's max_bytes */
 #define PULL_REQUEST_BYTES_MAX (64u << 20)
 #define PULL_LIMITS_IN_ROW 4
@@ -51,8 +51,9 @@ static bool pull_request(struct evs_nats_lane *lane)
     int reply_count =
         snprintf(reply, sizeof reply, "%s.%" PRIu64 ".%" PRIu64, shared->inbox, lane->sid, ++lane->request_serial);
     int body_count = snprintf(
-        body, sizeof body, "{\"batch\":%" PRIu64 ",\"max_bytes\":%" PRIu64 ",\"expires\":%lld,\"idle_heartbeat\":%lld}",
-        lane->request_messages, lane->request_bytes, PULL_EXPIRES_US * 1000, (long long)shared->heartbeat_us * 1000);
+        body, sizeof body,
+        "{\"batch\":%" PRIu64 ",\"max_bytes\":%" PRIu64 ",\"expires\":%" PRId64 ",\"idle_heartbeat\":%" PRId64 "}",
+        lane->request_messages, lane->request_bytes, PULL_EXPIRES_US * 1000, shared->heartbeat_us * 1000);
     if (shared->wire->type->publish(shared->wire, (struct evs_slice){subject, (size_t)subject_count},
                                     (struct evs_slice){reply, (size_t)reply_count}, EVS_SLICE(""),
                                     (struct evs_slice){body, (size_t)body_count}) != EVS_OK) {

@@ -409,20 +409,11 @@ static void reader_take_connection(struct evs_nats_reader *reader, const struct 
 static void reader_take_answer(struct evs_nats_reader *reader, const struct evs_nats_message *answer)
 {
     size_t prefix = strlen(reader->shared.inbox) + 3;
-    uint32_t index;
-    uint64_t serial;
-    char text[64];
-    if (answer->subject.count == 0) {
-        for (uint32_t i = 0; i < reader->lane_count; i++) {
-            evs_nats_lane_answer(&reader->lanes[i], answer);
-        }
-        return;
+    uint64_t index, serial;
+    for (uint32_t i = 0; answer->subject.count == 0 && i < reader->lane_count; i++) {
+        evs_nats_lane_answer(&reader->lanes[i], answer);
     }
-    if (answer->subject.count <= prefix || answer->subject.count - prefix >= sizeof text) {
-        return;
-    }
-    snprintf(text, sizeof text, "%.*s", (int)(answer->subject.count - prefix), answer->subject.data + prefix);
-    if (sscanf(text, "%u.%" SCNu64, &index, &serial) == 2 && index < reader->lane_count &&
+    if (evs_nats_answer_parse(answer->subject, prefix, &index, &serial) && index < reader->lane_count &&
         serial == reader->lanes[index].serial) {
         evs_nats_lane_answer(&reader->lanes[index], answer);
     }

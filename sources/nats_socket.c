@@ -26,7 +26,7 @@
 #include "nats_json.h"
 #include "nats_protocol.h"
 
-#define SOCKET_PAGE 4096u
+#define SOCKET_PAGE ((size_t)4096)
 #define SOCKET_BUFFER_BYTES (512u << 10)
 #define SOCKET_OUT_MAX (2u << 20) /* unsent bytes above which publish says EVS_AGAIN */
 #define SOCKET_STEP_US 3000000    /* for each step of connecting */
@@ -666,7 +666,7 @@ static evs_status socket_open_failure(struct socket_wire *w, struct evs_error *e
     evs_buffer_put(&servers, "", 1);
     evs_status status;
     if (w->wants_tls) {
-        status = evs_fail(error, EVS_MORE, "The NATS server at %s asks for TLS.", servers.data);
+        status = EVS_MORE; /* no failure yet: the library speaks it */
     } else if (w->state.gives_up) {
         status = evs_fail(error, EVS_E_REFUSED,
                           "The NATS server at %s refuses the login (%s). Check user and password in its address "

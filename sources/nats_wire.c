@@ -183,18 +183,15 @@ evs_status evs_nats_wire_open(const struct evs_nats_options *options, struct evs
                               struct evs_error *error)
 {
     EVS_ASSERT(options->os != NULL && options->name != NULL);
-    switch (options->transport) {
-    case EVS_NATS_SOCKET:
-        return evs_nats_socket_wire.open(options, wire, error);
-    case EVS_NATS_LIBRARY:
-        return evs_nats_library_wire.open(options, wire, error);
-    case EVS_NATS_AUTO:
-        break;
-    }
-    if (wire_needs_library(options)) {
+    if (options->transport == EVS_NATS_LIBRARY ||
+        (options->transport == EVS_NATS_AUTO && wire_needs_library(options))) {
         return evs_nats_library_wire.open(options, wire, error);
     }
     evs_status status = evs_nats_socket_wire.open(options, wire, error);
-    /* The server asks for TLS: only now is it known. */
+    if (status == EVS_MORE && options->transport == EVS_NATS_SOCKET) {
+        return evs_fail(
+            error, EVS_E_REFUSED,
+            "The NATS server asks for TLS, which transport = 'socket' does not speak; leave the option out.");
+    }
     return status == EVS_MORE ? evs_nats_library_wire.open(options, wire, error) : status;
 }

@@ -63,6 +63,7 @@ EVS_MUST_CHECK evs_status evs_nats_wire_open(const struct evs_nats_options *opti
 
 struct evs_nats_wire_type {
     const char *name;
+    /* EVS_MORE, without an error: the server asks for TLS, which this type does not speak. */
     evs_status (*open)(const struct evs_nats_options *options, struct evs_nats_wire **wire, struct evs_error *error);
     void (*close)(struct evs_nats_wire *wire); /* flushes what fits into the socket */
     /* Sends what waits, keeps the connection alive, makes it again when it broke. Call it before and after each round of work. */

@@ -9,7 +9,7 @@
  * much): a destination a few bytes further costs three times as much. So reads always go from page-aligned offsets to the page-aligned
  * block, and the unfinished line at a block's end is moved to just before it.
  *
- * A piece is a message of sequence 1 whose first_index continues; its byte_offset, behind its last line, is where a later run may go
+ * A piece is a message of sequence 1 whose record numbers continue; its byte_offset, behind its last line, is where a later run may go
  * on. A line that is longer than a row may be is read to its end, but little more than is allowed is kept: the decoder finds it too
  * long and reports what there is of it. The last line needs no newline. */
 #include "source_file.h"
@@ -18,12 +18,10 @@
 
 #include "evstream/memory.h"
 #include "file_bytes.h"
-#include "newlines.h"
 
 #define BLOCK_BYTES (256u << 10)
 #define CARRY_BYTES_FIRST (64u << 10)
 #define ROW_BYTES_UNSAID (64u << 20)     /* the longest row when nothing is said */
-#define RECORDS_MAX UINT64_C(4000000000) /* the index of a record has 32 bits */
 
 struct file_config {
     const char *path;
@@ -34,7 +32,6 @@ struct file_source {
     const char *path;
     struct evs_file_bytes *bytes; /* NULL: another worker reads the file, or it is over */
     bool is_stdin_stream;         /* reading may wait, and there is a descriptor to wait on */
-    evs_newlines_kernel count_newlines;
     size_t line_bytes_max; /* of a line that is kept; more than a row may have */
 
     uint8_t *memory; /* carry_bytes, then BLOCK_BYTES, then padding */
@@ -50,7 +47,6 @@ struct file_source {
 
     uint64_t byte_offset; /* behind what was delivered */
     uint64_t cut_bytes;   /* dropped from the line in hand */
-    uint64_t next_index;
 };
 
 /* --- options ------------------------------------------------------------------------------------------------------------ */
@@ -117,7 +113,6 @@ static evs_status resume(struct file_source *source, const struct evs_source_ope
     }
     const struct evs_position *last = &open->positions[open->position_count - 1];
     source->byte_offset = last->byte_offset;
-    source->next_index = last->next_index;
     return evs_file_bytes_skip(source->bytes, last->byte_offset, &source->skip_bytes, error);
 }
 
@@ -142,7 +137,6 @@ static evs_status file_open(const struct evs_source_open *open, void **instance,
     struct file_source *source = evs_alloc_zero(sizeof *source);
     source->os = open->os;
     source->path = config->path;
-    source->count_newlines = evs_newlines();
     /* Two bytes more: a '\r' at the end is not part of a row. */
     source->line_bytes_max = (size_t)(open->row_bytes_max == 0 ? ROW_BYTES_UNSAID : open->row_bytes_max) + 2;
     if (open->worker == 0) { /* partition 0, the only one */
@@ -205,16 +199,14 @@ static evs_status read_block(struct file_source *source, size_t *got, struct evs
 
 static void deliver(struct file_source *source, size_t bytes, struct evs_message *message)
 {
-    EVS_ASSERT(bytes > 0 && bytes <= source->rest_bytes && source->next_index <= RECORDS_MAX);
+    EVS_ASSERT(bytes > 0 && bytes <= source->rest_bytes);
     *message = (struct evs_message){
         .sequence = 1,
-        .first_index = (uint32_t)source->next_index,
+        .first_index = EVS_INDEX_CONTINUES,
         .ingested_at_us = INT64_MIN,
         .payload = {source->rest, bytes},
         .last_of_position = true,
     };
-    uint64_t lines = source->count_newlines(source->rest, bytes);
-    source->next_index += lines + (source->rest[bytes - 1] != '\n'); /* the last line of a file may have no newline */
     source->byte_offset += bytes + source->cut_bytes;
     source->cut_bytes = 0;
     message->byte_offset = source->byte_offset;
@@ -295,9 +287,6 @@ static evs_status next_piece(struct file_source *source, struct evs_message *mes
 {
     if (source->bytes == NULL) {
         return EVS_END;
-    }
-    if (source->next_index > RECORDS_MAX) {
-        return evs_fail(error, EVS_E_LIMIT, "The file `%s` has more than 4,000,000,000 lines; split it.", source->path);
     }
     bool taken = take_rest(source, message);
     while (!taken) {

@@ -4,7 +4,7 @@
 #include "nats_api.h"
 #include "nats_reader.h"
 
-#define MINUTE_US 60000000ll
+#define MINUTE_US INT64_C(60000000)
 #define HEARTBEAT_MIN_US 100000
 
 static const struct evs_option source_nats_options[] = {

@@ -98,12 +98,18 @@ static struct evs_slice slice_or_null(const char *text)
     return text == NULL ? (struct evs_slice){0} : evs_slice_of(text);
 }
 
-/* Two dead rows of one event, from two operators or two branches, are two rows: the op's name keeps their ids apart. */
-static struct evs_hash128 dead_key(const struct evs_op *op, const char *reason)
+/* What keeps the ids of dead rows with one cause apart: the op at which they died, the branch that they came through, and, for groups of
+ * one window, their keys, which the row shows. */
+static struct evs_hash128 dead_key(const struct evs_op *op, const struct dead_row *dead)
 {
-    char text[512];
-    int count = snprintf(text, sizeof text, "%s|%s", op->node->name, reason);
-    return evs_hash128(text, (size_t)count < sizeof text ? (size_t)count : sizeof text - 1);
+    struct evs_buffer text = {0};
+    evs_buffer_printf(&text, "%s|%s|%llx|", op->node->name, dead->error->reason, (unsigned long long)dead->lineage);
+    if (dead->cause_kind == EVS_CAUSE_WINDOW && dead->json.count > 0) {
+        evs_buffer_put(&text, dead->json.data, dead->json.count);
+    }
+    struct evs_hash128 key = evs_hash128(text.data, text.count);
+    evs_buffer_fini(&text);
+    return key;
 }
 
 static void dead_append(struct evs_op *op, struct evs_batch *batch, const struct dead_row *dead)
@@ -119,14 +125,15 @@ static void dead_append(struct evs_op *op, struct evs_batch *batch, const struct
     put_text(batch, EVS_DEAD_EXPR, slice_or_null(error->expression));
     put_text(batch, EVS_DEAD_SOURCE, evs_slice_of(source));
     put_text(batch, EVS_DEAD_SUBJECT, dead->subject);
-    put_int64(batch, EVS_DEAD_SEQUENCE, true, (int64_t)evs_cause_sequence(dead->cause));
+    bool is_record = dead->cause_kind == EVS_CAUSE_RECORD; /* a window came from many messages */
+    put_int64(batch, EVS_DEAD_SEQUENCE, is_record, is_record ? (int64_t)evs_cause_sequence(dead->cause) : 0);
     put_int64(batch, EVS_DEAD_INGESTED_AT, dead->ingested_at_us != EVS_TIME_MIN, dead->ingested_at_us);
     put_text(batch, EVS_DEAD_ROW, dead->json);
     put_text(batch, EVS_DEAD_RAW, dead->raw);
     int64_t time_us = dead->event_time_us == EVS_TIME_MIN ? 0 : dead->event_time_us;
     batch->event_time_us[row] = time_us;
     batch->cause[row] = dead->cause;
-    batch->key[row] = dead_key(op, error->reason);
+    batch->key[row] = dead_key(op, dead);
     batch->min_time_us = time_us < batch->min_time_us ? time_us : batch->min_time_us;
     batch->max_time_us = time_us > batch->max_time_us ? time_us : batch->max_time_us;
     batch->row_count++;
@@ -176,6 +183,8 @@ void evs_op_dead_letter(struct evs_op *op, const struct evs_schema *schema, cons
         .error = error,
         .json = {json.data, json.count},
         .cause = batch->cause[row],
+        .cause_kind = batch->cause_kind,
+        .lineage = batch->lineage,
         .event_time_us = batch->event_time_us[row],
         .ingested_at_us = EVS_TIME_MIN,
     };

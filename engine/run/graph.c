@@ -238,7 +238,7 @@ static evs_status prepare_dead_rows(struct evs_run *run, struct evs_error *error
 {
     for (uint32_t i = 0; i < run->plan->node_count; i++) {
         const struct evs_plan_node *node = node_of(run, i);
-        evs_status status = node->kind == EVS_NODE_EXCHANGE ? EVS_OK : evs_dead_prepare(run, &node->schema, error);
+        evs_status status = evs_dead_prepare(run, &node->schema, error);
         if (status != EVS_OK) {
             return status;
         }

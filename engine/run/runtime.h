@@ -195,6 +195,8 @@ struct dead_row {
     struct evs_slice raw;     /* original bytes; empty: NULL */
     struct evs_slice subject; /* empty: NULL */
     struct evs_cause cause;
+    enum evs_cause_kind cause_kind;
+    uint64_t lineage; /* of its batch */
     int64_t event_time_us, ingested_at_us; /* EVS_TIME_MIN: unknown */
 };
 void evs_dead_put(struct evs_op *op, const struct dead_row *row);

@@ -194,6 +194,7 @@ evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error)
     };
     open.positions = node->restored;
     open.retry_us = options->retry_us;
+    open.row_bytes_max = node->plan->row_bytes_max;
     evs_status status = node->plan->connector->open(&open, &node->connector, error);
     if (status != EVS_OK) {
         return status;
@@ -203,6 +204,9 @@ evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error)
         node->watermark_eval = evs_eval_new(node->plan->watermark);
     }
     partitions_init(node, record);
+    if (record != NULL && record->partition_count == 1) {
+        node->next_index = (uint32_t)record->partitions[0].position.next_index; /* a file goes on where it was */
+    }
     node->ended = node->finished = record != NULL && record->finished;
     node->counted_active = evs_source_watermark(node) != EVS_TIME_MAX; /* it owns a partition */
     atomic_fetch_add(&node->shared->active_workers, node->counted_active);

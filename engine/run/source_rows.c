@@ -9,6 +9,7 @@ static const struct {
     const char *reason, *code;
 } decode_codes[] = {
     {"json", "R0001"}, {"utf8", "R0002"}, {"type", "R0003"}, {"null", "R0004"}, {"depth", "R0005"}, {"oversize", "R0006"},
+    {"range", "R0010"},
 };
 
 static const char *decode_code(const char *reason)
@@ -178,7 +179,7 @@ static void message_done(struct source_node *node, const struct evs_message *mes
 static void read_message(struct source_node *node, struct evs_batch *batch)
 {
     const struct evs_message *message = &node->messages[node->message_at];
-    if (node->consumed == 0) {
+    if (node->consumed == 0 && message->first_index != EVS_INDEX_CONTINUES) {
         node->next_index = message->first_index;
     }
     struct evs_decode_out out = {
@@ -199,6 +200,7 @@ static void read_message(struct source_node *node, struct evs_batch *batch)
     if (batch->row_count > first) {
         finish_rows(node, batch, message, first);
     }
+    EVS_ASSERT(node->next_index < UINT32_MAX - EVS_BATCH_ROWS); /* four thousand million lines of one file */
     if (used_up) {
         message_done(node, message);
         node->message_at++;

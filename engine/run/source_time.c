@@ -190,6 +190,9 @@ void evs_source_judge(struct source_node *node, struct evs_batch *batch, const s
     judged_init(&judged, node, batch);
     if (judged.time == NULL) { /* no watermark: event time is when it came in, so nothing is ever behind */
         for (uint32_t row = first; row < end; row++) {
+            if (node->plan->needs_row_watermark) {
+                set_row_watermark(batch, row, partition->watermark_us);
+            }
             raise(partition, batch->event_time_us[row], batch->event_time_us[row]);
         }
     } else {

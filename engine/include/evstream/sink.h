@@ -41,7 +41,8 @@ struct evs_template; /* immutable; lives in the plan's arena */
 /* Binds `text` against the schema; an unknown column or an unclosed brace fails with a text that names it. */
 evs_status evs_template_bind(struct evs_slice text, const struct evs_schema *schema, struct evs_arena *arena,
                              const struct evs_template **template_, struct evs_error *error);
-/* Appends the filled text. Bytes of values outside [A-Za-z0-9_-] are percent-encoded. False when a hole is NULL. */
+/* Appends the filled text. Bytes of values outside [A-Za-z0-9_-] are percent-encoded. False when a hole is NULL or
+ * empty. */
 bool evs_template_fill(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row, struct evs_buffer *out);
 
 /* --- connectors --- */

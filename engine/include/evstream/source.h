@@ -33,7 +33,7 @@ static inline uint32_t evs_fingerprint(struct evs_slice payload)
 struct evs_message {
     uint32_t partition;
     uint64_t sequence;
-    uint32_t first_index;    /* index of its first record: 0 but for a file read in pieces */
+    uint32_t first_index;    /* index of its first record: 0, or EVS_INDEX_CONTINUES for the next piece of a file */
     int64_t ingested_at_us;  /* stored time; INT64_MIN when the connector has none */
     struct evs_slice payload;/* borrowed until the next poll; EVS_PADDING readable bytes behind it */
     struct evs_slice subject;
@@ -43,6 +43,7 @@ struct evs_message {
     uint64_t byte_offset;    /* goes into the position: see there */
 };
 #define EVS_PADDING 64
+#define EVS_INDEX_CONTINUES UINT32_MAX
 
 enum evs_start { EVS_START_EARLIEST, EVS_START_LATEST, EVS_START_COMMITTED, EVS_START_TIME, EVS_START_SEQUENCE };
 
