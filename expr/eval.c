@@ -418,7 +418,7 @@ static uint32_t filter_and(struct evs_eval *eval, const struct evs_step *step, c
         const uint32_t count = filter_step(eval, step->arguments[i], &left, next);
         left = (struct evs_rows){count, next};
     }
-    EVS_ASSERT(step->argument_count == 0 || left.index != NULL);
+    EVS_ASSERT(left.index != NULL); /* there is no and of nothing */
     memcpy(out, left.index, left.count * sizeof *out);
     return left.count;
 }

@@ -5,10 +5,11 @@
  *                                                                                     ▼
  *                                                                      evs_program_run(batch) ──► columns, row errors
  *
- * Everything is settled at plan time: overloads, coercions, constants folded, NULLs propagated. A kernel works on whole columns.
- * Three-valued logic throughout. A row whose expression fails (overflow, division by zero, a failed cast) is reported as a row error
- * and must be dropped by the operator; it fails only if the value was needed: the branches of case, if, coalesce, ifnull and the right
- * side of and/or are evaluated for those rows only that reach them.
+ * Everything is settled at plan time: overloads, coercions, constants folded, NULLs propagated. A kernel works on
+ * whole columns. Three-valued logic throughout. A row whose expression fails (overflow, division by zero, a failed
+ * cast) is reported as a row error and must be dropped by the operator; it fails only if the value was needed: the
+ * branches of case, if, coalesce, ifnull and the right side of and/or are evaluated for those rows only that reach
+ * them.
  *
  * Depends on engine/include/evstream only. */
 #ifndef EVS_EXPR_H
@@ -19,8 +20,8 @@
 /* Where an expression stands in the pipeline's text. */
 struct evs_place {
     const char *file;
-    uint32_t line, column; /* from 1 */
-    uint32_t offset, count;/* bytes in the file */
+    uint32_t line, column;  /* from 1 */
+    uint32_t offset, count; /* bytes in the file */
 };
 
 enum evs_expr_kind {
@@ -31,12 +32,12 @@ enum evs_expr_kind {
     EVS_EXPR_AND,      /* n-ary */
     EVS_EXPR_OR,
     EVS_EXPR_NOT,
-    EVS_EXPR_IS_NULL,  /* never NULL itself */
+    EVS_EXPR_IS_NULL, /* never NULL itself */
     EVS_EXPR_IS_TRUE,
     EVS_EXPR_IS_FALSE,
-    EVS_EXPR_CASE,     /* when0, then0, when1, then1, …, else: argument_count is odd */
+    EVS_EXPR_CASE, /* when0, then0, when1, then1, …, else: argument_count is odd */
     EVS_EXPR_COALESCE,
-    EVS_EXPR_IN,       /* arguments[0] in arguments[1…]; three-valued */
+    EVS_EXPR_IN,         /* arguments[0] in arguments[1…]; three-valued */
     EVS_EXPR_EVENT_TIME, /* the row's event time (timestamp), apart from its columns */
 };
 
@@ -45,29 +46,35 @@ struct evs_overload; /* one signature of one function, with its kernel: private 
 struct evs_expr {
     enum evs_expr_kind kind;
     const struct evs_type *type;
-    bool nullable;               /* could be NULL, given the schema */
-    bool safe;                   /* cast, and safe.fn(…): NULL instead of a run-time error */
+    bool nullable; /* could be NULL, given the schema */
+    bool safe;     /* cast, and safe.fn(…): NULL instead of a run-time error */
     uint32_t column;
     struct evs_value value;
     const struct evs_overload *overload;
     const struct evs_expr **arguments;
     uint32_t argument_count;
     struct evs_place place;
-    const char *text;            /* canonical text, for messages and identity */
+    const char *text; /* canonical text, for messages and identity */
 };
 
-/* --- the function table: what the binder, the reference and the completion use ------------------------------------------- */
+/* --- the function table: what the binder, the reference and the completion use ------------------------------------ */
 
 enum evs_function_family {
-    EVS_FAMILY_OPERATOR, EVS_FAMILY_MATH, EVS_FAMILY_STRING, EVS_FAMILY_JSON, EVS_FAMILY_TIME, EVS_FAMILY_CONDITIONAL, EVS_FAMILY_HASH,
+    EVS_FAMILY_OPERATOR,
+    EVS_FAMILY_MATH,
+    EVS_FAMILY_STRING,
+    EVS_FAMILY_JSON,
+    EVS_FAMILY_TIME,
+    EVS_FAMILY_CONDITIONAL,
+    EVS_FAMILY_HASH,
 };
 struct evs_function {
-    const char *name;      /* lower case; operators by their sign: "+", "||", "like" */
+    const char *name; /* lower case; operators by their sign: "+", "||", "like" */
     enum evs_function_family family;
     const char *signature; /* "substr(string, int64 [, int64]) → string" */
     const char *meaning;
-    const char *example;   /* an expression without columns … */
-    const char *result;    /* … and what it gives, as printed; checked by a test */
+    const char *example; /* an expression without columns … */
+    const char *result;  /* … and what it gives, as printed; checked by a test */
 };
 uint32_t evs_function_count(void);
 const struct evs_function *evs_function_at(uint32_t index);
@@ -75,11 +82,13 @@ bool evs_function_known(struct evs_slice name); /* case-insensitive */
 /* The known name nearest to `name`, for did-you-mean; NULL when none is near. */
 const char *evs_function_nearest(struct evs_slice name);
 
-/* Builds a typed call: chooses the overload, inserts coercions (int64 → numeric → float64, literals as GoogleSQL does: a string literal
- * to timestamp, date, json …), handles function names that are really syntax (coalesce, if, ifnull, nullif). On failure the text says what
- * was expected: "no signature of substr takes (int64); it has substr(string, int64 [, int64])". Arguments and result live in `arena`.
+/* Builds a typed call: chooses the overload, inserts coercions (int64 → numeric → float64, literals as GoogleSQL
+ * does: a string literal to timestamp, date, json …), handles function names that are really syntax (coalesce, if,
+ * ifnull, nullif). On failure the text says what was expected: "no signature of substr takes (int64); it has
+ * substr(string, int64 [, int64])". Arguments and result live in `arena`.
  *
  * How syntax becomes a call:
+ *
  *   operators                          by their sign: "+", "||", "<>" …; unary minus is "-" with one argument; "like"
  *   x between a and b                  between(x, a, b)
  *   extract(part from x at time zone z) extract('part', x [, z])
@@ -89,19 +98,24 @@ const char *evs_function_nearest(struct evs_slice name);
  *   and, or, not, case, in, is …       evs_expr_special (the names and, or, not, case, in, coalesce are taken here, too)
  *   cast, safe_cast                    evs_expr_cast */
 evs_status evs_expr_call(struct evs_arena *arena, struct evs_slice name, bool safe, const struct evs_expr **arguments,
-                         uint32_t argument_count, struct evs_place place, const struct evs_expr **result, struct evs_error *error);
+                         uint32_t argument_count, struct evs_place place, const struct evs_expr **result,
+                         struct evs_error *error);
 evs_status evs_expr_cast(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_type *type, bool safe,
                          struct evs_place place, const struct evs_expr **result, struct evs_error *error);
 /* Coerces implicitly, as an assignment of a literal or a wider number would; fails when GoogleSQL would. */
 evs_status evs_expr_coerce(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_type *type,
                            const struct evs_expr **result, struct evs_error *error);
 /* and, or, not, case, in, is null …: kinds that are no calls. Checks and coerces arguments. */
-evs_status evs_expr_special(struct evs_arena *arena, enum evs_expr_kind kind, const struct evs_expr **arguments, uint32_t argument_count,
-                            struct evs_place place, const struct evs_expr **result, struct evs_error *error);
-const struct evs_expr *evs_expr_column(struct evs_arena *arena, uint32_t column, const struct evs_field *field, struct evs_place place);
+evs_status evs_expr_special(struct evs_arena *arena, enum evs_expr_kind kind, const struct evs_expr **arguments,
+                            uint32_t argument_count, struct evs_place place, const struct evs_expr **result,
+                            struct evs_error *error);
+const struct evs_expr *evs_expr_column(struct evs_arena *arena, uint32_t column, const struct evs_field *field,
+                                       struct evs_place place);
 const struct evs_expr *evs_expr_constant(struct evs_arena *arena, struct evs_value value, struct evs_place place);
-/* Evaluates an expression without columns at plan time (options, defaults, interval bounds). A row error becomes a status. */
-evs_status evs_expr_fold(struct evs_arena *arena, const struct evs_expr *expr, struct evs_value *value, struct evs_error *error);
+/* Evaluates an expression without columns at plan time (options, defaults, interval bounds). A row error becomes a
+ * status. */
+evs_status evs_expr_fold(struct evs_arena *arena, const struct evs_expr *expr, struct evs_value *value,
+                         struct evs_error *error);
 bool evs_expr_is_constant(const struct evs_expr *expr);
 /* Same meaning by structure (column numbers, constants, overloads). */
 bool evs_expr_equal(const struct evs_expr *a, const struct evs_expr *b);
@@ -110,29 +124,31 @@ void evs_expr_columns(const struct evs_expr *expr, uint64_t *bitmap);
 /* The expression with column i replaced by map[i]. */
 const struct evs_expr *evs_expr_remap(struct evs_arena *arena, const struct evs_expr *expr, const uint32_t *map);
 
-/* --- programs ---------------------------------------------------------------------------------------------------------- */
+/* --- programs ----------------------------------------------------------------------------------------------------- */
 
-struct evs_program; /* immutable; in `arena`; one or more output expressions with shared subexpressions evaluated once */
-struct evs_eval;    /* mutable scratch of one task */
+/* Immutable, in `arena`: one or more output expressions, with shared subexpressions evaluated once. */
+struct evs_program;
+/* The mutable scratch of one task. */
+struct evs_eval;
 
 /* What failed, for which row. `error` is static or lives in the program's arena. */
 struct evs_expr_failure {
-    uint32_t row;                 /* physical */
+    uint32_t row;                        /* physical */
     const char *reason, *code, *message; /* "division_by_zero", "R0103", NULL or a text */
-    const struct evs_expr *expr;  /* the call that failed: its text and place */
+    const struct evs_expr *expr;         /* the call that failed: its text and place */
 };
 
-evs_status evs_program_compile(struct evs_arena *arena, const struct evs_expr **exprs, uint32_t count, const struct evs_program **program,
-                               struct evs_error *error);
+evs_status evs_program_compile(struct evs_arena *arena, const struct evs_expr **exprs, uint32_t count,
+                               const struct evs_program **program, struct evs_error *error);
 struct evs_eval *evs_eval_new(const struct evs_program *program);
 void evs_eval_free(struct evs_eval *eval);
 
-/* Evaluates all outputs for the selected rows of `batch` into columns[0…count). Results of rows that are not selected are undefined.
- * Column data lives in the batch's arena or is the input column itself. Failures are kept in the eval until the next run, at most one a
- * row, ascending; the caller drops those rows. */
+/* Evaluates all outputs for the selected rows of `batch` into columns[0…count). Results of rows that are not
+ * selected are undefined. Column data lives in the batch's arena or is the input column itself. Failures are kept in
+ * the eval until the next run, at most one a row, ascending; the caller drops those rows. */
 void evs_program_run(struct evs_eval *eval, const struct evs_batch *batch, struct evs_column *columns);
-/* The predicate case: writes the physical numbers of the selected rows for which output 0 is true (not false, not NULL, not failed) to
- * `selection` (room for batch->row_count) and returns how many. */
+/* The predicate case: writes the physical numbers of the selected rows for which output 0 is true (not false, not
+ * NULL, not failed) to `selection` (room for batch->row_count) and returns how many. */
 uint32_t evs_program_filter(struct evs_eval *eval, const struct evs_batch *batch, uint16_t *selection);
 uint32_t evs_eval_failures(const struct evs_eval *eval, const struct evs_expr_failure **failures);
 

@@ -252,7 +252,7 @@ static enum evs_row instr(const struct evs_call *call, struct evs_slice text, st
 static void instr_kernel(struct evs_call *call)
 {
     const struct evs_str *a = EVS_ARG(call, 0, struct evs_str), *b = EVS_ARG(call, 1, struct evs_str);
-    const uint32_t sa = EVS_STRIDE(call, 0), sb = EVS_STRIDE(call, 1);
+    const size_t sa = EVS_STRIDE(call, 0), sb = EVS_STRIDE(call, 1);
     int64_t *out = call->result->data;
     EVS_EACH_ROW(&call->rows, row)
     {

@@ -233,6 +233,7 @@ EVS_ROW_KERNEL_3(replace_kernel, replace_row, struct evs_str, struct evs_str, st
 static size_t fill(const struct evs_call *call, struct evs_slice pattern, int64_t count, char *out)
 {
     const int64_t in_pattern = of_bytes(call) ? (int64_t)pattern.count : evs_utf8_count(pattern);
+    EVS_ASSERT(in_pattern > 0);
     const size_t rest = of_bytes(call) ? (size_t)(count % in_pattern) : evs_utf8_offset(pattern, count % in_pattern);
     const size_t whole = (size_t)(count / in_pattern);
     for (size_t i = 0; i < whole && out != NULL; i++) {

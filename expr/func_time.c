@@ -56,7 +56,8 @@ static enum evs_row add_interval(int64_t us, const struct evs_interval *interval
     if (interval->months != 0) {
         return EVS_ROW_ARGUMENT;
     }
-    const __int128 sum = us + sign * ((__int128)interval->days * EVS_US_PER_DAY + interval->us);
+    const __int128 length = (__int128)interval->days * EVS_US_PER_DAY + interval->us;
+    const __int128 sum = us + sign * length;
     return sum >= EVS_TIMESTAMP_MIN && sum <= EVS_TIMESTAMP_MAX ? checked((int64_t)sum, out) : EVS_ROW_TIME;
 }
 static inline enum evs_row timestamp_add_row(struct evs_call *call, const int64_t *a, const struct evs_interval *b,

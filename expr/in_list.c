@@ -172,8 +172,8 @@ static void short_strings(const struct evs_str *column, const uint64_t (*values)
 
 static bool all_rows(const struct evs_in_set *set, const struct evs_column *column, uint8_t *out, uint32_t rows)
 {
-    if (set->count > IN_SMALL || set->count == 0 || !set->is_inline || column->kind == EVS_BOOL ||
-        column->kind == EVS_NUMERIC) {
+    if (set->count > IN_SMALL || set->count == 0 || !set->is_inline || set->kind == EVS_BOOL ||
+        set->kind == EVS_NUMERIC) {
         return false;
     }
     if (evs_kind_is_text(set->kind)) {
@@ -215,11 +215,11 @@ static bool has(const struct evs_in_set *set, const void *value)
 
 static bool row_has(const struct evs_in_set *set, const struct evs_column *column, uint32_t row)
 {
-    if (column->kind == EVS_BOOL) {
+    if (set->kind == EVS_BOOL) {
         const int64_t value = *EVS_COLUMN_AT(column, uint8_t, row);
         return has(set, &value);
     }
-    if (column->kind == EVS_FLOAT64) {
+    if (set->kind == EVS_FLOAT64) {
         const double value = *EVS_COLUMN_AT(column, double, row) + 0.0;
         return has(set, &value);
     }
@@ -247,6 +247,7 @@ void evs_in_run(struct evs_eval *eval, const struct evs_step *step, const struct
 {
     const struct evs_in_set *set = step->prepared;
     const struct evs_column *column = evs_eval_step(eval, step->arguments[0], rows);
+    EVS_ASSERT(column->kind == set->kind);
     evs_eval_column(eval, step, result);
     uint8_t *out = result->data;
     if (column->valid != NULL) {

@@ -230,7 +230,7 @@ void evs_call_run(struct evs_eval *eval, const struct evs_step *step, const stru
                   struct evs_column *result);
 
 /* The value of a step for the rows. The column belongs to the step's slot. */
-const struct evs_column *evs_eval_step(struct evs_eval *eval, uint32_t step, const struct evs_rows *rows);
+const struct evs_column *evs_eval_step(struct evs_eval *eval, uint32_t index, const struct evs_rows *rows);
 void evs_eval_begin(struct evs_eval *eval, const struct evs_batch *batch, struct evs_arena *text);
 void evs_eval_fail(struct evs_eval *eval, uint32_t row, enum evs_row outcome, const struct evs_expr *expr);
 static inline bool evs_eval_failed(const struct evs_eval *eval, uint32_t row)

@@ -23,7 +23,7 @@
 /* An argument's elements, and what to multiply a row number with: 0 for a constant. */
 #define EVS_ARG(call, i, type) ((const type *)(call)->arguments[i]->data)
 #define EVS_ARG_IS_CONSTANT(call, i) (((call)->arguments[i]->flags & EVS_COLUMN_CONSTANT) != 0)
-#define EVS_STRIDE(call, i) (EVS_ARG_IS_CONSTANT(call, i) ? 0u : 1u)
+#define EVS_STRIDE(call, i) (EVS_ARG_IS_CONSTANT(call, i) ? (size_t)0 : (size_t)1)
 /* The element that stands for all rows; only for parameters that are checked to be constant. */
 #define EVS_ARG_ONE(call, i, type) (EVS_ARG(call, i, type)[0])
 
@@ -42,7 +42,7 @@
     static void name(struct evs_call *call)                                                                            \
     {                                                                                                                  \
         const A *a = EVS_ARG(call, 0, A);                                                                              \
-        const uint32_t sa = EVS_STRIDE(call, 0);                                                                       \
+        const size_t sa = EVS_STRIDE(call, 0);                                                                         \
         R *out = call->result->data;                                                                                   \
         EVS_EACH_ROW(&call->rows, row)                                                                                 \
         {                                                                                                              \
@@ -55,7 +55,7 @@
     {                                                                                                                  \
         const A *a = EVS_ARG(call, 0, A);                                                                              \
         const B *b = EVS_ARG(call, 1, B);                                                                              \
-        const uint32_t sa = EVS_STRIDE(call, 0), sb = EVS_STRIDE(call, 1);                                             \
+        const size_t sa = EVS_STRIDE(call, 0), sb = EVS_STRIDE(call, 1);                                               \
         R *out = call->result->data;                                                                                   \
         EVS_EACH_ROW(&call->rows, row)                                                                                 \
         {                                                                                                              \
@@ -69,7 +69,7 @@
         const A *a = EVS_ARG(call, 0, A);                                                                              \
         const B *b = EVS_ARG(call, 1, B);                                                                              \
         const C *c = EVS_ARG(call, 2, C);                                                                              \
-        const uint32_t sa = EVS_STRIDE(call, 0), sb = EVS_STRIDE(call, 1), sc = EVS_STRIDE(call, 2);                   \
+        const size_t sa = EVS_STRIDE(call, 0), sb = EVS_STRIDE(call, 1), sc = EVS_STRIDE(call, 2);                     \
         R *out = call->result->data;                                                                                   \
         EVS_EACH_ROW(&call->rows, row)                                                                                 \
         {                                                                                                              \
@@ -94,7 +94,7 @@
             name##_all(pa, out, call->rows.count);                                                                     \
             return;                                                                                                    \
         }                                                                                                              \
-        const uint32_t sa = EVS_STRIDE(call, 0);                                                                       \
+        const size_t sa = EVS_STRIDE(call, 0);                                                                         \
         EVS_EACH_ROW(&call->rows, row)                                                                                 \
         {                                                                                                              \
             const A a = pa[row * sa];                                                                                  \
@@ -142,7 +142,7 @@
     {                                                                                                                  \
         const A *pa = EVS_ARG(call, 0, A);                                                                             \
         const B *pb = EVS_ARG(call, 1, B);                                                                             \
-        const uint32_t sa = EVS_STRIDE(call, 0), sb = EVS_STRIDE(call, 1);                                             \
+        const size_t sa = EVS_STRIDE(call, 0), sb = EVS_STRIDE(call, 1);                                               \
         R *out = call->result->data;                                                                                   \
         W bad = 0;                                                                                                     \
         EVS_EACH_ROW(&call->rows, row)                                                                                 \
@@ -188,7 +188,7 @@
         }                                                                                                              \
         const A *pa = EVS_ARG(call, 0, A);                                                                             \
         const B *pb = EVS_ARG(call, 1, B);                                                                             \
-        const uint32_t sa = EVS_STRIDE(call, 0), sb = EVS_STRIDE(call, 1);                                             \
+        const size_t sa = EVS_STRIDE(call, 0), sb = EVS_STRIDE(call, 1);                                               \
         R *out = call->result->data;                                                                                   \
         EVS_EACH_ROW(call->needed, row)                                                                                \
         {                                                                                                              \

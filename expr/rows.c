@@ -70,7 +70,7 @@ void evs_rows_split(const struct evs_eval *eval, const struct evs_column *column
 {
     EVS_ASSERT(column->kind == EVS_BOOL);
     const uint8_t *bytes = column->data;
-    const uint32_t stride = (column->flags & EVS_COLUMN_CONSTANT) ? 0 : 1;
+    const size_t stride = (column->flags & EVS_COLUMN_CONSTANT) ? 0 : 1;
     uint16_t unwanted[EVS_BATCH_ROWS + 1];
     uint16_t *yes = split->yes ? split->yes : unwanted;
     uint16_t *no = split->no ? split->no : unwanted;
@@ -108,7 +108,7 @@ void evs_rows_scatter(struct evs_column *to, const struct evs_column *from, cons
     EVS_ASSERT(to->kind == from->kind);
     EVS_ASSERT((to->flags & EVS_COLUMN_CONSTANT) == 0);
     EVS_ASSERT(from->valid == NULL || to->valid != NULL);
-    const uint32_t stride = (from->flags & EVS_COLUMN_CONSTANT) ? 0 : 1;
+    const size_t stride = (from->flags & EVS_COLUMN_CONSTANT) ? 0 : 1;
     switch (evs_kind_width(to->kind)) {
     case 1:
         SCATTER(uint8_t);

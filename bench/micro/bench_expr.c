@@ -66,7 +66,7 @@ static void fill_row(struct evs_batch *batch, uint32_t row)
     ((evs_numeric *)batch->columns[PRICE].data)[row] = (evs_numeric)(row % 100) * EVS_NUMERIC_ONE;
     ((double *)batch->columns[AMOUNT].data)[row] = (double)(row % 100) * 1.25;
     ((int64_t *)batch->columns[QUANTITY].data)[row] = row % 5 + 1;
-    ((int64_t *)batch->columns[TIME].data)[row] = INT64_C(1767607200000000) + row * 1000;
+    ((int64_t *)batch->columns[TIME].data)[row] = INT64_C(1767607200000000) + (int64_t)row * 1000;
     ((struct evs_str *)batch->columns[PROPERTIES].data)[row] = evs_str_make(json, sizeof json - 1);
 }
 
