@@ -248,6 +248,7 @@ static evs_status finish_connecting(struct evs_redis_link *link, struct evs_erro
 static evs_status take_reply(struct evs_redis_link *link, redisReply **reply, struct evs_error *error)
 {
     void *object = NULL;
+    EVS_ASSERT(link->context != NULL);
     if (redisReaderGetReply(link->context->reader, &object) != REDIS_OK) {
         return lost(link, error, "sent something that is not its protocol", "the connection was closed");
     }

@@ -6,7 +6,7 @@
 
 struct evs_slice evs_redis_entry_field(const struct evs_redis_entry *entry, const char *name)
 {
-    EVS_ASSERT(entry->fields->type == REDIS_REPLY_ARRAY);
+    EVS_ASSERT(entry->fields != NULL && entry->fields->type == REDIS_REPLY_ARRAY);
     for (size_t i = 0; i + 1 < entry->fields->elements; i += 2) {
         if (evs_slice_equal(evs_redis_reply_slice(entry->fields->element[i]), evs_slice_of(name))) {
             return evs_redis_reply_slice(entry->fields->element[i + 1]);
@@ -190,7 +190,7 @@ evs_status evs_redis_store_read_commit(struct evs_redis_store *store, struct evs
     if (status != EVS_OK) {
         return status;
     }
-    struct evs_redis_entry entry;
+    struct evs_redis_entry entry = {0};
     status = evs_redis_store_parse_commit(store, reply, id, header, &entry, error);
     if (status == EVS_OK && record != NULL) {
         status = take_record(store, &entry, header, record, error);

@@ -14,6 +14,12 @@ void set_up(void)
     memset(&oracle, 0, sizeof oracle);
 }
 
+void set_up_strict(void)
+{
+    server_redis_start(&server, (const char *[]){"--appendfsync", "no", NULL});
+    memset(&oracle, 0, sizeof oracle);
+}
+
 void tear_down(void)
 {
     server_redis_stop(&server);

@@ -17,6 +17,9 @@ extern struct evs_error error;
 
 /* For a checked fixture: a fresh server, an empty oracle. */
 void set_up(void);
+/* The same with appendfsync no: what is confirmed is with the kernel, so a kill of the server loses nothing. (Under
+ * everysec a write may wait in the server for a running fsync, although it is confirmed.) */
+void set_up_strict(void);
 void tear_down(void);
 
 void *open_at(const char *url, int64_t retry_us);

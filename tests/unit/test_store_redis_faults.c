@@ -423,7 +423,7 @@ END_TEST
 static void add_faults(Suite *suite)
 {
     TCase *faults = tcase_create("faults");
-    tcase_add_checked_fixture(faults, set_up, tear_down);
+    tcase_add_checked_fixture(faults, set_up_strict, tear_down);
     tcase_set_timeout(faults, 60);
     tcase_add_test(faults, take_over_between_staging_and_commit);
     tcase_add_test(faults, last_block_gone_before_the_commit);
