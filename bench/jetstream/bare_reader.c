@@ -5,6 +5,7 @@
  *
  * Prints events, messages, bytes, seconds and CPU seconds of this process, read from the first request to the stream's end. */
 #include <netdb.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,9 +90,8 @@ static void bare_count(struct bare *bare, const char *payload, size_t count)
 }
 
 /* A message of the consumer ends the run when its reply subject says that none is pending. */
-static void bare_take(struct bare *bare, char *line, char *line_end, const char *payload, size_t count)
+static void bare_take(struct bare *bare, const char *reply_end, const char *payload, size_t count)
 {
-    char *reply_end = memrchr(line, ' ', (size_t)(line_end - line));
     bare_count(bare, payload, count);
     bare->ended = reply_end[-1] == '0' && reply_end[-2] == '.';
     if (--bare->asked == (uint64_t)bare->batch) {
@@ -110,7 +110,8 @@ static void bare_parse(struct bare *bare)
             return;
         }
         size_t line_bytes = (size_t)(newline - line) + 1;
-        if (memcmp(line, "MSG ", 4) != 0) {
+        bool has_headers = memcmp(line, "HMSG ", 5) == 0;
+        if (!has_headers && memcmp(line, "MSG ", 4) != 0) {
             if (memcmp(line, "PING", 4) == 0) {
                 bare_send(bare, "PONG\r\n");
             }
@@ -123,7 +124,9 @@ static void bare_parse(struct bare *bare)
             return;
         }
         if (memcmp(line + 4, "_INBOX.bare.a", 13) != 0) {
-            bare_take(bare, line, newline, newline + 1, count);
+            char *words_end = has_headers ? memrchr(line, ' ', (size_t)(size - line)) : size;
+            size_t header_bytes = has_headers ? strtoul(words_end + 1, NULL, 10) : 0;
+            bare_take(bare, words_end, newline + 1 + header_bytes, count - header_bytes);
         }
         bare->begin += line_bytes + count + 2;
     }
@@ -171,7 +174,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bare_reader HOST PORT STREAM [MESSAGES A REQUEST]\n");
         return 2;
     }
-    struct bare bare = {.stream = argv[3], .batch = argc > 4 ? atol(argv[4]) : 100, .capacity = BUFFER_BYTES};
+    struct bare bare = {
+        .stream = argv[3], .batch = argc > 4 ? strtol(argv[4], NULL, 10) : 100, .capacity = BUFFER_BYTES};
     bare.data = malloc(bare.capacity);
     bare_connect(&bare, argv[1], argv[2]);
     double start = bare_seconds(CLOCK_MONOTONIC), cpu = bare_seconds(CLOCK_PROCESS_CPUTIME_ID);

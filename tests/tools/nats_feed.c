@@ -184,10 +184,10 @@ static void feed_options(struct feed *feed, int argc, char **argv)
             feed->subject = optarg;
             break;
         case 'e':
-            feed->events = atol(optarg);
+            feed->events = strtol(optarg, NULL, 10);
             break;
         case 'p':
-            feed->partitions = atol(optarg);
+            feed->partitions = strtol(optarg, NULL, 10);
             break;
         case 'k':
             feed->key = optarg;

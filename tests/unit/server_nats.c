@@ -147,11 +147,26 @@ static void server_disconnect(struct server_nats *server)
     server->connection = NULL;
 }
 
+static void server_connect_tls(struct server_nats *server)
+{
+    natsOptions *options = NULL;
+    server_check(natsOptions_Create(&options), "options");
+    server_check(natsOptions_SetURL(options, server->url), "options");
+    server_check(natsOptions_SetSecure(options, true), "options");
+    server_check(natsOptions_LoadCATrustedCertificates(options, server->ca), "options");
+    server_check(natsConnection_Connect(&server->connection, options), "connecting with TLS");
+    natsOptions_Destroy(options);
+}
+
 /* JetStream answers only when it has recovered its streams. */
 static void server_connect(struct server_nats *server)
 {
     server_disconnect(server);
-    server_check(natsConnection_ConnectTo(&server->connection, server->admin_url), "connecting");
+    if (server->ca != NULL) {
+        server_connect_tls(server);
+    } else {
+        server_check(natsConnection_ConnectTo(&server->connection, server->admin_url), "connecting");
+    }
     jsOptions options;
     jsOptions_Init(&options);
     options.Wait = CONNECT_MS;
@@ -187,6 +202,14 @@ static void server_prepare(struct server_nats *server, const char *settings, con
 void server_nats_start(struct server_nats *server, const char *settings, const char *login)
 {
     server_prepare(server, settings, login, true);
+    server_connect(server);
+}
+
+void server_nats_start_tls(struct server_nats *server, const char *settings, const char *ca)
+{
+    server_prepare(server, settings, NULL, true);
+    snprintf(server->url, sizeof server->url, "nats://localhost:%d", server->port);
+    server->ca = ca;
     server_connect(server);
 }
 

@@ -16,6 +16,7 @@ struct server_nats {
     char folder[64]; /* holds nats.conf, log and store/ */
     char url[64];    /* without a login */
     char admin_url[128];
+    const char *ca; /* file of the authority, when the server speaks TLS */
     natsConnection *connection; /* of the helper */
     jsCtx *js;
 };
@@ -26,6 +27,8 @@ bool server_nats_is_installed(void);
  * own connection. Both may be NULL. */
 void server_nats_start(struct server_nats *server, const char *settings, const char *login);
 void server_nats_end(struct server_nats *server); /* and removes the folder */
+/* One that asks for TLS, as `settings` say; it is reached as localhost. */
+void server_nats_start_tls(struct server_nats *server, const char *settings, const char *ca);
 /* One without JetStream. */
 void server_nats_start_plain(struct server_nats *server);
 

@@ -401,17 +401,26 @@ static enum evs_nats_verdict judge(struct fake_log *log, const struct evs_nats_h
     return check.verdict;
 }
 
+/* xorshift64: the same rounds in every run */
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
 /* Random forks: the search must find the newest message that is still the same, as a scan from the end does. */
 START_TEST(finds_the_fork_like_a_scan)
 {
-    srand(7);
+    uint64_t random = 7;
     for (uint32_t round = 0; round < 20000; round++) {
         struct fake_log log = {.first = 1};
         struct evs_nats_history history = {0};
-        uint64_t read = 1 + (uint64_t)rand() % 200, fork = (uint64_t)rand() % (read + 1),
-                 step = 1 + (uint64_t)rand() % 4;
-        log.last = fork + (uint64_t)rand() % 150;
-        uint64_t oldest = 1 + (uint64_t)rand() % read, expected = 0;
+        uint64_t read = 1 + next_random(&random) % 200, fork = next_random(&random) % (read + 1),
+                 step = 1 + next_random(&random) % 4;
+        log.last = fork + next_random(&random) % 150;
+        uint64_t oldest = 1 + next_random(&random) % read, expected = 0;
         for (uint64_t s = 1; s <= log.last; s++) {
             log.version[s] = s <= fork ? 1 : 2;
         }

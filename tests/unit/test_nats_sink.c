@@ -170,10 +170,11 @@ static void expect_stored(uint64_t count)
     ck_assert_int_eq(js_SubscribeSync(&subscription, server.js, "triggers.>", NULL, &options, NULL), NATS_OK);
     for (uint64_t i = 0; i < count; i++) {
         natsMsg *message = NULL;
-        unsigned long long row;
-        if (natsSubscription_NextMsg(&message, subscription, 10000) != NATS_OK ||
-            sscanf(natsMsg_GetData(message), "{\"row\":%llu}", &row) != 1 || row < 1 || row > count ||
-            seen[row]++ != 0) {
+        unsigned long long row = 0;
+        bool came = natsSubscription_NextMsg(&message, subscription, 10000) == NATS_OK &&
+                    memcmp(natsMsg_GetData(message), "{\"row\":", 7) == 0;
+        row = came ? strtoull(natsMsg_GetData(message) + 7, NULL, 10) : 0;
+        if (row < 1 || row > count || seen[row]++ != 0) {
             ck_abort_msg("message %llu of the stream is missing, wrong or there twice", (unsigned long long)i + 1);
         }
         natsMsg_Destroy(message);

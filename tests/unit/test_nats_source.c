@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "nats_reader.h"
 #include "nats_reading.h"
@@ -569,6 +570,43 @@ START_TEST(works_with_the_documented_permissions)
 }
 END_TEST
 
+/* Only the library speaks TLS: `auto` finds that out from the server's greeting, or from the options. */
+START_TEST(speaks_tls)
+{
+    char folder[] = "/tmp/evs_tls_XXXXXX", command[600], settings[300], ca[64], ca_option[80];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(
+        command, sizeof command,
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost "
+        "-keyout %s/key.pem -out %s/cert.pem 2>/dev/null",
+        folder, folder);
+    ck_assert_int_eq(system(command), 0);
+    snprintf(settings, sizeof settings, "tls { cert_file: \"%s/cert.pem\", key_file: \"%s/key.pem\" }", folder, folder);
+    snprintf(ca, sizeof ca, "%s/cert.pem", folder);
+    snprintf(ca_option, sizeof ca_option, "tls_ca=%s", ca);
+    server_nats_end(&server);
+    server_nats_start_tls(&server, settings, ca);
+    server_nats_create(&server, "CLICKS", "clicks.>");
+    server_nats_feed(&server, "clicks.web", 1, 0, 3000, 10);
+    struct reading reading;
+    reading_init(&reading, (const char *[]){"stream=CLICKS", "in_flight=64KiB", ca_option, NULL});
+    reading_open(&reading);
+    ck_assert_str_eq(evs_nats_reader_transport(reading.instance), "library");
+    (void)read_until(&reading, 500);
+    evs_nats_reader_reconnect(reading.instance);
+    read_to_end(&reading);
+    expect_exactly(&reading, 0, 30000);
+    reading_fini(&reading);
+    /* Without the authority the certificate is not trusted, although the address said nothing of TLS. */
+    reading_init(&reading, (const char *[]){"stream=CLICKS", NULL});
+    ck_assert_int_eq(reading_try_open(&reading), EVS_E_REFUSED);
+    ck_assert_msg(strstr(reading.error.text, "tls_ca") != NULL, "%s", reading.error.text);
+    reading_fini(&reading);
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 START_TEST(checks_its_options)
 {
     static const char *const wrong[][4] = {
@@ -649,6 +687,9 @@ static Suite *source_suite(void)
     tcase_add_checked_fixture(alone, start_server, end_server);
     tcase_set_timeout(alone, 100);
     tcase_add_test(alone, checks_its_options);
+    if (access("/usr/bin/openssl", X_OK) == 0) {
+        tcase_add_test(alone, speaks_tls);
+    }
     tcase_add_test(alone, steady_reading_allocates_nothing);
     suite_add_tcase(suite, alone);
     return suite;
