@@ -231,6 +231,32 @@ static void set_watermark(struct evs_builder *builder, const struct evs_bound_so
     }
 }
 
+/* Do rows of the scan come to groups that expire, before another aggregate? */
+static bool reaches_expiry(const struct evs_rel *rel, const struct evs_rel *scan)
+{
+    for (uint32_t i = 0; i < rel->input_count; i++) {
+        const struct evs_rel *input = rel->inputs[i].rel;
+        if (input == scan || (input->kind != EVS_REL_AGGREGATE && reaches_expiry(input, scan))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a row still meets its group depends on the watermark before that very row. */
+static bool needs_row_watermark(const struct evs_builder *builder, const struct evs_rel *scan)
+{
+    const struct evs_rels *rels = &builder->binder->rels;
+    for (uint32_t i = 0; i < rels->count; i++) {
+        const struct evs_rel *rel = rels->items[i];
+        bool expires = rel->is_live && rel->kind == EVS_REL_AGGREGATE && rel->aggregate->retain_us >= 0;
+        if (expires && reaches_expiry(rel, scan)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void lay_scan(struct evs_builder *builder, const struct evs_rel *rel)
 {
     const struct evs_bound_source *source = rel->source;
@@ -244,6 +270,7 @@ static void lay_scan(struct evs_builder *builder, const struct evs_rel *rel)
     out->future_skew_us = source->future_skew_us;
     out->future_keep = source->future_keep;
     out->fail_on_error = source->fail_on_error;
+    out->needs_row_watermark = needs_row_watermark(builder, rel);
     out->row_bytes_max = (uint32_t)source->row_bytes_max;
     set_columns(builder, source, map, out);
     set_watermark(builder, source, map, out);

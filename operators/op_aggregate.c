@@ -95,6 +95,14 @@ static void aggregate_close(struct evs_op *op, void *state)
 
 /* --- results -------------------------------------------------------------------------------------------------------------------------------- */
 
+/* A row that failed leaves NULLs behind, and the next row may be written in its place. */
+static void set_valid(struct evs_column *column, uint32_t row)
+{
+    if (column->valid != NULL) {
+        column->valid[row / 64] |= UINT64_C(1) << (row % 64);
+    }
+}
+
 static void put_value(struct evs_batch *batch, struct evs_column *column, uint32_t row, const struct evs_value *value)
 {
     uint32_t width = evs_kind_width(column->kind);
@@ -125,6 +133,7 @@ static bool put_item(const struct result_row *result, const struct evs_aggregate
     struct aggregate *agg = result->agg;
     struct evs_value value = {.kind = column->kind};
     bool fits = true;
+    set_valid(column, row);
     switch (item->what) {
     case EVS_ITEM_KEY:
         evs_entry_key_to_column(&agg->layout, result->entry, item->index, batch, column, row);
@@ -240,10 +249,11 @@ static struct evs_batch *window_rows(struct evs_op *op, struct aggregate *agg)
     batch->row_count = rows;
     batch->cause_kind = EVS_CAUSE_WINDOW;
     batch->min_time_us = batch->max_time_us = window->end_us - 1;
+    batch->watermark_us = evs_arena_alloc(batch->arena, rows * sizeof *batch->watermark_us, 64);
     for (uint32_t row = 0; row < rows; row++) {
         struct evs_entry *entry = evs_table_at(&window->table, agg->emit_entry++);
         struct result_row result = {.agg = agg, .window = window, .entry = entry};
-        batch->event_time_us[row] = window->end_us - 1;
+        batch->event_time_us[row] = batch->watermark_us[row] = window->end_us - 1;
         batch->cause[row] = (struct evs_cause){(uint64_t)window->start_us, (uint64_t)window->end_us};
         if (batch->key != NULL) {
             batch->key[row] = key_identity(agg, entry, &scratch);
