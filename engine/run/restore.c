@@ -79,6 +79,7 @@ struct restoring {
     bool outbox;
     const struct evs_plan_node *node; /* of the last record: records come in runs */
     uint32_t node_index;
+    bool is_gathered; /* the node's rows all go to worker 0, whatever the hash of their (empty) key */
 };
 
 static uint64_t delivered_of(const struct evs_run *run, const char *name, uint32_t lane)
@@ -92,6 +93,25 @@ static uint64_t delivered_of(const struct evs_run *run, const char *name, uint32
         }
     }
     return 0;
+}
+
+static bool is_fed_by_gather(const struct evs_plan *plan, uint32_t node_index)
+{
+    for (uint32_t i = 0; i < plan->edge_count; i++) {
+        const struct evs_plan_node *from = &plan->nodes[plan->edges[i].from];
+        if (plan->edges[i].to == node_index && from->kind == EVS_NODE_EXCHANGE && from->exchange->gather) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void set_node(struct restoring *restoring, struct evs_slice name)
+{
+    const struct evs_plan *plan = restoring->run->plan;
+    restoring->node = plan_node(restoring->run, name);
+    restoring->node_index = restoring->node == NULL ? 0 : (uint32_t)(restoring->node - plan->nodes);
+    restoring->is_gathered = restoring->node != NULL && is_fed_by_gather(plan, restoring->node_index);
 }
 
 static evs_status restore_message(struct restoring *restoring, const struct evs_snapshot_record *record, struct evs_error *error)
@@ -114,7 +134,8 @@ static evs_status restore_state(struct restoring *restoring, const struct evs_se
         }
         return EVS_OK;
     }
-    struct worker *worker = &run->workers[evs_shard_of(record->hash) % run->options.worker_count];
+    uint32_t owner = restoring->is_gathered ? 0 : evs_shard_of(record->hash) % run->options.worker_count;
+    struct worker *worker = &run->workers[owner];
     struct evs_op *op = evs_worker_op(worker, restoring->node_index);
     return op->operator_->restore(op, op->state, header->version, record, error);
 }
@@ -124,8 +145,7 @@ static evs_status take_record(void *argument, const struct evs_section_header *h
 {
     struct restoring *restoring = argument;
     if (restoring->node == NULL || !evs_slice_equal(header->operator_name, evs_slice_of(restoring->node->name))) {
-        restoring->node = plan_node(restoring->run, header->operator_name);
-        restoring->node_index = restoring->node == NULL ? 0 : (uint32_t)(restoring->node - restoring->run->plan->nodes);
+        set_node(restoring, header->operator_name);
     }
     const struct evs_plan_node *node = restoring->node;
     if (restoring->outbox) {
