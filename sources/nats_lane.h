@@ -36,7 +36,7 @@ struct evs_nats_shared {
     uint64_t in_flight_bytes; /* of all lanes */
     int64_t heartbeat_us;
     bool until_end;
-    uint64_t end_sequence;
+    uint64_t end_sequence; /* of the stream when the run began */
     int64_t created_us; /* of the stream; 0: not known yet */
     uint64_t max_payload;
     uint64_t sid_last;
@@ -63,6 +63,7 @@ struct evs_nats_lane {
 
     uint64_t next; /* what the next consumer is asked for; 0: start_us tells */
     int64_t start_us;
+    uint64_t end_sequence; /* until_end: the last message that this lane will see; 0: none */
     bool from_earliest; /* nothing was read yet and everything was asked for: what is gone is no gap */
     uint64_t read;      /* highest sequence seen */
     struct evs_nats_history history;

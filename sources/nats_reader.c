@@ -1,5 +1,7 @@
 #include "nats_reader.h"
 
+#include "nats_json.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +55,31 @@ bool evs_nats_partition_filter(const char *subject, uint32_t token, uint32_t par
         }
         subject++;
     }
+}
+
+bool evs_nats_subject_ends_at(const char *subject, uint32_t token, char *exact, size_t bytes)
+{
+    size_t used = 0;
+    uint32_t at = 1;
+    subject = subject[0] == '\0' ? ">" : subject;
+    for (;; at++) {
+        size_t count = strcspn(subject, ".");
+        bool rest = count == 1 && subject[0] == '>';
+        used += (size_t)snprintf(exact + used, used < bytes ? bytes - used : 0, "%s%.*s", at > 1 ? "." : "", rest ? 1 : (int)count,
+                                 rest ? "*" : subject);
+        if (rest) {
+            break;
+        }
+        subject += count;
+        if (*subject == '\0') {
+            return false;
+        }
+        subject++;
+    }
+    for (; at < token; at++) {
+        used += (size_t)snprintf(exact + used, used < bytes ? bytes - used : 0, ".*");
+    }
+    return at == token && used < bytes;
 }
 
 /* --- open ------------------------------------------------------------------------------------------------------------ */
@@ -232,6 +259,32 @@ static void lane_set_start(struct evs_nats_lane *lane, const struct evs_nats_rea
     }
 }
 
+/* until_end: the sequence of the last message that a lane with a filter will see, asked for by subject. */
+static evs_status lane_find_end(struct evs_nats_lane *lane, const struct evs_source_open *open, struct evs_error *error)
+{
+    struct evs_nats_shared *shared = lane->shared;
+    lane->end_sequence = shared->end_sequence;
+    if (!shared->until_end || lane->filter[0] == '\0') {
+        return EVS_OK;
+    }
+    char api[300], body[300];
+    struct evs_nats_asker asker = {shared->wire, shared->os, open->park, shared->inbox, 0, READER_ASK_US, 0};
+    struct evs_nats_message answer = {0};
+    struct evs_nats_api_error failure;
+    snprintf(api, sizeof api, "%s.STREAM.MSG.GET.%s", shared->prefix, shared->stream);
+    int count = snprintf(body, sizeof body, "{\"last_by_subj\":\"%s\"}", lane->filter);
+    evs_status status = evs_nats_request(&asker, api, (struct evs_slice){body, (size_t)count}, &answer, error);
+    if (status != EVS_OK) {
+        return status;
+    }
+    if (evs_nats_api_failed(&answer, &failure) && failure.number != EVS_NATS_E_NO_MESSAGE) {
+        return evs_fail(error, EVS_E_REFUSED, "Source %s: the end of stream %s cannot be found: %s.", shared->source, shared->stream, failure.text);
+    }
+    uint64_t last = evs_nats_json_uint(answer.payload, "message.seq", 0);
+    lane->end_sequence = last < shared->end_sequence ? last : shared->end_sequence;
+    return EVS_OK;
+}
+
 static evs_status reader_add_lane(struct evs_nats_reader *reader, int32_t partition, const struct evs_source_open *open,
                                   const struct evs_nats_stream_info *info, struct evs_error *error)
 {
@@ -252,7 +305,7 @@ static evs_status reader_add_lane(struct evs_nats_reader *reader, int32_t partit
     lane_load_history(lane, open);
     lane_set_start(lane, reader, open);
     reader->lane_count++;
-    return EVS_OK;
+    return lane_find_end(lane, open, error);
 }
 
 static evs_status reader_add_lanes(struct evs_nats_reader *reader, const struct evs_source_open *open,
@@ -273,6 +326,32 @@ static evs_status reader_add_lanes(struct evs_nats_reader *reader, const struct 
     return status;
 }
 
+/* `clicks.>` with the partition in token 2 means `clicks.<p>.<more>`: a worker that owns some partitions asks for `clicks.3.>`, which does not
+ * match `clicks.3` itself. One worker alone would read both, so the difference is told before anything is read. */
+static evs_status reader_check_subjects(struct evs_nats_reader *reader, const struct evs_source_open *open, struct evs_error *error)
+{
+    const struct evs_nats_reader_config *config = reader->config;
+    struct evs_nats_shared *shared = &reader->shared;
+    char exact[256], api[300], body[300];
+    if (open->worker_count == 1 || config->partitions == 1 ||
+        !evs_nats_subject_ends_at(config->subject, config->partition_token, exact, sizeof exact)) {
+        return EVS_OK;
+    }
+    struct evs_nats_asker asker = {shared->wire, shared->os, open->park, shared->inbox, 0, READER_ASK_US, 0};
+    struct evs_nats_message answer = {0};
+    struct evs_slice subjects;
+    snprintf(api, sizeof api, "%s.STREAM.INFO.%s", shared->prefix, shared->stream);
+    int count = snprintf(body, sizeof body, "{\"subjects_filter\":\"%s\"}", exact);
+    evs_status status = evs_nats_request(&asker, api, (struct evs_slice){body, (size_t)count}, &answer, error);
+    if (status == EVS_OK && evs_nats_json_find(answer.payload, "state.subjects", &subjects) && subjects.count > 2) {
+        return evs_fail(error, EVS_E_REFUSED,
+                        "Source %s: stream %s has messages on subjects %s, with nothing behind the partition; several workers would not read "
+                        "them with subject = '%s'. Write subject = '%s', or publish with a further token.",
+                        shared->source, shared->stream, exact, config->subject, exact);
+    }
+    return status;
+}
+
 static bool reader_is_running(const struct evs_nats_reader *reader)
 {
     for (uint32_t i = 0; i < reader->lane_count; i++) {
@@ -288,7 +367,9 @@ static void reader_drive(struct evs_nats_reader *reader, struct evs_message *mes
 static evs_status reader_start(struct evs_nats_reader *reader, struct evs_error *error)
 {
     struct evs_nats_shared *shared = &reader->shared;
-    int64_t deadline_us = evs_monotonic_us(shared->os) + READER_START_US;
+    /* The retry policy; a server that answers gets the least time, too, before it counts as unable to. */
+    int64_t patience_us = reader->retry_us > READER_START_US ? reader->retry_us : READER_START_US;
+    int64_t deadline_us = evs_monotonic_us(shared->os) + patience_us;
     struct evs_nats_wire_state state;
     shared->wire->type->state(shared->wire, &state);
     uint64_t refusals = state.refusals;
@@ -310,8 +391,9 @@ static evs_status reader_start(struct evs_nats_reader *reader, struct evs_error 
                             shared->source, shared->stream, state.last_error);
         }
         if (shared->now_us >= deadline_us) {
-            return evs_fail(error, EVS_E_REFUSED, "Source %s: no consumer of stream %s could be made within %d s: %s.",
-                            shared->source, shared->stream, READER_START_US / 1000000, shared->doubt);
+            return evs_fail(error, EVS_E_UNREACHABLE, "Source %s: no consumer of stream %s could be made within %lld s: %s.",
+                            shared->source, shared->stream, (long long)(patience_us / 1000000),
+                            shared->doubt[0] != '\0' ? shared->doubt : "the server does not answer");
         }
         struct evs_wait_fd fd;
         uint32_t fds = shared->wire->type->wait_fds(shared->wire, &fd, 1);
@@ -348,6 +430,9 @@ evs_status evs_nats_reader_open(const struct evs_nats_reader_config *config, con
     evs_status status = reader_connect(reader, open, error);
     if (status == EVS_OK) {
         status = reader_find_stream(reader, open, &info, error);
+    }
+    if (status == EVS_OK) {
+        status = reader_check_subjects(reader, open, error);
     }
     if (status == EVS_OK) {
         reader_resolve_start(reader, open, &info);

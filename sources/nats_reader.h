@@ -35,6 +35,9 @@ const char *evs_nats_reader_transport(const struct evs_nats_reader *reader);
 void evs_nats_reader_reconnect(struct evs_nats_reader *reader);
 void evs_nats_reader_close(struct evs_nats_reader *reader);
 
+/* Does the subject's last `>` begin at or before the partition's token, so that subjects may end there? `exact` gets the pattern of
+ * those that do ("clicks.>", 2 → "clicks.*"). */
+bool evs_nats_subject_ends_at(const char *subject, uint32_t token, char *exact, size_t bytes);
 /* The filter of one partition: `subject` with its token number `token` replaced ("clicks.>", 2, 7 → "clicks.7.>"). False when the
  * subject is shorter than that, or names another token there. */
 bool evs_nats_partition_filter(const char *subject, uint32_t token, uint32_t partition, char *out, size_t bytes);

@@ -216,6 +216,25 @@ START_TEST(narrows_a_subject_to_a_partition)
 }
 END_TEST
 
+START_TEST(knows_which_subjects_end_at_the_partition)
+{
+    static const struct {
+        const char *subject;
+        uint32_t token;
+        const char *exact; /* NULL: none do */
+    } rows[] = {
+        {"clicks.>", 2, "clicks.*"}, {"", 2, "*.*"},           {">", 3, "*.*.*"},        {"a.*.>", 3, "a.*.*"},
+        {"clicks.*", 2, NULL},       {"clicks.*.>", 2, NULL}, {"clicks.*.web", 2, NULL}, {"a.b.>", 2, NULL},
+    };
+    for (size_t i = 0; i < EVS_COUNT(rows); i++) {
+        char exact[64] = "";
+        bool ends = evs_nats_subject_ends_at(rows[i].subject, rows[i].token, exact, sizeof exact);
+        ck_assert_msg(ends == (rows[i].exact != NULL), "%s", rows[i].subject);
+        ck_assert_msg(!ends || strcmp(exact, rows[i].exact) == 0, "%s gives %s", rows[i].subject, exact);
+    }
+}
+END_TEST
+
 START_TEST(knows_which_subjects_a_pattern_covers)
 {
     static const struct {
@@ -494,6 +513,7 @@ int main(void)
     tcase_add_test(parts, reads_header_blocks);
     tcase_add_test(parts, understands_addresses);
     tcase_add_test(parts, narrows_a_subject_to_a_partition);
+    tcase_add_test(parts, knows_which_subjects_end_at_the_partition);
     tcase_add_test(parts, knows_which_subjects_a_pattern_covers);
     tcase_add_test(parts, finds_members_of_json);
     tcase_add_test(parts, survives_broken_json);
