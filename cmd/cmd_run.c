@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -71,12 +72,18 @@ struct pipeline {
 /* The handler may only read these; they are set before signals are let in and stay until all runs have ended. */
 static struct evs_run *volatile running[PIPELINES_MAX];
 static volatile sig_atomic_t signals_seen;
+static volatile time_t first_signal_s;
 
+/* A second signal ends the process at once. A terminal and a supervisor often send the same one twice: within a second it is one. */
 static void on_signal(int signal_number)
 {
-    if (++signals_seen > 1) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (signals_seen > 0 && now.tv_sec > first_signal_s + 1) {
         _exit(128 + signal_number);
     }
+    first_signal_s = signals_seen > 0 ? first_signal_s : now.tv_sec;
+    signals_seen = 1;
     for (int i = 0; i < PIPELINES_MAX; i++) {
         if (running[i] != NULL) {
             evs_run_stop(running[i]);
