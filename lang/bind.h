@@ -185,6 +185,7 @@ void evs_bind_settings(struct evs_binder *binder); /* pipeline, param, set */
 const struct evs_option_value *evs_setting(const struct evs_binder *binder, const char *name);
 /* Options that every source, or every sink, takes beside its connector's. */
 extern const struct evs_option evs_source_options[], evs_sink_options[];
+extern const struct evs_option *const evs_setting_options; /* all settings but dead_letter, which names a sink */
 
 /* --- bind_source.c, bind_sink.c --------------------------------------------------------------------------------------- */
 

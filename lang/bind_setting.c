@@ -30,10 +30,10 @@
 static const struct evs_option settings[] = {
     {.name = "checkpoint_interval",
      .kind = EVS_OPTION_DURATION,
-     .min = 10000,
+     .min = 50000,
      .max = INT64_C(86400000000),
      .help = "time between two checkpoints"},
-    {.name = "parallelism", .kind = EVS_OPTION_INT, .min = 1, .max = 256, .help = "number of workers"},
+    {.name = "parallelism", .kind = EVS_OPTION_INT, .min = 1, .max = 64, .help = "number of workers"},
     {.name = "state", .kind = EVS_OPTION_ENUM, .choices = "redis|memory", .help = "where state becomes durable"},
     {.name = "delivery",
      .kind = EVS_OPTION_ENUM,
@@ -42,6 +42,7 @@ static const struct evs_option settings[] = {
     SOURCE_OPTIONS(true),
     {0},
 };
+const struct evs_option *const evs_setting_options = settings;
 const struct evs_option evs_source_options[] = {SOURCE_OPTIONS(false), {0}};
 const struct evs_option evs_sink_options[] = {
     {.name = "delivery",

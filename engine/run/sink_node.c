@@ -379,7 +379,9 @@ static void sink_confirmed(struct evs_op *op, uint64_t checkpoint)
         done++;
     }
     node->told_count -= done;
-    memmove(node->told, node->told + done, node->told_count * sizeof *node->told);
+    if (done > 0) { /* a sink that was never told has no list at all */
+        memmove(node->told, node->told + done, node->told_count * sizeof *node->told);
+    }
 }
 
 static bool sink_is_idle(struct evs_op *op)

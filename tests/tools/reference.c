@@ -1,0 +1,197 @@
+/* Prints the parts of docs/language.md that come from the program's own tables: functions, options, settings, codes of diagnostics, reasons of
+ * rows that fail in an expression. tests/docs/run holds the document against them, and `tests/docs/run --update` writes them into it.
+ *
+ *   evs_reference functions|options|settings|diagnostics|failures */
+#include <stdio.h>
+#include <string.h>
+
+#include "../../cmd/cmd.h"
+#include "bind.h"
+#include "codes.h"
+#include "expr.h"
+#include "internal.h"
+
+/* A cell of a Markdown table: a bar would end it. */
+static void print_cell(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        printf(*text == '|' ? "\\|" : "%c", *text);
+    }
+}
+
+static void print_code_cell(const char *text)
+{
+    if (text == NULL || text[0] == '\0') {
+        printf(" |");
+        return;
+    }
+    printf(" `");
+    print_cell(text);
+    printf("` |");
+}
+
+/* --- functions ------------------------------------------------------------------------------------------------------------ */
+
+static const struct {
+    enum evs_function_family family;
+    const char *title;
+} families[] = {
+    {EVS_FAMILY_OPERATOR, "Operators"}, {EVS_FAMILY_CONDITIONAL, "Conditions"}, {EVS_FAMILY_MATH, "Numbers"}, {EVS_FAMILY_STRING, "Text"},
+    {EVS_FAMILY_TIME, "Dates and times"}, {EVS_FAMILY_JSON, "JSON"}, {EVS_FAMILY_HASH, "Hashes"},
+};
+
+static void print_function(const struct evs_function *function)
+{
+    printf("|");
+    print_code_cell(function->signature);
+    printf(" ");
+    print_cell(function->meaning);
+    printf(" |");
+    print_code_cell(function->example);
+    print_code_cell(function->result);
+    printf("\n");
+}
+
+static void print_family(enum evs_function_family family, const char *title)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < evs_function_count(); i++) {
+        if (evs_function_at(i)->family != family) {
+            continue;
+        }
+        if (!any) {
+            printf("### %s\n\n| | meaning | example | gives |\n|---|---|---|---|\n", title);
+            any = true;
+        }
+        print_function(evs_function_at(i));
+    }
+    if (any) {
+        printf("\n");
+    }
+}
+
+static void print_functions(void)
+{
+    for (size_t i = 0; i < EVS_COUNT(families); i++) {
+        print_family(families[i].family, families[i].title);
+    }
+}
+
+/* --- options -------------------------------------------------------------------------------------------------------------- */
+
+static const char *kind_of(const struct evs_option *option)
+{
+    static const char *const names[] = {
+        [EVS_OPTION_STRING] = "string", [EVS_OPTION_INT] = "int64",         [EVS_OPTION_BOOL] = "bool", [EVS_OPTION_DURATION] = "interval",
+        [EVS_OPTION_BYTES] = "bytes",   [EVS_OPTION_TEMPLATE] = "template", [EVS_OPTION_ENUM] = "",
+    };
+    return names[option->kind];
+}
+
+static void print_type(const struct evs_option *option)
+{
+    printf(" %s", kind_of(option));
+    if (option->choices != NULL) {
+        printf("%s", option->kind == EVS_OPTION_ENUM ? "" : " or ");
+        printf("`");
+        print_cell(option->choices);
+        printf("`");
+    }
+    printf(" |");
+}
+
+static void print_options(const struct evs_option *options)
+{
+    printf("| option | type | default | meaning |\n|---|---|---|---|\n");
+    for (const struct evs_option *option = options; option->name != NULL; option++) {
+        printf("| `%s` |", option->name);
+        print_type(option);
+        if (option->required) {
+            printf(" required |");
+        } else {
+            print_code_cell(option->fallback);
+        }
+        printf(" ");
+        print_cell(option->help);
+        printf(" |\n");
+    }
+    printf("\n");
+}
+
+static void print_titled(const char *before, const char *name, const char *after, const struct evs_option *options)
+{
+    printf("### %s`%s`%s\n\n", before, name, after);
+    if (options == NULL || options[0].name == NULL) {
+        printf("No options.\n\n");
+    } else {
+        print_options(options);
+    }
+}
+
+static void print_all_options(void)
+{
+    for (const struct evs_source *const *at = evs_registry.sources; *at != NULL; at++) {
+        print_titled("Source: ", (*at)->kind, "", (*at)->options);
+    }
+    printf("### Every source\n\n");
+    print_options(evs_source_options);
+    for (const struct evs_sink *const *at = evs_registry.sinks; *at != NULL; at++) {
+        print_titled("Sink: ", (*at)->kind, "", (*at)->options);
+    }
+    printf("### Every sink\n\n");
+    print_options(evs_sink_options);
+    for (const struct evs_decode_format *const *at = evs_registry.decode_formats; *at != NULL; at++) {
+        print_titled("Format of a source: ", (*at)->kind, "", NULL);
+    }
+    for (const struct evs_format *const *at = evs_registry.formats; *at != NULL; at++) {
+        print_titled("Format of a sink: ", (*at)->kind, "", (*at)->options);
+    }
+}
+
+static void print_settings(void)
+{
+    print_options(evs_setting_options);
+}
+
+/* --- codes ---------------------------------------------------------------------------------------------------------------- */
+
+static void print_diagnostics(void)
+{
+    printf("| code | | what it means, and what to do |\n|---|---|---|\n");
+    for (int i = 0; i < EVS_CODE_COUNT; i++) {
+        const struct evs_code_info *info = evs_code_info((enum evs_code)i);
+        printf("| %s | %s | ", info->name, info->title);
+        print_cell(info->explanation);
+        printf(" |\n");
+    }
+    printf("\n");
+}
+
+static void print_failures(void)
+{
+    printf("| code | reason | |\n|---|---|---|\n");
+    for (int outcome = EVS_ROW_NULL + 1; outcome < EVS_ROW_OUTCOMES; outcome++) {
+        const struct evs_row_reason *reason = evs_row_reason((enum evs_row)outcome);
+        printf("| %s | `%s` | %s |\n", reason->code, reason->reason, reason->message);
+    }
+    printf("\n");
+}
+
+int main(int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        void (*print)(void);
+    } parts[] = {
+        {"functions", print_functions},     {"options", print_all_options},  {"settings", print_settings},
+        {"diagnostics", print_diagnostics}, {"failures", print_failures},
+    };
+    for (size_t i = 0; argc == 2 && i < EVS_COUNT(parts); i++) {
+        if (strcmp(argv[1], parts[i].name) == 0) {
+            parts[i].print();
+            return 0;
+        }
+    }
+    fprintf(stderr, "usage: %s functions|options|settings|diagnostics|failures\n", argv[0]);
+    return 2;
+}
