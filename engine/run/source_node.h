@@ -78,9 +78,9 @@ struct evs_batch *evs_source_read_batch(struct source_node *node);
 /* source_time.c */
 void evs_source_time_start(struct source_node *node, const struct evs_record_source *restored);
 /* Judges rows [first, end) of the batch, all of one message: moves the partition's watermark, excludes rows that are dead. `reason` of
- * excluded rows is told through evs_source_dead_time. Sets batch->watermark_us where some row is behind. */
+ * excluded rows is told through evs_source_dead_row. Sets batch->watermark_us where some row is behind. */
 void evs_source_judge(struct source_node *node, struct evs_batch *batch, const struct evs_message *message, uint32_t first, uint32_t end);
-void evs_source_dead_time(struct source_node *node, const struct evs_batch *batch, uint32_t row, const char *reason, const char *code);
+void evs_source_dead_row(struct source_node *node, const struct evs_batch *batch, uint32_t row, const struct evs_row_error *error);
 int64_t evs_source_watermark(const struct source_node *node); /* minimum over the worker's partitions */
 /* The connector had nothing: notices idle partitions. Returns true when the source's watermark may rise because of it. */
 bool evs_source_check_idle(struct source_node *node);

@@ -49,16 +49,15 @@ static void dead_record(struct source_node *node, const struct evs_message *mess
     evs_dead_put(node->op, &dead);
 }
 
-void evs_source_dead_time(struct source_node *node, const struct evs_batch *batch, uint32_t row, const char *reason, const char *code)
+void evs_source_dead_row(struct source_node *node, const struct evs_batch *batch, uint32_t row, const struct evs_row_error *error)
 {
     const struct evs_message *message = &node->messages[node->message_of[row]];
     if (node->plan->fail_on_error) {
-        fail_on_error(node, reason, "", message, node->record_index[row]);
+        fail_on_error(node, error->reason, error->expression == NULL ? "" : error->expression, message, node->record_index[row]);
     }
-    struct evs_row_error error = {.reason = reason, .code = code};
     struct dead_row dead = {
         .source_index = node->op->source_number,
-        .error = &error,
+        .error = error,
         .raw = node->raw[row],
         .subject = message->subject,
         .cause = batch->cause[row],

@@ -55,6 +55,8 @@ struct judged {
     const struct evs_column *time;
     const struct evs_column *watermark; /* NULL: plain delay */
     struct evs_column computed;
+    const struct evs_expr_failure *failures; /* of the expression; rows ascending */
+    uint32_t failure_count, next_failure;
 };
 
 static void judged_init(struct judged *judged, struct source_node *node, struct evs_batch *batch)
@@ -65,6 +67,7 @@ static void judged_init(struct judged *judged, struct source_node *node, struct 
     if (plan->watermark != NULL && plan->watermark_delay_us < 0) {
         evs_program_run(node->watermark_eval, batch, &judged->computed);
         judged->watermark = &judged->computed;
+        judged->failure_count = evs_eval_failures(node->watermark_eval, &judged->failures);
     }
 }
 
@@ -128,19 +131,44 @@ static bool judge_at_once(struct source_node *node, struct partition *partition,
     return true;
 }
 
-static void judge_row(struct source_node *node, struct partition *partition, struct evs_batch *batch, const struct judged *judged,
-                      int64_t limit_us, uint32_t row)
+/* Why the watermark of the row cannot be computed, or NULL; asked row by row, ascending. */
+static const struct evs_expr_failure *failure_of(struct judged *judged, uint32_t row)
 {
-    if (!evs_column_is_valid(judged->time, row)) {
-        node->excluded[row] = 1;
-        evs_source_dead_time(node, batch, row, "null_event_time", "R0007");
-        return;
+    while (judged->next_failure < judged->failure_count && judged->failures[judged->next_failure].row < row) {
+        judged->next_failure++;
     }
+    bool is_there = judged->next_failure < judged->failure_count && judged->failures[judged->next_failure].row == row;
+    return is_there ? &judged->failures[judged->next_failure] : NULL;
+}
+
+/* A row without a time, too new, or without a watermark is dead, and moves nothing. */
+static bool is_dead(struct source_node *node, const struct evs_batch *batch, struct judged *judged, bool future, uint32_t row)
+{
+    struct evs_row_error error = {0};
+    const struct evs_expr_failure *failure = failure_of(judged, row);
+    if (!evs_column_is_valid(judged->time, row)) {
+        error = (struct evs_row_error){.reason = "null_event_time", .code = "R0007"};
+    } else if (future && !node->plan->future_keep) {
+        error = (struct evs_row_error){.reason = "future", .code = "R0008"};
+    } else if (failure != NULL) {
+        error = (struct evs_row_error){.reason = failure->reason, .code = failure->code, .message = failure->message};
+        error.expression = failure->expr == NULL ? NULL : failure->expr->text;
+        error.file = failure->expr == NULL ? NULL : failure->expr->place.file;
+        error.line = failure->expr == NULL ? 0 : failure->expr->place.line;
+    } else {
+        return false;
+    }
+    node->excluded[row] = 1;
+    evs_source_dead_row(node, batch, row, &error);
+    return true;
+}
+
+static void judge_row(struct source_node *node, struct partition *partition, struct evs_batch *batch, struct judged *judged, int64_t limit_us,
+                      uint32_t row)
+{
     int64_t time_us = batch->event_time_us[row];
     bool future = time_us > limit_us;
-    if (future && !node->plan->future_keep) {
-        node->excluded[row] = 1;
-        evs_source_dead_time(node, batch, row, "future", "R0008");
+    if (is_dead(node, batch, judged, future, row)) {
         return;
     }
     if (node->plan->needs_row_watermark || time_us < partition->watermark_us) {
