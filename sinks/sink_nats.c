@@ -133,9 +133,9 @@ static evs_status sink_nats_configure(const struct evs_option_value *values, str
                         "Option stream: '%s' is no name of a stream; letters, digits, '-' and '_' are allowed.",
                         config->stream);
     }
-    if (strpbrk(config->subject, " \t\r\n*>") != NULL || strlen(config->subject) >= SINK_SUBJECT_MAX) {
+    if (strpbrk(config->subject, " \t\r\n*>\"\\") != NULL || strlen(config->subject) >= SINK_SUBJECT_MAX) {
         return evs_fail(error, EVS_E_PIPELINE,
-                        "Option subject: '%s' is no subject to publish to; it may hold no spaces and no wildcards.",
+                        "Option subject: '%s' is no subject to publish to; it may hold no spaces, quotes or wildcards.",
                         config->subject);
     }
     return EVS_OK;

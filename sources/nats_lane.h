@@ -37,7 +37,7 @@ struct evs_nats_shared {
     int64_t heartbeat_us;
     bool until_end;
     uint64_t end_sequence; /* of the stream when the run began */
-    int64_t created_us; /* of the stream; 0: not known yet */
+    int64_t created_us;    /* of the stream; 0: not known yet */
     uint64_t max_payload;
     uint64_t sid_last;
     uint64_t gap_messages, lost_messages, odd_subjects;
@@ -64,8 +64,8 @@ struct evs_nats_lane {
     uint64_t next; /* what the next consumer is asked for; 0: start_us tells */
     int64_t start_us;
     uint64_t end_sequence; /* until_end: the last message that this lane will see; 0: none */
-    bool from_earliest; /* nothing was read yet and everything was asked for: what is gone is no gap */
-    uint64_t read;      /* highest sequence seen */
+    bool from_earliest;    /* nothing was read yet and everything was asked for: what is gone is no gap */
+    uint64_t read;         /* highest sequence seen */
     struct evs_nats_history history;
     struct evs_nats_check check;
 
@@ -77,6 +77,7 @@ struct evs_nats_lane {
     uint64_t request_messages, request_bytes, message_bytes; /* size of the next request; average of a message */
     uint32_t limits_in_row; /* requests that ended at max_bytes without a message between */
     int64_t heard_us, data_us;
+    uint32_t stuck_count; /* consumers in a row that had messages to bring, and brought none */
     bool heartbeat_seen;
     bool ended; /* until_end: everything up to the end was seen */
 };

@@ -18,8 +18,8 @@
 #define PULL_OVERHEAD_BYTES 1024 /* subject and reply count for the server's max_bytes */
 #define PULL_REQUEST_BYTES_MAX (64u << 20)
 #define PULL_LIMITS_IN_ROW 4
-#define PULL_STUCK_US 5000000   /* messages wait, but only heartbeats come */
-#define PULL_SILENT_US 60000000 /* even if we never catch up with what arrives */
+#define PULL_STUCK_US INT64_C(5000000) /* messages wait, but only heartbeats come */
+#define PULL_SILENT_US 60000000        /* even if we never catch up with what arrives */
 
 static void pull_size_request(struct evs_nats_lane *lane)
 {
@@ -88,7 +88,10 @@ void evs_nats_pull_tick(struct evs_nats_lane *lane, bool drained)
         evs_nats_lane_drop(lane, 0, "its heartbeats are missing");
         return;
     }
-    if (drained && lane->pending > 0 && shared->now_us - lane->data_us > PULL_STUCK_US) {
+    int64_t stuck_us =
+        PULL_STUCK_US << (lane->stuck_count < 4 ? lane->stuck_count : 4); /* the count itself may be wrong */
+    if (drained && lane->pending > 0 && shared->now_us - lane->data_us > stuck_us) {
+        lane->stuck_count++;
         evs_nats_lane_drop(lane, 0, "messages wait, but none come");
         return;
     }
@@ -204,7 +207,7 @@ static void pull_account(struct evs_nats_lane *lane, const struct evs_nats_deliv
     lane->consumer_sequence = delivery->consumer_sequence;
     lane->pending = delivery->pending;
     lane->data_us = shared->now_us;
-    lane->limits_in_row = 0;
+    lane->limits_in_row = lane->stuck_count = 0;
     lane->asked_messages -= lane->asked_messages > 0;
     lane->message_bytes = (lane->message_bytes * 15 + bytes) / 16;
     lane->read = delivery->stream_sequence;

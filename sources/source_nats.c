@@ -83,9 +83,9 @@ static evs_status source_nats_check(const struct evs_nats_reader_config *config,
             "Option stream: '%s' is no name of a stream; letters, digits, '-' and '_' are allowed, 200 of them.",
             config->stream);
     }
-    if (strpbrk(config->subject, " \t\r\n") != NULL || strlen(config->subject) > 200) {
+    if (strpbrk(config->subject, " \t\r\n\"\\") != NULL || strlen(config->subject) > 200) {
         return evs_fail(error, EVS_E_PIPELINE,
-                        "Option subject: '%s' is no subject; it may hold no spaces and at most 200 bytes.",
+                        "Option subject: '%s' is no subject; it may hold no spaces or quotes, and at most 200 bytes.",
                         config->subject);
     }
     if (config->partitions > 1 &&

@@ -297,7 +297,8 @@ START_TEST(sends_again_what_a_cut_left_open)
 {
     server_nats_create(&server, "TRIGGERS", "triggers.>");
     struct sending sending;
-    sending_init(&sending, (const char *[]){"subject=triggers.cart.{user_id}", transports[_i], NULL});
+    sending_init(&sending,
+                 (const char *[]){"subject=triggers.cart.{user_id}", "ack_timeout=300s", transports[_i], NULL});
     sending_open(&sending);
     for (uint32_t cut = 1; cut <= 10; cut++) {
         send_until(&sending, cut * 450); /* polled each 100: some are on the way */
