@@ -8,12 +8,15 @@ A file sink is cut to what the last commit says when a run is restored, so the f
 cannot be cut; for these executions each query that prints gets a file as its sink.
 """
 
+import array
+import fcntl
 import itertools
 import os
 import pathlib
 import re
 import subprocess
 import tempfile
+import termios
 import time
 
 BATCHES = (1, 7, 1024)
@@ -22,11 +25,13 @@ QUICK = ((1, 1024), (4, 7))
 # Workers and batches of one engine after the other, each but the last killed.
 CUTS = (((1, 1), (4, 7), (2, 1024)), ((4, 1024), (1, 1), (3, 7)))
 SECONDS_MAX = 120
-# A piece that holds no row that counts makes no commit: then the engine is killed without one.
-COMMIT_SECONDS_MAX = 5
+# Nothing that has not been committed before, or no row that counts: then there is no commit to wait for, and the engine is killed without one.
+COMMIT_SECONDS_MAX = 10
+COMMIT_SECONDS_MAX_WHEN_READ = 0.5
 
 TOKENS = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:\\.|[^'\\])*'|;", re.S)
 SOURCE = re.compile(r"create\s+source\s+(\w+)\s*\(.*?\bfrom\s+file\s*\(path\s*=\s*'([^']*)'", re.S | re.I)
+RESTORED = re.compile(r"restored checkpoint [1-9]")
 INSERT_AT_END = re.compile(r"\|>\s*insert\s+into\s+\w+\s*$", re.I)
 
 
@@ -109,6 +114,12 @@ def with_files_for_prints(text):
     return text, len(ends)
 
 
+def bytes_waiting(pipe):
+    count = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
+
+
 class Cut:
     """A folder in which a pipeline runs, is killed and restored. Messages name its files as they are called in the golden."""
 
@@ -136,7 +147,11 @@ class Cut:
 
     def wait_for_commit(self, engine, before):
         end = time.monotonic() + COMMIT_SECONDS_MAX
+        is_read = False
         while self.commits() <= before and engine.poll() is None and time.monotonic() < end:
+            if not is_read and bytes_waiting(engine.stdin) == 0:
+                is_read = True
+                end = time.monotonic() + COMMIT_SECONDS_MAX_WHEN_READ
             time.sleep(0.002)
 
     def start(self, workers, batch):
@@ -185,17 +200,17 @@ class Cut:
 
 
 def execute_cut(program, golden, redis, engines):
-    """(what is wrong or None, {sink: text}) of a pipeline that is killed twice."""
+    """(what is wrong or None, {sink: text}, restores that began behind the start) of a pipeline that is killed twice."""
     redis.ask("DEL", *[f"evs:{{{golden.source.stem}:0}}:{key}" for key in ("log", "ob")])
     with tempfile.TemporaryDirectory() as folder:
         cut = Cut(program, golden, redis, folder)
         one, two, three = cut.pieces
         if not cut.run_and_kill(*engines[0], [one], [two]) or not cut.run_and_kill(*engines[1], [one, two], [three]):
-            return f"the engine ended before it was killed\n{cut.log.read_text()}", {}
+            return f"the engine ended before it was killed\n{cut.log.read_text()}", {}, 0
         code = cut.run_to_end(*engines[2])
         if code != 0:
-            return f"restored, the exit code is {code}\n{cut.log.read_text()}", {}
-        return None, cut.results()
+            return f"restored, the exit code is {code}\n{cut.log.read_text()}", {}, 0
+        return None, cut.results(), len(RESTORED.findall(cut.log.read_text()))
 
 
 def plan(quick, full):
