@@ -36,8 +36,9 @@ static const struct {
     enum evs_function_family family;
     const char *title;
 } families[] = {
-    {EVS_FAMILY_OPERATOR, "Operators"}, {EVS_FAMILY_CONDITIONAL, "Conditions"}, {EVS_FAMILY_MATH, "Numbers"}, {EVS_FAMILY_STRING, "Text"},
-    {EVS_FAMILY_TIME, "Dates and times"}, {EVS_FAMILY_JSON, "JSON"}, {EVS_FAMILY_HASH, "Hashes"},
+    {EVS_FAMILY_OPERATOR, "Operators"}, {EVS_FAMILY_CONDITIONAL, "Conditions"}, {EVS_FAMILY_MATH, "Numbers"},
+    {EVS_FAMILY_STRING, "Text"},        {EVS_FAMILY_TIME, "Dates and times"},   {EVS_FAMILY_JSON, "JSON"},
+    {EVS_FAMILY_HASH, "Hashes"},
 };
 
 static void print_function(const struct evs_function *function)
@@ -82,8 +83,10 @@ static void print_functions(void)
 static const char *kind_of(const struct evs_option *option)
 {
     static const char *const names[] = {
-        [EVS_OPTION_STRING] = "string", [EVS_OPTION_INT] = "int64",         [EVS_OPTION_BOOL] = "bool", [EVS_OPTION_DURATION] = "interval",
-        [EVS_OPTION_BYTES] = "bytes",   [EVS_OPTION_TEMPLATE] = "template", [EVS_OPTION_ENUM] = "",
+        [EVS_OPTION_STRING] = "string", [EVS_OPTION_INT] = "int64",
+        [EVS_OPTION_BOOL] = "bool",     [EVS_OPTION_DURATION] = "interval",
+        [EVS_OPTION_BYTES] = "bytes",   [EVS_OPTION_TEMPLATE] = "template",
+        [EVS_OPTION_ENUM] = "",
     };
     return names[option->kind];
 }
@@ -183,7 +186,7 @@ int main(int argc, char **argv)
         const char *name;
         void (*print)(void);
     } parts[] = {
-        {"functions", print_functions},     {"options", print_all_options},  {"settings", print_settings},
+        {"functions", print_functions},     {"options", print_all_options}, {"settings", print_settings},
         {"diagnostics", print_diagnostics}, {"failures", print_failures},
     };
     for (size_t i = 0; argc == 2 && i < EVS_COUNT(parts); i++) {
