@@ -488,6 +488,29 @@ static void set_items(struct evs_builder *builder, const struct evs_rel *rel, co
     laid->schema = (struct evs_schema){config->item_count, fields};
 }
 
+/* What names a group, whether or not anybody asks for it: keys and window. */
+static void set_group(struct evs_builder *builder, const struct evs_rel *rel, struct evs_aggregate_config *config)
+{
+    struct evs_aggregate_item *items =
+        EVS_ARENA_ARRAY(builder->arena, struct evs_aggregate_item, rel->column_count + 1);
+    struct evs_field *fields = EVS_ARENA_ARRAY(builder->arena, struct evs_field, rel->column_count + 1);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rel->column_count; i++) {
+        struct evs_aggregate_item item = rel->aggregate->items[i];
+        if (item.what == EVS_ITEM_KEY || item.what == EVS_ITEM_WINDOW_START || item.what == EVS_ITEM_WINDOW_END) {
+            fields[count] = evs_rel_field(rel, i);
+            const struct evs_rel *input = rel->inputs[0].rel;
+            if (fields[count].name[0] == '\0' &&
+                input->kind == EVS_REL_PROJECT) { /* a key without a name: its text is one */
+                fields[count].name = input->exprs[rel->aggregate->keys[item.index]]->text;
+            }
+            items[count++] = item;
+        }
+    }
+    config->group_items = items;
+    config->group_schema = (struct evs_schema){count, fields};
+}
+
 static void set_late(struct evs_builder *builder, const struct evs_rel *rel, uint32_t node)
 {
     struct evs_rel_input late = {(struct evs_rel *)rel, 1};
@@ -526,6 +549,7 @@ static struct evs_aggregate_config *aggregate_config(struct evs_builder *builder
     config->file = place.file;
     config->line = place.line;
     set_items(builder, rel, input_map, config, laid);
+    set_group(builder, rel, config);
     return config;
 }
 

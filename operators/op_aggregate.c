@@ -233,6 +233,26 @@ static void select_good(struct evs_batch *batch, const uint8_t *failed, uint32_t
     batch->selection = selection;
 }
 
+/* A group that fails is shown by its keys and window. `shown` is made for the first one of a batch. */
+static void group_dead_letter(struct evs_op *op, const struct result_row *result, struct evs_batch *batch, uint32_t row, const char *call,
+                              struct evs_batch **shown)
+{
+    const struct evs_aggregate_config *config = result->agg->config;
+    const struct evs_schema *schema = &config->group_schema;
+    if (*shown == NULL) {
+        *shown = evs_batch_derive(batch, schema->count);
+        for (uint32_t i = 0; i < schema->count; i++) {
+            (*shown)->columns[i] = (struct evs_column){0};
+            evs_column_init(&(*shown)->columns[i], *shown, schema->fields[i].type->kind, batch->row_count, true);
+        }
+    }
+    for (uint32_t i = 0; i < schema->count; i++) {
+        bool fits = put_item(result, &config->group_items[i], *shown, &(*shown)->columns[i], row);
+        EVS_ASSERT(fits);
+    }
+    overflow_dead_letter(op, schema, *shown, row, call);
+}
+
 /* The next rows of windows[0], at most a batch; NULL when all its groups are out. */
 static struct evs_batch *window_rows(struct evs_op *op, struct aggregate *agg)
 {
@@ -246,6 +266,7 @@ static struct evs_batch *window_rows(struct evs_op *op, struct aggregate *agg)
     uint8_t failed[EVS_BATCH_ROWS] = {0};
     uint32_t failed_count = 0;
     struct evs_buffer scratch = {0};
+    struct evs_batch *shown = NULL;
     batch->row_count = rows;
     batch->cause_kind = EVS_CAUSE_WINDOW;
     batch->min_time_us = batch->max_time_us = window->end_us - 1;
@@ -260,10 +281,13 @@ static struct evs_batch *window_rows(struct evs_op *op, struct aggregate *agg)
         }
         const char *call = put_result(&result, batch, row);
         if (call != NULL) {
-            overflow_dead_letter(op, evs_op_schema(op), batch, row, call);
+            group_dead_letter(op, &result, batch, row, call, &shown);
             failed[row] = 1;
             failed_count++;
         }
+    }
+    if (shown != NULL) {
+        evs_batch_unref(shown);
     }
     select_good(batch, failed, failed_count);
     evs_buffer_fini(&scratch);

@@ -44,6 +44,8 @@ struct evs_aggregate_config {
     uint32_t call_count;
     const struct evs_aggregate_item *items; /* one a column of the output schema */
     uint32_t item_count;
+    const struct evs_aggregate_item *group_items; /* one a column of group_schema: keys and window, for the dead letter of a group that fails */
+    struct evs_schema group_schema;
     enum evs_window_kind window;
     int64_t size_us, offset_us; /* tumble: window_start = t - floormod(t - offset, size) */
     enum evs_emit_kind emit;

@@ -168,16 +168,31 @@ void evs_op_flush_dead(struct evs_op *op)
     }
 }
 
+/* The row as an object. A shape that no op has by itself, such as the keys of a group, comes seldom: its encoder lives for one row. */
+static void encode_row(const struct evs_run *run, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
+                       struct evs_buffer *json)
+{
+    const struct evs_format *format = run->options.row_format;
+    if (format == NULL || schema->count == 0) {
+        return;
+    }
+    const struct row_encoder *encoder = encoder_of(run, schema);
+    const void *config = encoder != NULL ? encoder->config : NULL;
+    struct evs_arena arena = {0};
+    struct evs_error error;
+    bool is_ready = encoder != NULL || format->configure == NULL || format->configure(NULL, schema, &arena, &config, &error) == EVS_OK;
+    if (is_ready) {
+        struct evs_format_place place = {.pipeline = run->plan->pipeline, .sink = "dead letter"};
+        format->encode(config, schema, batch, row, &place, json);
+    }
+    evs_arena_fini(&arena);
+}
+
 void evs_op_dead_letter(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
                         const struct evs_row_error *error)
 {
-    struct evs_run *run = op->worker->run;
-    const struct row_encoder *encoder = encoder_of(run, schema);
     struct evs_buffer json = {0};
-    if (encoder != NULL) {
-        struct evs_format_place place = {.pipeline = run->plan->pipeline, .sink = "dead letter"};
-        run->options.row_format->encode(encoder->config, schema, batch, row, &place, &json);
-    }
+    encode_row(op->worker->run, schema, batch, row, &json);
     struct dead_row dead = {
         .source_index = batch->source_index,
         .error = error,
