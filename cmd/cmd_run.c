@@ -394,6 +394,21 @@ static int run_all(struct pipeline *pipelines, uint32_t count, bool quiet)
     return exit_code;
 }
 
+/* The name owns the state: the second of two pipelines would take it from the first. */
+static int refuse_same_name(const struct pipeline *pipelines, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            if (strcmp(pipelines[i].plan->pipeline, pipelines[j].plan->pipeline) == 0) {
+                fprintf(stderr, "evstream run: %s and %s are both the pipeline `%s`, and a name owns its state; give one another name (`pipeline NAME;`).\n",
+                        pipelines[j].file, pipelines[i].file, pipelines[i].plan->pipeline);
+                return EVS_EXIT_USAGE;
+            }
+        }
+    }
+    return EVS_EXIT_DONE;
+}
+
 static int compile_all(const struct settings *settings, const struct files *files, struct pipeline *pipelines, struct evs_log *log)
 {
     for (uint32_t i = 0; i < files->count; i++) {
@@ -404,7 +419,7 @@ static int compile_all(const struct settings *settings, const struct files *file
         }
         set_options(&pipelines[i], settings, log);
     }
-    return EVS_EXIT_DONE;
+    return refuse_same_name(pipelines, files->count);
 }
 
 static int run_files(const struct settings *settings, const struct files *files)

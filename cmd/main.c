@@ -24,10 +24,11 @@ static void print_help(FILE *out)
         fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
     }
     fprintf(out, "\n`evstream COMMAND --help` tells more about one.\n"
-                 "exit codes: 0 done, 1 the pipeline is wrong, 2 wrong usage, 3 a server cannot be reached, 4 the "
-                 "state cannot be\n"
-                 "restored, 5 a test failed, 6 another engine took over, 7 `on error fail` met a bad event, 70 a "
-                 "defect of evstream\n");
+                 "exit codes: 0 done, 1 the pipeline is wrong, 2 wrong usage, 3 a server or a file cannot be reached or "
+                 "refuses, 4 the\n"
+                 "state cannot be restored, 5 a test failed, 6 another engine took over, 7 `on error fail` met a bad "
+                 "event, 70 a defect\n"
+                 "of evstream\n");
 }
 
 int evs_cmd_version(int argc, char **argv)
@@ -51,6 +52,24 @@ static int refuse_command(const char *name)
     return EVS_EXIT_USAGE;
 }
 
+static int run_command(const char *name, int argc, char **argv)
+{
+    for (size_t i = 0; i < EVS_COUNT(commands); i++) {
+        if (strcmp(name, commands[i].name) == 0) {
+            return commands[i].run(argc, argv);
+        }
+    }
+    return refuse_command(name);
+}
+
+/* `help run` is `run --help`. */
+static int help_on(char *name)
+{
+    static char option[] = "--help";
+    char *arguments[] = {name, option, NULL};
+    return run_command(name, 2, arguments);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -58,6 +77,9 @@ int main(int argc, char **argv)
         return EVS_EXIT_USAGE;
     }
     const char *name = argv[1];
+    if (strcmp(name, "help") == 0 && argc > 2) {
+        return help_on(argv[2]);
+    }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help(stdout);
         return EVS_EXIT_DONE;
@@ -65,10 +87,5 @@ int main(int argc, char **argv)
     if (strcmp(name, "--version") == 0) {
         name = "version";
     }
-    for (size_t i = 0; i < EVS_COUNT(commands); i++) {
-        if (strcmp(name, commands[i].name) == 0) {
-            return commands[i].run(argc - 1, argv + 1);
-        }
-    }
-    return refuse_command(name);
+    return run_command(name, argc - 1, argv + 1);
 }

@@ -369,6 +369,7 @@ static bool bind_connector(struct evs_binder *binder, struct evs_bound_source *s
         return false;
     }
     source->scan->is_bounded = source->connector->bounded;
+    source->scan->is_timed_by_reading = source->connector->bounded && ast->watermark == NULL;
     source->scan->is_ordered = source->partitions == 1;
     return true;
 }

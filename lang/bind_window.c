@@ -84,6 +84,16 @@ static bool bind_window_size(struct evs_aggregation *aggregation, const struct e
     return true;
 }
 
+/* Who names the time, tumble(_ingested_at, …), knows it. */
+static void warn_of_reading(struct evs_aggregation *aggregation, const struct evs_ast_expr *ast)
+{
+    if (aggregation->scope->base->is_timed_by_reading) {
+        struct evs_diag *diag = evs_report(aggregation->binder, EVS_W0007, ast->place,
+                                           "these windows go by the time at which the file is read");
+        evs_diag_hint(diag, "add `watermark for COLUMN as COLUMN` to the source");
+    }
+}
+
 static bool bind_tumble(struct evs_aggregation *aggregation, const struct evs_ast_expr *ast)
 {
     const struct evs_ast_expr *positional[2];
@@ -104,6 +114,9 @@ static bool bind_tumble(struct evs_aggregation *aggregation, const struct evs_as
                                            "`tumble` takes a size, or the event time and a size");
         evs_diag_hint(diag, "write tumble(interval 1 minute)");
         return false;
+    }
+    if (count == 1) {
+        warn_of_reading(aggregation, ast);
     }
     is_right = (count == 1 || check_time(aggregation, positional[0])) && is_right;
     is_right = bind_window_size(aggregation, positional[count - 1]) && is_right;

@@ -59,6 +59,7 @@ static void set_input(struct evs_rels *rels, struct evs_rel *rel, struct evs_rel
     rel->inputs[0].rel = input;
     rel->input_count = 1;
     rel->is_bounded = input->is_bounded;
+    rel->is_timed_by_reading = input->is_timed_by_reading;
     rel->is_update = input->is_update;
     rel->is_ordered = input->is_ordered;
     rel->unstable = input->unstable;
@@ -176,6 +177,7 @@ struct evs_rel *evs_rel_union(struct evs_rels *rels, struct evs_rel **inputs, ui
         EVS_ASSERT(inputs[i]->column_count == rel->column_count);
         rel->inputs[i].rel = inputs[i];
         rel->is_bounded = rel->is_bounded && inputs[i]->is_bounded;
+        rel->is_timed_by_reading = rel->is_timed_by_reading || inputs[i]->is_timed_by_reading;
         rel->is_update = rel->is_update || inputs[i]->is_update;
         rel->unstable = rel->unstable != NULL ? rel->unstable : inputs[i]->unstable;
         rel->lineage += evs_lineage_mix(3, inputs[i]->lineage);

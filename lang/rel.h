@@ -65,6 +65,7 @@ struct evs_rel {
     /* what holds for its rows */
     uint32_t event_time_column; /* the column that is the rows' event time, unchanged; EVS_NO_COLUMN: none */
     bool is_bounded;            /* every source below is */
+    bool is_timed_by_reading;   /* a source below is a file without a watermark */
     bool is_update;             /* rows are revisions of results */
     bool is_ordered;            /* rows come in one order that a replay repeats: one partition, no union */
     const struct evs_rel

@@ -51,6 +51,8 @@ static void pause_after(struct evs_redis_store *store, int64_t pause_us, const s
 evs_status evs_redis_store_try(struct evs_redis_store *store, evs_redis_step *step, void *argument,
                                struct evs_error *error)
 {
+    static const char given_up[] = " The time for retries is over. Start Redis there (redis-server), or give its address "
+                                   "with --redis or EVSTREAM_REDIS_URL.";
     struct evs_redis_retry retry = {.os = store->os, .retry_us = store->retry_us};
     for (;;) {
         struct evs_error why = {0};
@@ -67,8 +69,7 @@ evs_status evs_redis_store_try(struct evs_redis_store *store, evs_redis_step *st
         store->located = false;
         int64_t pause_us = status == EVS_E_UNREACHABLE ? evs_redis_retry_pause(&retry) : -1;
         if (pause_us < 0) {
-            return evs_fail(error, status, "%s%s", why.text,
-                            status == EVS_E_UNREACHABLE ? " The time for retries is over." : "");
+            return evs_fail(error, status, "%s%s", why.text, status == EVS_E_UNREACHABLE ? given_up : "");
         }
         pause_after(store, pause_us, &why);
     }

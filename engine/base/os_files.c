@@ -26,6 +26,10 @@ static evs_status file_fail(struct evs_error *error, const char *verb, const cha
     EVS_ASSERT(errno != 0);
     char buffer[128];
     const char *reason = strerror_r(errno, buffer, sizeof buffer);
+    if (strcmp(path, "-") == 0) {
+        const char *stream = strcmp(verb, "read") == 0 ? "input" : "output";
+        return evs_fail(error, EVS_E_IO, "Cannot %s standard %s: %s.", verb, stream, reason);
+    }
     return evs_fail(error, EVS_E_IO, "Cannot %s the file `%s`: %s.", verb, path, reason);
 }
 

@@ -61,8 +61,8 @@ static evs_status check_record(const struct evs_run *run, struct evs_error *erro
     const struct evs_record *record = &run->restored;
     if (record->finished) {
         return evs_fail(error, EVS_E_STATE,
-                        "pipeline %s has finished: its input was complete and its windows are closed, so it cannot be resumed; give it another "
-                        "name to run it again, or use --at-end stop to leave windows open at the end",
+                        "pipeline %s has finished: its input was complete and its windows are closed, so it cannot be resumed; to run it "
+                        "again, give it another name (`pipeline NAME;`); a run with --at-end stop leaves windows open and can be resumed",
                         run->plan->pipeline);
     }
     if (record->split_version != EVS_SPLIT_VERSION || record->key_version != EVS_KEY_VERSION) {

@@ -555,6 +555,9 @@ END_TEST
 START_TEST(test_warnings)
 {
     EXPECT("create source s (a string) from file (path = 'x'); from s;", "W0004");
+    EXPECT("create source s (a string) from file (path = 'x') on error fail;"
+           "from s |> aggregate count(*) as n group by tumble(interval 1 minute);",
+           "W0007");
     EXPECT(CLICKS "create sink out to file (path = 'x'); param p int64 default 1; from clicks;", "W0003 W0003");
     EXPECT("create source s (a string) from live (stream = 'x') dead letter into dead; create sink dead to file (path "
            "= 'd'); from s;",
