@@ -91,6 +91,11 @@ static evs_status restore_state(struct evs_run *run, struct evs_error *error)
         evs_log(run->options.log, EVS_LOG_INFO, "restore", "restored checkpoint %llu in %.1f ms: %llu events counted so far",
                 (unsigned long long)run->terms.checkpoint, (double)(evs_monotonic_us(run->options.os) - begun_us) / 1e3,
                 (unsigned long long)run->base.events);
+        if (run->options.start != EVS_START_COMMITTED) {
+            evs_log(run->options.log, EVS_LOG_WARN, "from_ignored",
+                    "--from has no effect: pipeline %s goes on where its state stands; give it another name (`pipeline NAME;`) to read from elsewhere",
+                    run->plan->pipeline);
+        }
     }
     return status;
 }
