@@ -60,6 +60,53 @@ static bool pause_for(struct evs_run *run, int64_t us)
     return !atomic_load(&run->failed);
 }
 
+/* --- between checkpoints ----------------------------------------------------------------------------------------------------------- */
+
+static void tell_confirmed(struct checkpointer *c)
+{
+    struct evs_run *run = c->run;
+    int64_t now = evs_monotonic_us(run->options.os);
+    uint32_t done = 0;
+    while (done < c->unconfirmed_count && c->unconfirmed[done].ready_us <= now) {
+        atomic_store(&run->confirmed, c->unconfirmed[done].checkpoint);
+        done++;
+    }
+    if (done > 0) {
+        c->unconfirmed_count -= done;
+        memmove(c->unconfirmed, c->unconfirmed + done, c->unconfirmed_count * sizeof *c->unconfirmed);
+        evs_run_wake_all(run);
+    }
+}
+
+/* Asks the store whether the group is still ours when the last commit is a while ago; a process that was stopped learns here that another one
+ * has taken over, before it sends anything. */
+static void ask_owner(struct checkpointer *c)
+{
+    struct evs_run *run = c->run;
+    struct evs_error error = {0};
+    int64_t asked_us = boot_us(run);
+    if (run->store == NULL || asked_us - atomic_load(&run->owner_us) < OWNER_ASK_US) {
+        return;
+    }
+    evs_status status = run->options.store->confirm(run->store, &error);
+    if (status != EVS_OK) {
+        evs_run_fail(run, status, &error);
+        return;
+    }
+    atomic_store(&run->owner_us, asked_us);
+    evs_run_wake_all(run);
+}
+
+static bool housekeeping(struct checkpointer *c, int64_t us)
+{
+    if (!pause_for(c->run, us)) {
+        return false;
+    }
+    tell_confirmed(c);
+    ask_owner(c);
+    return !atomic_load(&c->run->failed);
+}
+
 /* --- one checkpoint ----------------------------------------------------------------------------------------------------------- */
 
 static bool pass_barrier(struct checkpointer *c, bool final)
@@ -75,7 +122,7 @@ static bool pass_barrier(struct checkpointer *c, bool final)
     atomic_store(&run->barrier, c->next);
     evs_run_wake_all(run);
     while (atomic_load(&run->workers_at_barrier) < run->options.worker_count) {
-        if (!pause_for(run, TICK_US)) {
+        if (!housekeeping(c, TICK_US)) {
             return false;
         }
     }
@@ -199,13 +246,14 @@ static void account(struct checkpointer *c, const struct evs_block_list *state, 
     c->run->checkpoint_bytes += state->bytes + outbox->bytes + c->record.count;
 }
 
-static void committed(struct checkpointer *c)
+/* `asked_us` is the boot time before the store was asked: its answer may have waited while the process was stopped. */
+static void committed(struct checkpointer *c, int64_t asked_us)
 {
     struct evs_run *run = c->run;
     EVS_GROW(c->unconfirmed, c->unconfirmed_count, c->unconfirmed_capacity);
     c->unconfirmed[c->unconfirmed_count++] =
         (struct unconfirmed){c->next, evs_monotonic_us(run->options.os) + run->terms.confirm_delay_us};
-    atomic_store(&run->owner_us, boot_us(run));
+    atomic_store(&run->owner_us, asked_us);
     atomic_store(&run->committed, c->next);
     c->next++;
     c->first = false;
@@ -230,6 +278,7 @@ static bool commit(struct checkpointer *c, bool finished)
         .record = {c->record.data, c->record.count},
     };
     struct evs_error error = {0};
+    int64_t asked_us = boot_us(run);
     evs_status status = run->options.store->commit(run->store, &request, &error);
     account(c, &state, &outbox, full, rewrite);
     evs_blocks_fini(&state);
@@ -238,7 +287,7 @@ static bool commit(struct checkpointer *c, bool finished)
         evs_run_fail(run, status, &error);
         return false;
     }
-    committed(c);
+    committed(c, asked_us);
     return true;
 }
 
@@ -254,52 +303,7 @@ static bool checkpoint(struct checkpointer *c, bool final, bool finished)
     return true;
 }
 
-/* --- between checkpoints ---------------------------------------------------------------------------------------------------------- */
-
-static void tell_confirmed(struct checkpointer *c)
-{
-    struct evs_run *run = c->run;
-    int64_t now = evs_monotonic_us(run->options.os);
-    uint32_t done = 0;
-    while (done < c->unconfirmed_count && c->unconfirmed[done].ready_us <= now) {
-        atomic_store(&run->confirmed, c->unconfirmed[done].checkpoint);
-        done++;
-    }
-    if (done > 0) {
-        c->unconfirmed_count -= done;
-        memmove(c->unconfirmed, c->unconfirmed + done, c->unconfirmed_count * sizeof *c->unconfirmed);
-        evs_run_wake_all(run);
-    }
-}
-
-/* Asks the store whether the group is still ours when the last commit is a while ago; a process that was stopped learns here that another one
- * has taken over, before it sends anything. */
-static void ask_owner(struct checkpointer *c)
-{
-    struct evs_run *run = c->run;
-    struct evs_error error = {0};
-    int64_t asked_us = boot_us(run);
-    if (run->store == NULL || asked_us - atomic_load(&run->owner_us) < OWNER_ASK_US) {
-        return;
-    }
-    evs_status status = run->options.store->confirm(run->store, &error);
-    if (status != EVS_OK) {
-        evs_run_fail(run, status, &error);
-        return;
-    }
-    atomic_store(&run->owner_us, asked_us);
-    evs_run_wake_all(run);
-}
-
-static bool housekeeping(struct checkpointer *c, int64_t us)
-{
-    if (!pause_for(c->run, us)) {
-        return false;
-    }
-    tell_confirmed(c);
-    ask_owner(c);
-    return !atomic_load(&c->run->failed);
-}
+/* --- when ------------------------------------------------------------------------------------------------------------------------ */
 
 static bool is_due(struct checkpointer *c)
 {
@@ -376,7 +380,7 @@ void evs_checkpointer_main(void *argument)
     while (alive && atomic_load(&run->workers_ended) < run->options.worker_count) {
         if (is_due(&c)) {
             schedule(&c);
-            alive = checkpoint(&c, false, false);
+            alive = checkpoint(&c, false, false) && housekeeping(&c, 0); /* also when the next one is due already */
             continue;
         }
         int64_t wait = c.due_us - evs_monotonic_us(run->options.os);

@@ -220,6 +220,44 @@ static uint32_t leftmost_source(const struct evs_run *run, uint32_t node_index)
     }
 }
 
+/* Marks what the node's rows come to, sinks apart: those keep no time. Nodes are in topological order. */
+static void mark_reached(const struct evs_run *run, uint32_t node_index, bool *reached)
+{
+    reached[node_index] = true;
+    for (uint32_t i = node_index; i < run->plan->node_count; i++) {
+        for (uint32_t j = 0; reached[i] && j < run->plan->edge_count; j++) {
+            const struct evs_plan_edge *edge = &run->plan->edges[j];
+            if (edge->from == i && node_of(run, edge->to)->kind != EVS_NODE_SINK) {
+                reached[edge->to] = true;
+            }
+        }
+    }
+}
+
+/* Sources whose rows meet have one frontier: a silent one counts with the event times of the others. */
+static void group_sources(struct evs_run *run)
+{
+    uint32_t nodes = run->plan->node_count;
+    bool *reached = evs_alloc_zero(((size_t)run->source_count + 1) * nodes * sizeof *reached);
+    run->source_groups = evs_alloc_zero((run->source_count + 1u) * sizeof *run->source_groups);
+    for (uint32_t source = 0; source < run->source_count; source++) {
+        bool *own = reached + (size_t)source * nodes;
+        mark_reached(run, run->source_nodes[source], own);
+        run->source_groups[source] = source;
+        for (uint32_t earlier = 0; earlier < source; earlier++) {
+            uint32_t group = run->source_groups[earlier];
+            bool meet = false;
+            for (uint32_t i = 0; i < nodes; i++) {
+                meet |= own[i] && reached[(size_t)earlier * nodes + i];
+            }
+            for (uint32_t i = 0; meet && i < source; i++) {
+                run->source_groups[i] = run->source_groups[i] == group ? source : run->source_groups[i];
+            }
+        }
+    }
+    evs_free(reached);
+}
+
 static bool feeds_message_sink(const struct evs_run *run, uint32_t node_index)
 {
     const struct evs_plan_node *node = node_of(run, node_index);
@@ -259,6 +297,7 @@ static void find_sources(struct evs_run *run)
     for (uint32_t i = 0; i < run->source_count; i++) {
         atomic_store(&run->source_shared[i].frontier_us, EVS_TIME_MIN);
     }
+    group_sources(run);
 }
 
 evs_status evs_graph_build(struct evs_run *run, struct evs_error *error)
@@ -350,6 +389,7 @@ void evs_graph_free(struct evs_run *run)
     evs_free(run->workers);
     evs_free(run->source_nodes);
     evs_free(run->source_shared);
+    evs_free(run->source_groups);
     evs_free(run->row_encoders);
     run->workers = NULL;
 }

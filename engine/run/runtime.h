@@ -120,9 +120,9 @@ struct worker {
     _Alignas(64) char pad[64];
 };
 
-/* Shared by the sources of one node on all workers: the frontier F (language, "Event time, exactly", 3). */
+/* Shared by all workers' parts of the sources that meet somewhere: the frontier F (language, "Event time, exactly", 3). */
 struct source_shared {
-    _Alignas(64) _Atomic int64_t frontier_us;   /* largest event time shown by any partition */
+    _Alignas(64) _Atomic int64_t frontier_us;   /* largest event time shown by any partition of any of them */
     _Atomic int64_t all_idle_us;                /* monotonic time since which every partition is idle */
     _Atomic uint32_t active_workers;            /* workers whose partitions are not all idle */
 };
@@ -137,7 +137,8 @@ struct evs_run {
     const struct evs_plan *plan;
     struct evs_run_options options;
     struct worker *workers;
-    struct source_shared *source_shared; /* one a source */
+    struct source_shared *source_shared; /* one a group of sources that meet */
+    uint32_t *source_groups;             /* of source number s */
     uint32_t *source_nodes;              /* node index of source number s; batches carry s as source_index */
     uint32_t source_count;
     struct row_encoder *row_encoders; /* one a schema that dead rows may have */

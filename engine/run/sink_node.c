@@ -195,10 +195,11 @@ static evs_status fail(struct sink_node *node, evs_status status, const struct e
     return EVS_AGAIN;
 }
 
+/* The process may be stopped between any two messages: each one asks whether the group is still ours. */
 static evs_status send_some(struct sink_node *node, bool *did)
 {
     struct evs_error error = {0};
-    for (uint32_t i = 0; i < SENDS_MAX && node->sent < node->sendable; i++) {
+    for (uint32_t i = 0; i < SENDS_MAX && node->sent < node->sendable && evs_run_may_send(node->op->worker->run); i++) {
         EVS_ASSERT(node->sent >= node->cursor && node->sent - node->cursor < node->count);
         struct evs_sink_message message = message_of(pending_at(node, (uint32_t)(node->sent - node->cursor)));
         evs_status status = node->plan->connector->send(node->connector, &message, &error);
@@ -289,7 +290,7 @@ static evs_status sink_poll(struct evs_op *op)
         }
         return EVS_AGAIN;
     }
-    if (node->sent < node->sendable && evs_run_may_send(op->worker->run) && send_some(node, &did) != EVS_OK) {
+    if (send_some(node, &did) != EVS_OK) {
         return EVS_AGAIN;
     }
     if (take_acknowledgements(node, &did) != EVS_OK) {

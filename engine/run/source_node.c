@@ -31,9 +31,9 @@ static void fingerprint_drop_first(struct source_node *node)
     node->fingerprint_written -= node->fingerprint_written > 0;
 }
 
-static void fingerprint_add(struct source_node *node, const struct evs_message *message)
+static void fingerprint_add(struct source_node *node, struct fingerprint fingerprint)
 {
-    int64_t now = node->op->worker->now_us;
+    int64_t now = fingerprint.kept_us;
     while (node->fingerprint_count > 0 && (now - fingerprint_at(node, 0)->kept_us > FINGERPRINT_KEEP_US ||
                                            node->fingerprint_count == FINGERPRINTS_MAX)) {
         fingerprint_drop_first(node);
@@ -41,13 +41,7 @@ static void fingerprint_add(struct source_node *node, const struct evs_message *
     if (node->fingerprint_count == node->fingerprint_capacity) {
         fingerprints_grow(node);
     }
-    *fingerprint_at(node, node->fingerprint_count++) = (struct fingerprint){
-        .partition = message->partition,
-        .hash = message->fingerprint,
-        .sequence = message->sequence,
-        .time_us = message->ingested_at_us,
-        .kept_us = now,
-    };
+    *fingerprint_at(node, node->fingerprint_count++) = fingerprint;
 }
 
 /* The stored form; part of the state format. */
@@ -126,6 +120,20 @@ static uint32_t gather_positions(struct source_node *node, const struct evs_reco
     return node->restored_count;
 }
 
+/* What the last term has kept is kept on, or a full snapshot soon after the start would forget it. It stands in the log already. */
+static void fingerprints_keep_on(struct source_node *node, const struct evs_record_source *record)
+{
+    uint32_t workers = node->op->worker->run->options.worker_count;
+    for (uint32_t i = 0; record != NULL && i < node->restored_count; i++) {
+        const struct evs_position *position = &node->restored[i];
+        if (position->sequence > 0 && position->partition % workers == node->op->worker->number) {
+            fingerprint_add(node, (struct fingerprint){position->partition, position->fingerprint, position->sequence, position->time_us,
+                                                       node->op->worker->now_us});
+        }
+    }
+    node->fingerprint_written = node->fingerprint_count;
+}
+
 /* `latest`, a time or a sequence became positions when the connector was opened: they stand in the first commit (exactness, 14). */
 static void take_resolved(struct source_node *node)
 {
@@ -175,7 +183,7 @@ evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error)
     struct evs_run *run = op->worker->run;
     const struct evs_run_options *options = &run->options;
     const struct evs_record_source *record = run->terms.has_commit ? restored_source(run, op->node->name) : NULL;
-    node->shared = &run->source_shared[op->source_number];
+    node->shared = &run->source_shared[run->source_groups[op->source_number]];
     struct evs_source_open open = {
         .os = options->os,
         .log = options->log,
@@ -206,6 +214,9 @@ evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error)
     partitions_init(node, record);
     if (record != NULL && record->partition_count == 1) {
         node->next_index = (uint32_t)record->partitions[0].position.next_index; /* a file goes on where it was */
+    }
+    if (node->plan->connector->durable) {
+        fingerprints_keep_on(node, record);
     }
     node->ended = node->finished = record != NULL && record->finished;
     node->counted_active = evs_source_watermark(node) != EVS_TIME_MAX; /* it owns a partition */
@@ -251,7 +262,7 @@ static evs_status source_barrier(struct evs_op *op, uint64_t checkpoint)
         node->at_barrier[i] = (struct evs_record_partition){partition->position, partition->watermark_us, partition->max_time_us};
         node->at_barrier[i].position.log_created_us = state.log_created_us;
     }
-    node->frontier_at_barrier_us = atomic_load(&node->shared->frontier_us);
+    node->frontier_at_barrier_us = evs_source_frontier(node);
     node->finished_at_barrier = node->finished;
     if (run->store != NULL && node->plan->connector->durable) {
         fingerprints_write(node, atomic_load(&run->barrier_full));
@@ -276,10 +287,11 @@ void evs_source_node_record(const struct evs_op *op, struct evs_record_source *s
 }
 
 /* A watermark that idleness moves takes effect only after the commit that carries it, so that a replay sees it at the same place; nothing is
- * polled in between (exactness, 3). */
+ * polled in between (exactness, 3). Messages at hand are no silence, and nothing may come behind the last barrier. */
 static evs_status inject_barrier(struct source_node *node, uint64_t checkpoint)
 {
-    if (!node->ended && evs_source_check_idle(node) && evs_source_apply_idle(node)) {
+    bool quiet = !node->ended && node->message_at == node->message_count && !atomic_load(&node->op->worker->run->barrier_final);
+    if (quiet && evs_source_check_idle(node) && evs_source_apply_idle(node)) {
         node->idle_barrier = checkpoint;
     }
     return evs_op_pass_barrier(node->op, checkpoint);
@@ -301,11 +313,9 @@ static void source_ended(struct source_node *node)
 {
     const struct evs_run_options *options = &node->op->worker->run->options;
     node->ended = true;
+    evs_source_mark_inactive(node);
     if (!options->at_end_stop) {
-        node->finished = true;
-        for (uint32_t i = 0; i < node->partition_count; i++) {
-            node->partitions[i].watermark_us = node->partitions[i].owned ? EVS_TIME_MAX : node->partitions[i].watermark_us;
-        }
+        node->finished = true; /* the partitions keep their watermarks: until all workers have finished, a restart goes on with them */
         emit_watermark(node, EVS_TIME_MAX);
     }
 }
@@ -317,7 +327,9 @@ static evs_status fetch_messages(struct source_node *node)
     evs_status status = node->plan->connector->poll(node->connector, node->messages, POLL_MESSAGES, &node->message_count, &error);
     if (status == EVS_OK && node->plan->connector->durable) {
         for (uint32_t i = 0; i < node->message_count; i++) {
-            fingerprint_add(node, &node->messages[i]);
+            const struct evs_message *message = &node->messages[i];
+            fingerprint_add(node, (struct fingerprint){message->partition, message->fingerprint, message->sequence, message->ingested_at_us,
+                                                       node->op->worker->now_us});
         }
     }
     if (status != EVS_OK && status != EVS_AGAIN && status != EVS_END) {
@@ -349,6 +361,12 @@ static evs_status read_rows(struct source_node *node)
     return EVS_OK;
 }
 
+/* Everything that was begun is read: a barrier may fall here. */
+static bool is_between_messages(const struct source_node *node)
+{
+    return !node->in_position && (node->message_at == node->message_count || node->consumed == 0);
+}
+
 static bool is_paused(const struct source_node *node)
 {
     struct evs_run *run = node->op->worker->run;
@@ -367,6 +385,12 @@ static bool barrier_is_due(struct source_node *node)
     return true;
 }
 
+/* The place where reading begins is committed before anything is read (exactness, 14). */
+static bool waits_for_start(const struct evs_run *run)
+{
+    return run->store != NULL && !run->terms.has_commit && atomic_load(&run->committed) == 0;
+}
+
 static evs_status source_poll(struct evs_op *op)
 {
     struct source_node *node = op->impl;
@@ -380,9 +404,12 @@ static evs_status source_poll(struct evs_op *op)
         return EVS_OK;
     }
     uint64_t asked = atomic_load(&run->barrier);
-    bool between_messages = node->message_at == node->message_count || node->consumed == 0;
+    bool between_messages = is_between_messages(node);
     if (asked > op->barrier && between_messages) {
         return inject_barrier(node, op->barrier + 1);
+    }
+    if (node->ended || atomic_load(&run->barrier_final) || waits_for_start(run)) {
+        return EVS_AGAIN;
     }
     if (node->idle_barrier != 0) {
         if (atomic_load(&run->committed) < node->idle_barrier) {
@@ -393,7 +420,11 @@ static evs_status source_poll(struct evs_op *op)
         return EVS_OK;
     }
     bool stopping = atomic_load(&run->stop) && between_messages;
-    if (node->ended || stopping || is_paused(node) || (between_messages && barrier_is_due(node))) {
+    if (is_paused(node)) {
+        node->quiet_since_us = 0; /* what waits is not seen */
+        return EVS_AGAIN;
+    }
+    if (stopping || (between_messages && barrier_is_due(node))) {
         return EVS_AGAIN;
     }
     if (node->message_at == node->message_count) {
@@ -412,8 +443,7 @@ static evs_status source_poll(struct evs_op *op)
 bool evs_source_node_ended(const struct evs_op *op)
 {
     const struct source_node *node = op->impl;
-    bool between_messages = node->message_at == node->message_count || node->consumed == 0;
-    return node->ended || (atomic_load(&op->worker->run->stop) && between_messages);
+    return node->ended || (atomic_load(&op->worker->run->stop) && is_between_messages(node));
 }
 
 static uint32_t source_wait_fds(struct evs_op *op, struct evs_wait_fd *fds, uint32_t max)

@@ -44,6 +44,7 @@ struct source_node {
     uint32_t message_count, message_at;
     size_t consumed;      /* bytes of the message at hand */
     uint32_t next_index;
+    bool in_position;     /* the last message was a piece: more of its position follow */
     bool started;         /* the first watermark is out */
     bool ended;           /* nothing more will be polled … */
     bool finished;        /* … and the watermark is +infinity */
@@ -81,11 +82,13 @@ void evs_source_time_start(struct source_node *node, const struct evs_record_sou
  * excluded rows is told through evs_source_dead_row. Sets batch->watermark_us where some row is behind. */
 void evs_source_judge(struct source_node *node, struct evs_batch *batch, const struct evs_message *message, uint32_t first, uint32_t end);
 void evs_source_dead_row(struct source_node *node, const struct evs_batch *batch, uint32_t row, const struct evs_row_error *error);
-int64_t evs_source_watermark(const struct source_node *node); /* minimum over the worker's partitions */
+int64_t evs_source_watermark(const struct source_node *node); /* minimum over the worker's partitions; +infinity when finished */
+int64_t evs_source_frontier(const struct source_node *node);  /* F, as it stands now */
 /* The connector had nothing: notices idle partitions. Returns true when the source's watermark may rise because of it. */
 bool evs_source_check_idle(struct source_node *node);
 /* Moves idle partitions to the frontier; true when one moved. */
 bool evs_source_apply_idle(struct source_node *node);
 void evs_source_mark_active(struct source_node *node, struct partition *partition);
+void evs_source_mark_inactive(struct source_node *node); /* the worker's part of the source holds F back no more */
 
 #endif

@@ -163,7 +163,8 @@ static void finish_rows(struct source_node *node, struct evs_batch *batch, const
 
 static void message_done(struct source_node *node, const struct evs_message *message)
 {
-    if (!message->last_of_position) {
+    node->in_position = !message->last_of_position;
+    if (node->in_position) {
         return;
     }
     struct partition *partition = &node->partitions[message->partition];

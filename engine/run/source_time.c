@@ -6,9 +6,14 @@
 #include "expr.h"
 #include "source_node.h"
 
+/* A delay may be negative, where the expression adds to the event time. */
 static int64_t watermark_of(int64_t time_us, int64_t delay_us)
 {
-    return time_us < EVS_TIME_MIN + 1 + delay_us ? EVS_TIME_MIN + 1 : time_us - delay_us;
+    int64_t watermark;
+    if (__builtin_sub_overflow(time_us, delay_us, &watermark)) {
+        return delay_us > 0 ? EVS_TIME_MIN + 1 : EVS_TIME_MAX - 1;
+    }
+    return watermark == EVS_TIME_MIN ? EVS_TIME_MIN + 1 : watermark == EVS_TIME_MAX ? EVS_TIME_MAX - 1 : watermark;
 }
 
 void evs_source_time_start(struct source_node *node, const struct evs_record_source *restored)
@@ -40,7 +45,7 @@ void evs_source_time_start(struct source_node *node, const struct evs_record_sou
 int64_t evs_source_watermark(const struct source_node *node)
 {
     int64_t least = EVS_TIME_MAX;
-    for (uint32_t i = 0; i < node->partition_count; i++) {
+    for (uint32_t i = 0; !node->finished && i < node->partition_count; i++) {
         if (node->partitions[i].owned && node->partitions[i].watermark_us < least) {
             least = node->partitions[i].watermark_us;
         }
@@ -216,9 +221,9 @@ void evs_source_judge(struct source_node *node, struct evs_batch *batch, const s
     struct partition *partition = &node->partitions[message->partition];
     struct judged judged;
     judged_init(&judged, node, batch);
-    if (judged.time == NULL) { /* no watermark: event time is when it came in, so nothing is ever behind */
+    if (judged.time == NULL) { /* no watermark: event time is when it came in; only a broker's clock that was set back is behind */
         for (uint32_t row = first; row < end; row++) {
-            if (node->plan->needs_row_watermark) {
+            if (node->plan->needs_row_watermark || batch->event_time_us[row] < partition->watermark_us) {
                 set_row_watermark(batch, row, partition->watermark_us);
             }
             raise(partition, batch->event_time_us[row], batch->event_time_us[row]);
@@ -237,7 +242,7 @@ void evs_source_judge(struct source_node *node, struct evs_batch *batch, const s
 
 /* --- nothing comes (exactness, 3) ------------------------------------------------------------------------------------------ */
 
-static int64_t frontier_now(const struct source_node *node)
+int64_t evs_source_frontier(const struct source_node *node)
 {
     int64_t frontier = atomic_load(&node->shared->frontier_us);
     int64_t since = atomic_load(&node->shared->all_idle_us);
@@ -251,6 +256,16 @@ static bool partition_is_idle(const struct source_node *node, const struct parti
 {
     int64_t since = node->quiet_since_us > partition->active_us ? node->quiet_since_us : partition->active_us;
     return node->op->worker->now_us - since >= node->plan->idle_timeout_us;
+}
+
+void evs_source_mark_inactive(struct source_node *node)
+{
+    if (node->counted_active) {
+        node->counted_active = false;
+        if (atomic_fetch_sub(&node->shared->active_workers, 1) == 1) {
+            atomic_store(&node->shared->all_idle_us, node->op->worker->now_us);
+        }
+    }
 }
 
 bool evs_source_check_idle(struct source_node *node)
@@ -277,11 +292,8 @@ bool evs_source_check_idle(struct source_node *node)
             all &= partition->idle;
         }
     }
-    if (all && node->counted_active) {
-        node->counted_active = false;
-        if (atomic_fetch_sub(&node->shared->active_workers, 1) == 1) {
-            atomic_store(&node->shared->all_idle_us, node->op->worker->now_us);
-        }
+    if (all) {
+        evs_source_mark_inactive(node);
     }
     return any;
 }
@@ -297,7 +309,7 @@ static int64_t lag_of(const struct source_node *node, const struct partition *pa
 
 bool evs_source_apply_idle(struct source_node *node)
 {
-    int64_t frontier = frontier_now(node);
+    int64_t frontier = evs_source_frontier(node);
     bool moved = false;
     if (frontier == EVS_TIME_MIN) {
         return false;
@@ -308,6 +320,7 @@ bool evs_source_apply_idle(struct source_node *node)
             int64_t watermark = watermark_of(frontier, lag_of(node, partition));
             if (watermark > partition->watermark_us) {
                 partition->watermark_us = watermark;
+                partition->max_time_us = frontier; /* moved together, they keep their distance */
                 moved = true;
             }
         }

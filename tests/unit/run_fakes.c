@@ -1,7 +1,9 @@
 #include "run_fakes.h"
 
+#include <check.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "decode_json.h"
 #include "format_json.h"
@@ -20,10 +22,10 @@ struct fake_commit {
 struct fake_world *fake_world_new(uint32_t partition_count)
 {
     fake_world = evs_alloc_zero(sizeof *fake_world);
-    fake_world->partition_count = partition_count;
+    fake_world->topics[0].partition_count = partition_count;
+    fake_world->topics[1].partition_count = 1;
     return fake_world;
 }
-
 
 static struct evs_slice *copies_of(const struct evs_slice *slices, uint32_t count)
 {
@@ -44,14 +46,20 @@ static void free_copies(struct evs_slice *copies, uint32_t count)
     evs_free(copies);
 }
 
+static void topic_fini(struct fake_topic *topic)
+{
+    for (uint32_t i = 0; i < topic->partition_count; i++) {
+        for (uint32_t j = 0; j < topic->partitions[i].count; j++) {
+            evs_free(topic->partitions[i].messages[j]);
+        }
+        evs_free(topic->partitions[i].messages);
+    }
+}
+
 void fake_world_free(struct fake_world *world)
 {
-    for (uint32_t i = 0; i < world->partition_count; i++) {
-        for (uint32_t j = 0; j < world->partitions[i].count; j++) {
-            evs_free(world->partitions[i].messages[j]);
-        }
-        evs_free(world->partitions[i].messages);
-    }
+    topic_fini(&world->topics[0]);
+    topic_fini(&world->topics[1]);
     for (uint32_t i = 0; i < world->row_count; i++) {
         evs_free(world->rows[i].address);
         evs_free(world->rows[i].payload);
@@ -68,14 +76,26 @@ void fake_world_free(struct fake_world *world)
     fake_world = NULL;
 }
 
-void fake_publish(struct fake_world *world, uint32_t partition, const char *payload)
+static void publish(struct fake_topic *topic, uint32_t partition, const char *payload)
 {
-    struct fake_log *log = &world->partitions[partition];
+    struct fake_log *log = &topic->partitions[partition];
     size_t count = strlen(payload);
     char *padded = evs_alloc_zero(count + 1 + EVS_PADDING);
     memcpy(padded, payload, count);
+    pthread_mutex_lock(&world_lock);
     EVS_GROW(log->messages, log->count, log->capacity);
     log->messages[log->count++] = padded;
+    pthread_mutex_unlock(&world_lock);
+}
+
+void fake_publish(struct fake_world *world, uint32_t partition, const char *payload)
+{
+    publish(&world->topics[0], partition, payload);
+}
+
+void fake_publish_other(struct fake_world *world, uint32_t partition, const char *payload)
+{
+    publish(&world->topics[1], partition, payload);
 }
 
 static bool strikes(uint32_t *countdown)
@@ -86,6 +106,7 @@ static bool strikes(uint32_t *countdown)
 /* --- source --------------------------------------------------------------------------------------------------------------- */
 
 struct fake_reader {
+    struct fake_topic *topic;
     uint32_t worker, worker_count;
     uint64_t next[FAKE_PARTITIONS_MAX];
 };
@@ -99,10 +120,19 @@ static evs_status configure(const struct evs_option_value *values, struct evs_ar
     return EVS_OK;
 }
 
+static evs_status configure_other(const struct evs_option_value *values, struct evs_arena *arena, const void **config,
+                                  struct evs_error *error)
+{
+    (void)values, (void)arena, (void)error;
+    *config = "other";
+    return EVS_OK;
+}
+
 static evs_status source_open(const struct evs_source_open *open, void **instance, struct evs_error *error)
 {
     (void)error;
     struct fake_reader *reader = evs_alloc_zero(sizeof *reader);
+    reader->topic = &fake_world->topics[open->config == NULL ? 0 : 1];
     reader->worker = open->worker;
     reader->worker_count = open->worker_count;
     for (uint32_t i = 0; i < open->position_count; i++) {
@@ -115,14 +145,28 @@ static evs_status source_open(const struct evs_source_open *open, void **instanc
     return EVS_OK;
 }
 
-static struct evs_message message_at(uint32_t partition, uint64_t index)
+static struct evs_message message_at(const struct fake_topic *topic, uint32_t partition, uint64_t index)
 {
-    const char *text = fake_world->partitions[partition].messages[index];
+    const char *text = topic->partitions[partition].messages[index];
     struct evs_message message = {.partition = partition, .sequence = index + 1, .ingested_at_us = INT64_MIN, .last_of_position = true};
     message.payload = evs_slice_of(text);
     message.subject = EVS_SLICE("fake");
     message.fingerprint = evs_fingerprint(message.payload);
     return message;
+}
+
+/* Up to two messages of each partition; false when nothing is left behind them. */
+static bool read_some(struct fake_reader *reader, struct evs_message *messages, uint32_t max, uint32_t *count)
+{
+    const struct fake_topic *topic = reader->topic;
+    bool more = false;
+    for (uint32_t p = reader->worker; p < topic->partition_count; p += reader->worker_count) {
+        for (uint32_t i = 0; i < 2 && *count < max && reader->next[p] < topic->partitions[p].count; i++) {
+            messages[(*count)++] = message_at(topic, p, reader->next[p]++);
+        }
+        more |= reader->next[p] < topic->partitions[p].count;
+    }
+    return more;
 }
 
 static evs_status source_poll(void *instance, struct evs_message *messages, uint32_t max, uint32_t *count, struct evs_error *error)
@@ -131,36 +175,33 @@ static evs_status source_poll(void *instance, struct evs_message *messages, uint
     *count = 0;
     pthread_mutex_lock(&world_lock);
     bool broken = strikes(&fake_world->fail_polls);
+    bool more = !broken && read_some(reader, messages, max, count);
+    bool live = reader->topic->live;
     pthread_mutex_unlock(&world_lock);
     if (broken) {
         return evs_fail(error, EVS_E_UNREACHABLE, "the fake broker broke");
     }
-    bool more = false;
-    for (uint32_t p = reader->worker; p < fake_world->partition_count; p += reader->worker_count) {
-        for (uint32_t i = 0; i < 2 && *count < max && reader->next[p] < fake_world->partitions[p].count; i++) {
-            messages[(*count)++] = message_at(p, reader->next[p]++);
-        }
-        more |= reader->next[p] < fake_world->partitions[p].count;
-    }
-    return *count > 0 || more ? EVS_OK : EVS_END;
+    return *count > 0 || more ? EVS_OK : live ? EVS_AGAIN : EVS_END;
 }
 
 static void source_state(void *instance, struct evs_source_state *state)
 {
-    (void)instance;
-    *state = (struct evs_source_state){.partition_count = fake_world->partition_count};
+    const struct fake_reader *reader = instance;
+    *state = (struct evs_source_state){.partition_count = reader->topic->partition_count, .caught_up = true};
+    pthread_mutex_lock(&world_lock);
+    for (uint32_t p = reader->worker; p < reader->topic->partition_count; p += reader->worker_count) {
+        state->caught_up &= reader->next[p] == reader->topic->partitions[p].count;
+    }
+    pthread_mutex_unlock(&world_lock);
 }
 
-const struct evs_source fake_source = {
-    .kind = "fake",
-    .durable = true,
-    .options = no_options,
-    .configure = configure,
-    .open = source_open,
-    .poll = source_poll,
-    .state = source_state,
-    .close = evs_free,
-};
+#define FAKE_SOURCE(name, configure_name)                                                                              \
+    {                                                                                                                  \
+        .kind = name, .durable = true, .options = no_options, .configure = configure_name, .open = source_open,        \
+        .poll = source_poll, .state = source_state, .close = evs_free                                                  \
+    }
+const struct evs_source fake_source = FAKE_SOURCE("fake", configure);
+const struct evs_source fake_other_source = FAKE_SOURCE("fake_other", configure_other);
 
 /* --- sink -------------------------------------------------------------------------------------------------------------------- */
 
@@ -264,7 +305,8 @@ static evs_status store_acquire(void *instance, struct evs_store_terms *terms, s
 {
     struct fake_world *world = instance;
     (void)error;
-    *terms = (struct evs_store_terms){.epoch = ++world->epoch, .nonce = world->epoch, .durability = "fake"};
+    *terms = (struct evs_store_terms){
+        .epoch = ++world->epoch, .nonce = world->epoch, .durability = "fake", .confirm_delay_us = world->confirm_delay_us};
     if (world->commit_count > 0) {
         const struct fake_commit *last = &world->commits[world->commit_count - 1];
         terms->has_commit = true;
@@ -299,13 +341,13 @@ static evs_status store_restore(void *instance,
     return status;
 }
 
-static evs_status store_commit(void *instance, const struct evs_store_commit *commit, struct evs_error *error)
+static void keep_commit(struct fake_world *world, const struct evs_store_commit *commit)
 {
-    struct fake_world *world = instance;
-    if (strikes(&world->fail_commit_before)) {
-        return evs_fail(error, EVS_E_UNREACHABLE, "the fake store broke before the commit");
-    }
     EVS_ASSERT(world->commit_count == 0 || commit->checkpoint == world->commits[world->commit_count - 1].checkpoint + 1);
+    for (uint32_t i = 0; i < commit->block_count + commit->outbox_count; i++) {
+        const struct evs_slice *block = i < commit->block_count ? &commit->blocks[i] : &commit->outbox[i - commit->block_count];
+        EVS_ASSERT(block->count <= EVS_BLOCK_BYTES);
+    }
     EVS_GROW(world->commits, world->commit_count, world->commit_capacity);
     world->commits[world->commit_count++] = (struct fake_commit){
         .checkpoint = commit->checkpoint,
@@ -317,6 +359,22 @@ static evs_status store_commit(void *instance, const struct evs_store_commit *co
         .outbox_count = commit->outbox_count,
         .record = {memcpy(evs_alloc(commit->record.count + 1), commit->record.data, commit->record.count), commit->record.count},
     };
+    world->snapshots += commit->snapshot_starts && commit->checkpoint > 1;
+}
+
+static evs_status store_commit(void *instance, const struct evs_store_commit *commit, struct evs_error *error)
+{
+    struct fake_world *world = instance;
+    if (strikes(&world->fail_commit_before)) {
+        return evs_fail(error, EVS_E_UNREACHABLE, "the fake store broke before the commit");
+    }
+    pthread_mutex_lock(&world_lock);
+    keep_commit(world, commit);
+    if (strikes(&world->fence_commit)) {
+        world->fenced = true;
+        world->asleep_us = INT64_C(3600) * 1000 * 1000;
+    }
+    pthread_mutex_unlock(&world_lock);
     if (strikes(&world->fail_commit_after)) {
         return evs_fail(error, EVS_E_UNREACHABLE, "the fake store broke after the commit");
     }
@@ -325,8 +383,11 @@ static evs_status store_commit(void *instance, const struct evs_store_commit *co
 
 static evs_status store_confirm(void *instance, struct evs_error *error)
 {
-    (void)instance, (void)error;
-    return EVS_OK;
+    struct fake_world *world = instance;
+    pthread_mutex_lock(&world_lock);
+    bool fenced = world->fenced;
+    pthread_mutex_unlock(&world_lock);
+    return fenced ? evs_fail(error, EVS_E_FENCED, "another engine owns the fake group") : EVS_OK;
 }
 
 static void store_close(void *instance)
@@ -344,8 +405,175 @@ const struct evs_store fake_store = {
     .close = store_close,
 };
 
-static const struct evs_source *const sources[] = {&fake_source, NULL};
+static const struct evs_source *const sources[] = {&fake_source, &fake_other_source, NULL};
 static const struct evs_sink *const sinks[] = {&fake_sink, &fake_exact_sink, NULL};
 static const struct evs_decode_format *const decode_formats[] = {&evs_decode_json, NULL};
 static const struct evs_format *const formats[] = {&evs_format_json, NULL};
 const struct evs_registry fake_registry = {sources, sinks, decode_formats, formats, "fake", ""};
+
+/* --- the system's clocks, moved -------------------------------------------------------------------------------------------------- */
+
+static int64_t fake_monotonic_us(void *self)
+{
+    const struct fake_world *world = self;
+    const struct evs_clock *clock = &evs_os_system()->clock;
+    return clock->monotonic_us(clock->self) * (world->clock_factor == 0 ? 1 : world->clock_factor);
+}
+
+static int64_t fake_boot_us(void *self)
+{
+    const struct fake_world *world = self;
+    const struct evs_clock *clock = &evs_os_system()->clock;
+    pthread_mutex_lock(&world_lock);
+    int64_t asleep_us = world->asleep_us;
+    pthread_mutex_unlock(&world_lock);
+    return clock->boot_us(clock->self) + asleep_us;
+}
+
+static int64_t fake_wall_us(void *self)
+{
+    const struct evs_clock *clock = &evs_os_system()->clock;
+    (void)self;
+    return clock->wall_us(clock->self);
+}
+
+static void fake_sleep_us(void *self, int64_t us)
+{
+    const struct evs_clock *clock = &evs_os_system()->clock;
+    (void)self;
+    clock->sleep_us(clock->self, us);
+}
+
+const struct evs_os *fake_os(struct fake_world *world)
+{
+    world->os = *evs_os_system();
+    world->os.clock = (struct evs_clock){
+        .monotonic_us = fake_monotonic_us, .boot_us = fake_boot_us, .wall_us = fake_wall_us, .sleep_us = fake_sleep_us, .self = world};
+    return &world->os;
+}
+
+/* --- runs ------------------------------------------------------------------------------------------------------------------------ */
+
+const struct evs_plan *fake_compile(const char *text)
+{
+    char path[] = "/tmp/evs-test-run-XXXXXX.evs";
+    int fd = mkstemps(path, 4);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq((int)write(fd, text, strlen(text)), (int)strlen(text));
+    close(fd);
+    struct evs_sources *texts = evs_sources_new();
+    struct evs_diagnostics *diagnostics = evs_diagnostics_new(texts);
+    struct evs_compile_options options = {.file = path, .texts = texts, .registry = &fake_registry};
+    const struct evs_plan *plan = NULL;
+    struct evs_error error = {0};
+    evs_status status = evs_compile(&options, diagnostics, &plan, &error);
+    if (status != EVS_OK) {
+        evs_diagnostics_print(diagnostics, stderr);
+    }
+    ck_assert_msg(status == EVS_OK, "%s", error.text);
+    remove(path);
+    evs_diagnostics_free(diagnostics);
+    evs_sources_free(texts);
+    return plan;
+}
+
+static struct evs_log *run_log; /* of the run that is under way: one at a time */
+
+static evs_status start(const struct evs_plan *plan, struct fake_how how, struct evs_run **run, struct evs_error *error)
+{
+    run_log = evs_log_new(evs_os_system(), EVS_LOG_ERROR, false);
+    struct evs_run_options options = {
+        .os = fake_os(fake_world),
+        .log = run_log,
+        .worker_count = how.workers,
+        .batch_rows = how.batch_rows,
+        .checkpoint_interval_us = how.interval_us == 0 ? 50000 : how.interval_us,
+        .store = how.in_memory ? NULL : &fake_store,
+        .until_end = !how.follow,
+        .at_end_stop = how.at_end_stop,
+        .retry_us = 1000000,
+        .row_format = fake_registry.formats[0],
+        .outbox_bytes_max = 1 << 20,
+        .checkpoint_batches = how.checkpoint_batches,
+    };
+    return evs_run_start(plan, &options, run, error);
+}
+
+struct evs_run *fake_start(const struct evs_plan *plan, struct fake_how how)
+{
+    struct evs_run *run = NULL;
+    struct evs_error error = {0};
+    evs_status status = start(plan, how, &run, &error);
+    ck_assert_msg(status == EVS_OK, "%s: %s", evs_status_name(status), error.text);
+    return run;
+}
+
+evs_status fake_end(struct evs_run *run, struct evs_run_summary *summary)
+{
+    struct evs_error error = {0};
+    evs_status status = evs_run_wait(run, summary, &error);
+    evs_run_free(run);
+    evs_log_free(run_log);
+    ck_assert_msg(status == EVS_OK || status == EVS_E_UNREACHABLE || status == EVS_E_FENCED, "%s: %s", evs_status_name(status), error.text);
+    return status;
+}
+
+evs_status fake_run(const struct evs_plan *plan, struct fake_how how, struct evs_run_summary *summary)
+{
+    struct evs_run *run = NULL;
+    struct evs_error error = {0};
+    evs_status status = start(plan, how, &run, &error);
+    if (status == EVS_E_STATE && strstr(error.text, "has finished") != NULL) {
+        evs_log_free(run_log);
+        return status;
+    }
+    ck_assert_msg(status == EVS_OK, "%s: %s", evs_status_name(status), error.text);
+    return fake_end(run, summary);
+}
+
+/* --- what came -------------------------------------------------------------------------------------------------------------------- */
+
+uint32_t fake_rows_at(const char *address)
+{
+    uint32_t count = 0;
+    pthread_mutex_lock(&world_lock);
+    for (uint32_t i = 0; i < fake_world->row_count; i++) {
+        count += strncmp(fake_world->rows[i].address, address, strlen(address)) == 0;
+    }
+    pthread_mutex_unlock(&world_lock);
+    return count;
+}
+
+uint32_t fake_rows_like(const char *payload)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < fake_world->row_count; i++) {
+        count += strcmp(fake_world->rows[i].payload, payload) == 0;
+    }
+    return count;
+}
+
+#define TICK_US 1000
+#define TICKS_MAX 30000
+
+bool fake_wait_rows(const char *address, uint32_t count)
+{
+    for (uint32_t i = 0; i < TICKS_MAX && fake_rows_at(address) < count; i++) {
+        fake_sleep_us(NULL, TICK_US);
+    }
+    return fake_rows_at(address) >= count;
+}
+
+bool fake_wait_commits(uint32_t count)
+{
+    for (uint32_t i = 0; i < TICKS_MAX; i++) {
+        pthread_mutex_lock(&world_lock);
+        bool there = fake_world->commit_count >= count;
+        pthread_mutex_unlock(&world_lock);
+        if (there) {
+            return true;
+        }
+        fake_sleep_us(NULL, TICK_US);
+    }
+    return false;
+}

@@ -19,9 +19,14 @@ struct fake_row { /* what the receiver holds of one id */
     uint32_t received; /* times */
 };
 
-struct fake_world {
+struct fake_topic { /* what one source reads */
     struct fake_log partitions[FAKE_PARTITIONS_MAX];
     uint32_t partition_count;
+    bool live; /* it never ends: when nothing is left the source has caught up */
+};
+
+struct fake_world {
+    struct fake_topic topics[2]; /* of `fake` and of `fake_other` */
 
     struct fake_row *rows;
     uint32_t row_count, row_capacity;
@@ -38,16 +43,52 @@ struct fake_world {
     uint32_t fail_commit_after;   /* the n-th commit is stored, and its answer lost */
     uint32_t acknowledge_every;   /* the receiver acknowledges at every n-th poll only; 0 or 1: at once */
     uint32_t deaf_polls;          /* the receiver stores but never acknowledges after so many polls */
+    uint32_t fence_commit;        /* after the n-th commit another engine takes the group over … */
+    int64_t asleep_us;            /* … while this process is stopped for so long: the boot clock is that much ahead */
+    bool fenced;
+    int64_t confirm_delay_us;     /* of the store */
+    uint32_t snapshots;           /* commits that began the state anew, the first one apart */
+    int64_t clock_factor;         /* the monotonic clock of fake_os runs so many times faster; 0: 1 */
+    struct evs_os os;             /* see fake_os */
 };
 
 extern struct fake_world *fake_world; /* of the running test */
 
 struct fake_world *fake_world_new(uint32_t partition_count);
 void fake_world_free(struct fake_world *world);
-/* Appends a message (NDJSON, borrowed text is copied). */
+/* Appends a message (NDJSON, borrowed text is copied), also while an engine runs. */
 void fake_publish(struct fake_world *world, uint32_t partition, const char *payload);
+void fake_publish_other(struct fake_world *world, uint32_t partition, const char *payload);
+/* The system with the world's clocks. */
+const struct evs_os *fake_os(struct fake_world *world);
 
-extern const struct evs_source fake_source; /* from fake () */
+/* How a run is cut, and what it is asked for. */
+struct fake_how {
+    uint32_t workers, batch_rows, checkpoint_batches;
+    int64_t interval_us; /* of checkpoints; 0: 50 ms */
+    bool follow;         /* not until the end */
+    bool at_end_stop, in_memory;
+};
+#define FAKE_HOW(worker_count, rows, batches)                                                                          \
+    {                                                                                                                  \
+        .workers = (worker_count), .batch_rows = (rows), .checkpoint_batches = (batches)                               \
+    }
+const struct evs_plan *fake_compile(const char *text);
+struct evs_run *fake_start(const struct evs_plan *plan, struct fake_how how);
+/* Waits for the end of the run and frees it: OK, or one of the failures that the world makes. */
+evs_status fake_end(struct evs_run *run, struct evs_run_summary *summary);
+/* Both. EVS_E_STATE when it had finished before: the answer to the commit that said so was lost. */
+evs_status fake_run(const struct evs_plan *plan, struct fake_how how, struct evs_run_summary *summary);
+
+/* Rows that the receiver holds whose address begins so; safe while an engine runs. */
+uint32_t fake_rows_at(const char *address);
+/* Waits until there are that many; false when they have not come in 30 s. */
+bool fake_wait_rows(const char *address, uint32_t count);
+/* How many rows have exactly this payload. */
+uint32_t fake_rows_like(const char *payload);
+bool fake_wait_commits(uint32_t count);
+
+extern const struct evs_source fake_source, fake_other_source; /* from fake (), from fake_other () */
 extern const struct evs_sink fake_sink;     /* to fake (address = '…') */
 extern const struct evs_sink fake_exact_sink; /* to fake_exact (…): always exact */
 extern const struct evs_store fake_store;

@@ -1,0 +1,305 @@
+/* The runtime when nothing comes, when it is stopped, and when its owner changes: sources that never end, over the fakes of run_fakes.h.
+ *
+ * The monotonic clock runs a hundred times faster than the test, so that idle time-outs and windows of seconds pass in milliseconds. No test
+ * depends on how long anything takes: they wait for rows and commits, and events that must not be late lie far ahead of any watermark. */
+#include "run_fakes.h"
+#include "unit.h"
+
+#define START_MS INT64_C(1767607200000) /* 2026-01-05T10:00:00Z */
+#define CLOCK_FACTOR 100
+
+#define SOURCE_WITH(name, kind, watermark, idle)                                                                               \
+    "create source " name " (ms timestamp unit ms not null, k string, v int64, watermark for ms as " watermark ")\n"   \
+    "from " kind " (idle_timeout = " idle ") dead letter into dead;\n"
+#define SOURCE_OF(name, kind, watermark) SOURCE_WITH(name, kind, watermark, "interval 1 millisecond")
+#define SINKS                                                                                                          \
+    "create sink dead to fake (address = 'dead');\n"                                                                   \
+    "create sink late to fake (address = 'late');\n"                                                                   \
+    "create sink seen to fake (address = 'seen');\n"
+#define COUNTED "|> aggregate count(*) as n group by k, tumble(interval 10 second) late into late |> insert into out;\n"
+#define FAST_OUT "create sink out to fake (address = 'out.{k}');\n"
+#define EXACT_OUT "create sink out to fake_exact (address = 'out.{k}');\n"
+
+static void begin(uint32_t partitions)
+{
+    fake_world_new(partitions);
+    fake_world->topics[0].live = true;
+    fake_world->topics[1].live = true;
+    fake_world->clock_factor = CLOCK_FACTOR;
+}
+
+static void end(const struct evs_plan *plan)
+{
+    evs_plan_free(plan);
+    fake_world_free(fake_world);
+}
+
+static const char *event_text(int64_t ms, int value)
+{
+    static char text[128];
+    snprintf(text, sizeof text, "{\"ms\":%lld,\"k\":\"a\",\"v\":%d}\n", (long long)(START_MS + ms), value);
+    return text;
+}
+
+static void event(uint32_t partition, int64_t ms)
+{
+    fake_publish(fake_world, partition, event_text(ms, 1));
+}
+
+static struct fake_how follow(uint32_t workers)
+{
+    return (struct fake_how){.workers = workers, .batch_rows = 16, .follow = true};
+}
+
+/* --- stopping a quiet pipeline ------------------------------------------------------------------------------------------------------- */
+
+static const char idle_fast[] = SOURCE_OF("events", "fake", "ms - interval 2 second") SINKS FAST_OUT
+    "from events |> insert into seen;\nfrom events " COUNTED;
+static const char idle_exact[] = SOURCE_OF("events", "fake", "ms - interval 2 second") SINKS EXACT_OUT
+    "from events |> insert into seen;\nfrom events " COUNTED;
+
+/* All partitions are idle and the last checkpoint is long ago: the last barrier is the first that could carry an idle watermark. What it
+ * would close stays open for the next start, or rows would come up after the last checkpoint. */
+START_TEST(test_stop_while_idle)
+{
+    begin(4);
+    const struct evs_plan *plan = fake_compile(_i % 2 == 0 ? idle_fast : idle_exact);
+    struct evs_run_summary summary;
+    uint32_t count = 0;
+    for (uint32_t round = 0; round < 6; round++) {
+        struct fake_how how = follow(1 + (round + (uint32_t)_i) % 3);
+        how.interval_us = INT64_C(1000000000) * 1000;
+        struct evs_run *run = fake_start(plan, how);
+        event(round % 4, round * INT64_C(100000000));
+        ck_assert(fake_wait_rows("seen", ++count));
+        evs_run_stop(run);
+        ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    }
+    struct evs_run *run = fake_start(plan, follow(2));
+    ck_assert(fake_wait_rows("out.", count)); /* the last window, too: time goes on while nothing comes */
+    evs_run_stop(run);
+    ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    ck_assert_uint_eq(fake_rows_at("late"), 0);
+    ck_assert_uint_eq(fake_world->mismatches, 0);
+    end(plan);
+}
+END_TEST
+
+/* Stopped before anything is read, or while the first barrier is under way; asked twice. */
+START_TEST(test_stop_at_once)
+{
+    begin(4);
+    const struct evs_plan *plan = fake_compile(idle_exact);
+    struct evs_run_summary summary;
+    for (uint32_t round = 0; round < 20; round++) {
+        struct evs_run *run = fake_start(plan, follow(1 + round % 4));
+        if (round % 2 == 1) {
+            ck_assert(fake_wait_commits(1));
+            event(0, round * INT64_C(1000000));
+        }
+        evs_run_stop(run);
+        evs_run_stop(run);
+        ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    }
+    end(plan);
+}
+END_TEST
+
+/* --- idle partitions ------------------------------------------------------------------------------------------------------------------- */
+
+/* An idle watermark holds from the checkpoint that carries it: killed and restarted again and again, the engine closes each window once,
+ * with what was in it. */
+START_TEST(test_idle_through_deaths)
+{
+    begin(4);
+    const struct evs_plan *plan = fake_compile(_i == 0 ? idle_fast : idle_exact);
+    struct evs_run_summary summary;
+    uint32_t windows = 30, deaths = 0;
+    for (uint32_t i = 0; i < windows; i++) {
+        event(i % 2, i * INT64_C(10000));
+    }
+    for (bool done = false; !done; deaths++) {
+        fake_world->fail_commit_before = 0;
+        fake_world->fail_commit_after = 0;
+        *(deaths % 2 == 0 ? &fake_world->fail_commit_before : &fake_world->fail_commit_after) = 2 + deaths % 7;
+        struct evs_run *run = fake_start(plan, follow(1 + deaths % 3));
+        ck_assert_int_eq(fake_end(run, &summary), EVS_E_UNREACHABLE);
+        done = fake_rows_at("out.") == windows || deaths == 2000;
+    }
+    ck_assert_uint_eq(fake_rows_at("out."), windows);
+    ck_assert_uint_eq(fake_rows_at("late"), 0);
+    ck_assert_uint_eq(fake_world->mismatches, 0);
+    end(plan);
+}
+END_TEST
+
+/* A message that was fetched and not yet read is no silence: the barrier between it and its neighbour must not move its partition. */
+START_TEST(test_fetched_is_not_idle)
+{
+    begin(2);
+    const struct evs_plan *plan = fake_compile(idle_fast);
+    struct evs_run_summary summary;
+    struct fake_how how = {.workers = 1, .batch_rows = 1, .follow = true, .checkpoint_batches = 1};
+    struct evs_run *run = fake_start(plan, how);
+    for (uint32_t round = 1; round <= 25; round++) {
+        event(1, round * INT64_C(100000000) - 50000000);
+        event(0, round * INT64_C(100000000));
+        ck_assert(fake_wait_rows("seen", round * 2));
+    }
+    evs_run_stop(run);
+    ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    ck_assert_uint_eq(summary.totals.late, 0);
+    end(plan);
+}
+END_TEST
+
+/* Of two sources that meet, one never says anything: it counts with the other's event times. */
+START_TEST(test_silent_source)
+{
+    static const char text[] = SOURCE_OF("events", "fake", "ms - interval 2 second") SOURCE_OF("others", "fake_other", "ms - interval 1 second")
+        SINKS FAST_OUT "from events |> union all (from others) " COUNTED;
+    begin(1);
+    const struct evs_plan *plan = fake_compile(text);
+    struct evs_run_summary summary;
+    struct fake_how how = follow(1 + (uint32_t)_i);
+    how.in_memory = _i == 1;
+    struct evs_run *run = fake_start(plan, how);
+    event(0, 0);
+    event(0, 15000);
+    ck_assert(fake_wait_rows("out.", 2));
+    evs_run_stop(run);
+    ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    end(plan);
+}
+END_TEST
+
+/* A source that is complete holds nobody back, also after a restart; the other goes on. */
+START_TEST(test_finished_beside_running)
+{
+    static const char text[] = SOURCE_WITH("events", "fake", "ms - interval 2 second", "'never'")
+        SOURCE_WITH("others", "fake_other", "ms - interval 1 second", "'never'") SINKS FAST_OUT "from events |> union all (from others) " COUNTED;
+    begin(2);
+    fake_world->topics[0].live = false;
+    const struct evs_plan *plan = fake_compile(text);
+    struct evs_run_summary summary;
+    event(0, 0);
+    event(1, 30000);
+    for (uint32_t round = 0; round < 4; round++) {
+        struct evs_run *run = fake_start(plan, follow(1 + round));
+        fake_publish_other(fake_world, 0, event_text(12000 * (round + 1), 1));
+        ck_assert(fake_wait_rows("out.", round + 1));
+        evs_run_stop(run);
+        ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    }
+    ck_assert_uint_eq(fake_rows_like("{\"k\":\"a\",\"window_start\":\"2026-01-05T10:00:30Z\",\"window_end\":\"2026-01-05T10:00:40Z\",\"n\":2}"), 1);
+    ck_assert_uint_eq(fake_rows_at("late"), 0);
+    end(plan);
+}
+END_TEST
+
+/* A watermark that is no plain delay keeps its distance to the event times while a partition is idle: it does not run away. */
+START_TEST(test_idle_expression)
+{
+    static const char text[] = SOURCE_OF("events", "fake", "case when v > 5 then ms - interval 2 second else ms - interval 3 second end") SINKS
+        FAST_OUT "from events |> insert into seen;\nfrom events " COUNTED;
+    begin(2);
+    const struct evs_plan *plan = fake_compile(text);
+    const struct evs_clock *clock = &fake_os(fake_world)->clock;
+    struct evs_run_summary summary;
+    struct fake_how how = follow(1);
+    how.interval_us = 1;
+    int64_t begun_us = clock->monotonic_us(clock->self);
+    struct evs_run *run = fake_start(plan, how);
+    event(0, 0);
+    ck_assert(fake_wait_commits(400));
+    int64_t passed_us = clock->monotonic_us(clock->self) - begun_us;
+    event(0, passed_us / 1000 * 3 + 1000000);
+    ck_assert(fake_wait_rows("seen", 2));
+    evs_run_stop(run);
+    ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    ck_assert_uint_eq(summary.totals.late, 0);
+    end(plan);
+}
+END_TEST
+
+/* What has gone by while all were idle has gone by for the next start, too: it takes up the time where it was. */
+START_TEST(test_time_goes_on_after_restart)
+{
+    begin(1);
+    const struct evs_plan *plan = fake_compile(idle_fast);
+    struct evs_run_summary summary;
+    struct evs_run *run = fake_start(plan, follow(1));
+    event(0, 0);
+    ck_assert(fake_wait_rows("out.", 1)); /* 12 s of the fast clock have gone by */
+    fake_world->clock_factor = 0;         /* from here on hardly any time passes */
+    evs_run_stop(run);
+    ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    run = fake_start(plan, follow(1));
+    fake_publish(fake_world, 0, event_text(9999, 1));
+    ck_assert(fake_wait_rows("late", 1));
+    evs_run_stop(run);
+    ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    end(plan);
+}
+END_TEST
+
+/* --- commits, confirmation, ownership --------------------------------------------------------------------------------------------------- */
+
+/* Checkpoints that are always due leave time to tell the sinks what is confirmed, with a store that confirms late, too. */
+START_TEST(test_always_due)
+{
+    begin(2);
+    fake_world->confirm_delay_us = _i == 0 ? 0 : INT64_C(1000000);
+    const struct evs_plan *plan = fake_compile(idle_exact);
+    struct evs_run_summary summary;
+    struct fake_how how = follow(2);
+    how.interval_us = 1;
+    struct evs_run *run = fake_start(plan, how);
+    event(0, 0);
+    event(1, 0);
+    ck_assert(fake_wait_rows("out.", 1));
+    evs_run_stop(run);
+    ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    end(plan);
+}
+END_TEST
+
+/* The process is stopped while it waits for a commit's answer, another engine takes over, and it comes back an hour later: the answer is
+ * old news. It asks before it sends, and finds itself fenced. */
+START_TEST(test_stopped_process_sends_nothing)
+{
+    static const char text[] = SOURCE_OF("events", "fake", "ms - interval 2 second") "create sink dead to fake (address = 'dead');\n"
+        EXACT_OUT "from events |> insert into out;\n";
+    begin(1);
+    const struct evs_plan *plan = fake_compile(text);
+    struct evs_run_summary summary;
+    for (uint32_t i = 0; i < 50; i++) {
+        event(0, i);
+    }
+    fake_world->fence_commit = 2; /* the first commit with rows in it */
+    struct evs_run *run = fake_start(plan, (struct fake_how){.workers = 1, .batch_rows = 1024, .checkpoint_batches = 1, .follow = true});
+    ck_assert_int_eq(fake_end(run, &summary), EVS_E_FENCED);
+    ck_assert_uint_ge(fake_world->epoch, 1);
+    ck_assert_uint_eq(fake_rows_at("out."), 0);
+    end(plan);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("run_idle");
+    TCase *tests = tcase_create("run_idle");
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, test_stop_while_idle, 0, 4);
+    tcase_add_test(tests, test_stop_at_once);
+    tcase_add_loop_test(tests, test_idle_through_deaths, 0, 2);
+    tcase_add_test(tests, test_fetched_is_not_idle);
+    tcase_add_loop_test(tests, test_silent_source, 0, 3);
+    tcase_add_test(tests, test_finished_beside_running);
+    tcase_add_test(tests, test_idle_expression);
+    tcase_add_test(tests, test_time_goes_on_after_restart);
+    tcase_add_loop_test(tests, test_always_due, 0, 2);
+    tcase_add_test(tests, test_stopped_process_sends_nothing);
+    suite_add_tcase(suite, tests);
+    return unit_run(suite);
+}
