@@ -59,13 +59,13 @@ static evs_status open_store(struct evs_run *run, struct evs_error *error)
         .retry_us = options->retry_us,
     };
     evs_status status = options->store->open(&open, &run->store, error);
+    atomic_store(&run->owner_us, options->os->clock.boot_us(options->os->clock.self));
     if (status == EVS_OK) {
         status = options->store->acquire(run->store, &run->terms, error);
     }
     if (status != EVS_OK) {
         return status;
     }
-    atomic_store(&run->owner_us, options->os->clock.boot_us(options->os->clock.self));
     evs_log(options->log, EVS_LOG_INFO, "state", "state in redis, %s; term %llu", run->terms.durability,
             (unsigned long long)run->terms.epoch);
     if (!run->terms.has_commit) {
