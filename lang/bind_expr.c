@@ -519,15 +519,17 @@ static bool refuse_clauses(struct evs_binder *binder, const struct evs_ast_expr 
     return false;
 }
 
-/* current_timestamp() is the row's _ingested_at, where it still has one; expr/ gives its event time. */
+/* current_timestamp() is the row's _ingested_at, else (a file, a column that has gone) its event time, which expr/ gives. */
 static const struct evs_expr *bind_current_timestamp(struct evs_binder *binder, struct evs_context *context,
                                                      const struct evs_ast_expr *ast)
 {
     const struct evs_scope_column *found = NULL;
-    if (context->scope != NULL && evs_columns_find(&context->scope->system, EVS_SLICE("_ingested_at"), &found) == 1) {
-        return use_column(context, found);
+    const struct evs_expr *event_time = call(binder, "current_timestamp", false, NULL, 0, ast->place, ast->place);
+    if (context->scope == NULL || evs_columns_find(&context->scope->system, EVS_SLICE("_ingested_at"), &found) != 1) {
+        return event_time;
     }
-    return call(binder, "current_timestamp", false, NULL, 0, ast->place, ast->place);
+    const struct evs_expr *either[2] = {use_column(context, found), event_time};
+    return either[0]->nullable ? call(binder, "coalesce", false, either, 2, ast->place, ast->place) : either[0];
 }
 
 static const struct evs_expr *bind_scalar_call(struct evs_binder *binder, struct evs_context *context,

@@ -369,6 +369,8 @@ static bool bind_connector(struct evs_binder *binder, struct evs_bound_source *s
         return false;
     }
     source->scan->is_bounded = source->connector->bounded;
+    /* only a broker knows when a message came in */
+    source->scan->columns[source->column_count + EVS_SYSTEM_INGESTED_AT].nullable = source->connector->bounded;
     source->scan->is_timed_by_reading = source->connector->bounded && ast->watermark == NULL;
     source->scan->is_ordered = source->partitions == 1;
     return true;

@@ -81,11 +81,15 @@ static void init_columns(const struct source_node *node, struct evs_batch *batch
     batch->source_index = node->op->source_number;
 }
 
+/* Nothing (a file has no subject, a message need not have headers) is NULL. */
 static void fill_text(struct evs_batch *batch, uint32_t column, struct evs_slice text, uint32_t first, uint32_t end)
 {
     struct evs_str view = evs_str_make(text.data, (uint32_t)text.count);
     for (uint32_t row = first; row < end; row++) {
         ((struct evs_str *)batch->columns[column].data)[row] = view;
+    }
+    for (uint32_t row = first; text.count == 0 && row < end; row++) {
+        evs_column_set_null(&batch->columns[column], row);
     }
 }
 
