@@ -55,7 +55,8 @@ struct evs_bound_source {
     const struct evs_source *connector;
     const void *config;
     const struct evs_decode_format *format;
-    const char *label; /* "nats (stream = 'CLICKS')" */
+    const char *label;     /* "nats (stream = 'CLICKS')" */
+    struct evs_slice file; /* that it reads; count 0: none */
     struct evs_decode_column *columns;
     struct evs_field *fields;
     uint32_t column_count;            /* without the system columns */
@@ -86,6 +87,7 @@ struct evs_bound_sink {
     struct evs_place format_place;
     struct evs_slice address; /* text of the address option; count 0: none */
     struct evs_place address_place;
+    struct evs_slice file; /* that it writes; count 0: none */
     const char *label;
     bool delivery_is_set, exact; /* `delivery` of the sink or of the pipeline */
     struct evs_place delivery_place;
@@ -174,6 +176,8 @@ bool evs_bind_option_value(struct evs_binder *binder, const struct evs_option *o
                            struct evs_option_value *value);
 const struct evs_option_value *evs_option_defaults(struct evs_binder *binder, const struct evs_option *table);
 /* "nats (stream = 'CLICKS', subject = 'clicks.>')": what the user set, without secrets. */
+/* The file that an option names, without `./` before it; empty where `option` is NULL and for `-`, the standard streams. */
+struct evs_slice evs_bind_file(const char *option, const struct evs_option_value *values);
 const char *evs_option_label(struct evs_binder *binder, const char *kind, const struct evs_option *table,
                              const struct evs_option_value *values);
 /* The place of an option's value in a list; the fallback when it is not there. */

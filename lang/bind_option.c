@@ -378,3 +378,15 @@ struct evs_place evs_option_place(const struct evs_ast_connector *connector, con
     }
     return connector->place;
 }
+
+struct evs_slice evs_bind_file(const char *option, const struct evs_option_value *values)
+{
+    struct evs_slice file = {NULL, 0};
+    if (option != NULL) {
+        file = evs_option_find(values, option)->text;
+        while (file.count > 2 && memcmp(file.data, "./", 2) == 0) {
+            file = (struct evs_slice){file.data + 2, file.count - 2};
+        }
+    }
+    return evs_slice_equal(file, EVS_SLICE("-")) ? (struct evs_slice){NULL, 0} : file;
+}

@@ -337,6 +337,32 @@ static void bind_dead(struct evs_binder *binder, const struct evs_entity *entity
     }
 }
 
+static bool is_bound(const struct evs_entity *entity, enum evs_entity_kind kind)
+{
+    return entity->kind == kind && entity->state == EVS_ENTITY_BOUND && entity->is_used;
+}
+
+/* Paths are compared as they are written: what they lead to is known only to the machine that runs the pipeline. */
+static void check_file(struct evs_binder *binder, uint32_t number)
+{
+    const struct evs_entity *entity = binder->entities[number];
+    struct evs_slice file = entity->sink->file;
+    for (uint32_t i = 0; file.count > 0 && i < binder->entity_count; i++) {
+        const struct evs_entity *other = binder->entities[i];
+        struct evs_diag *diag = NULL;
+        if (is_bound(other, EVS_ENTITY_SOURCE) && evs_slice_equal(other->source->file, file)) {
+            diag = evs_report(binder, EVS_E0507, entity->place, "`%s` would overwrite the file that `%s` reads: `%.*s`",
+                              entity->name, other->name, (int)file.count, file.data);
+        } else if (i < number && is_bound(other, EVS_ENTITY_SINK) && evs_slice_equal(other->sink->file, file)) {
+            diag = evs_report(binder, EVS_E0507, entity->place, "`%s` and `%s` would write the same file: `%.*s`",
+                              other->name, entity->name, (int)file.count, file.data);
+        }
+        if (diag != NULL) {
+            evs_diag_hint(diag, "write to another file");
+        }
+    }
+}
+
 void evs_bind_rest(struct evs_binder *binder)
 {
     for (uint32_t i = 0; i < binder->entity_count; i++) {
@@ -346,6 +372,11 @@ void evs_bind_rest(struct evs_binder *binder)
         }
         if (entity->kind == EVS_ENTITY_SOURCE && entity->state == EVS_ENTITY_BOUND && entity->is_used) {
             bind_dead(binder, entity);
+        }
+    }
+    for (uint32_t i = 0; i < binder->entity_count; i++) {
+        if (is_bound(binder->entities[i], EVS_ENTITY_SINK)) {
+            check_file(binder, i);
         }
     }
 }

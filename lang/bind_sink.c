@@ -84,6 +84,7 @@ static bool configure(struct evs_binder *binder, struct evs_bound_sink *sink, co
         return false;
     }
     set_address(sink, values);
+    sink->file = evs_bind_file(sink->connector->file_option, values);
     sink->label = evs_option_label(binder, sink->connector->kind, sink->connector->options, values);
     return true;
 }

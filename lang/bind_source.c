@@ -292,6 +292,7 @@ static bool configure(struct evs_binder *binder, struct evs_bound_source *source
     }
     source->label = evs_option_label(binder, source->connector->kind, source->connector->options, values);
     source->partitions = partition_count(source->connector, values);
+    source->file = evs_bind_file(source->connector->file_option, values);
     return true;
 }
 

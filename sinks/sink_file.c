@@ -266,6 +266,7 @@ const struct evs_sink evs_sink_file = {
     .shape = EVS_SINK_BYTES,
     .single = true,
     .options = file_options,
+    .file_option = "path",
     .configure = file_configure,
     .open = file_open,
     .append = file_append,

@@ -340,6 +340,7 @@ const struct evs_source evs_source_file = {
     .kind = "file",
     .bounded = true,
     .options = file_options,
+    .file_option = "path",
     .configure = file_configure,
     .open = file_open,
     .poll = file_poll,

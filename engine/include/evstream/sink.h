@@ -81,6 +81,7 @@ struct evs_sink {
     const struct evs_option *options;
     /* `address` options of kind TEMPLATE are bound by the planner; the connector gets their text. */
     const char *address_option; /* the option whose template fills evs_sink_message.address; NULL: none */
+    const char *file_option;    /* the option that names the file to write, which begins empty; NULL: none */
     evs_status (*configure)(const struct evs_option_value *values, struct evs_arena *arena, const void **config,
                             struct evs_error *error);
     evs_status (*open)(const struct evs_sink_open *open, void **instance, struct evs_error *error);

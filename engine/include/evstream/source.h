@@ -81,6 +81,7 @@ struct evs_source {
     bool bounded;     /* always ends: files */
     bool durable;     /* has committed positions worth keeping (a broker) */
     const struct evs_option *options; /* table, ended by a NULL name */
+    const char *file_option; /* the option that names the file to read; NULL: none */
     /* Validates options at compile time (no I/O); `*config` lives in `arena`. Errors name the option. */
     evs_status (*configure)(const struct evs_option_value *values, struct evs_arena *arena, const void **config,
                             struct evs_error *error);
