@@ -301,6 +301,19 @@ static int compare_order(const struct acc_ordered *acc, const struct evs_batch *
     return ordinal < acc->ordinal ? -1 : ordinal > acc->ordinal;
 }
 
+/* Rows at one place of the order: results of one window, of several groups. The values decide, NULL first, so that it does not show in which
+ * order they came. */
+static int compare_value(const struct acc_ordered *acc, const struct evs_column *column, uint32_t row)
+{
+    bool is_null = !evs_column_is_valid(column, row);
+    if (is_null || acc->is_null) {
+        return (int)acc->is_null - (int)is_null;
+    }
+    const void *element = element_at(column, row);
+    return evs_kind_is_text(column->kind) ? evs_str_compare(element, (const struct evs_str *)acc->value)
+                                          : memcmp(element, acc->value, evs_kind_width(column->kind));
+}
+
 static void keep_ordered(struct evs_table *table, struct acc_ordered *acc, const struct evs_batch *batch, const struct evs_column *column,
                          uint32_t row)
 {
@@ -330,6 +343,7 @@ static void update_ordered(const struct agg_call *call, const struct agg_rows *r
             continue;
         }
         int order = acc->has ? compare_order(acc, rows->batch, row) : 0;
+        order = order == 0 && acc->has ? compare_value(acc, column, row) : order;
         if (!acc->has || (wants_last ? order > 0 : order < 0)) {
             keep_ordered(rows->tables[i], acc, rows->batch, column, row);
         }

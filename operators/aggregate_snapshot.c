@@ -261,21 +261,23 @@ static uint32_t index_of(const struct evs_table *table, const struct evs_entry *
     return (uint32_t)table->directory[slot] - 1;
 }
 
-static bool restore_group(struct reading *reading, const struct evs_snapshot_record *record)
+static bool restore_group(struct evs_op *op, struct reading *reading, const struct evs_snapshot_record *record)
 {
     struct aggregate *agg = reading->agg;
     struct agg_window *window = restored_window(agg, reading->head.window_start_us);
     bool is_new;
     struct evs_entry *entry = restored_entry(reading, window, record->hash, &is_new);
+    evs_op_count(op, EVS_COUNT_STATE_KEYS, is_new);
     uint32_t index = index_of(&window->table, entry);
     if (record->kind == EVS_RECORD_DELETE) {
         evs_agg_forget(agg, window, index);
+        evs_op_count(op, EVS_COUNT_STATE_KEYS, -1);
         return true;
     }
     return load_values(reading, window, entry);
 }
 
-static bool restore_element(struct reading *reading, const struct evs_snapshot_record *record)
+static bool restore_element(struct evs_op *op, struct reading *reading, const struct evs_snapshot_record *record)
 {
     struct aggregate *agg = reading->agg;
     uint64_t call_number;
@@ -292,6 +294,7 @@ static bool restore_element(struct reading *reading, const struct evs_snapshot_r
     }
     struct agg_window *window = restored_window(agg, reading->head.window_start_us);
     struct evs_entry *entry = restored_entry(reading, window, record->hash, &is_new);
+    evs_op_count(op, EVS_COUNT_STATE_KEYS, is_new);
     uint8_t *values = evs_entry_values(&agg->layout, entry);
     struct distinct *set = evs_distinct_add(evs_agg_distinct(call, values), &window->table.arena, is_text, element, &added);
     set->saved = set->count;
@@ -315,7 +318,7 @@ evs_status evs_agg_restore(struct evs_op *op, void *state, uint32_t version, con
     memcpy(reading.fixed, record->fixed.data + sizeof reading.head, body);
     agg->restored = agg->config->retain_us >= 0;
     bool closed = evs_agg_is_windowed(agg) && reading.head.window_start_us + agg->config->size_us <= evs_op_watermark(op);
-    bool good = closed || (load_key(&reading) && (record->section == SECTION_GROUPS ? restore_group(&reading, record) : restore_element(&reading, record)));
+    bool good = closed || (load_key(&reading) && (record->section == SECTION_GROUPS ? restore_group(op, &reading, record) : restore_element(op, &reading, record)));
     if (reading.fixed != (uint8_t *)words) {
         evs_free(reading.fixed);
     }

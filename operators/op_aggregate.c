@@ -554,6 +554,7 @@ static void emit_change(struct evs_op *op, struct aggregate *agg, const struct e
     int64_t time_us = batch->event_time_us[row];
     out->event_time_us[at] = time_us;
     out->cause[at] = batch->cause[row];
+    out->ordinal[at] = (uint32_t)evs_group_times(agg, entry)->revision; /* rows of one window may come to one group: one cause, many results */
     if (out->key != NULL) {
         out->key[at] = key_identity(agg, entry, scratch);
     }
@@ -569,6 +570,8 @@ static evs_status process_unwindowed(struct evs_op *op, struct aggregate *agg, s
     struct evs_buffer scratch = {0};
     out->row_count = out->selected_count = 0;
     out->cause_kind = batch->cause_kind;
+    out->lineage = batch->lineage;
+    out->ordinal = evs_arena_alloc(out->arena, batch->selected_count * sizeof *out->ordinal, 64);
     out->min_time_us = INT64_MAX;
     out->max_time_us = INT64_MIN;
     if (agg->restored) {
@@ -597,6 +600,9 @@ static evs_status aggregate_process(struct evs_op *op, void *state, uint32_t inp
     EVS_ASSERT(input == 0 && batch->selected_count <= EVS_BATCH_ROWS);
     evs_key_hash_rows(batch, agg->config->keys, agg->config->key_count, agg->hashes);
     evs_status status = evs_agg_is_windowed(agg) ? process_windowed(op, agg, batch) : process_unwindowed(op, agg, batch);
+    for (uint32_t i = 0; i < agg->window_count; i++) { /* texts that were replaced: last(url) of a day would fill the memory */
+        evs_agg_compact(agg, agg->windows[i]);
+    }
     tell_bytes(op, agg);
     return status;
 }

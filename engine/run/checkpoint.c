@@ -14,7 +14,7 @@
  * sinks have delivered everything, one more commit, which says so; then the workers end. */
 #include "runtime.h"
 
-#define FULL_BYTES_MIN (INT64_C(8) << 20) /* of deltas before a full snapshot is worth while */
+#define FULL_BYTES_MIN (UINT64_C(8) << 20) /* of deltas before a full snapshot is worth while */
 #define OUTBOX_BYTES_MIN (UINT64_C(1) << 20)
 #define OWNER_MAX_US (INT64_C(5) * 1000 * 1000)   /* half of a lease of 10 s (exactness, 15) */
 #define OWNER_ASK_US (INT64_C(2) * 1000 * 1000)
@@ -112,7 +112,8 @@ static bool housekeeping(struct checkpointer *c, int64_t us)
 static bool pass_barrier(struct checkpointer *c, bool final)
 {
     struct evs_run *run = c->run;
-    bool full = run->store != NULL && c->delta_bytes > FULL_BYTES_MIN && c->delta_bytes > 2 * c->full_bytes;
+    uint64_t full_min = run->options.full_bytes_min == 0 ? FULL_BYTES_MIN : run->options.full_bytes_min;
+    bool full = run->store != NULL && c->delta_bytes > full_min && c->delta_bytes > 2 * c->full_bytes;
     uint64_t waiting = atomic_load(&run->outbox_bytes);
     bool rewrite = c->first || (c->outbox_bytes > OUTBOX_BYTES_MIN && c->outbox_bytes > 2 * waiting) || (waiting == 0 && c->outbox_bytes > 0);
     atomic_store(&run->workers_at_barrier, 0);

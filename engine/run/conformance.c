@@ -176,10 +176,13 @@ static void full_snapshot(struct evs_op *op, const struct evs_operator *inner, v
     EVS_ASSERT(status == EVS_OK);
     evs_blocks_add(&blocks, op->node->name, inner->snapshot_version, &writer);
     evs_blocks_finish(&blocks);
+    struct evs_block_reader reader = {0};
     for (uint32_t i = 0; i < blocks.block_count; i++) {
-        status = evs_block_decode(blocks.blocks[i], take, argument, &error);
+        status = evs_block_read(&reader, blocks.blocks[i], take, argument, &error);
         EVS_ASSERT(status == EVS_OK);
     }
+    status = evs_block_reader_end(&reader, &error);
+    EVS_ASSERT(status == EVS_OK);
     evs_blocks_fini(&blocks);
     evs_snapshot_writer_fini(&writer);
 }

@@ -99,12 +99,14 @@ static struct evs_slice slice_or_null(const char *text)
 }
 
 /* What keeps the ids of dead rows with one cause apart: the op at which they died, the branch that they came through, and, for groups of
- * one window, their keys, which the row shows. */
+ * one window, their keys. */
 static struct evs_hash128 dead_key(const struct evs_op *op, const struct dead_row *dead)
 {
     struct evs_buffer text = {0};
     evs_buffer_printf(&text, "%s|%s|%llx|", op->node->name, dead->error->reason, (unsigned long long)dead->lineage);
-    if (dead->cause_kind == EVS_CAUSE_WINDOW && dead->json.count > 0) {
+    if (dead->key != NULL) {
+        evs_buffer_put(&text, dead->key, sizeof *dead->key);
+    } else if (dead->cause_kind == EVS_CAUSE_WINDOW && dead->json.count > 0) {
         evs_buffer_put(&text, dead->json.data, dead->json.count);
     }
     struct evs_hash128 key = evs_hash128(text.data, text.count);
@@ -200,6 +202,7 @@ void evs_op_dead_letter(struct evs_op *op, const struct evs_schema *schema, cons
         .cause = batch->cause[row],
         .cause_kind = batch->cause_kind,
         .lineage = batch->lineage,
+        .key = batch->key == NULL ? NULL : &batch->key[row],
         .event_time_us = batch->event_time_us[row],
         .ingested_at_us = EVS_TIME_MIN,
     };

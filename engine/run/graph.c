@@ -272,6 +272,15 @@ static bool feeds_message_sink(const struct evs_run *run, uint32_t node_index)
     return false;
 }
 
+static bool has_dead_letters(const struct evs_run *run)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < run->source_count; i++) {
+        any |= node_of(run, run->source_nodes[i])->dead_letter != 0;
+    }
+    return any;
+}
+
 static evs_status prepare_dead_rows(struct evs_run *run, struct evs_error *error)
 {
     for (uint32_t i = 0; i < run->plan->node_count; i++) {
@@ -324,7 +333,7 @@ evs_status evs_graph_build(struct evs_run *run, struct evs_error *error)
         for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
             struct evs_op *op = &run->workers[i].ops[j];
             op->source_number = leftmost_source(run, op->node_index);
-            op->wants_key = feeds_message_sink(run, op->node_index);
+            op->wants_key = has_dead_letters(run) || feeds_message_sink(run, op->node_index);
         }
     }
     for (uint32_t i = 0; status == EVS_OK && run->options.worker_count > 1 && i < run->plan->node_count; i++) {

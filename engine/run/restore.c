@@ -76,6 +76,7 @@ static evs_status check_record(const struct evs_run *run, struct evs_error *erro
 
 struct restoring {
     struct evs_run *run;
+    struct evs_block_reader reader;
     bool outbox;
     const struct evs_plan_node *node; /* of the last record: records come in runs */
     uint32_t node_index;
@@ -167,7 +168,7 @@ static evs_status take_block(void *argument, enum evs_block_kind kind, uint64_t 
     struct restoring *restoring = argument;
     (void)checkpoint;
     restoring->outbox = kind == EVS_BLOCK_OUTBOX;
-    return evs_block_decode(block, take_record, restoring, error);
+    return evs_block_read(&restoring->reader, block, take_record, restoring, error);
 }
 
 /* Operators see the watermark of the commit while they restore: a window that it had closed stays closed. */
@@ -192,5 +193,7 @@ evs_status evs_restore(struct evs_run *run, struct evs_error *error)
     restore_watermarks(run);
     struct restoring restoring = {.run = run};
     status = run->options.store->restore(run->store, take_block, &restoring, error);
+    evs_status end = evs_block_reader_end(&restoring.reader, status == EVS_OK ? error : NULL);
+    status = status == EVS_OK ? end : status;
     return status == EVS_E_CORRUPT ? EVS_E_STATE : status;
 }

@@ -2,6 +2,8 @@
 #include "ring.h"
 
 enum { SLOT_FREE = 0, SLOT_FULL = 1 };
+/* A slot that one batch of huge rows has blown up gives its memory back. There are many slots: less is kept than in a pool. */
+#define ARENA_KEPT_BYTES_MAX ((size_t)1 << 20)
 #define TAKEN UINT64_MAX /* in item.checkpoint: the consumer has this slot's batch in use */
 
 struct slot {
@@ -61,6 +63,9 @@ static void slot_release(struct evs_batch *root, void *argument)
 {
     struct slot *slot = argument;
     EVS_ASSERT(root == &slot->batch);
+    if (slot->arena.used_bytes > ARENA_KEPT_BYTES_MAX) {
+        evs_arena_fini(&slot->arena);
+    }
     atomic_store_explicit(&slot->state, SLOT_FREE, memory_order_release);
     evs_worker_wake(slot->ring->from);
 }

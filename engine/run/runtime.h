@@ -198,6 +198,7 @@ struct dead_row {
     struct evs_cause cause;
     enum evs_cause_kind cause_kind;
     uint64_t lineage; /* of its batch */
+    const struct evs_hash128 *key; /* of the group that it is a result of; NULL: none */
     int64_t event_time_us, ingested_at_us; /* EVS_TIME_MIN: unknown */
 };
 void evs_dead_put(struct evs_op *op, const struct dead_row *row);

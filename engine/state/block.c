@@ -10,15 +10,16 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "state is little-endia
 #define BLOCK_FORMAT 1
 #define RAW_BYTES_MAX (240u << 10) /* so that even incompressible bytes stay under EVS_BLOCK_BYTES */
 
-enum { CODEC_RAW = 0, CODEC_LZ4 = 1 };
+enum { CODEC_RAW = 0, CODEC_LZ4 = 1, CODEC_PIECE = 2 };
 
 struct block_header {
     uint32_t magic;
     uint8_t format, codec;
-    uint16_t reserved;
+    uint16_t piece; /* CODEC_PIECE: its number, from 0; raw_bytes are those of the whole, stored block */
     uint32_t raw_bytes, crc;
 };
 _Static_assert(sizeof(struct block_header) == 16, "layout on disk");
+#define PIECE_BYTES (EVS_BLOCK_BYTES - sizeof(struct block_header))
 
 struct section_header {
     uint16_t name_bytes;
@@ -32,6 +33,29 @@ struct section_header {
 _Static_assert(sizeof(struct section_header) == 48, "layout on disk");
 
 /* --- writing --------------------------------------------------------------------------------------------------------- */
+
+static void list_add(struct evs_block_list *list, struct evs_slice block)
+{
+    EVS_GROW(list->blocks, list->block_count, list->block_capacity);
+    list->blocks[list->block_count++] = block;
+    list->bytes += block.count;
+}
+
+static void add_pieces(struct evs_block_list *list, struct evs_slice whole)
+{
+    EVS_ASSERT(whole.count <= UINT32_MAX && whole.count / PIECE_BYTES < UINT16_MAX);
+    uint16_t number = 0;
+    for (size_t at = 0; at < whole.count; number++) {
+        size_t bytes = whole.count - at < PIECE_BYTES ? whole.count - at : PIECE_BYTES;
+        char *piece = evs_alloc(sizeof(struct block_header) + bytes);
+        struct block_header header = {BLOCK_MAGIC, BLOCK_FORMAT, CODEC_PIECE, number, (uint32_t)whole.count,
+                                      evs_crc32c(0, whole.data + at, bytes)};
+        memcpy(piece, &header, sizeof header);
+        memcpy(piece + sizeof header, whole.data + at, bytes);
+        list_add(list, (struct evs_slice){piece, sizeof header + bytes});
+        at += bytes;
+    }
+}
 
 static void block_close(struct evs_block_list *list)
 {
@@ -51,9 +75,13 @@ static void block_close(struct evs_block_list *list)
     }
     header.crc = evs_crc32c(0, payload, (size_t)packed);
     memcpy(block, &header, sizeof header);
-    EVS_GROW(list->blocks, list->block_count, list->block_capacity);
-    list->blocks[list->block_count++] = (struct evs_slice){block, sizeof header + (size_t)packed};
-    list->bytes += sizeof header + (size_t)packed;
+    struct evs_slice whole = {block, sizeof header + (size_t)packed};
+    if (whole.count <= EVS_BLOCK_BYTES) {
+        list_add(list, whole);
+    } else {
+        add_pieces(list, whole);
+        evs_free(block);
+    }
     list->raw.count = 0;
 }
 
@@ -114,7 +142,7 @@ static uint32_t variable_count(const struct evs_section *s, uint32_t record)
     return count;
 }
 
-/* As many records from `first` on as `room` bytes hold, at least one: a record larger than a block makes a larger block. */
+/* As many records from `first` on as `room` bytes hold, at least one: a record larger than a block makes a larger block, which is cut into pieces. */
 static struct run run_cut(const struct evs_section *s, uint32_t first, size_t variable_first, size_t room)
 {
     struct run run = {.first = first, .variable_first = variable_first};
@@ -299,4 +327,51 @@ evs_status evs_block_decode(struct evs_slice block, evs_take_record take, void *
     }
     evs_free(raw);
     return status;
+}
+
+/* --- pieces ------------------------------------------------------------------------------------------------------------- */
+
+static evs_status take_piece(struct evs_block_reader *reader, const struct block_header *header, struct evs_slice payload,
+                             struct evs_error *error)
+{
+    if (evs_crc32c(0, payload.data, payload.count) != header->crc) {
+        return damaged(error, "the checksum of a piece is wrong");
+    }
+    if (header->piece != reader->pieces || payload.count == 0 || payload.count > header->raw_bytes - reader->whole.count) {
+        return damaged(error, "a piece is not the next one of its block");
+    }
+    evs_buffer_put(&reader->whole, payload.data, payload.count);
+    reader->pieces++;
+    return EVS_OK;
+}
+
+evs_status evs_block_read(struct evs_block_reader *reader, struct evs_slice block, evs_take_record take, void *argument,
+                          struct evs_error *error)
+{
+    struct block_header header = {0};
+    if (block.count >= sizeof header) {
+        memcpy(&header, block.data, sizeof header);
+    }
+    bool is_piece = header.magic == BLOCK_MAGIC && header.format == BLOCK_FORMAT && header.codec == CODEC_PIECE;
+    if (!is_piece) {
+        return reader->pieces > 0 ? damaged(error, "a piece of it is missing") : evs_block_decode(block, take, argument, error);
+    }
+    if (reader->whole.count > header.raw_bytes) {
+        return damaged(error, "a piece is not the next one of its block");
+    }
+    evs_status status = take_piece(reader, &header, (struct evs_slice){block.data + sizeof header, block.count - sizeof header}, error);
+    if (status == EVS_OK && reader->whole.count == header.raw_bytes) {
+        status = evs_block_decode((struct evs_slice){reader->whole.data, reader->whole.count}, take, argument, error);
+        reader->whole.count = 0;
+        reader->pieces = 0;
+    }
+    return status;
+}
+
+evs_status evs_block_reader_end(struct evs_block_reader *reader, struct evs_error *error)
+{
+    bool complete = reader->pieces == 0;
+    evs_buffer_fini(&reader->whole);
+    reader->pieces = 0;
+    return complete ? EVS_OK : damaged(error, "its last pieces are missing");
 }

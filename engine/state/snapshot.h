@@ -4,6 +4,9 @@
  * encoded into blocks of at most EVS_BLOCK_BYTES. A block is self-contained:
  *
  *   header   magic "EVSB", format version, codec, CRC-32C of the payload, raw size        (little-endian, not compressed)
+ *   A block that one large record makes larger than EVS_BLOCK_BYTES is stored in pieces, in order: each has a header of its own (codec
+ *   "piece", its number, the size of the whole), and the payloads put together are the block with its header.
+ *
  *   payload  sections, one after another, LZ4 together:
  *            operator name, section number, operator's snapshot version, full or delta, hash range, part i of m,
  *            then by column: record kinds, key hashes, fixed bytes transposed (all first bytes, all second bytes, …), variable counts,
@@ -53,5 +56,15 @@ struct evs_section_header {
 typedef evs_status (*evs_take_record)(void *argument, const struct evs_section_header *header, const struct evs_snapshot_record *record,
                                       struct evs_error *error);
 EVS_MUST_CHECK evs_status evs_block_decode(struct evs_slice block, evs_take_record take, void *argument, struct evs_error *error);
+
+/* The same for blocks as they were stored, one after another: pieces are put together. Zero-initialised is ready. */
+struct evs_block_reader {
+    struct evs_buffer whole; /* pieces so far */
+    uint32_t pieces;
+};
+EVS_MUST_CHECK evs_status evs_block_read(struct evs_block_reader *reader, struct evs_slice block, evs_take_record take, void *argument,
+                                         struct evs_error *error);
+/* No more blocks come: EVS_E_CORRUPT when pieces are missing. Frees the memory. */
+EVS_MUST_CHECK evs_status evs_block_reader_end(struct evs_block_reader *reader, struct evs_error *error);
 
 #endif

@@ -495,6 +495,7 @@ static evs_status start(const struct evs_plan *plan, struct fake_how how, struct
         .row_format = fake_registry.formats[0],
         .outbox_bytes_max = 1 << 20,
         .checkpoint_batches = how.checkpoint_batches,
+        .full_bytes_min = how.full_bytes_min,
     };
     return evs_run_start(plan, &options, run, error);
 }

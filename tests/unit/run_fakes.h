@@ -68,6 +68,7 @@ struct fake_how {
     int64_t interval_us; /* of checkpoints; 0: 50 ms */
     bool follow;         /* not until the end */
     bool at_end_stop, in_memory;
+    uint64_t full_bytes_min; /* see evs_run_options */
 };
 #define FAKE_HOW(worker_count, rows, batches)                                                                          \
     {                                                                                                                  \
