@@ -84,7 +84,7 @@ static void init_columns(const struct source_node *node, struct evs_batch *batch
 /* Nothing (a file has no subject, a message need not have headers) is NULL. */
 static void fill_text(struct evs_batch *batch, uint32_t column, struct evs_slice text, uint32_t first, uint32_t end)
 {
-    struct evs_str view = evs_str_make(text.data, (uint32_t)text.count);
+    struct evs_str view = text.count == 0 ? (struct evs_str){0} : evs_str_make(text.data, (uint32_t)text.count);
     for (uint32_t row = first; row < end; row++) {
         ((struct evs_str *)batch->columns[column].data)[row] = view;
     }

@@ -231,9 +231,9 @@ START_TEST(test_time_goes_on_after_restart)
     struct evs_run *run = fake_start(plan, follow(1));
     event(0, 0);
     ck_assert(fake_wait_rows("out.", 1)); /* 12 s of the fast clock have gone by */
-    fake_world->clock_factor = 0;         /* from here on hardly any time passes */
     evs_run_stop(run);
     ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    fake_world->clock_factor = 0; /* from here on hardly any time passes */
     run = fake_start(plan, follow(1));
     fake_publish(fake_world, 0, event_text(9999, 1));
     ck_assert(fake_wait_rows("late", 1));
