@@ -123,8 +123,8 @@ static evs_status go_to_position(struct file_sink *sink, const struct evs_sink_o
     if (bytes < open->resume_offset) {
         return evs_fail(error, EVS_E_STATE,
                         "The file `%s` of the sink `%s` has %llu bytes, but the last commit had written %llu: it was "
-                        "replaced or cut "
-                        "off since. Bring the old file back, or reset the pipeline's state.",
+                        "replaced or cut off since. Bring the old file back, or give the pipeline another name "
+                        "(`pipeline NAME;`) to start with empty state.",
                         path, open->name, (unsigned long long)bytes, (unsigned long long)open->resume_offset);
     }
     status = sink->os->files.truncate(sink->file, open->resume_offset, error);

@@ -187,7 +187,7 @@ static evs_status too_short(const struct evs_file_bytes *bytes, uint64_t offset,
     return evs_fail(
         error, EVS_E_STATE,
         "The file `%s` has %llu bytes, but the last run read it up to byte %llu: it was replaced or cut off since. "
-        "Bring the old file back, or reset the pipeline's state.",
+        "Bring the old file back, or give the pipeline another name (`pipeline NAME;`) to start with empty state.",
         bytes->path, (unsigned long long)size, (unsigned long long)offset);
 }
 

@@ -135,8 +135,8 @@ static void lane_stream_missing(struct evs_nats_lane *lane)
     if (shared->now_us - lane->missing_since_us > LANE_MISSING_US) {
         evs_nats_fail(
             shared, EVS_E_REFUSED,
-            "Source %s: stream %s does not exist any more. If it was deleted on purpose, reset the pipeline's state "
-            "(evstream state reset) and create the stream again.",
+            "Source %s: stream %s does not exist any more. If it was deleted on purpose, create the stream again and "
+            "give the pipeline another name (`pipeline NAME;`), so that it starts with empty state.",
             shared->source, shared->stream);
         return;
     }
@@ -168,8 +168,7 @@ static void lane_stream_replaced(struct evs_nats_lane *lane, int64_t created_us)
     uint32_t was_count = evs_format_timestamp(was, shared->created_us), is_count = evs_format_timestamp(is, created_us);
     evs_nats_fail(shared, EVS_E_STATE,
                   "Source %s: stream %s was deleted and created again (it is of %.*s, what was read is of %.*s), so "
-                  "positions and "
-                  "state do not belong to it. Reset the pipeline's state (evstream state reset) to begin anew.",
+                  "positions and state do not belong to it. Give the pipeline another name (`pipeline NAME;`) to begin anew.",
                   shared->source, shared->stream, (int)is_count, is, (int)was_count, was);
 }
 
@@ -210,7 +209,7 @@ static void lane_judge(struct evs_nats_lane *lane)
                       ") does not belong to stream %s, which ends at %" PRIu64
                       " and holds none of the messages that were read last. It lost more than is remembered, or was "
                       "replaced by a copy. "
-                      "Reset the pipeline's state (evstream state reset), or restore the stream.",
+                      "Restore the stream, or give the pipeline another name (`pipeline NAME;`) to begin anew.",
                       shared->source, evs_nats_history_at(&lane->history, lane->history.count - 1)->sequence,
                       shared->stream, lane->check.last_sequence);
         return;

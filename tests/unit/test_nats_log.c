@@ -67,7 +67,7 @@ START_TEST(names_a_stream_that_was_made_again)
         reading.positions[i].log_created_us = 1; /* as a commit of the old one would say */
     }
     ck_assert_int_eq(reading_try_open(&reading), EVS_E_STATE); /* and at a start */
-    ck_assert_ptr_nonnull(strstr(reading.error.text, "evstream state reset"));
+    ck_assert_ptr_nonnull(strstr(reading.error.text, "another name (`pipeline NAME;`)"));
     reading.instance = NULL;
     reading_fini(&reading);
 }
