@@ -176,6 +176,8 @@ bool evs_bind_option_value(struct evs_binder *binder, const struct evs_option *o
                            struct evs_option_value *value);
 const struct evs_option_value *evs_option_defaults(struct evs_binder *binder, const struct evs_option *table);
 /* "nats (stream = 'CLICKS', subject = 'clicks.>')": what the user set, without secrets. */
+/* "50 ms", "1 d": in the largest unit that is whole. */
+void evs_put_duration(struct evs_buffer *out, int64_t us);
 /* The file that an option names, without `./` before it; empty where `option` is NULL and for `-`, the standard streams. */
 struct evs_slice evs_bind_file(const char *option, const struct evs_option_value *values);
 const char *evs_option_label(struct evs_binder *binder, const char *kind, const struct evs_option *table,

@@ -19,6 +19,17 @@ static const struct evs_expr *told(struct evs_binder *binder, evs_status status,
     return NULL;
 }
 
+static bool is_comparison(const char *name)
+{
+    static const char *const names[] = {"=", "!=", "<>", "<", "<=", ">", ">="};
+    for (size_t i = 0; i < EVS_COUNT(names); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A call of a function or operator that is known to exist. `place`: what an error underlines. */
 static const struct evs_expr *call(struct evs_binder *binder, const char *name, bool safe,
                                    const struct evs_expr **arguments, uint32_t count, struct evs_place whole,
@@ -28,7 +39,14 @@ static const struct evs_expr *call(struct evs_binder *binder, const char *name, 
     const struct evs_expr *result = NULL;
     evs_status status = evs_expr_call(binder->arena, evs_slice_of(name), safe, arguments, count,
                                       evs_bind_place(binder, whole), &result, &error);
-    return told(binder, status, result, EVS_E0302, place, &error);
+    if (status == EVS_OK) {
+        return result;
+    }
+    struct evs_diag *diag = evs_report_error(binder, EVS_E0302, place, &error);
+    if (is_comparison(name) && arguments[0]->type->kind != arguments[1]->type->kind) {
+        evs_diag_hint(diag, "compare values of one type: write the other as it, or cast it");
+    }
+    return NULL;
 }
 
 static const struct evs_expr *special(struct evs_binder *binder, enum evs_expr_kind kind,

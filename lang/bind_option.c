@@ -118,15 +118,27 @@ static bool in_range(const struct evs_option *option, const struct evs_option_va
     return value->integer >= option->min && (option->max == 0 || value->integer <= option->max);
 }
 
+static void put_bound(struct evs_buffer *out, enum evs_option_kind kind, int64_t bound)
+{
+    if (kind == EVS_OPTION_DURATION) {
+        evs_put_duration(out, bound);
+    } else {
+        evs_buffer_printf(out, "%lld", (long long)bound);
+    }
+}
+
 static void report_range(struct evs_binder *binder, const struct evs_option *option, struct evs_place place)
 {
-    const char *unit = option->kind == EVS_OPTION_DURATION ? " µs" : option->kind == EVS_OPTION_BYTES ? " bytes" : "";
+    struct evs_buffer range = {0};
+    evs_buffer_printf(&range, "%s ", option->max != 0 ? "lies between" : "is at least");
+    put_bound(&range, option->kind, option->min);
     if (option->max != 0) {
-        evs_report(binder, EVS_E0502, place, "`%s` lies between %lld and %lld%s", option->name, (long long)option->min,
-                   (long long)option->max, unit);
-    } else {
-        evs_report(binder, EVS_E0502, place, "`%s` is at least %lld%s", option->name, (long long)option->min, unit);
+        evs_buffer_printf(&range, " and ");
+        put_bound(&range, option->kind, option->max);
     }
+    evs_report(binder, EVS_E0502, place, "`%s` %.*s%s", option->name, (int)range.count, range.data,
+               option->kind == EVS_OPTION_BYTES ? " bytes" : "");
+    evs_buffer_fini(&range);
 }
 
 static void report_value(struct evs_binder *binder, const struct evs_option *option, struct evs_place place,

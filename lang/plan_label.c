@@ -16,7 +16,7 @@ static const char *take(struct evs_arena *arena, struct evs_buffer *text)
 
 /* --- labels ----------------------------------------------------------------------------------------------------------------- */
 
-static void put_duration(struct evs_buffer *out, int64_t us)
+void evs_put_duration(struct evs_buffer *out, int64_t us)
 {
     static const struct {
         int64_t us;
@@ -45,7 +45,7 @@ const char *evs_label_scan(struct evs_arena *arena, const struct evs_bound_sourc
         evs_buffer_printf(&text, "event time %s, its own watermark", source->columns[source->watermark_column].name);
     } else if (source->watermark_delay_us > 0) {
         evs_buffer_printf(&text, "event time %s, watermark ", source->columns[source->watermark_column].name);
-        put_duration(&text, source->watermark_delay_us);
+        evs_put_duration(&text, source->watermark_delay_us);
         evs_buffer_puts(&text, " behind");
     } else {
         evs_buffer_printf(&text, "event time %s, watermark %s", source->columns[source->watermark_column].name,
