@@ -130,7 +130,9 @@ static evs_status configure_other(const struct evs_option_value *values, struct 
 
 static evs_status source_open(const struct evs_source_open *open, void **instance, struct evs_error *error)
 {
-    (void)error;
+    if (strikes(&fake_world->fail_open)) {
+        return evs_fail(error, EVS_E_REFUSED, "the fake broker refuses");
+    }
     struct fake_reader *reader = evs_alloc_zero(sizeof *reader);
     reader->topic = &fake_world->topics[open->config == NULL ? 0 : 1];
     reader->worker = open->worker;
@@ -218,7 +220,10 @@ static const struct evs_option sink_options[] = {
 
 static evs_status sink_open(const struct evs_sink_open *open, void **instance, struct evs_error *error)
 {
-    (void)open, (void)error;
+    (void)open;
+    if (strikes(&fake_world->fail_open)) {
+        return evs_fail(error, EVS_E_REFUSED, "the fake receiver refuses");
+    }
     *instance = evs_alloc_zero(sizeof(struct fake_sender));
     return EVS_OK;
 }
@@ -479,7 +484,7 @@ const struct evs_plan *fake_compile(const char *text)
 
 static struct evs_log *run_log; /* of the run that is under way: one at a time */
 
-static evs_status start(const struct evs_plan *plan, struct fake_how how, struct evs_run **run, struct evs_error *error)
+evs_status fake_try_start(const struct evs_plan *plan, struct fake_how how, struct evs_run **run, struct evs_error *error)
 {
     run_log = evs_log_new(evs_os_system(), EVS_LOG_ERROR, false);
     struct evs_run_options options = {
@@ -497,14 +502,18 @@ static evs_status start(const struct evs_plan *plan, struct fake_how how, struct
         .checkpoint_batches = how.checkpoint_batches,
         .full_bytes_min = how.full_bytes_min,
     };
-    return evs_run_start(plan, &options, run, error);
+    evs_status status = evs_run_start(plan, &options, run, error);
+    if (status != EVS_OK) {
+        evs_log_free(run_log);
+    }
+    return status;
 }
 
 struct evs_run *fake_start(const struct evs_plan *plan, struct fake_how how)
 {
     struct evs_run *run = NULL;
     struct evs_error error = {0};
-    evs_status status = start(plan, how, &run, &error);
+    evs_status status = fake_try_start(plan, how, &run, &error);
     ck_assert_msg(status == EVS_OK, "%s: %s", evs_status_name(status), error.text);
     return run;
 }
@@ -523,9 +532,8 @@ evs_status fake_run(const struct evs_plan *plan, struct fake_how how, struct evs
 {
     struct evs_run *run = NULL;
     struct evs_error error = {0};
-    evs_status status = start(plan, how, &run, &error);
+    evs_status status = fake_try_start(plan, how, &run, &error);
     if (status == EVS_E_STATE && strstr(error.text, "has finished") != NULL) {
-        evs_log_free(run_log);
         return status;
     }
     ck_assert_msg(status == EVS_OK, "%s: %s", evs_status_name(status), error.text);

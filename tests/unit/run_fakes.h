@@ -43,6 +43,7 @@ struct fake_world {
     uint32_t fail_commit_after;   /* the n-th commit is stored, and its answer lost */
     uint32_t acknowledge_every;   /* the receiver acknowledges at every n-th poll only; 0 or 1: at once */
     uint32_t deaf_polls;          /* the receiver stores but never acknowledges after so many polls */
+    uint32_t fail_open;           /* the n-th source or sink cannot be opened */
     uint32_t fence_commit;        /* after the n-th commit another engine takes the group over … */
     int64_t asleep_us;            /* … while this process is stopped for so long: the boot clock is that much ahead */
     bool fenced;
@@ -75,6 +76,7 @@ struct fake_how {
         .workers = (worker_count), .batch_rows = (rows), .checkpoint_batches = (batches)                               \
     }
 const struct evs_plan *fake_compile(const char *text);
+evs_status fake_try_start(const struct evs_plan *plan, struct fake_how how, struct evs_run **run, struct evs_error *error);
 struct evs_run *fake_start(const struct evs_plan *plan, struct fake_how how);
 /* Waits for the end of the run and frees it: OK, or one of the failures that the world makes. */
 evs_status fake_end(struct evs_run *run, struct evs_run_summary *summary);

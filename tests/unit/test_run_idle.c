@@ -105,6 +105,31 @@ START_TEST(test_stop_at_once)
 }
 END_TEST
 
+/* Whichever source or sink of whichever worker cannot be opened: the error is told and everything is given back. */
+START_TEST(test_errors_at_start)
+{
+    begin(4);
+    const struct evs_plan *plan = fake_compile(idle_exact);
+    uint32_t failures = 0;
+    for (evs_status status = EVS_E_REFUSED; status != EVS_OK; failures++) {
+        struct evs_run *run = NULL;
+        struct evs_run_summary summary;
+        struct evs_error error = {0};
+        fake_world->fail_open = failures + 1;
+        status = fake_try_start(plan, follow(2), &run, &error);
+        if (status == EVS_OK) {
+            fake_world->fail_open = 0;
+            evs_run_stop(run);
+            ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+        } else {
+            ck_assert_ptr_nonnull(strstr(error.text, "refuses"));
+        }
+    }
+    ck_assert_uint_gt(failures, 8); /* a source and three sinks on two workers, and one that is single */
+    end(plan);
+}
+END_TEST
+
 /* --- idle partitions ------------------------------------------------------------------------------------------------------------------- */
 
 /* An idle watermark holds from the checkpoint that carries it: killed and restarted again and again, the engine closes each window once,
@@ -292,6 +317,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, test_stop_while_idle, 0, 4);
     tcase_add_test(tests, test_stop_at_once);
+    tcase_add_test(tests, test_errors_at_start);
     tcase_add_loop_test(tests, test_idle_through_deaths, 0, 2);
     tcase_add_test(tests, test_fetched_is_not_idle);
     tcase_add_loop_test(tests, test_silent_source, 0, 3);
