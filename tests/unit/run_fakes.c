@@ -113,7 +113,8 @@ struct fake_reader {
 
 static const struct evs_option no_options[] = {{0}};
 
-static evs_status configure(const struct evs_option_value *values, struct evs_arena *arena, const void **config, struct evs_error *error)
+static evs_status configure(const struct evs_option_value *values, struct evs_arena *arena, const void **config,
+                            struct evs_error *error)
 {
     (void)values, (void)arena, (void)error;
     *config = NULL;
@@ -150,7 +151,8 @@ static evs_status source_open(const struct evs_source_open *open, void **instanc
 static struct evs_message message_at(const struct fake_topic *topic, uint32_t partition, uint64_t index)
 {
     const char *text = topic->partitions[partition].messages[index];
-    struct evs_message message = {.partition = partition, .sequence = index + 1, .ingested_at_us = INT64_MIN, .last_of_position = true};
+    struct evs_message message = {
+        .partition = partition, .sequence = index + 1, .ingested_at_us = INT64_MIN, .last_of_position = true};
     message.payload = evs_slice_of(text);
     message.subject = EVS_SLICE("fake");
     message.fingerprint = evs_fingerprint(message.payload);
@@ -171,7 +173,8 @@ static bool read_some(struct fake_reader *reader, struct evs_message *messages, 
     return more;
 }
 
-static evs_status source_poll(void *instance, struct evs_message *messages, uint32_t max, uint32_t *count, struct evs_error *error)
+static evs_status source_poll(void *instance, struct evs_message *messages, uint32_t max, uint32_t *count,
+                              struct evs_error *error)
 {
     struct fake_reader *reader = instance;
     *count = 0;
@@ -241,10 +244,11 @@ static void receive(const struct evs_sink_message *message)
         }
     }
     EVS_GROW(world->rows, world->row_count, world->row_capacity);
-    world->rows[world->row_count++] = (struct fake_row){.id = message->id,
-                                                        .address = evs_strndup(message->address.data, message->address.count),
-                                                        .payload = evs_strndup(message->payload.data, message->payload.count),
-                                                        .received = 1};
+    world->rows[world->row_count++] =
+        (struct fake_row){.id = message->id,
+                          .address = evs_strndup(message->address.data, message->address.count),
+                          .payload = evs_strndup(message->payload.data, message->payload.count),
+                          .received = 1};
 }
 
 static evs_status sink_send(void *instance, const struct evs_sink_message *message, struct evs_error *error)
@@ -263,7 +267,8 @@ static evs_status sink_send(void *instance, const struct evs_sink_message *messa
 }
 
 /* Acknowledges newest first: a cursor must not trust the order. */
-static evs_status sink_poll(void *instance, uint64_t *acknowledged, uint32_t max, uint32_t *count, struct evs_error *error)
+static evs_status sink_poll(void *instance, uint64_t *acknowledged, uint32_t max, uint32_t *count,
+                            struct evs_error *error)
 {
     struct fake_sender *sender = instance;
     (void)error;
@@ -310,8 +315,10 @@ static evs_status store_acquire(void *instance, struct evs_store_terms *terms, s
 {
     struct fake_world *world = instance;
     (void)error;
-    *terms = (struct evs_store_terms){
-        .epoch = ++world->epoch, .nonce = world->epoch, .durability = "fake", .confirm_delay_us = world->confirm_delay_us};
+    *terms = (struct evs_store_terms){.epoch = ++world->epoch,
+                                      .nonce = world->epoch,
+                                      .durability = "fake",
+                                      .confirm_delay_us = world->confirm_delay_us};
     if (world->commit_count > 0) {
         const struct fake_commit *last = &world->commits[world->commit_count - 1];
         terms->has_commit = true;
@@ -322,8 +329,8 @@ static evs_status store_acquire(void *instance, struct evs_store_terms *terms, s
 }
 
 static evs_status store_restore(void *instance,
-                                evs_status (*take)(void *argument, enum evs_block_kind kind, uint64_t checkpoint, struct evs_slice block,
-                                                   struct evs_error *error),
+                                evs_status (*take)(void *argument, enum evs_block_kind kind, uint64_t checkpoint,
+                                                   struct evs_slice block, struct evs_error *error),
                                 void *argument, struct evs_error *error)
 {
     struct fake_world *world = instance;
@@ -348,9 +355,11 @@ static evs_status store_restore(void *instance,
 
 static void keep_commit(struct fake_world *world, const struct evs_store_commit *commit)
 {
-    EVS_ASSERT(world->commit_count == 0 || commit->checkpoint == world->commits[world->commit_count - 1].checkpoint + 1);
+    EVS_ASSERT(world->commit_count == 0 ||
+               commit->checkpoint == world->commits[world->commit_count - 1].checkpoint + 1);
     for (uint32_t i = 0; i < commit->block_count + commit->outbox_count; i++) {
-        const struct evs_slice *block = i < commit->block_count ? &commit->blocks[i] : &commit->outbox[i - commit->block_count];
+        const struct evs_slice *block =
+            i < commit->block_count ? &commit->blocks[i] : &commit->outbox[i - commit->block_count];
         EVS_ASSERT(block->count <= EVS_BLOCK_BYTES);
     }
     EVS_GROW(world->commits, world->commit_count, world->commit_capacity);
@@ -362,7 +371,8 @@ static void keep_commit(struct fake_world *world, const struct evs_store_commit 
         .block_count = commit->block_count,
         .outbox = copies_of(commit->outbox, commit->outbox_count),
         .outbox_count = commit->outbox_count,
-        .record = {memcpy(evs_alloc(commit->record.count + 1), commit->record.data, commit->record.count), commit->record.count},
+        .record = {memcpy(evs_alloc(commit->record.count + 1), commit->record.data, commit->record.count),
+                   commit->record.count},
     };
     world->snapshots += commit->snapshot_starts && commit->checkpoint > 1;
 }
@@ -452,8 +462,11 @@ static void fake_sleep_us(void *self, int64_t us)
 const struct evs_os *fake_os(struct fake_world *world)
 {
     world->os = *evs_os_system();
-    world->os.clock = (struct evs_clock){
-        .monotonic_us = fake_monotonic_us, .boot_us = fake_boot_us, .wall_us = fake_wall_us, .sleep_us = fake_sleep_us, .self = world};
+    world->os.clock = (struct evs_clock){.monotonic_us = fake_monotonic_us,
+                                         .boot_us = fake_boot_us,
+                                         .wall_us = fake_wall_us,
+                                         .sleep_us = fake_sleep_us,
+                                         .self = world};
     return &world->os;
 }
 
@@ -484,7 +497,8 @@ const struct evs_plan *fake_compile(const char *text)
 
 static struct evs_log *run_log; /* of the run that is under way: one at a time */
 
-evs_status fake_try_start(const struct evs_plan *plan, struct fake_how how, struct evs_run **run, struct evs_error *error)
+evs_status fake_try_start(const struct evs_plan *plan, struct fake_how how, struct evs_run **run,
+                          struct evs_error *error)
 {
     run_log = evs_log_new(evs_os_system(), EVS_LOG_ERROR, false);
     struct evs_run_options options = {
@@ -524,7 +538,8 @@ evs_status fake_end(struct evs_run *run, struct evs_run_summary *summary)
     evs_status status = evs_run_wait(run, summary, &error);
     evs_run_free(run);
     evs_log_free(run_log);
-    ck_assert_msg(status == EVS_OK || status == EVS_E_UNREACHABLE || status == EVS_E_FENCED, "%s: %s", evs_status_name(status), error.text);
+    ck_assert_msg(status == EVS_OK || status == EVS_E_UNREACHABLE || status == EVS_E_FENCED, "%s: %s",
+                  evs_status_name(status), error.text);
     return status;
 }
 

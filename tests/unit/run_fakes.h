@@ -30,7 +30,7 @@ struct fake_world {
 
     struct fake_row *rows;
     uint32_t row_count, row_capacity;
-    uint32_t mismatches;    /* an id came again with another payload */
+    uint32_t mismatches; /* an id came again with another payload */
 
     /* commits: the store */
     struct fake_commit *commits;
@@ -38,19 +38,19 @@ struct fake_world {
     uint64_t epoch;
 
     /* faults; 0: none. Each is counted down and strikes when it reaches zero. */
-    uint32_t fail_polls;          /* the source breaks at the n-th poll */
-    uint32_t fail_commit_before;  /* the n-th commit is lost */
-    uint32_t fail_commit_after;   /* the n-th commit is stored, and its answer lost */
-    uint32_t acknowledge_every;   /* the receiver acknowledges at every n-th poll only; 0 or 1: at once */
-    uint32_t deaf_polls;          /* the receiver stores but never acknowledges after so many polls */
-    uint32_t fail_open;           /* the n-th source or sink cannot be opened */
-    uint32_t fence_commit;        /* after the n-th commit another engine takes the group over … */
-    int64_t asleep_us;            /* … while this process is stopped for so long: the boot clock is that much ahead */
+    uint32_t fail_polls;         /* the source breaks at the n-th poll */
+    uint32_t fail_commit_before; /* the n-th commit is lost */
+    uint32_t fail_commit_after;  /* the n-th commit is stored, and its answer lost */
+    uint32_t acknowledge_every;  /* the receiver acknowledges at every n-th poll only; 0 or 1: at once */
+    uint32_t deaf_polls;         /* the receiver stores but never acknowledges after so many polls */
+    uint32_t fail_open;          /* the n-th source or sink cannot be opened */
+    uint32_t fence_commit;       /* after the n-th commit another engine takes the group over … */
+    int64_t asleep_us;           /* … while this process is stopped for so long: the boot clock is that much ahead */
     bool fenced;
-    int64_t confirm_delay_us;     /* of the store */
-    uint32_t snapshots;           /* commits that began the state anew, the first one apart */
-    int64_t clock_factor;         /* the monotonic clock of fake_os runs so many times faster; 0: 1 */
-    struct evs_os os;             /* see fake_os */
+    int64_t confirm_delay_us; /* of the store */
+    uint32_t snapshots;       /* commits that began the state anew, the first one apart */
+    int64_t clock_factor;     /* the monotonic clock of fake_os runs so many times faster; 0: 1 */
+    struct evs_os os;         /* see fake_os */
 };
 
 extern struct fake_world *fake_world; /* of the running test */
@@ -76,7 +76,8 @@ struct fake_how {
         .workers = (worker_count), .batch_rows = (rows), .checkpoint_batches = (batches)                               \
     }
 const struct evs_plan *fake_compile(const char *text);
-evs_status fake_try_start(const struct evs_plan *plan, struct fake_how how, struct evs_run **run, struct evs_error *error);
+evs_status fake_try_start(const struct evs_plan *plan, struct fake_how how, struct evs_run **run,
+                          struct evs_error *error);
 struct evs_run *fake_start(const struct evs_plan *plan, struct fake_how how);
 /* Waits for the end of the run and frees it: OK, or one of the failures that the world makes. */
 evs_status fake_end(struct evs_run *run, struct evs_run_summary *summary);
@@ -92,8 +93,8 @@ uint32_t fake_rows_like(const char *payload);
 bool fake_wait_commits(uint32_t count);
 
 extern const struct evs_source fake_source, fake_other_source; /* from fake (), from fake_other () */
-extern const struct evs_sink fake_sink;     /* to fake (address = '…') */
-extern const struct evs_sink fake_exact_sink; /* to fake_exact (…): always exact */
+extern const struct evs_sink fake_sink;                        /* to fake (address = '…') */
+extern const struct evs_sink fake_exact_sink;                  /* to fake_exact (…): always exact */
 extern const struct evs_store fake_store;
 extern const struct evs_registry fake_registry;
 

@@ -23,7 +23,8 @@ static struct evs_table *tables[ROWS];
 static void put_row(uint32_t row, uint64_t *seed)
 {
     int64_t number = (int64_t)(unit_random(seed) % 2001) - 1000;
-    char *text = evs_arena_printf(batch->arena, number % 2 == 0 ? "%lld" : "a text longer than twelve bytes %lld", (long long)number);
+    char *text = evs_arena_printf(batch->arena, number % 2 == 0 ? "%lld" : "a text longer than twelve bytes %lld",
+                                  (long long)number);
     ((int64_t *)batch->columns[INTS].data)[row] = number;
     ((double *)batch->columns[FLOATS].data)[row] = (double)number / 8; /* sums of eighths are exact */
     evs_numeric numeric = number * (EVS_NUMERIC_ONE / 100);
@@ -84,9 +85,11 @@ static void feed(const struct agg_call *call)
     }
 }
 
-static struct evs_value result_of(enum evs_aggregate_kind kind, int column, enum evs_kind result, bool ignore_nulls, uint32_t group)
+static struct evs_value result_of(enum evs_aggregate_kind kind, int column, enum evs_kind result, bool ignore_nulls,
+                                  uint32_t group)
 {
-    struct evs_aggregate_call config = {kind, column, -1, column < 0 ? EVS_NULL_KIND : kinds[column], result, ignore_nulls, "call"};
+    struct evs_aggregate_call config = {kind,   column,       -1,    column < 0 ? EVS_NULL_KIND : kinds[column],
+                                        result, ignore_nulls, "call"};
     struct agg_call call = {&config, 0, evs_agg_bytes(&config)};
     struct evs_value value;
     ck_assert_uint_le(call.bytes, 64);
@@ -260,7 +263,8 @@ START_TEST(test_compaction)
     ck_assert_uint_lt(most, 4 << 20); /* of more than ten that went through */
     struct evs_value value;
     ck_assert(evs_agg_result(&call, evs_entry_values(&layout, entries[0]), &value));
-    ck_assert(value.is_null || evs_str_equal(&value.str, &((const struct evs_str *)batch->columns[TEXTS].data)[ROWS - GROUPS]));
+    ck_assert(value.is_null ||
+              evs_str_equal(&value.str, &((const struct evs_str *)batch->columns[TEXTS].data)[ROWS - GROUPS]));
     table = window.table;
     evs_free(agg);
 }

@@ -8,7 +8,7 @@
 #define START_MS INT64_C(1767607200000) /* 2026-01-05T10:00:00Z */
 #define CLOCK_FACTOR 100
 
-#define SOURCE_WITH(name, kind, watermark, idle)                                                                               \
+#define SOURCE_WITH(name, kind, watermark, idle)                                                                       \
     "create source " name " (ms timestamp unit ms not null, k string, v int64, watermark for ms as " watermark ")\n"   \
     "from " kind " (idle_timeout = " idle ") dead letter into dead;\n"
 #define SOURCE_OF(name, kind, watermark) SOURCE_WITH(name, kind, watermark, "interval 1 millisecond")
@@ -181,8 +181,9 @@ END_TEST
 /* Of two sources that meet, one never says anything: it counts with the other's event times. */
 START_TEST(test_silent_source)
 {
-    static const char text[] = SOURCE_OF("events", "fake", "ms - interval 2 second") SOURCE_OF("others", "fake_other", "ms - interval 1 second")
-        SINKS FAST_OUT "from events |> union all (from others) " COUNTED;
+    static const char text[] = SOURCE_OF("events", "fake", "ms - interval 2 second")
+        SOURCE_OF("others", "fake_other", "ms - interval 1 second") SINKS FAST_OUT
+        "from events |> union all (from others) " COUNTED;
     begin(1);
     const struct evs_plan *plan = fake_compile(text);
     struct evs_run_summary summary;
@@ -202,7 +203,8 @@ END_TEST
 START_TEST(test_finished_beside_running)
 {
     static const char text[] = SOURCE_WITH("events", "fake", "ms - interval 2 second", "'never'")
-        SOURCE_WITH("others", "fake_other", "ms - interval 1 second", "'never'") SINKS FAST_OUT "from events |> union all (from others) " COUNTED;
+        SOURCE_WITH("others", "fake_other", "ms - interval 1 second", "'never'") SINKS FAST_OUT
+        "from events |> union all (from others) " COUNTED;
     begin(2);
     fake_world->topics[0].live = false;
     const struct evs_plan *plan = fake_compile(text);
@@ -216,7 +218,10 @@ START_TEST(test_finished_beside_running)
         evs_run_stop(run);
         ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
     }
-    ck_assert_uint_eq(fake_rows_like("{\"k\":\"a\",\"window_start\":\"2026-01-05T10:00:30Z\",\"window_end\":\"2026-01-05T10:00:40Z\",\"n\":2}"), 1);
+    ck_assert_uint_eq(
+        fake_rows_like(
+            "{\"k\":\"a\",\"window_start\":\"2026-01-05T10:00:30Z\",\"window_end\":\"2026-01-05T10:00:40Z\",\"n\":2}"),
+        1);
     ck_assert_uint_eq(fake_rows_at("late"), 0);
     end(plan);
 }
@@ -225,8 +230,9 @@ END_TEST
 /* A watermark that is no plain delay keeps its distance to the event times while a partition is idle: it does not run away. */
 START_TEST(test_idle_expression)
 {
-    static const char text[] = SOURCE_OF("events", "fake", "case when v > 5 then ms - interval 2 second else ms - interval 3 second end") SINKS
-        FAST_OUT "from events |> insert into seen;\nfrom events " COUNTED;
+    static const char text[] =
+        SOURCE_OF("events", "fake", "case when v > 5 then ms - interval 2 second else ms - interval 3 second end")
+            SINKS FAST_OUT "from events |> insert into seen;\nfrom events " COUNTED;
     begin(2);
     const struct evs_plan *plan = fake_compile(text);
     const struct evs_clock *clock = &fake_os(fake_world)->clock;
@@ -293,8 +299,9 @@ END_TEST
  * old news. It asks before it sends, and finds itself fenced. */
 START_TEST(test_stopped_process_sends_nothing)
 {
-    static const char text[] = SOURCE_OF("events", "fake", "ms - interval 2 second") "create sink dead to fake (address = 'dead');\n"
-        EXACT_OUT "from events |> insert into out;\n";
+    static const char text[] =
+        SOURCE_OF("events", "fake", "ms - interval 2 second") "create sink dead to fake (address = 'dead');\n" EXACT_OUT
+                                                              "from events |> insert into out;\n";
     begin(1);
     const struct evs_plan *plan = fake_compile(text);
     struct evs_run_summary summary;
@@ -302,7 +309,8 @@ START_TEST(test_stopped_process_sends_nothing)
         event(0, i);
     }
     fake_world->fence_commit = 2; /* the first commit with rows in it */
-    struct evs_run *run = fake_start(plan, (struct fake_how){.workers = 1, .batch_rows = 1024, .checkpoint_batches = 1, .follow = true});
+    struct evs_run *run =
+        fake_start(plan, (struct fake_how){.workers = 1, .batch_rows = 1024, .checkpoint_batches = 1, .follow = true});
     ck_assert_int_eq(fake_end(run, &summary), EVS_E_FENCED);
     ck_assert_uint_ge(fake_world->epoch, 1);
     ck_assert_uint_eq(fake_rows_at("out."), 0);

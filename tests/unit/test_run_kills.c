@@ -17,7 +17,8 @@ struct event {
 static struct event events[EVENTS];
 
 #define SOURCE_OF(name, kind)                                                                                          \
-    "create source " name " (ms timestamp unit ms not null, k string, v int64, watermark for ms as ms - interval 2 second)\n" \
+    "create source " name                                                                                              \
+    " (ms timestamp unit ms not null, k string, v int64, watermark for ms as ms - interval 2 second)\n"                \
     "from " kind " () dead letter into dead;\n"
 #define SOURCE SOURCE_OF("events", "fake")
 #define SINKS                                                                                                          \
@@ -29,7 +30,8 @@ static struct event events[EVENTS];
 static void publish(uint32_t topic, uint32_t partition, const struct event *event)
 {
     char text[128];
-    snprintf(text, sizeof text, "{\"ms\":%lld,\"k\":\"key-%d\",\"v\":%d}\n", (long long)(START_MS + event->ms), event->key, event->value);
+    snprintf(text, sizeof text, "{\"ms\":%lld,\"k\":\"key-%d\",\"v\":%d}\n", (long long)(START_MS + event->ms),
+             event->key, event->value);
     (topic == 0 ? fake_publish : fake_publish_other)(fake_world, partition, text);
 }
 
@@ -100,7 +102,8 @@ static uint32_t count_groups(void)
 START_TEST(test_union_unwindowed)
 {
     static const char text[] = SOURCE SOURCE_OF("others", "fake_other") SINKS
-        "from events |> union all (from others) |> aggregate count(*) as n group by v retain interval 30 day |> select n |> insert into exact;\n";
+        "from events |> union all (from others) |> aggregate count(*) as n group by v retain interval 30 day |> select "
+        "n |> insert into exact;\n";
     begin(1);
     for (uint32_t i = 0; i < EVENTS; i++) {
         publish(1, 0, &events[i]);
@@ -134,7 +137,8 @@ START_TEST(test_dead_behind_exchange)
     static const char text[] = SOURCE SINKS
         "create stream counted as from events |> aggregate count(*) as n group by k, tumble(interval 10 second);\n"
         "from counted |> select k, window_start, n |> insert into out;\n"
-        "from counted |> select window_start, n - n as zero |> select window_start, div(1, zero) as x |> insert into other;\n"
+        "from counted |> select window_start, n - n as zero |> select window_start, div(1, zero) as x |> insert into "
+        "other;\n"
         "from events |> where v = 3 |> select k, v |> insert into exact;\n";
     begin(4);
     const struct evs_plan *plan = fake_compile(text);
@@ -156,9 +160,9 @@ END_TEST
 /* Sets, text and counts through deltas and full snapshots, which come every few kilobytes here. */
 START_TEST(test_full_snapshots)
 {
-    static const char text[] = SOURCE SINKS
-        "from events |> aggregate count(*) as n, count(distinct v) as d, max(k) as most group by k, tumble(interval 10 second)\n"
-        "|> select k, window_start, n, d, most |> insert into out;\n";
+    static const char text[] = SOURCE SINKS "from events |> aggregate count(*) as n, count(distinct v) as d, max(k) as "
+                                            "most group by k, tumble(interval 10 second)\n"
+                                            "|> select k, window_start, n, d, most |> insert into out;\n";
     begin(4);
     const struct evs_plan *plan = fake_compile(text);
     uint32_t wanted = count_groups();
@@ -170,8 +174,9 @@ START_TEST(test_full_snapshots)
             const struct group *group = &groups[window][key];
             char time[EVS_FORMAT_MAX], row[256];
             uint32_t count = evs_format_timestamp(time, (START_MS + (int64_t)window * WINDOW_MS) * 1000);
-            snprintf(row, sizeof row, "{\"k\":\"key-%d\",\"window_start\":\"%.*s\",\"n\":%d,\"d\":%d,\"most\":\"key-%d\"}", key, (int)count, time,
-                     group->count, group->distinct, key);
+            snprintf(row, sizeof row,
+                     "{\"k\":\"key-%d\",\"window_start\":\"%.*s\",\"n\":%d,\"d\":%d,\"most\":\"key-%d\"}", key,
+                     (int)count, time, group->count, group->distinct, key);
             ck_assert_msg(fake_rows_like(row) == (group->count > 0), "%s", row);
         }
     }
@@ -182,8 +187,8 @@ END_TEST
 /* Groups that expire and come again: which of them a row meets is decided by the watermark before the row, not by when a timer ran. */
 START_TEST(test_retain_through_deaths)
 {
-    static const char text[] = SOURCE SINKS
-        "from events |> aggregate count(*) as n group by k retain interval 700 millisecond |> select k, n |> insert into out;\n";
+    static const char text[] = SOURCE SINKS "from events |> aggregate count(*) as n group by k retain interval 700 "
+                                            "millisecond |> select k, n |> insert into out;\n";
     begin(1);
     const struct evs_plan *plan = fake_compile(text);
     run_through_deaths(plan, 1000);
@@ -217,7 +222,8 @@ END_TEST
 /* A restored group counts as one, and once. */
 START_TEST(test_state_keys_after_restart)
 {
-    static const char text[] = SOURCE SINKS "from events |> aggregate count(distinct v) as n group by k, tumble(interval 10 minute) |> insert into out;\n";
+    static const char text[] = SOURCE SINKS
+        "from events |> aggregate count(distinct v) as n group by k, tumble(interval 10 minute) |> insert into out;\n";
     begin(4);
     const struct evs_plan *plan = fake_compile(text);
     struct evs_run_summary summary;
@@ -238,7 +244,8 @@ END_TEST
 /* Killed when one worker's partitions were at their end and another's were not; then more came to the former. Nothing of it is late. */
 START_TEST(test_end_moves_on)
 {
-    static const char text[] = SOURCE SINKS "from events |> aggregate count(*) as n group by k, tumble(interval 10 second) |> insert into out;\n";
+    static const char text[] = SOURCE SINKS
+        "from events |> aggregate count(*) as n group by k, tumble(interval 10 second) |> insert into out;\n";
     fake_world_new(2);
     const struct evs_plan *plan = fake_compile(text);
     struct evs_run_summary summary;
@@ -265,7 +272,8 @@ END_TEST
 /* Keys, results and dead letters much larger than a block of the store, which nothing compresses. */
 START_TEST(test_big_rows)
 {
-    static const char text[] = SOURCE SINKS "from events |> aggregate sum(v) as n, max(k) as most group by k, tumble(interval 10 second) |> insert into out;\n";
+    static const char text[] = SOURCE SINKS "from events |> aggregate sum(v) as n, max(k) as most group by k, "
+                                            "tumble(interval 10 second) |> insert into out;\n";
     fake_world_new(1);
     const struct evs_plan *plan = fake_compile(text);
     uint64_t seed = 3;
@@ -277,7 +285,8 @@ START_TEST(test_big_rows)
             big[j] = big[j] == '\\' ? 'z' : big[j];
         }
         big[BIG_BYTES] = '\0';
-        evs_buffer_printf(&message, "{\"ms\":%lld,\"k\":\"%s\",\"v\":%s}\n", (long long)(START_MS + i * 4000), big, i % 4 == 3 ? "true" : "1");
+        evs_buffer_printf(&message, "{\"ms\":%lld,\"k\":\"%s\",\"v\":%s}\n", (long long)(START_MS + i * 4000), big,
+                          i % 4 == 3 ? "true" : "1");
         evs_buffer_put(&message, "", 1);
         fake_publish(fake_world, 0, message.data);
         evs_buffer_fini(&message);
@@ -298,7 +307,8 @@ END_TEST
 
 START_TEST(test_many_workers)
 {
-    static const char text[] = SOURCE SINKS "from events |> aggregate count(*) as n group by k, tumble(interval 10 second) |> insert into out;\n";
+    static const char text[] = SOURCE SINKS
+        "from events |> aggregate count(*) as n group by k, tumble(interval 10 second) |> insert into out;\n";
     begin(4);
     const struct evs_plan *plan = fake_compile(text);
     struct evs_run_summary summary;

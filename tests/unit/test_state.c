@@ -30,7 +30,8 @@ static void world_init(struct world *world)
     evs_column_init(&world->batch->columns[0], world->batch, EVS_STRING, TEXTS, true);
     evs_column_init(&world->batch->columns[1], world->batch, EVS_INT64, TEXTS, false);
     for (uint32_t i = 0; i < TEXTS; i++) {
-        char *text = evs_arena_printf(world->batch->arena, i % 2 == 0 ? "k%u" : "a key that is longer than a view, number %u", i / 3);
+        char *text = evs_arena_printf(world->batch->arena,
+                                      i % 2 == 0 ? "k%u" : "a key that is longer than a view, number %u", i / 3);
         ((struct evs_str *)world->batch->columns[0].data)[i] = evs_str_make(text, (uint32_t)strlen(text));
         ((int64_t *)world->batch->columns[1].data)[i] = i % 3;
     }
@@ -75,10 +76,12 @@ START_TEST(test_table)
         } else {
             bool is_new;
             uint32_t index;
-            struct evs_entry *entry = evs_table_find_or_add(&world.table, world.hashes[row], world.batch, row, key_columns, &index, &is_new);
+            struct evs_entry *entry =
+                evs_table_find_or_add(&world.table, world.hashes[row], world.batch, row, key_columns, &index, &is_new);
             UNIT_CHECK(is_new == !there[row], "step %u: row %u is new: %d", step, row, is_new);
             UNIT_CHECK(is_new || index == place[row], "step %u: row %u has moved", step, row);
-            UNIT_CHECK(*value_of(&world, entry) == (is_new ? 0 : wanted[row]), "step %u: the value of row %u", step, row);
+            UNIT_CHECK(*value_of(&world, entry) == (is_new ? 0 : wanted[row]), "step %u: the value of row %u", step,
+                       row);
             wanted[row] = *value_of(&world, entry) = (int64_t)unit_random(&seed);
             place[row] = index;
             count += is_new;
@@ -106,7 +109,8 @@ START_TEST(test_table_stored)
     for (uint32_t row = 0; row < TEXTS; row++) {
         bool is_new;
         uint32_t index;
-        struct evs_entry *entry = evs_table_find_or_add(&world.table, world.hashes[row], world.batch, row, key_columns, NULL, &is_new);
+        struct evs_entry *entry =
+            evs_table_find_or_add(&world.table, world.hashes[row], world.batch, row, key_columns, NULL, &is_new);
         ck_assert(is_new);
         evs_table_put_stored(&copy, entry->hash, entry->nulls, (const uint8_t *)(entry + 1), &is_new);
         ck_assert(is_new);
@@ -146,15 +150,15 @@ static struct evs_snapshot_record record_of(uint64_t *seed, size_t variable_max,
     return record;
 }
 
-static evs_status compare(void *argument, const struct evs_section_header *header, const struct evs_snapshot_record *record,
-                          struct evs_error *error)
+static evs_status compare(void *argument, const struct evs_section_header *header,
+                          const struct evs_snapshot_record *record, struct evs_error *error)
 {
     struct expected *expected = argument;
     char fixed[20], *variable = evs_alloc(expected->variable_max + 1);
     struct evs_snapshot_record wanted = record_of(&expected->seed, expected->variable_max, fixed, variable);
-    bool same = evs_slice_equal(header->operator_name, EVS_SLICE("an operator")) && header->version == 7 && record->section == 3 &&
-                record->kind == wanted.kind && record->hash == wanted.hash && evs_slice_equal(record->fixed, wanted.fixed) &&
-                evs_slice_equal(record->variable, wanted.variable);
+    bool same = evs_slice_equal(header->operator_name, EVS_SLICE("an operator")) && header->version == 7 &&
+                record->section == 3 && record->kind == wanted.kind && record->hash == wanted.hash &&
+                evs_slice_equal(record->fixed, wanted.fixed) && evs_slice_equal(record->variable, wanted.variable);
     evs_free(variable);
     expected->read++;
     return same ? EVS_OK : evs_fail(error, EVS_E_INTERNAL, "record %u is another", expected->read - 1);
@@ -187,7 +191,8 @@ static evs_status read_blocks(const struct evs_block_list *blocks, struct expect
     return status == EVS_OK ? end : status;
 }
 
-static const struct expected block_cases[] = {{1, 0, 0, 10}, {2, 1, 0, 0}, {3, 1, 0, 10}, {4, 5000, 0, 100}, {5, 9, 0, 200000}, {6, 2, 0, 2000000}};
+static const struct expected block_cases[] = {{1, 0, 0, 10},     {2, 1, 0, 0},      {3, 1, 0, 10},
+                                              {4, 5000, 0, 100}, {5, 9, 0, 200000}, {6, 2, 0, 2000000}};
 
 START_TEST(test_blocks)
 {
@@ -213,7 +218,8 @@ START_TEST(test_piece_missing)
     for (uint32_t i = 0; i < 900000; i++) {
         variable[i] = (char)unit_random(&expected.seed);
     }
-    evs_snapshot_put(&writer, 3, EVS_RECORD_PUT, 1, (struct evs_slice){"12345678901234567890", 20}, (struct evs_slice){variable, 900000});
+    evs_snapshot_put(&writer, 3, EVS_RECORD_PUT, 1, (struct evs_slice){"12345678901234567890", 20},
+                     (struct evs_slice){variable, 900000});
     evs_blocks_add(&blocks, "an operator", 7, &writer);
     evs_blocks_finish(&blocks);
     ck_assert_uint_eq(blocks.block_count, 4);
@@ -227,8 +233,8 @@ START_TEST(test_piece_missing)
 }
 END_TEST
 
-static evs_status take_any(void *argument, const struct evs_section_header *header, const struct evs_snapshot_record *record,
-                           struct evs_error *error)
+static evs_status take_any(void *argument, const struct evs_section_header *header,
+                           const struct evs_snapshot_record *record, struct evs_error *error)
 {
     (void)argument, (void)header, (void)record, (void)error;
     return EVS_OK;
@@ -252,7 +258,8 @@ START_TEST(test_block_damage)
         evs_free(copy);
         copy = evs_alloc(at + 1);
         memcpy(copy, block.data, at);
-        UNIT_CHECK(evs_block_decode((struct evs_slice){copy, at}, take_any, NULL, &error) != EVS_OK, "%zu bytes are enough", at);
+        UNIT_CHECK(evs_block_decode((struct evs_slice){copy, at}, take_any, NULL, &error) != EVS_OK,
+                   "%zu bytes are enough", at);
         evs_free(copy);
     }
     evs_blocks_fini(&blocks);
@@ -262,7 +269,15 @@ END_TEST
 /* --- the commit record ------------------------------------------------------------------------------------------------------------------ */
 
 static struct evs_record_partition partitions[2] = {
-    {{.partition = 0, .sequence = 5, .byte_offset = 6, .next_index = 7, .time_us = -8, .fingerprint = 9, .log_created_us = 10}, -11, 12},
+    {{.partition = 0,
+      .sequence = 5,
+      .byte_offset = 6,
+      .next_index = 7,
+      .time_us = -8,
+      .fingerprint = 9,
+      .log_created_us = 10},
+     -11,
+     12},
     {{.partition = 1, .sequence = UINT64_MAX >> 16, .time_us = INT64_MAX}, EVS_TIME_MIN, EVS_TIME_MAX}};
 static struct evs_record_source sources[2] = {{"clicks", partitions, 2, 77, false}, {"", NULL, 0, EVS_TIME_MIN, true}};
 static struct evs_record_node nodes[1] = {{"aggregate by k", UINT64_MAX, 3, -1}};
@@ -271,9 +286,22 @@ static struct evs_record_sink sinks[1] = {{"out", lanes, 2}};
 
 static struct evs_record sample(void)
 {
-    return (struct evs_record){.checkpoint = 42, .plan_hash = 43, .incarnation = {44, 45}, .finished = true, .split_version = 1, .key_version = 2,
-                               .events = 100, .rows_out = 50, .late = 2, .dead = 3, .sources = sources, .source_count = 2, .nodes = nodes,
-                               .node_count = 1, .sinks = sinks, .sink_count = 1};
+    return (struct evs_record){.checkpoint = 42,
+                               .plan_hash = 43,
+                               .incarnation = {44, 45},
+                               .finished = true,
+                               .split_version = 1,
+                               .key_version = 2,
+                               .events = 100,
+                               .rows_out = 50,
+                               .late = 2,
+                               .dead = 3,
+                               .sources = sources,
+                               .source_count = 2,
+                               .nodes = nodes,
+                               .node_count = 1,
+                               .sinks = sinks,
+                               .sink_count = 1};
 }
 
 START_TEST(test_record)
@@ -309,9 +337,11 @@ START_TEST(test_record_damage)
     evs_record_encode(&record, &out);
     for (size_t at = 0; at < out.count; at++) {
         out.data[at] ^= (char)(1 + at % 255);
-        UNIT_CHECK(evs_record_decode((struct evs_slice){out.data, out.count}, &arena, &read, &error) != EVS_OK, "byte %zu is another", at);
+        UNIT_CHECK(evs_record_decode((struct evs_slice){out.data, out.count}, &arena, &read, &error) != EVS_OK,
+                   "byte %zu is another", at);
         out.data[at] ^= (char)(1 + at % 255);
-        UNIT_CHECK(evs_record_decode((struct evs_slice){out.data, at}, &arena, &read, &error) != EVS_OK, "%zu bytes are enough", at);
+        UNIT_CHECK(evs_record_decode((struct evs_slice){out.data, at}, &arena, &read, &error) != EVS_OK,
+                   "%zu bytes are enough", at);
         evs_arena_reset(&arena);
     }
     evs_buffer_fini(&out);
