@@ -327,8 +327,12 @@ static void print_summary(const struct pipeline *pipeline, const struct evs_run_
             (unsigned long long)totals->dead, (double)summary->elapsed_us / 1e6, summary->finished ? "input complete" : "stopped");
 }
 
+/* A reader that has seen enough (`| head`) has cancelled the run: that is no error. */
 static int report(const struct pipeline *pipeline, evs_status status, const struct evs_error *error)
 {
+    if (status == EVS_E_CANCELLED) {
+        return EVS_EXIT_DONE;
+    }
     fprintf(stderr, "evstream: %s: %s\n", pipeline->file, error->text);
     return evs_status_exit_code(status);
 }

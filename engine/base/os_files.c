@@ -25,12 +25,13 @@ static evs_status file_fail(struct evs_error *error, const char *verb, const cha
 {
     EVS_ASSERT(errno != 0);
     char buffer[128];
+    evs_status status = errno == EPIPE ? EVS_E_CANCELLED : EVS_E_IO; /* nobody reads on: `| head` has seen enough */
     const char *reason = strerror_r(errno, buffer, sizeof buffer);
     if (strcmp(path, "-") == 0) {
         const char *stream = strcmp(verb, "read") == 0 ? "input" : "output";
-        return evs_fail(error, EVS_E_IO, "Cannot %s standard %s: %s.", verb, stream, reason);
+        return evs_fail(error, status, "Cannot %s standard %s: %s.", verb, stream, reason);
     }
-    return evs_fail(error, EVS_E_IO, "Cannot %s the file `%s`: %s.", verb, path, reason);
+    return evs_fail(error, status, "Cannot %s the file `%s`: %s.", verb, path, reason);
 }
 
 static int open_flags(enum evs_file_mode mode)
