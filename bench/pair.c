@@ -51,7 +51,8 @@ static struct figure measure(const char *command)
         fprintf(stderr, "evs_bench_pair: this command failed: %s\n", command);
         exit(1);
     }
-    return (struct figure){now() - begun, seconds(usage.ru_utime) + seconds(usage.ru_stime), (double)usage.ru_maxrss / 1024};
+    return (struct figure){now() - begun, seconds(usage.ru_utime) + seconds(usage.ru_stime),
+                           (double)usage.ru_maxrss / 1024};
 }
 
 static int by_value(const void *a, const void *b)
@@ -78,7 +79,8 @@ static double median_of(const struct side *side, int count, enum what what)
     return median(values, count);
 }
 
-static void ratios(const struct side *a, const struct side *b, int count, enum what what, double *least, double *middle, double *most)
+static void ratios(const struct side *a, const struct side *b, int count, enum what what, double *least, double *middle,
+                   double *most)
 {
     double values[PAIRS_MAX];
     for (int i = 0; i < count; i++) {
@@ -99,7 +101,8 @@ static void print_side(const struct side *side, int count, double events)
     printf(" %8.1f MB peak\n", median_of(side, count, MEMORY));
 }
 
-static void print_json(const char *path, const struct side *a, const struct side *b, int count, double events, double ratio)
+static void print_json(const char *path, const struct side *a, const struct side *b, int count, double events,
+                       double ratio)
 {
     FILE *file = fopen(path, "a");
     if (file == NULL) {
@@ -109,8 +112,8 @@ static void print_json(const char *path, const struct side *a, const struct side
     fprintf(file, "{\"pairs\":%d,\"events\":%.0f,\"ratio\":%.3f", count, events, ratio);
     const struct side *sides[2] = {a, b};
     for (int i = 0; i < 2; i++) {
-        fprintf(file, ",\"%s\":{\"wall_s\":%.4f,\"cpu_s\":%.4f,\"peak_mb\":%.1f}", sides[i]->name, median_of(sides[i], count, WALL),
-                median_of(sides[i], count, CPU), median_of(sides[i], count, MEMORY));
+        fprintf(file, ",\"%s\":{\"wall_s\":%.4f,\"cpu_s\":%.4f,\"peak_mb\":%.1f}", sides[i]->name,
+                median_of(sides[i], count, WALL), median_of(sides[i], count, CPU), median_of(sides[i], count, MEMORY));
     }
     fprintf(file, "}\n");
     fclose(file);
@@ -137,7 +140,8 @@ int main(int argc, char **argv)
         }
     }
     if (operands != 2 || pairs < 1 || pairs > PAIRS_MAX) {
-        fprintf(stderr, "usage: evs_bench_pair [--pairs N] [--events N] [--names A,B] [--json FILE] 'COMMAND A' 'COMMAND B'\n");
+        fprintf(stderr,
+                "usage: evs_bench_pair [--pairs N] [--events N] [--names A,B] [--json FILE] 'COMMAND A' 'COMMAND B'\n");
         return 2;
     }
     char *comma = names == NULL ? NULL : strchr(names, ',');
@@ -157,8 +161,9 @@ int main(int argc, char **argv)
     print_side(&sides[1], pairs, events);
     ratios(&sides[0], &sides[1], pairs, WALL, &least, &middle, &most);
     ratios(&sides[0], &sides[1], pairs, CPU, &cpu_least, &cpu_middle, &cpu_most);
-    printf("  %s reaches %.0f %% of %s's rate (%.0f to %.0f %% over %d pairs); by CPU time %.0f %% (%.0f to %.0f %%)\n", sides[1].name, middle * 100,
-           sides[0].name, least * 100, most * 100, pairs, cpu_middle * 100, cpu_least * 100, cpu_most * 100);
+    printf("  %s reaches %.0f %% of %s's rate (%.0f to %.0f %% over %d pairs); by CPU time %.0f %% (%.0f to %.0f %%)\n",
+           sides[1].name, middle * 100, sides[0].name, least * 100, most * 100, pairs, cpu_middle * 100,
+           cpu_least * 100, cpu_most * 100);
     if (json != NULL) {
         print_json(json, &sides[0], &sides[1], pairs, events, middle);
     }

@@ -24,8 +24,23 @@
 #define OUTBOX_BYTES_MAX (UINT64_C(256) << 20)
 
 enum {
-    ARG_NATS = 1, ARG_NATS_CREDS, ARG_REDIS, ARG_STATE, ARG_PARALLELISM, ARG_CHECKPOINT_INTERVAL, ARG_FROM, ARG_UNTIL_END, ARG_AT_END,
-    ARG_CREATE, ARG_RETRY, ARG_BATCH_ROWS, ARG_CHECKPOINT_BATCHES, ARG_LOG_FORMAT, ARG_LOG_LEVEL, ARG_QUIET, ARG_PROGRESS,
+    ARG_NATS = 1,
+    ARG_NATS_CREDS,
+    ARG_REDIS,
+    ARG_STATE,
+    ARG_PARALLELISM,
+    ARG_CHECKPOINT_INTERVAL,
+    ARG_FROM,
+    ARG_UNTIL_END,
+    ARG_AT_END,
+    ARG_CREATE,
+    ARG_RETRY,
+    ARG_BATCH_ROWS,
+    ARG_CHECKPOINT_BATCHES,
+    ARG_LOG_FORMAT,
+    ARG_LOG_LEVEL,
+    ARG_QUIET,
+    ARG_PROGRESS,
 };
 
 static const struct evs_arg options[] = {
@@ -33,20 +48,26 @@ static const struct evs_arg options[] = {
     {ARG_NATS, "--nats", "URL[,URL]", "NATS servers (EVSTREAM_NATS_URL; " NATS_URL_DEFAULT ")", NULL},
     {ARG_NATS_CREDS, "--nats-creds", "FILE", "credentials file for NATS", NULL},
     {ARG_REDIS, "--redis", "URL", "Redis server (EVSTREAM_REDIS_URL; " REDIS_URL_DEFAULT ")", NULL},
-    {ARG_STATE, "--state", "redis|memory", "where state is kept (redis; memory when all connectors are files)", "redis|memory"},
+    {ARG_STATE, "--state", "redis|memory", "where state is kept (redis; memory when all connectors are files)",
+     "redis|memory"},
     {ARG_PARALLELISM, "--parallelism", "N", "worker threads (1)", NULL},
-    {ARG_CHECKPOINT_INTERVAL, "--checkpoint-interval", "DURATION", "time between checkpoints, at least 50ms (1s)", NULL},
+    {ARG_CHECKPOINT_INTERVAL, "--checkpoint-interval", "DURATION", "time between checkpoints, at least 50ms (1s)",
+     NULL},
     {ARG_FROM, "--from", "WHERE", "earliest, latest, committed, a time or a sequence (committed, else earliest)", NULL},
     {ARG_UNTIL_END, "--until-end", NULL, "stops when all that was stored at the start is processed", NULL},
-    {ARG_AT_END, "--at-end", "close|stop", "at the end of the input close all windows, or leave them open (close)", "close|stop"},
+    {ARG_AT_END, "--at-end", "close|stop", "at the end of the input close all windows, or leave them open (close)",
+     "close|stop"},
     {ARG_CREATE, "--create", NULL, "makes streams that are missing", NULL},
-    {ARG_RETRY, "--retry", "DURATION", "how long a server may be away before the run ends with exit code 3 (60s)", NULL},
+    {ARG_RETRY, "--retry", "DURATION", "how long a server may be away before the run ends with exit code 3 (60s)",
+     NULL},
     {ARG_BATCH_ROWS, "--batch-rows", "N", "rows a batch, 1 to 1024 (1024); results never depend on it", NULL},
-    {ARG_CHECKPOINT_BATCHES, "--checkpoint-batches", "N", "a checkpoint after every N-th batch instead of by time (tests)", NULL},
+    {ARG_CHECKPOINT_BATCHES, "--checkpoint-batches", "N",
+     "a checkpoint after every N-th batch instead of by time (tests)", NULL},
     {ARG_LOG_FORMAT, "--log-format", "text|json", "how log lines look on standard error (text)", "text|json"},
     {ARG_LOG_LEVEL, "--log-level", "LEVEL", "debug, info, warn or error (info)", "debug|info|warn|error"},
     {ARG_QUIET, "--quiet", NULL, "only warnings and errors, no summary", NULL},
-    {ARG_PROGRESS, "--progress", "auto|always|never", "a progress line on a terminal when the input is bounded (auto)", "auto|always|never"},
+    {ARG_PROGRESS, "--progress", "auto|always|never", "a progress line on a terminal when the input is bounded (auto)",
+     "auto|always|never"},
     {0},
 };
 
@@ -144,17 +165,26 @@ static const char *take_value(struct settings *settings, int id, const char *val
     case ARG_PARALLELISM:
         return take_number(value, 1, 64, &settings->parallelism) ? NULL : "--parallelism takes a number from 1 to 64.";
     case ARG_BATCH_ROWS:
-        return take_number(value, 1, EVS_BATCH_ROWS, &settings->batch_rows) ? NULL : "--batch-rows takes a number from 1 to 1024.";
+        return take_number(value, 1, EVS_BATCH_ROWS, &settings->batch_rows)
+                   ? NULL
+                   : "--batch-rows takes a number from 1 to 1024.";
     case ARG_CHECKPOINT_BATCHES:
-        return take_number(value, 1, UINT32_MAX, &settings->checkpoint_batches) ? NULL : "--checkpoint-batches takes a number.";
+        return take_number(value, 1, UINT32_MAX, &settings->checkpoint_batches)
+                   ? NULL
+                   : "--checkpoint-batches takes a number.";
     case ARG_CHECKPOINT_INTERVAL:
-        return evs_parse_duration(text, &settings->checkpoint_interval_us) && settings->checkpoint_interval_us >= CHECKPOINT_INTERVAL_MIN_US
+        return evs_parse_duration(text, &settings->checkpoint_interval_us) &&
+                       settings->checkpoint_interval_us >= CHECKPOINT_INTERVAL_MIN_US
                    ? NULL
                    : "--checkpoint-interval takes a duration of at least 50ms, such as 250ms or 5s.";
     case ARG_RETRY:
-        return evs_parse_duration(text, &settings->retry_us) && settings->retry_us > 0 ? NULL : "--retry takes a duration, such as 30s.";
+        return evs_parse_duration(text, &settings->retry_us) && settings->retry_us > 0
+                   ? NULL
+                   : "--retry takes a duration, such as 30s.";
     case ARG_FROM:
-        return take_from(settings, value) ? NULL : "--from takes earliest, latest, committed, a time such as 2026-01-05T10:00:00Z, or a sequence.";
+        return take_from(settings, value)
+                   ? NULL
+                   : "--from takes earliest, latest, committed, a time such as 2026-01-05T10:00:00Z, or a sequence.";
     default:
         return NULL;
     }
@@ -295,7 +325,8 @@ static void set_options(struct pipeline *pipeline, const struct settings *settin
 {
     const struct evs_plan *plan = pipeline->plan;
     int64_t workers = settings->parallelism != 0 ? settings->parallelism : plan->parallelism;
-    int64_t interval = settings->checkpoint_interval_us != 0 ? settings->checkpoint_interval_us : plan->checkpoint_interval_us;
+    int64_t interval =
+        settings->checkpoint_interval_us != 0 ? settings->checkpoint_interval_us : plan->checkpoint_interval_us;
     pipeline->options = (struct evs_run_options){
         .os = evs_os_system(),
         .log = log,
@@ -322,9 +353,10 @@ static void set_options(struct pipeline *pipeline, const struct settings *settin
 static void print_summary(const struct pipeline *pipeline, const struct evs_run_summary *summary)
 {
     const struct evs_run_totals *totals = &summary->totals;
-    fprintf(stderr, "%s: %llu events, %llu rows out, %llu late, %llu dead letters in %.2f s (%s)\n", pipeline->plan->pipeline,
-            (unsigned long long)totals->events, (unsigned long long)totals->rows_out, (unsigned long long)totals->late,
-            (unsigned long long)totals->dead, (double)summary->elapsed_us / 1e6, summary->finished ? "input complete" : "stopped");
+    fprintf(stderr, "%s: %llu events, %llu rows out, %llu late, %llu dead letters in %.2f s (%s)\n",
+            pipeline->plan->pipeline, (unsigned long long)totals->events, (unsigned long long)totals->rows_out,
+            (unsigned long long)totals->late, (unsigned long long)totals->dead, (double)summary->elapsed_us / 1e6,
+            summary->finished ? "input complete" : "stopped");
 }
 
 /* A reader that has seen enough (`| head`) has cancelled the run: that is no error. */
@@ -404,7 +436,9 @@ static int refuse_same_name(const struct pipeline *pipelines, uint32_t count)
     for (uint32_t i = 0; i < count; i++) {
         for (uint32_t j = 0; j < i; j++) {
             if (strcmp(pipelines[i].plan->pipeline, pipelines[j].plan->pipeline) == 0) {
-                fprintf(stderr, "evstream run: %s and %s are both the pipeline `%s`, and a name owns its state; give one another name (`pipeline NAME;`).\n",
+                fprintf(stderr,
+                        "evstream run: %s and %s are both the pipeline `%s`, and a name owns its state; give one "
+                        "another name (`pipeline NAME;`).\n",
                         pipelines[j].file, pipelines[i].file, pipelines[i].plan->pipeline);
                 return EVS_EXIT_USAGE;
             }
@@ -413,7 +447,8 @@ static int refuse_same_name(const struct pipeline *pipelines, uint32_t count)
     return EVS_EXIT_DONE;
 }
 
-static int compile_all(const struct settings *settings, const struct files *files, struct pipeline *pipelines, struct evs_log *log)
+static int compile_all(const struct settings *settings, const struct files *files, struct pipeline *pipelines,
+                       struct evs_log *log)
 {
     for (uint32_t i = 0; i < files->count; i++) {
         pipelines[i].file = files->names[i];
@@ -429,8 +464,9 @@ static int compile_all(const struct settings *settings, const struct files *file
 static int run_files(const struct settings *settings, const struct files *files)
 {
     struct pipeline pipelines[PIPELINES_MAX] = {0};
-    struct evs_log *log = evs_log_new(evs_os_system(), settings->quiet && settings->log_level < EVS_LOG_WARN ? EVS_LOG_WARN : settings->log_level,
-                                      settings->log_json);
+    struct evs_log *log = evs_log_new(
+        evs_os_system(), settings->quiet && settings->log_level < EVS_LOG_WARN ? EVS_LOG_WARN : settings->log_level,
+        settings->log_json);
     catch_signals(); /* first of all: a signal while pipelines compile and open is a drain, too */
     int exit_code = compile_all(settings, files, pipelines, log);
     if (exit_code == EVS_EXIT_DONE) {
@@ -451,7 +487,8 @@ int evs_cmd_run(int argc, char **argv)
         .next = 1,
         .options = options,
         .usage = "evstream run [OPTION]… FILE|DIR…",
-        .description = "Runs pipelines until they are stopped (SIGINT or SIGTERM: drain, checkpoint, exit 0) or their input ends.\n"
+        .description = "Runs pipelines until they are stopped (SIGINT or SIGTERM: drain, checkpoint, exit 0) or their "
+                       "input ends.\n"
                        "An option goes before the environment, the environment before `set` in the file.",
     };
     struct settings settings = {.start = EVS_START_COMMITTED, .log_level = EVS_LOG_INFO};
@@ -465,7 +502,8 @@ int evs_cmd_run(int argc, char **argv)
         }
     }
     if (go && files.count > PIPELINES_MAX) {
-        exit_code = evs_args_refuse(&args, "one process runs at most %d pipelines; %u were named.", PIPELINES_MAX, files.count);
+        exit_code =
+            evs_args_refuse(&args, "one process runs at most %d pipelines; %u were named.", PIPELINES_MAX, files.count);
         go = false;
     }
     if (go) {

@@ -23,12 +23,13 @@ static void print_help(FILE *out)
     for (size_t i = 0; i < EVS_COUNT(commands); i++) {
         fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
     }
-    fprintf(out, "\n`evstream COMMAND --help` tells more about one.\n"
-                 "exit codes: 0 done, 1 the pipeline is wrong, 2 wrong usage, 3 a server or a file cannot be reached or "
-                 "refuses, 4 the\n"
-                 "state cannot be restored, 5 a test failed, 6 another engine took over, 7 `on error fail` met a bad "
-                 "event, 70 a defect\n"
-                 "of evstream\n");
+    fprintf(out,
+            "\n`evstream COMMAND --help` tells more about one.\n"
+            "exit codes: 0 done, 1 the pipeline is wrong, 2 wrong usage, 3 a server or a file cannot be reached or "
+            "refuses, 4 the\n"
+            "state cannot be restored, 5 a test failed, 6 another engine took over, 7 `on error fail` met a bad "
+            "event, 70 a defect\n"
+            "of evstream\n");
 }
 
 int evs_cmd_version(int argc, char **argv)

@@ -136,7 +136,8 @@ static void update_sum_float64(const struct agg_call *call, const struct agg_row
     {
         double value = *EVS_COLUMN_AT(column, double, rows->rows[i]);
         double sum = acc->sum + value;
-        double lost = __builtin_fabs(acc->sum) >= __builtin_fabs(value) ? (acc->sum - sum) + value : (value - sum) + acc->sum;
+        double lost =
+            __builtin_fabs(acc->sum) >= __builtin_fabs(value) ? (acc->sum - sum) + value : (value - sum) + acc->sum;
         acc->sum = sum;
         acc->compensation += lost;
         acc->count++;
@@ -196,7 +197,9 @@ static bool sum_result(const struct agg_call *call, const uint8_t *at, struct ev
 
 /* --- min and max ---------------------------------------------------------------------------------------------------------------------- */
 
-static int compare_float64(double a, double b) /* NaN below everything: min and max return it (GoogleSQL) when it is `extreme` below */
+static int
+compare_float64(double a,
+                double b) /* NaN below everything: min and max return it (GoogleSQL) when it is `extreme` below */
 {
     return a < b ? -1 : a > b;
 }
@@ -314,8 +317,8 @@ static int compare_value(const struct acc_ordered *acc, const struct evs_column 
                                           : memcmp(element, acc->value, evs_kind_width(column->kind));
 }
 
-static void keep_ordered(struct evs_table *table, struct acc_ordered *acc, const struct evs_batch *batch, const struct evs_column *column,
-                         uint32_t row)
+static void keep_ordered(struct evs_table *table, struct acc_ordered *acc, const struct evs_batch *batch,
+                         const struct evs_column *column, uint32_t row)
 {
     if (acc->has && !acc->is_null && evs_kind_is_text(column->kind)) {
         forget_text(table, acc->value);
@@ -356,7 +359,8 @@ static void update_ordered(const struct agg_call *call, const struct agg_rows *r
 
 static uint64_t element_hash(bool is_text, const struct distinct_element *element)
 {
-    return is_text ? evs_hash64(evs_str_data(&element->bits), element->bits.count) : evs_hash64(element, sizeof *element);
+    return is_text ? evs_hash64(evs_str_data(&element->bits), element->bits.count)
+                   : evs_hash64(element, sizeof *element);
 }
 
 static bool element_equal(bool is_text, const struct distinct_element *a, const struct distinct_element *b)
@@ -391,7 +395,8 @@ static void distinct_grow(struct distinct *set, struct evs_arena *arena, bool is
     }
 }
 
-static bool distinct_has(const struct distinct *set, bool is_text, const struct distinct_element *element, uint64_t hash)
+static bool distinct_has(const struct distinct *set, bool is_text, const struct distinct_element *element,
+                         uint64_t hash)
 {
     if (set->slot_mask == 0) {
         for (uint32_t i = 0; i < set->count; i++) {
@@ -409,7 +414,8 @@ static bool distinct_has(const struct distinct *set, bool is_text, const struct 
     return false;
 }
 
-struct distinct *evs_distinct_add(struct distinct *set, struct evs_arena *arena, bool is_text, struct distinct_element element, bool *added)
+struct distinct *evs_distinct_add(struct distinct *set, struct evs_arena *arena, bool is_text,
+                                  struct distinct_element element, bool *added)
 {
     if (set == NULL) {
         set = EVS_ARENA_NEW(arena, struct distinct);
@@ -462,7 +468,8 @@ static void update_distinct(const struct agg_call *call, const struct agg_rows *
             memcpy(&element, &bits, sizeof bits);
         }
         struct distinct *set = evs_agg_distinct(call, rows->values[i]);
-        evs_agg_set_distinct(call, rows->values[i], evs_distinct_add(set, &rows->tables[i]->arena, is_text, element, &added));
+        evs_agg_set_distinct(call, rows->values[i],
+                             evs_distinct_add(set, &rows->tables[i]->arena, is_text, element, &added));
     }
 }
 
@@ -545,7 +552,8 @@ struct evs_str *evs_agg_text(const struct agg_call *call, uint8_t *values)
     }
     if (is_extreme(call->config->kind) && ((struct acc_extreme *)at)->has) {
         text = (struct evs_str *)((struct acc_extreme *)at)->value;
-    } else if (is_ordered(call->config->kind) && ((struct acc_ordered *)at)->has && !((struct acc_ordered *)at)->is_null) {
+    } else if (is_ordered(call->config->kind) && ((struct acc_ordered *)at)->has &&
+               !((struct acc_ordered *)at)->is_null) {
         text = (struct evs_str *)((struct acc_ordered *)at)->value;
     }
     return text != NULL && text->count > EVS_STR_INLINE_MAX ? text : NULL;

@@ -24,8 +24,8 @@ struct agg_call {
 /* Rows of one batch and the entries that they belong to. */
 struct agg_rows {
     const struct evs_batch *batch;
-    const uint16_t *rows;      /* physical */
-    uint8_t *const *values;    /* of the entry of rows[i] */
+    const uint16_t *rows;   /* physical */
+    uint8_t *const *values; /* of the entry of rows[i] */
     struct evs_table *const *tables;
     uint32_t count;
 };
@@ -48,11 +48,12 @@ struct distinct {
     uint32_t capacity;     /* of elements */
     uint32_t slot_mask;    /* 0: small, searched one by one */
     struct distinct_element *elements;
-    uint32_t *slots;       /* index + 1 */
+    uint32_t *slots; /* index + 1 */
 };
 struct distinct *evs_agg_distinct(const struct agg_call *call, const uint8_t *values); /* NULL: no value yet */
 void evs_agg_set_distinct(const struct agg_call *call, uint8_t *values, struct distinct *set);
 /* Adds an element (a copy is kept in the arena); NULL `set` makes one. Returns the set. */
-struct distinct *evs_distinct_add(struct distinct *set, struct evs_arena *arena, bool is_text, struct distinct_element element, bool *added);
+struct distinct *evs_distinct_add(struct distinct *set, struct evs_arena *arena, bool is_text,
+                                  struct distinct_element element, bool *added);
 
 #endif

@@ -48,7 +48,8 @@ static void store_key_texts(const struct aggregate *agg, uint32_t nulls, uint8_t
     }
 }
 
-static void store_group(const struct aggregate *agg, int64_t start_us, struct evs_entry *entry, struct evs_buffer *fixed, struct evs_buffer *variable)
+static void store_group(const struct aggregate *agg, int64_t start_us, struct evs_entry *entry,
+                        struct evs_buffer *fixed, struct evs_buffer *variable)
 {
     struct group_head head = {start_us, entry->nulls, 0};
     fixed->count = variable->count = 0;
@@ -82,11 +83,12 @@ static struct evs_slice slice_of(const struct evs_buffer *buffer)
 static void write_group(struct snapshot *snapshot, const struct agg_window *window, struct evs_entry *entry)
 {
     store_group(snapshot->agg, window->start_us, entry, &snapshot->fixed, &snapshot->variable);
-    evs_snapshot_put(snapshot->writer, SECTION_GROUPS, EVS_RECORD_PUT, entry->hash, slice_of(&snapshot->fixed), slice_of(&snapshot->variable));
+    evs_snapshot_put(snapshot->writer, SECTION_GROUPS, EVS_RECORD_PUT, entry->hash, slice_of(&snapshot->fixed),
+                     slice_of(&snapshot->variable));
 }
 
-static void write_element(struct snapshot *snapshot, const struct agg_window *window, struct evs_entry *entry, uint64_t call,
-                          struct distinct_element element)
+static void write_element(struct snapshot *snapshot, const struct agg_window *window, struct evs_entry *entry,
+                          uint64_t call, struct distinct_element element)
 {
     const struct aggregate *agg = snapshot->agg;
     struct group_head head = {window->start_us, entry->nulls, 0};
@@ -100,7 +102,8 @@ static void write_element(struct snapshot *snapshot, const struct agg_window *wi
     }
     evs_buffer_put(fixed, &call, sizeof call);
     evs_buffer_put(fixed, &element, sizeof element);
-    evs_snapshot_put(snapshot->writer, SECTION_ELEMENTS, EVS_RECORD_PUT, entry->hash, slice_of(fixed), slice_of(variable));
+    evs_snapshot_put(snapshot->writer, SECTION_ELEMENTS, EVS_RECORD_PUT, entry->hash, slice_of(fixed),
+                     slice_of(variable));
 }
 
 static void write_sets(struct snapshot *snapshot, const struct agg_window *window, struct evs_entry *entry)
@@ -212,7 +215,8 @@ static bool load_key(struct reading *reading)
     const struct evs_table_layout *layout = &reading->agg->layout;
     for (uint32_t i = 0; i < layout->key_count; i++) {
         if (evs_kind_is_text(layout->key_kind[i]) && !((reading->head.nulls >> i) & 1) &&
-            !load_text(reading, (struct evs_str *)(reading->fixed + layout->key_offset[i] - sizeof(struct evs_entry)))) {
+            !load_text(reading,
+                       (struct evs_str *)(reading->fixed + layout->key_offset[i] - sizeof(struct evs_entry)))) {
             return false;
         }
     }
@@ -296,29 +300,37 @@ static bool restore_element(struct evs_op *op, struct reading *reading, const st
     struct evs_entry *entry = restored_entry(reading, window, record->hash, &is_new);
     evs_op_count(op, EVS_COUNT_STATE_KEYS, is_new);
     uint8_t *values = evs_entry_values(&agg->layout, entry);
-    struct distinct *set = evs_distinct_add(evs_agg_distinct(call, values), &window->table.arena, is_text, element, &added);
+    struct distinct *set =
+        evs_distinct_add(evs_agg_distinct(call, values), &window->table.arena, is_text, element, &added);
     set->saved = set->count;
     evs_agg_set_distinct(call, values, set);
     return true;
 }
 
-evs_status evs_agg_restore(struct evs_op *op, void *state, uint32_t version, const struct evs_snapshot_record *record, struct evs_error *error)
+evs_status evs_agg_restore(struct evs_op *op, void *state, uint32_t version, const struct evs_snapshot_record *record,
+                           struct evs_error *error)
 {
     struct aggregate *agg = state;
-    uint32_t element_bytes = (uint32_t)sizeof(struct group_head) + key_bytes(agg) + 8u + (uint32_t)sizeof(struct distinct_element);
+    uint32_t element_bytes =
+        (uint32_t)sizeof(struct group_head) + key_bytes(agg) + 8u + (uint32_t)sizeof(struct distinct_element);
     uint32_t expected = record->section == SECTION_GROUPS ? group_fixed_bytes(agg) : element_bytes;
     if (version != EVS_AGG_SNAPSHOT_VERSION || record->section > SECTION_ELEMENTS || record->fixed.count != expected) {
-        return evs_fail(error, EVS_E_STATE, "the stored state of an aggregate has an unknown layout (version %u)", version);
+        return evs_fail(error, EVS_E_STATE, "the stored state of an aggregate has an unknown layout (version %u)",
+                        version);
     }
     uint64_t words[EVS_KEYS_MAX * 2 + 64];
     size_t body = record->fixed.count - sizeof(struct group_head);
-    struct reading reading = {.agg = agg, .text = record->variable.data, .text_end = record->variable.data + record->variable.count};
+    struct reading reading = {
+        .agg = agg, .text = record->variable.data, .text_end = record->variable.data + record->variable.count};
     reading.fixed = body <= sizeof words ? (uint8_t *)words : evs_alloc(body);
     memcpy(&reading.head, record->fixed.data, sizeof reading.head);
     memcpy(reading.fixed, record->fixed.data + sizeof reading.head, body);
     agg->restored = agg->config->retain_us >= 0;
-    bool closed = evs_agg_is_windowed(agg) && reading.head.window_start_us + agg->config->size_us <= evs_op_watermark(op);
-    bool good = closed || (load_key(&reading) && (record->section == SECTION_GROUPS ? restore_group(op, &reading, record) : restore_element(op, &reading, record)));
+    bool closed =
+        evs_agg_is_windowed(agg) && reading.head.window_start_us + agg->config->size_us <= evs_op_watermark(op);
+    bool good =
+        closed || (load_key(&reading) && (record->section == SECTION_GROUPS ? restore_group(op, &reading, record)
+                                                                            : restore_element(op, &reading, record)));
     if (reading.fixed != (uint8_t *)words) {
         evs_free(reading.fixed);
     }

@@ -6,7 +6,7 @@
 
 #include "aggregate_call.h"
 
-struct group_times { /* unwindowed groups */
+struct group_times {   /* unwindowed groups */
     int64_t latest_us; /* event time of the latest row: retain runs from it */
     int64_t revision;  /* of the next result */
 };
@@ -14,7 +14,8 @@ struct group_times { /* unwindowed groups */
 struct agg_window {
     int64_t start_us, end_us; /* [start, end); an unwindowed operator has one, from the beginning to the end of time */
     struct evs_table table;
-    uint32_t *dirty; /* indices of entries that changed since the last snapshot; an entry's epoch tells that it is listed */
+    uint32_t
+        *dirty; /* indices of entries that changed since the last snapshot; an entry's epoch tells that it is listed */
     uint32_t dirty_count, dirty_capacity;
     struct agg_window *next_free;
 };
@@ -83,7 +84,8 @@ void evs_agg_compact(struct aggregate *agg, struct agg_window *window);
 /* aggregate_snapshot.c */
 #define EVS_AGG_SNAPSHOT_VERSION 1
 evs_status evs_agg_snapshot(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full);
-evs_status evs_agg_restore(struct evs_op *op, void *state, uint32_t version, const struct evs_snapshot_record *record, struct evs_error *error);
+evs_status evs_agg_restore(struct evs_op *op, void *state, uint32_t version, const struct evs_snapshot_record *record,
+                           struct evs_error *error);
 void evs_agg_remember_deleted(struct aggregate *agg, struct evs_entry *entry);
 
 #endif

@@ -127,8 +127,8 @@ struct result_row {
     int64_t revision;
 };
 
-static bool put_item(const struct result_row *result, const struct evs_aggregate_item *item, struct evs_batch *batch, struct evs_column *column,
-                     uint32_t row)
+static bool put_item(const struct result_row *result, const struct evs_aggregate_item *item, struct evs_batch *batch,
+                     struct evs_column *column, uint32_t row)
 {
     struct aggregate *agg = result->agg;
     struct evs_value value = {.kind = column->kind};
@@ -209,10 +209,12 @@ static struct evs_hash128 key_identity(const struct aggregate *agg, struct evs_e
     return evs_hash128(scratch->data, scratch->count);
 }
 
-static void overflow_dead_letter(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row, const char *call)
+static void overflow_dead_letter(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch,
+                                 uint32_t row, const char *call)
 {
     const struct evs_aggregate_config *config = evs_op_config(op);
-    struct evs_row_error error = {.reason = "overflow", .code = "R0201", .expression = call, .file = config->file, .line = config->line};
+    struct evs_row_error error = {
+        .reason = "overflow", .code = "R0201", .expression = call, .file = config->file, .line = config->line};
     evs_op_dead_letter(op, schema, batch, row, &error);
 }
 
@@ -234,8 +236,8 @@ static void select_good(struct evs_batch *batch, const uint8_t *failed, uint32_t
 }
 
 /* A group that fails is shown by its keys and window. `shown` is made for the first one of a batch. */
-static void group_dead_letter(struct evs_op *op, const struct result_row *result, struct evs_batch *batch, uint32_t row, const char *call,
-                              struct evs_batch **shown)
+static void group_dead_letter(struct evs_op *op, const struct result_row *result, struct evs_batch *batch, uint32_t row,
+                              const char *call, struct evs_batch **shown)
 {
     const struct evs_aggregate_config *config = result->agg->config;
     const struct evs_schema *schema = &config->group_schema;
@@ -411,8 +413,7 @@ static uint32_t assign_windows(struct evs_op *op, struct aggregate *agg, struct 
 {
     bool judge = batch->watermark_us != NULL || batch->min_time_us < evs_op_watermark(op);
     uint32_t count = 0, late = 0;
-    EVS_FOR_ROWS(batch, position, row)
-    {
+    EVS_FOR_ROWS(batch, position, row) {
         int64_t time_us = batch->event_time_us[row];
         if (judge && row_watermark(op, batch, row) >= window_start(agg->config, time_us) + agg->config->size_us) {
             agg->late_rows[late++] = (uint16_t)row;
@@ -443,8 +444,8 @@ static void find_groups(struct evs_op *op, struct aggregate *agg, const struct e
         struct agg_window *window = agg->row_windows[i];
         uint32_t index;
         bool is_new;
-        struct evs_entry *entry =
-            evs_table_find_or_add(&window->table, agg->hashes[i], batch, agg->rows[i], agg->config->keys, &index, &is_new);
+        struct evs_entry *entry = evs_table_find_or_add(&window->table, agg->hashes[i], batch, agg->rows[i],
+                                                        agg->config->keys, &index, &is_new);
         added += is_new;
         agg->values[i] = evs_entry_values(&agg->layout, entry);
         agg->tables[i] = &window->table;
@@ -457,7 +458,8 @@ static void find_groups(struct evs_op *op, struct aggregate *agg, const struct e
 static struct agg_rows rows_where(struct aggregate *agg, const struct agg_rows *rows, int32_t condition)
 {
     const struct evs_column *column = &rows->batch->columns[condition];
-    struct agg_rows some = {.batch = rows->batch, .rows = agg->some_rows, .values = agg->some_values, .tables = agg->some_tables};
+    struct agg_rows some = {
+        .batch = rows->batch, .rows = agg->some_rows, .values = agg->some_values, .tables = agg->some_tables};
     for (uint32_t i = 0; i < rows->count; i++) {
         if (evs_column_is_valid(column, rows->rows[i]) && *EVS_COLUMN_AT(column, uint8_t, rows->rows[i])) {
             agg->some_rows[some.count] = rows->rows[i];
@@ -481,19 +483,21 @@ static evs_status process_windowed(struct evs_op *op, struct aggregate *agg, str
 {
     uint32_t count = assign_windows(op, agg, batch);
     find_groups(op, agg, batch, count);
-    struct agg_rows rows = {.batch = batch, .rows = agg->rows, .values = agg->values, .tables = agg->tables, .count = count};
+    struct agg_rows rows = {
+        .batch = batch, .rows = agg->rows, .values = agg->values, .tables = agg->tables, .count = count};
     update_calls(agg, &rows);
     return EVS_OK;
 }
 
 /* --- rows: unwindowed groups, one by one ---------------------------------------------------------------------------------------------------------- */
 
-static struct evs_entry *live_group(struct evs_op *op, struct aggregate *agg, const struct evs_batch *batch, uint32_t row, uint64_t hash,
-                                    bool *is_new)
+static struct evs_entry *live_group(struct evs_op *op, struct aggregate *agg, const struct evs_batch *batch,
+                                    uint32_t row, uint64_t hash, bool *is_new)
 {
     struct agg_window *window = agg->windows[0];
     uint32_t index;
-    struct evs_entry *entry = evs_table_find_or_add(&window->table, hash, batch, row, agg->config->keys, &index, is_new);
+    struct evs_entry *entry =
+        evs_table_find_or_add(&window->table, hash, batch, row, agg->config->keys, &index, is_new);
     struct group_times *times = evs_group_times(agg, entry);
     int64_t retain_us = agg->config->retain_us;
     if (*is_new) {
@@ -540,8 +544,8 @@ static bool update_group(struct aggregate *agg, const struct agg_rows *row, bool
     return changed;
 }
 
-static void emit_change(struct evs_op *op, struct aggregate *agg, const struct evs_batch *batch, uint32_t row, struct evs_entry *entry,
-                        struct evs_batch *out, struct evs_buffer *scratch)
+static void emit_change(struct evs_op *op, struct aggregate *agg, const struct evs_batch *batch, uint32_t row,
+                        struct evs_entry *entry, struct evs_batch *out, struct evs_buffer *scratch)
 {
     uint32_t at = out->row_count;
     struct group_times *times = evs_group_times(agg, entry);
@@ -554,7 +558,8 @@ static void emit_change(struct evs_op *op, struct aggregate *agg, const struct e
     int64_t time_us = batch->event_time_us[row];
     out->event_time_us[at] = time_us;
     out->cause[at] = batch->cause[row];
-    out->ordinal[at] = (uint32_t)evs_group_times(agg, entry)->revision; /* rows of one window may come to one group: one cause, many results */
+    out->ordinal[at] = (uint32_t)evs_group_times(agg, entry)
+                           ->revision; /* rows of one window may come to one group: one cause, many results */
     if (out->key != NULL) {
         out->key[at] = key_identity(agg, entry, scratch);
     }
@@ -577,8 +582,7 @@ static evs_status process_unwindowed(struct evs_op *op, struct aggregate *agg, s
     if (agg->restored) {
         evs_agg_arm_restored(agg);
     }
-    EVS_FOR_ROWS(batch, position, row)
-    {
+    EVS_FOR_ROWS(batch, position, row) {
         bool is_new;
         struct evs_entry *entry = live_group(op, agg, batch, row, agg->hashes[position], &is_new);
         uint16_t rows[1] = {(uint16_t)row};
@@ -599,8 +603,10 @@ static evs_status aggregate_process(struct evs_op *op, void *state, uint32_t inp
     struct aggregate *agg = state;
     EVS_ASSERT(input == 0 && batch->selected_count <= EVS_BATCH_ROWS);
     evs_key_hash_rows(batch, agg->config->keys, agg->config->key_count, agg->hashes);
-    evs_status status = evs_agg_is_windowed(agg) ? process_windowed(op, agg, batch) : process_unwindowed(op, agg, batch);
-    for (uint32_t i = 0; i < agg->window_count; i++) { /* texts that were replaced: last(url) of a day would fill the memory */
+    evs_status status =
+        evs_agg_is_windowed(agg) ? process_windowed(op, agg, batch) : process_unwindowed(op, agg, batch);
+    for (uint32_t i = 0; i < agg->window_count;
+         i++) { /* texts that were replaced: last(url) of a day would fill the memory */
         evs_agg_compact(agg, agg->windows[i]);
     }
     tell_bytes(op, agg);

@@ -9,23 +9,23 @@ enum evs_aggregate_kind {
     EVS_AGG_COUNT,          /* count(x): not NULL → int64 */
     EVS_AGG_COUNTIF,        /* countif(b): true → int64 */
     EVS_AGG_COUNT_DISTINCT, /* count(distinct x) → int64; exact */
-    EVS_AGG_SUM,            /* int64 → int64 (overflow: dead letter), float64 → float64, numeric → numeric; NULL when there was no value */
-    EVS_AGG_AVG,            /* int64, float64 → float64; numeric → numeric */
-    EVS_AGG_MIN,            /* any ordered type; NULL when there was no value; a NaN wins (GoogleSQL) */
+    EVS_AGG_SUM, /* int64 → int64 (overflow: dead letter), float64 → float64, numeric → numeric; NULL when there was no value */
+    EVS_AGG_AVG, /* int64, float64 → float64; numeric → numeric */
+    EVS_AGG_MIN, /* any ordered type; NULL when there was no value; a NaN wins (GoogleSQL) */
     EVS_AGG_MAX,
-    EVS_AGG_ANY_VALUE,      /* the first by the order of the key, NULLs kept */
-    EVS_AGG_FIRST,          /* by the order of the key (event time, partition, position); NULLs kept unless ignore_nulls */
+    EVS_AGG_ANY_VALUE, /* the first by the order of the key, NULLs kept */
+    EVS_AGG_FIRST,     /* by the order of the key (event time, partition, position); NULLs kept unless ignore_nulls */
     EVS_AGG_LAST,
 };
 
 struct evs_aggregate_call {
     enum evs_aggregate_kind kind;
-    int32_t argument;       /* input column, or -1 */
-    int32_t condition;      /* bool input column of `agg(x where c)`: only rows where it is true count; or -1 */
+    int32_t argument;  /* input column, or -1 */
+    int32_t condition; /* bool input column of `agg(x where c)`: only rows where it is true count; or -1 */
     enum evs_kind argument_kind;
     enum evs_kind result_kind;
     bool ignore_nulls;
-    const char *text;       /* canonical, for messages and for the identity of the state column */
+    const char *text; /* canonical, for messages and for the identity of the state column */
 };
 
 enum evs_window_kind { EVS_WINDOW_NONE, EVS_WINDOW_TUMBLE };
@@ -33,23 +33,32 @@ enum evs_emit_kind { EVS_EMIT_ON_CLOSE, EVS_EMIT_ON_CHANGE };
 
 /* What an output column shows. */
 struct evs_aggregate_item {
-    enum { EVS_ITEM_KEY, EVS_ITEM_WINDOW_START, EVS_ITEM_WINDOW_END, EVS_ITEM_CALL, EVS_ITEM_REVISION, EVS_ITEM_FINAL } what;
+    enum {
+        EVS_ITEM_KEY,
+        EVS_ITEM_WINDOW_START,
+        EVS_ITEM_WINDOW_END,
+        EVS_ITEM_CALL,
+        EVS_ITEM_REVISION,
+        EVS_ITEM_FINAL
+    } what;
     uint32_t index; /* of the key or call */
 };
 
 struct evs_aggregate_config {
-    const uint32_t *keys;   /* input columns; none: one group of all rows */
+    const uint32_t *keys; /* input columns; none: one group of all rows */
     uint32_t key_count;
     const struct evs_aggregate_call *calls;
     uint32_t call_count;
     const struct evs_aggregate_item *items; /* one a column of the output schema */
     uint32_t item_count;
-    const struct evs_aggregate_item *group_items; /* one a column of group_schema: keys and window, for the dead letter of a group that fails */
+    const struct evs_aggregate_item
+        *group_items; /* one a column of group_schema: keys and window, for the dead letter of a group that fails */
     struct evs_schema group_schema;
     enum evs_window_kind window;
     int64_t size_us, offset_us; /* tumble: window_start = t - floormod(t - offset, size) */
     enum evs_emit_kind emit;
-    int64_t retain_us;      /* unwindowed: a group goes when W >= its latest row's time + retain; -1: never (bounded input) */
+    int64_t
+        retain_us; /* unwindowed: a group goes when W >= its latest row's time + retain; -1: never (bounded input) */
     /* Late rows: output 1 when true. Its schema: the first late_columns input columns, then window_start, window_end, _watermark,
      * _lateness (int64 µs). */
     bool late_output;

@@ -26,7 +26,8 @@ static evs_status project_open(struct evs_op *op, void *state, struct evs_error 
     return EVS_OK;
 }
 
-static void leave_out_failed(struct evs_op *op, struct project *project, const struct evs_batch *batch, struct evs_batch *out)
+static void leave_out_failed(struct evs_op *op, struct project *project, const struct evs_batch *batch,
+                             struct evs_batch *out)
 {
     if (evs_rows_dead_letters(op, batch, project->eval) > 0) {
         uint16_t *selection = evs_arena_alloc(batch->arena, batch->row_count * sizeof *selection + 64, 64);

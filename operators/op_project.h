@@ -6,7 +6,7 @@
 #include "expr.h"
 
 struct evs_project_item {
-    bool is_copy;  /* true: `index` is an input column, shared and not copied; false: an output of the program */
+    bool is_copy; /* true: `index` is an input column, shared and not copied; false: an output of the program */
     uint32_t index;
 };
 struct evs_project_config {

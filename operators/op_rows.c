@@ -23,8 +23,7 @@ uint32_t evs_rows_without_failed(const struct evs_batch *batch, const struct evs
 {
     const struct evs_expr_failure *failures;
     uint32_t failed = evs_eval_failures(eval, &failures), next = 0, count = 0;
-    EVS_FOR_ROWS(batch, position, row)
-    {
+    EVS_FOR_ROWS(batch, position, row) {
         if (next < failed && failures[next].row == row) {
             next++;
             continue;

@@ -166,10 +166,11 @@ static void lane_stream_replaced(struct evs_nats_lane *lane, int64_t created_us)
     struct evs_nats_shared *shared = lane->shared;
     char was[EVS_FORMAT_MAX], is[EVS_FORMAT_MAX];
     uint32_t was_count = evs_format_timestamp(was, shared->created_us), is_count = evs_format_timestamp(is, created_us);
-    evs_nats_fail(shared, EVS_E_STATE,
-                  "Source %s: stream %s was deleted and created again (it is of %.*s, what was read is of %.*s), so "
-                  "positions and state do not belong to it. Give the pipeline another name (`pipeline NAME;`) to begin anew.",
-                  shared->source, shared->stream, (int)is_count, is, (int)was_count, was);
+    evs_nats_fail(
+        shared, EVS_E_STATE,
+        "Source %s: stream %s was deleted and created again (it is of %.*s, what was read is of %.*s), so "
+        "positions and state do not belong to it. Give the pipeline another name (`pipeline NAME;`) to begin anew.",
+        shared->source, shared->stream, (int)is_count, is, (int)was_count, was);
 }
 
 /* The log is another one behind `fork`: go on there, keep the state, and say what the broker lost. */

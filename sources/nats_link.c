@@ -85,7 +85,8 @@ static const char *link_advice(natsStatus status)
     case NATS_SECURE_CONNECTION_WANTED:
         return "Write tls:// before the host if the server has TLS, and check tls_ca, tls_cert and tls_key.";
     default:
-        return "Check that a nats-server runs at the address given with --nats or EVSTREAM_NATS_URL, and that the files "
+        return "Check that a nats-server runs at the address given with --nats or EVSTREAM_NATS_URL, and that the "
+               "files "
                "for it (--nats-creds, tls_ca, tls_cert, tls_key) can be read.";
     }
 }

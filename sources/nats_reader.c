@@ -65,8 +65,8 @@ bool evs_nats_subject_ends_at(const char *subject, uint32_t token, char *exact, 
     for (;; at++) {
         size_t count = strcspn(subject, ".");
         bool rest = count == 1 && subject[0] == '>';
-        used += (size_t)snprintf(exact + used, used < bytes ? bytes - used : 0, "%s%.*s", at > 1 ? "." : "", rest ? 1 : (int)count,
-                                 rest ? "*" : subject);
+        used += (size_t)snprintf(exact + used, used < bytes ? bytes - used : 0, "%s%.*s", at > 1 ? "." : "",
+                                 rest ? 1 : (int)count, rest ? "*" : subject);
         if (rest) {
             break;
         }
@@ -278,7 +278,8 @@ static evs_status lane_find_end(struct evs_nats_lane *lane, const struct evs_sou
         return status;
     }
     if (evs_nats_api_failed(&answer, &failure) && failure.number != EVS_NATS_E_NO_MESSAGE) {
-        return evs_fail(error, EVS_E_REFUSED, "Source %s: the end of stream %s cannot be found: %s.", shared->source, shared->stream, failure.text);
+        return evs_fail(error, EVS_E_REFUSED, "Source %s: the end of stream %s cannot be found: %s.", shared->source,
+                        shared->stream, failure.text);
     }
     uint64_t last = evs_nats_json_uint(answer.payload, "message.seq", 0);
     lane->end_sequence = last < shared->end_sequence ? last : shared->end_sequence;
@@ -328,7 +329,8 @@ static evs_status reader_add_lanes(struct evs_nats_reader *reader, const struct 
 
 /* `clicks.>` with the partition in token 2 means `clicks.<p>.<more>`: a worker that owns some partitions asks for `clicks.3.>`, which does not
  * match `clicks.3` itself. One worker alone would read both, so the difference is told before anything is read. */
-static evs_status reader_check_subjects(struct evs_nats_reader *reader, const struct evs_source_open *open, struct evs_error *error)
+static evs_status reader_check_subjects(struct evs_nats_reader *reader, const struct evs_source_open *open,
+                                        struct evs_error *error)
 {
     const struct evs_nats_reader_config *config = reader->config;
     struct evs_nats_shared *shared = &reader->shared;
@@ -345,7 +347,8 @@ static evs_status reader_check_subjects(struct evs_nats_reader *reader, const st
     evs_status status = evs_nats_request(&asker, api, (struct evs_slice){body, (size_t)count}, &answer, error);
     if (status == EVS_OK && evs_nats_json_find(answer.payload, "state.subjects", &subjects) && subjects.count > 2) {
         return evs_fail(error, EVS_E_REFUSED,
-                        "Source %s: stream %s has messages on subjects %s, with nothing behind the partition; several workers would not read "
+                        "Source %s: stream %s has messages on subjects %s, with nothing behind the partition; several "
+                        "workers would not read "
                         "them with subject = '%s'. Write subject = '%s', or publish with a further token.",
                         shared->source, shared->stream, exact, config->subject, exact);
     }
@@ -391,8 +394,9 @@ static evs_status reader_start(struct evs_nats_reader *reader, struct evs_error 
                             shared->source, shared->stream, state.last_error);
         }
         if (shared->now_us >= deadline_us) {
-            return evs_fail(error, EVS_E_UNREACHABLE, "Source %s: no consumer of stream %s could be made within %lld s: %s.",
-                            shared->source, shared->stream, (long long)(patience_us / 1000000),
+            return evs_fail(error, EVS_E_UNREACHABLE,
+                            "Source %s: no consumer of stream %s could be made within %lld s: %s.", shared->source,
+                            shared->stream, (long long)(patience_us / 1000000),
                             shared->doubt[0] != '\0' ? shared->doubt : "the server does not answer");
         }
         struct evs_wait_fd fd;

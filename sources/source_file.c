@@ -21,7 +21,7 @@
 
 #define BLOCK_BYTES (256u << 10)
 #define CARRY_BYTES_FIRST (64u << 10)
-#define ROW_BYTES_UNSAID (64u << 20)     /* the longest row when nothing is said */
+#define ROW_BYTES_UNSAID (64u << 20) /* the longest row when nothing is said */
 
 struct file_config {
     const char *path;
@@ -32,7 +32,7 @@ struct file_source {
     const char *path;
     struct evs_file_bytes *bytes; /* NULL: another worker reads the file, or it is over */
     bool is_stdin_stream;         /* reading may wait, and there is a descriptor to wait on */
-    size_t line_bytes_max; /* of a line that is kept; more than a row may have */
+    size_t line_bytes_max;        /* of a line that is kept; more than a row may have */
 
     uint8_t *memory; /* carry_bytes, then BLOCK_BYTES, then padding */
     size_t carry_bytes;

@@ -51,8 +51,9 @@ static void pause_after(struct evs_redis_store *store, int64_t pause_us, const s
 evs_status evs_redis_store_try(struct evs_redis_store *store, evs_redis_step *step, void *argument,
                                struct evs_error *error)
 {
-    static const char given_up[] = " The time for retries is over. Start Redis there (redis-server), or give its address "
-                                   "with --redis or EVSTREAM_REDIS_URL.";
+    static const char given_up[] =
+        " The time for retries is over. Start Redis there (redis-server), or give its address "
+        "with --redis or EVSTREAM_REDIS_URL.";
     struct evs_redis_retry retry = {.os = store->os, .retry_us = store->retry_us};
     for (;;) {
         struct evs_error why = {0};

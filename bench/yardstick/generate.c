@@ -70,7 +70,8 @@ static const char *event_type(void)
 static void time_text(char *out, int64_t ms)
 {
     int64_t second = ms / 1000;
-    snprintf(out, 32, "2026-01-05T%02d:%02d:%02d.%03dZ", (int)(10 + second / 3600), (int)(second / 60 % 60), (int)(second % 60), (int)(ms % 1000));
+    snprintf(out, 32, "2026-01-05T%02d:%02d:%02d.%03dZ", (int)(10 + second / 3600), (int)(second / 60 % 60),
+             (int)(second % 60), (int)(ms % 1000));
 }
 
 #define FIELDS 11
@@ -98,7 +99,8 @@ static int64_t event_time_ms(const struct options *options, uint64_t number)
 static void print_event(const struct options *options, const struct zipf *zipf, uint64_t number)
 {
     static const char *const countries[] = {"DE", "FR", "US", "NL", "SE", "PL", "IT", "ES"};
-    static const char *const pages[] = {"/", "/sale", "/product/12-running-shoes", "/category/outdoor", "/cart", "/caf\\u00e9"};
+    static const char *const pages[] = {"/",     "/sale",      "/product/12-running-shoes", "/category/outdoor",
+                                        "/cart", "/caf\\u00e9"};
     char fields[FIELDS][256], time[32];
     uint64_t user = options->keys_once ? number : zipf_draw(zipf), r = next_random();
     const char *type = event_type();
@@ -108,13 +110,16 @@ static void print_event(const struct options *options, const struct zipf *zipf, 
     snprintf(fields[2], 256, "\"timestamp\":\"%s\"", time);
     snprintf(fields[3], 256, "\"user_id\":\"u%llu\"", (unsigned long long)user);
     snprintf(fields[4], 256, "\"session_id\":\"s-%08llx\"", (unsigned long long)(r & 0xffffffff));
-    snprintf(fields[5], 256, "\"page\":{\"path\":\"%s\",\"referrer\":\"https://www.example.com/search?q=shoes\"}", pages[r % 6]);
+    snprintf(fields[5], 256, "\"page\":{\"path\":\"%s\",\"referrer\":\"https://www.example.com/search?q=shoes\"}",
+             pages[r % 6]);
     snprintf(fields[6], 256, "\"country\":\"%s\"", countries[(r >> 8) % 8]);
     snprintf(fields[7], 256, "\"device\":\"%s\"", (r >> 12) % 3 == 0 ? "desktop" : "mobile");
-    snprintf(fields[8], 256, "\"properties\":{\"sku\":\"sku-%05llu\",\"price\":%llu.%02llu,\"quantity\":%llu,\"currency\":\"EUR\"}",
-             (unsigned long long)((r >> 16) % 20000), (unsigned long long)((r >> 24) % 300), (unsigned long long)((r >> 32) % 100),
-             (unsigned long long)(1 + (r >> 40) % 4));
-    snprintf(fields[9], 256, "\"context\":{\"campaign\":{\"source\":\"newsletter\",\"name\":\"winter-%llu\"},\"locale\":\"de-DE\"}",
+    snprintf(fields[8], 256,
+             "\"properties\":{\"sku\":\"sku-%05llu\",\"price\":%llu.%02llu,\"quantity\":%llu,\"currency\":\"EUR\"}",
+             (unsigned long long)((r >> 16) % 20000), (unsigned long long)((r >> 24) % 300),
+             (unsigned long long)((r >> 32) % 100), (unsigned long long)(1 + (r >> 40) % 4));
+    snprintf(fields[9], 256,
+             "\"context\":{\"campaign\":{\"source\":\"newsletter\",\"name\":\"winter-%llu\"},\"locale\":\"de-DE\"}",
              (unsigned long long)((r >> 44) % 12));
     snprintf(fields[10], 256, "\"consent\":%s", (r >> 50) % 5 == 0 ? "false" : "true");
     int order[FIELDS] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
@@ -132,8 +137,10 @@ int main(int argc, char **argv)
 {
     struct options options = {.events = 1000000, .seed = 1, .users = 1000000, .seconds = 600};
     for (int i = 1; i < argc; i++) {
-        uint64_t *number = strcmp(argv[i], "--seed") == 0 ? &options.seed : strcmp(argv[i], "--users") == 0 ? &options.users
-                                                                        : strcmp(argv[i], "--seconds") == 0 ? &options.seconds : NULL;
+        uint64_t *number = strcmp(argv[i], "--seed") == 0      ? &options.seed
+                           : strcmp(argv[i], "--users") == 0   ? &options.users
+                           : strcmp(argv[i], "--seconds") == 0 ? &options.seconds
+                                                               : NULL;
         if (strcmp(argv[i], "--shuffle") == 0) {
             options.shuffle = true;
         } else if (strcmp(argv[i], "--keys-once") == 0) {

@@ -21,7 +21,8 @@
 #include <unistd.h>
 #include <vector>
 
-namespace {
+namespace
+{
 
 constexpr size_t block_bytes = 256 << 10, carry_bytes = 64 << 10;
 constexpr int64_t minute_us = 60'000'000, delay_us = 5'000'000;
@@ -74,7 +75,8 @@ struct table {
                 return;
             }
             entry &e = entries[(slot & 0xffffffff) - 1];
-            if ((slot >> 32) == (hash >> 32) && e.user_bytes == user.size() && memcmp(e.user, user.data(), user.size()) == 0) {
+            if ((slot >> 32) == (hash >> 32) && e.user_bytes == user.size() &&
+                memcmp(e.user, user.data(), user.size()) == 0) {
                 e.count++;
                 e.sum += price;
                 return;
@@ -117,7 +119,8 @@ struct clock_cache {
     {
         if (memcmp(minute, t.data(), 16) != 0) {
             memcpy(minute, t.data(), 16);
-            int64_t days = days_from_civil(two(t.data()) * 100 + two(t.data() + 2), two(t.data() + 5), two(t.data() + 8));
+            int64_t days =
+                days_from_civil(two(t.data()) * 100 + two(t.data() + 2), two(t.data() + 5), two(t.data() + 8));
             base_us = ((days * 24 + two(t.data() + 11)) * 60 + two(t.data() + 14)) * minute_us;
         }
         const char *s = t.data() + 17;
@@ -149,7 +152,8 @@ struct output {
     }
     template <typename number> void put_number(number value)
     {
-        count = static_cast<size_t>(std::to_chars(buffer.data() + count, buffer.data() + buffer.size(), value).ptr - buffer.data());
+        count = static_cast<size_t>(std::to_chars(buffer.data() + count, buffer.data() + buffer.size(), value).ptr -
+                                    buffer.data());
     }
     void put_time(int64_t us)
     {
@@ -161,8 +165,9 @@ struct output {
     }
 };
 
-class counter {
-public:
+class counter
+{
+  public:
     explicit counter(int fd) : out{fd} {}
 
     void line(simdjson::ondemand::parser &parser, const char *text, size_t bytes, size_t room)
@@ -192,10 +197,11 @@ public:
             close();
         }
         out.flush();
-        fprintf(stderr, "yardstick: %llu events, %llu rows\n", static_cast<unsigned long long>(events), static_cast<unsigned long long>(rows));
+        fprintf(stderr, "yardstick: %llu events, %llu rows\n", static_cast<unsigned long long>(events),
+                static_cast<unsigned long long>(rows));
     }
 
-private:
+  private:
     table &window(int64_t start_us)
     {
         for (auto it = windows.rbegin(); it != windows.rend(); ++it) {
@@ -278,7 +284,8 @@ int main(int argc, char **argv)
             }
             char *stop = newline == nullptr ? end : newline;
             if (stop > at) {
-                clicks.line(parser, at, static_cast<size_t>(stop - at), static_cast<size_t>(memory + carry_bytes + block_bytes + 4096 - at));
+                clicks.line(parser, at, static_cast<size_t>(stop - at),
+                            static_cast<size_t>(memory + carry_bytes + block_bytes + 4096 - at));
             }
             at = stop + 1;
         }

@@ -16,7 +16,7 @@
 
 #define FULL_BYTES_MIN (UINT64_C(8) << 20) /* of deltas before a full snapshot is worth while */
 #define OUTBOX_BYTES_MIN (UINT64_C(1) << 20)
-#define OWNER_MAX_US (INT64_C(5) * 1000 * 1000)   /* half of a lease of 10 s (exactness, 15) */
+#define OWNER_MAX_US (INT64_C(5) * 1000 * 1000) /* half of a lease of 10 s (exactness, 15) */
 #define OWNER_ASK_US (INT64_C(2) * 1000 * 1000)
 #define TICK_US 20000
 
@@ -115,7 +115,8 @@ static bool pass_barrier(struct checkpointer *c, bool final)
     uint64_t full_min = run->options.full_bytes_min == 0 ? FULL_BYTES_MIN : run->options.full_bytes_min;
     bool full = run->store != NULL && c->delta_bytes > full_min && c->delta_bytes > 2 * c->full_bytes;
     uint64_t waiting = atomic_load(&run->outbox_bytes);
-    bool rewrite = c->first || (c->outbox_bytes > OUTBOX_BYTES_MIN && c->outbox_bytes > 2 * waiting) || (waiting == 0 && c->outbox_bytes > 0);
+    bool rewrite = c->first || (c->outbox_bytes > OUTBOX_BYTES_MIN && c->outbox_bytes > 2 * waiting) ||
+                   (waiting == 0 && c->outbox_bytes > 0);
     atomic_store(&run->workers_at_barrier, 0);
     atomic_store(&run->barrier_full, full);
     atomic_store(&run->barrier_rewrite, rewrite);
@@ -130,7 +131,8 @@ static bool pass_barrier(struct checkpointer *c, bool final)
     return true;
 }
 
-static struct evs_record_source *record_source(struct evs_record *record, struct evs_arena *arena, const char *name, uint32_t max)
+static struct evs_record_source *record_source(struct evs_record *record, struct evs_arena *arena, const char *name,
+                                               uint32_t max)
 {
     for (uint32_t i = 0; i < record->source_count; i++) {
         if (strcmp(record->sources[i].name, name) == 0) {
@@ -144,7 +146,8 @@ static struct evs_record_source *record_source(struct evs_record *record, struct
     return &record->sources[record->source_count++];
 }
 
-static struct evs_record_sink *record_sink(struct evs_record *record, struct evs_arena *arena, const char *name, uint32_t max, uint32_t lanes)
+static struct evs_record_sink *record_sink(struct evs_record *record, struct evs_arena *arena, const char *name,
+                                           uint32_t max, uint32_t lanes)
 {
     for (uint32_t i = 0; i < record->sink_count; i++) {
         if (strcmp(record->sinks[i].name, name) == 0) {
@@ -190,7 +193,8 @@ static void record_op(struct checkpointer *c, struct evs_record *record, const s
         evs_source_node_record(op, record_source(record, &c->arena, op->node->name, nodes), &c->arena);
     } else if (op->class == &evs_class_sink) {
         record->rows_out += op->node->sink->is_dead_letter ? 0 : (uint64_t)op->barrier_counters[EVS_COUNT_ROWS_OUT];
-        struct evs_record_sink *sink = record_sink(record, &c->arena, op->node->name, nodes, c->run->options.worker_count);
+        struct evs_record_sink *sink =
+            record_sink(record, &c->arena, op->node->name, nodes, c->run->options.worker_count);
         evs_sink_node_record(op, &sink->lanes[sink->lane_count++]);
     } else if (op->operator_ != NULL && op->operator_->snapshot != NULL) {
         record_node(record, &c->arena, op, nodes);
@@ -238,7 +242,8 @@ static void encode_blocks(struct evs_run *run, struct evs_block_list *state, str
     evs_blocks_finish(outbox);
 }
 
-static void account(struct checkpointer *c, const struct evs_block_list *state, const struct evs_block_list *outbox, bool full, bool rewrite)
+static void account(struct checkpointer *c, const struct evs_block_list *state, const struct evs_block_list *outbox,
+                    bool full, bool rewrite)
 {
     c->full_bytes = full ? state->bytes : c->full_bytes;
     c->delta_bytes = full ? 0 : c->delta_bytes + state->bytes;

@@ -49,7 +49,8 @@ static evs_status wrapped_open(struct evs_op *op, void *state, struct evs_error 
 static void check_batch(const struct evs_schema *schema, const struct evs_batch *batch)
 {
     EVS_ASSERT(batch->column_count == schema->count);
-    EVS_ASSERT(batch->row_count <= EVS_BATCH_ROWS && batch->selected_count <= batch->row_count && batch->selected_count > 0);
+    EVS_ASSERT(batch->row_count <= EVS_BATCH_ROWS && batch->selected_count <= batch->row_count &&
+               batch->selected_count > 0);
     EVS_ASSERT(batch->event_time_us != NULL && batch->cause != NULL);
     EVS_ASSERT(batch->selection != NULL || batch->selected_count == batch->row_count);
     for (uint32_t i = 0; i < schema->count; i++) {
@@ -58,8 +59,7 @@ static void check_batch(const struct evs_schema *schema, const struct evs_batch 
     for (uint32_t i = 1; batch->selection != NULL && i < batch->selected_count; i++) {
         EVS_ASSERT(batch->selection[i - 1] < batch->selection[i] && batch->selection[i] < batch->row_count);
     }
-    EVS_FOR_ROWS(batch, position, row)
-    {
+    EVS_FOR_ROWS(batch, position, row) {
         EVS_ASSERT(batch->event_time_us[row] >= batch->min_time_us && batch->event_time_us[row] <= batch->max_time_us);
     }
 }
@@ -97,8 +97,7 @@ void evs_conformance_emitted(const struct evs_op *op, uint32_t output, const str
     const struct evs_schema *schema = output == 0 ? &op->node->schema : &op->node->late_schema;
     check_batch(schema, batch);
     const struct head *head = head_of(op->state);
-    EVS_FOR_ROWS(batch, position, row)
-    {
+    EVS_FOR_ROWS(batch, position, row) {
         EVS_ASSERT(!head->in_watermark || batch->event_time_us[row] >= op->watermark_us);
     }
 }
@@ -124,8 +123,8 @@ struct flattening {
     uint32_t count, capacity;
 };
 
-static evs_status flatten(void *argument, const struct evs_section_header *header, const struct evs_snapshot_record *record,
-                          struct evs_error *error)
+static evs_status flatten(void *argument, const struct evs_section_header *header,
+                          const struct evs_snapshot_record *record, struct evs_error *error)
 {
     struct flattening *all = argument;
     (void)header, (void)error;
@@ -158,8 +157,8 @@ struct decoding {
     void *state;
 };
 
-static evs_status restore_record(void *argument, const struct evs_section_header *header, const struct evs_snapshot_record *record,
-                                 struct evs_error *error)
+static evs_status restore_record(void *argument, const struct evs_section_header *header,
+                                 const struct evs_snapshot_record *record, struct evs_error *error)
 {
     struct decoding *decoding = argument;
     flatten(decoding->flat, header, record, error);
@@ -167,7 +166,8 @@ static evs_status restore_record(void *argument, const struct evs_section_header
 }
 
 /* A full snapshot of `state`, through the real encoder and decoder; each record is handed to `take`. */
-static void full_snapshot(struct evs_op *op, const struct evs_operator *inner, void *state, evs_take_record take, void *argument)
+static void full_snapshot(struct evs_op *op, const struct evs_operator *inner, void *state, evs_take_record take,
+                          void *argument)
 {
     struct evs_snapshot_writer writer = {.full = true};
     struct evs_block_list blocks = {0};
@@ -240,8 +240,8 @@ static evs_status wrapped_snapshot(struct evs_op *op, void *state, struct evs_sn
     return status;
 }
 
-static evs_status wrapped_restore(struct evs_op *op, void *state, uint32_t version, const struct evs_snapshot_record *record,
-                                  struct evs_error *error)
+static evs_status wrapped_restore(struct evs_op *op, void *state, uint32_t version,
+                                  const struct evs_snapshot_record *record, struct evs_error *error)
 {
     struct head *head = head_of(state);
     EVS_ASSERT(head->open && head->watermark_us == EVS_TIME_MIN);

@@ -6,8 +6,9 @@
 
 #include "runtime.h"
 
-static const struct evs_type type_string = {EVS_STRING, NULL}, type_int64 = {EVS_INT64, NULL}, type_json = {EVS_JSON, NULL},
-                             type_bytes = {EVS_BYTES, NULL}, type_timestamp = {EVS_TIMESTAMP, NULL};
+static const struct evs_type type_string = {EVS_STRING, NULL}, type_int64 = {EVS_INT64, NULL},
+                             type_json = {EVS_JSON, NULL}, type_bytes = {EVS_BYTES, NULL},
+                             type_timestamp = {EVS_TIMESTAMP, NULL};
 
 static const struct evs_field dead_fields[EVS_DEAD_COLUMNS] = {
     [EVS_DEAD_REASON] = {"_reason", &type_string, false},
@@ -36,7 +37,8 @@ evs_status evs_dead_prepare(struct evs_run *run, const struct evs_schema *schema
         }
     }
     const void *config = NULL;
-    evs_status status = format->configure == NULL ? EVS_OK : format->configure(NULL, schema, &run->arena, &config, error);
+    evs_status status =
+        format->configure == NULL ? EVS_OK : format->configure(NULL, schema, &run->arena, &config, error);
     if (status != EVS_OK) {
         return status;
     }
@@ -80,7 +82,8 @@ static void put_text(struct evs_batch *batch, enum evs_dead_column number, struc
         evs_column_set_null(column, row);
         return;
     }
-    const char *kept = text.count <= EVS_STR_INLINE_MAX ? text.data : evs_arena_copy(batch->arena, text.data, text.count);
+    const char *kept =
+        text.count <= EVS_STR_INLINE_MAX ? text.data : evs_arena_copy(batch->arena, text.data, text.count);
     *cell = evs_str_make(kept, (uint32_t)text.count);
 }
 
@@ -171,8 +174,8 @@ void evs_op_flush_dead(struct evs_op *op)
 }
 
 /* The row as an object. A shape that no op has by itself, such as the keys of a group, comes seldom: its encoder lives for one row. */
-static void encode_row(const struct evs_run *run, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
-                       struct evs_buffer *json)
+static void encode_row(const struct evs_run *run, const struct evs_schema *schema, const struct evs_batch *batch,
+                       uint32_t row, struct evs_buffer *json)
 {
     const struct evs_format *format = run->options.row_format;
     if (format == NULL || schema->count == 0) {
@@ -182,7 +185,8 @@ static void encode_row(const struct evs_run *run, const struct evs_schema *schem
     const void *config = encoder != NULL ? encoder->config : NULL;
     struct evs_arena arena = {0};
     struct evs_error error;
-    bool is_ready = encoder != NULL || format->configure == NULL || format->configure(NULL, schema, &arena, &config, &error) == EVS_OK;
+    bool is_ready = encoder != NULL || format->configure == NULL ||
+                    format->configure(NULL, schema, &arena, &config, &error) == EVS_OK;
     if (is_ready) {
         struct evs_format_place place = {.pipeline = run->plan->pipeline, .sink = "dead letter"};
         format->encode(config, schema, batch, row, &place, json);

@@ -11,8 +11,8 @@
 struct sender {
     struct ring **rings; /* one a worker */
     uint32_t worker_count;
-    uint16_t *rows;      /* worker_count × EVS_BATCH_ROWS physical row numbers */
-    uint32_t *counts;    /* rows for each worker */
+    uint16_t *rows;   /* worker_count × EVS_BATCH_ROWS physical row numbers */
+    uint32_t *counts; /* rows for each worker */
     uint64_t hashes[EVS_BATCH_ROWS];
 };
 
@@ -46,8 +46,7 @@ static void deal(struct sender *sender, const struct evs_plan_exchange *exchange
     if (!exchange->gather) {
         evs_key_hash_rows(batch, exchange->columns, exchange->column_count, sender->hashes);
     }
-    EVS_FOR_ROWS(batch, position, row)
-    {
+    EVS_FOR_ROWS(batch, position, row) {
         uint32_t to = exchange->gather ? 0 : evs_shard_of(sender->hashes[position]) % sender->worker_count;
         sender->rows[to * EVS_BATCH_ROWS + sender->counts[to]++] = (uint16_t)row;
     }
@@ -71,7 +70,8 @@ static void copy_valid(struct evs_column *to, const struct evs_column *from, con
         }                                                                                                              \
     } while (0)
 
-static void copy_text(struct evs_batch *batch, struct evs_column *to, const struct evs_column *from, const uint16_t *rows, uint32_t count)
+static void copy_text(struct evs_batch *batch, struct evs_column *to, const struct evs_column *from,
+                      const uint16_t *rows, uint32_t count)
 {
     struct evs_str *to_data = to->data;
     const struct evs_str *from_data = from->data;
@@ -84,7 +84,8 @@ static void copy_text(struct evs_batch *batch, struct evs_column *to, const stru
     }
 }
 
-static void copy_column(struct evs_batch *batch, struct evs_column *to, const struct evs_column *from, const uint16_t *rows, uint32_t count)
+static void copy_column(struct evs_batch *batch, struct evs_column *to, const struct evs_column *from,
+                        const uint16_t *rows, uint32_t count)
 {
     static const uint16_t first_row[1] = {0};
     bool constant = from->flags & EVS_COLUMN_CONSTANT;

@@ -171,7 +171,8 @@ static void worker_edges(struct worker *worker)
     for (uint32_t i = 0; i < plan->edge_count; i++) {
         const struct evs_plan_edge *edge = &plan->edges[i];
         if (!is_dead_edge(worker->run, edge)) {
-            connect(emitting_op(worker, edge->from), edge->output, find_op(worker, edge->to, false), edge->input, edge->branch);
+            connect(emitting_op(worker, edge->from), edge->output, find_op(worker, edge->to, false), edge->input,
+                    edge->branch);
         }
     }
     connect_dead(worker);

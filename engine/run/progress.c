@@ -19,8 +19,9 @@ void evs_progress_line(const struct evs_run *run, bool last)
 {
     struct evs_run_totals totals = evs_run_totals(run);
     double seconds = (double)(evs_monotonic_us(run->options.os) - run->started_us) / 1e6;
-    fprintf(stderr, "\r%llu events, %.0f k/s, %llu rows out, %llu late, %llu dead   %s", (unsigned long long)totals.events,
-            seconds > 0 ? (double)totals.events / seconds / 1e3 : 0.0, (unsigned long long)totals.rows_out, (unsigned long long)totals.late,
-            (unsigned long long)totals.dead, last ? "\n" : "");
+    fprintf(stderr, "\r%llu events, %.0f k/s, %llu rows out, %llu late, %llu dead   %s",
+            (unsigned long long)totals.events, seconds > 0 ? (double)totals.events / seconds / 1e3 : 0.0,
+            (unsigned long long)totals.rows_out, (unsigned long long)totals.late, (unsigned long long)totals.dead,
+            last ? "\n" : "");
     fflush(stderr);
 }

@@ -37,19 +37,23 @@ static evs_status check_nodes(const struct evs_run *run, struct evs_error *error
         const struct evs_plan_node *node = &run->plan->nodes[i];
         const struct evs_record_node *stored = is_stateful(node) ? record_node(run, node->name) : NULL;
         if (is_stateful(node) && stored == NULL) {
-            return evs_fail(error, EVS_E_STATE, "the stored state of pipeline %s has nothing of the operator `%s`" WHAT_TO_DO,
+            return evs_fail(error, EVS_E_STATE,
+                            "the stored state of pipeline %s has nothing of the operator `%s`" WHAT_TO_DO,
                             run->plan->pipeline, node->name);
         }
         if (stored != NULL && stored->identity != node->state_identity) {
             return evs_fail(error, EVS_E_STATE,
-                            "the operator `%s` of pipeline %s has changed (keys, window, aggregates or what feeds it), and its stored state does "
+                            "the operator `%s` of pipeline %s has changed (keys, window, aggregates or what feeds it), "
+                            "and its stored state does "
                             "not fit it" WHAT_TO_DO,
                             node->name, run->plan->pipeline);
         }
     }
     for (uint32_t i = 0; i < run->restored.node_count; i++) {
         if (plan_node(run, evs_slice_of(run->restored.nodes[i].name)) == NULL) {
-            return evs_fail(error, EVS_E_STATE, "the stored state of pipeline %s belongs to an operator `%s`, which the pipeline no longer has" WHAT_TO_DO,
+            return evs_fail(error, EVS_E_STATE,
+                            "the stored state of pipeline %s belongs to an operator `%s`, which the pipeline no longer "
+                            "has" WHAT_TO_DO,
                             run->plan->pipeline, run->restored.nodes[i].name);
         }
     }
@@ -61,13 +65,18 @@ static evs_status check_record(const struct evs_run *run, struct evs_error *erro
     const struct evs_record *record = &run->restored;
     if (record->finished) {
         return evs_fail(error, EVS_E_STATE,
-                        "pipeline %s has finished: its input was complete and its windows are closed, so it cannot be resumed; to run it "
-                        "again, give it another name (`pipeline NAME;`); a run with --at-end stop leaves windows open and can be resumed",
+                        "pipeline %s has finished: its input was complete and its windows are closed, so it cannot be "
+                        "resumed; to run it "
+                        "again, give it another name (`pipeline NAME;`); a run with --at-end stop leaves windows open "
+                        "and can be resumed",
                         run->plan->pipeline);
     }
     if (record->split_version != EVS_SPLIT_VERSION || record->key_version != EVS_KEY_VERSION) {
-        return evs_fail(error, EVS_E_STATE, "the stored state was written with other rules of splitting records or hashing keys (%u, %u; this "
-                        "evstream has %d, %d)", record->split_version, record->key_version, EVS_SPLIT_VERSION, EVS_KEY_VERSION);
+        return evs_fail(
+            error, EVS_E_STATE,
+            "the stored state was written with other rules of splitting records or hashing keys (%u, %u; this "
+            "evstream has %d, %d)",
+            record->split_version, record->key_version, EVS_SPLIT_VERSION, EVS_KEY_VERSION);
     }
     return check_nodes(run, error);
 }
@@ -115,7 +124,8 @@ static void set_node(struct restoring *restoring, struct evs_slice name)
     restoring->is_gathered = restoring->node != NULL && is_fed_by_gather(plan, restoring->node_index);
 }
 
-static evs_status restore_message(struct restoring *restoring, const struct evs_snapshot_record *record, struct evs_error *error)
+static evs_status restore_message(struct restoring *restoring, const struct evs_snapshot_record *record,
+                                  struct evs_error *error)
 {
     struct evs_run *run = restoring->run;
     uint32_t lane = evs_sink_node_stored_lane(record);
@@ -125,8 +135,8 @@ static evs_status restore_message(struct restoring *restoring, const struct evs_
     return evs_sink_node_restore(evs_worker_op(worker, restoring->node_index), record, delivered, error);
 }
 
-static evs_status restore_state(struct restoring *restoring, const struct evs_section_header *header, const struct evs_snapshot_record *record,
-                                struct evs_error *error)
+static evs_status restore_state(struct restoring *restoring, const struct evs_section_header *header,
+                                const struct evs_snapshot_record *record, struct evs_error *error)
 {
     struct evs_run *run = restoring->run;
     if (restoring->node->kind == EVS_NODE_SOURCE) {
@@ -141,8 +151,8 @@ static evs_status restore_state(struct restoring *restoring, const struct evs_se
     return op->operator_->restore(op, op->state, header->version, record, error);
 }
 
-static evs_status take_record(void *argument, const struct evs_section_header *header, const struct evs_snapshot_record *record,
-                              struct evs_error *error)
+static evs_status take_record(void *argument, const struct evs_section_header *header,
+                              const struct evs_snapshot_record *record, struct evs_error *error)
 {
     struct restoring *restoring = argument;
     if (restoring->node == NULL || !evs_slice_equal(header->operator_name, evs_slice_of(restoring->node->name))) {
@@ -151,19 +161,23 @@ static evs_status take_record(void *argument, const struct evs_section_header *h
     const struct evs_plan_node *node = restoring->node;
     if (restoring->outbox) {
         if (node == NULL || node->kind != EVS_NODE_SINK) {
-            return evs_fail(error, EVS_E_STATE, "undelivered rows of the sink `%.*s` are stored, and the pipeline no longer has it" WHAT_TO_DO,
-                            (int)header->operator_name.count, header->operator_name.data);
+            return evs_fail(
+                error, EVS_E_STATE,
+                "undelivered rows of the sink `%.*s` are stored, and the pipeline no longer has it" WHAT_TO_DO,
+                (int)header->operator_name.count, header->operator_name.data);
         }
         return restore_message(restoring, record, error);
     }
     if (node == NULL || (node->kind != EVS_NODE_SOURCE && !is_stateful(node))) {
-        return evs_fail(error, EVS_E_STATE, "state of `%.*s` is stored, and the pipeline has no such operator" WHAT_TO_DO,
+        return evs_fail(error, EVS_E_STATE,
+                        "state of `%.*s` is stored, and the pipeline has no such operator" WHAT_TO_DO,
                         (int)header->operator_name.count, header->operator_name.data);
     }
     return restore_state(restoring, header, record, error);
 }
 
-static evs_status take_block(void *argument, enum evs_block_kind kind, uint64_t checkpoint, struct evs_slice block, struct evs_error *error)
+static evs_status take_block(void *argument, enum evs_block_kind kind, uint64_t checkpoint, struct evs_slice block,
+                             struct evs_error *error)
 {
     struct restoring *restoring = argument;
     (void)checkpoint;

@@ -53,7 +53,8 @@ uint32_t evs_ring_free_slots(const struct ring *ring, uint32_t enough)
 {
     uint32_t free_count = 0;
     while (free_count < enough && free_count < RING_SLOTS &&
-           atomic_load_explicit(&ring->slots[(ring->head + free_count) % RING_SLOTS].state, memory_order_acquire) == SLOT_FREE) {
+           atomic_load_explicit(&ring->slots[(ring->head + free_count) % RING_SLOTS].state, memory_order_acquire) ==
+               SLOT_FREE) {
         free_count++;
     }
     return free_count;

@@ -20,8 +20,8 @@ void evs_ring_free(struct ring *ring);
 
 /* Producer. */
 uint32_t evs_ring_free_slots(const struct ring *ring, uint32_t enough); /* counts up to `enough` */
-struct evs_batch *evs_ring_open(struct ring *ring);                     /* the next slot's batch, empty; there must be a free slot */
-void evs_ring_push_batch(struct ring *ring);                            /* publishes the opened batch */
+struct evs_batch *evs_ring_open(struct ring *ring); /* the next slot's batch, empty; there must be a free slot */
+void evs_ring_push_batch(struct ring *ring);        /* publishes the opened batch */
 void evs_ring_push_watermark(struct ring *ring, int64_t watermark_us);
 void evs_ring_push_barrier(struct ring *ring, uint64_t checkpoint);
 

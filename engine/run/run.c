@@ -8,8 +8,8 @@
 
 #define PROGRESS_US 200000
 
-static evs_status for_each_op(struct evs_run *run, enum evs_node_kind kind, evs_status (*open)(struct evs_op *op, struct evs_error *error),
-                              struct evs_error *error)
+static evs_status for_each_op(struct evs_run *run, enum evs_node_kind kind,
+                              evs_status (*open)(struct evs_op *op, struct evs_error *error), struct evs_error *error)
 {
     for (uint32_t i = 0; i < run->options.worker_count; i++) {
         for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
@@ -32,8 +32,10 @@ static evs_status prepare_op(struct evs_op *op, struct evs_error *error)
     }
     evs_sink_node_prepare(op);
     if (op->node->sink->connector->always_exact && run->options.store == NULL) {
-        return evs_fail(error, EVS_E_USAGE, "the sink `%s` writes with the ids of commits and needs durable state: run it with --state redis",
-                        op->node->name);
+        return evs_fail(
+            error, EVS_E_USAGE,
+            "the sink `%s` writes with the ids of commits and needs durable state: run it with --state redis",
+            op->node->name);
     }
     return EVS_OK;
 }
@@ -75,8 +77,10 @@ static evs_status open_store(struct evs_run *run, struct evs_error *error)
     }
     status = evs_record_decode(run->terms.record, &run->arena, &run->restored, error);
     run->incarnation = run->restored.incarnation;
-    run->base = (struct evs_run_totals){
-        .events = run->restored.events, .rows_out = run->restored.rows_out, .late = run->restored.late, .dead = run->restored.dead};
+    run->base = (struct evs_run_totals){.events = run->restored.events,
+                                        .rows_out = run->restored.rows_out,
+                                        .late = run->restored.late,
+                                        .dead = run->restored.dead};
     return status == EVS_E_CORRUPT ? EVS_E_STATE : status;
 }
 
@@ -88,12 +92,14 @@ static evs_status restore_state(struct evs_run *run, struct evs_error *error)
     int64_t begun_us = evs_monotonic_us(run->options.os);
     evs_status status = evs_restore(run, error);
     if (status == EVS_OK) {
-        evs_log(run->options.log, EVS_LOG_INFO, "restore", "restored checkpoint %llu in %.1f ms: %llu events counted so far",
+        evs_log(run->options.log, EVS_LOG_INFO, "restore",
+                "restored checkpoint %llu in %.1f ms: %llu events counted so far",
                 (unsigned long long)run->terms.checkpoint, (double)(evs_monotonic_us(run->options.os) - begun_us) / 1e3,
                 (unsigned long long)run->base.events);
         if (run->options.start != EVS_START_COMMITTED) {
             evs_log(run->options.log, EVS_LOG_WARN, "from_ignored",
-                    "--from has no effect: pipeline %s goes on where its state stands; give it another name (`pipeline NAME;`) to read from elsewhere",
+                    "--from has no effect: pipeline %s goes on where its state stands; give it another name (`pipeline "
+                    "NAME;`) to read from elsewhere",
                     run->plan->pipeline);
         }
     }
@@ -131,7 +137,8 @@ static evs_status start_threads(struct evs_run *run, struct evs_error *error)
 {
     const struct evs_threads *threads = &run->options.os->threads;
     for (uint32_t i = 0; i < run->options.worker_count; i++) {
-        evs_status status = threads->spawn(threads->self, "evs-worker", evs_worker_main, &run->workers[i], &run->workers[i].thread);
+        evs_status status =
+            threads->spawn(threads->self, "evs-worker", evs_worker_main, &run->workers[i], &run->workers[i].thread);
         if (status != EVS_OK) {
             return evs_fail(error, status, "a worker thread cannot be started");
         }
@@ -155,7 +162,8 @@ static void join_threads(struct evs_run *run)
     }
 }
 
-evs_status evs_run_start(const struct evs_plan *plan, const struct evs_run_options *options, struct evs_run **result, struct evs_error *error)
+evs_status evs_run_start(const struct evs_plan *plan, const struct evs_run_options *options, struct evs_run **result,
+                         struct evs_error *error)
 {
     EVS_ASSERT(options->worker_count >= 1 && options->batch_rows >= 1 && options->batch_rows <= EVS_BATCH_ROWS);
     struct evs_run *run = evs_alloc_aligned(64, sizeof *run);

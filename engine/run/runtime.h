@@ -38,7 +38,7 @@ struct item {
 /* A bounded queue between two ops of one worker, or the receiving end of a ring. */
 struct edge {
     struct evs_op *to;
-    uint32_t input; /* of `to` */
+    uint32_t input;    /* of `to` */
     uint32_t branch;   /* of a union: told apart in trigger ids; 0: none */
     struct ring *ring; /* NULL: the queue below */
     struct item items[EDGE_ROOM];
@@ -56,14 +56,15 @@ struct output {
 struct op_class {
     /* Room for one call: beyond the room in the edges, which is checked for all. NULL: yes. */
     bool (*has_room)(struct evs_op *op);
-    evs_status (*batch)(struct evs_op *op, struct edge *edge, struct evs_batch *batch); /* EVS_MORE: again with the same batch */
-    evs_status (*watermark)(struct evs_op *op, int64_t watermark_us);                   /* EVS_MORE: again */
+    evs_status (*batch)(struct evs_op *op, struct edge *edge,
+                        struct evs_batch *batch);                     /* EVS_MORE: again with the same batch */
+    evs_status (*watermark)(struct evs_op *op, int64_t watermark_us); /* EVS_MORE: again */
     evs_status (*barrier)(struct evs_op *op, uint64_t checkpoint); /* all inputs are aligned; write what must be kept */
     /* Work without input: sources poll, sinks take acknowledgements. EVS_OK: something was done; EVS_AGAIN: nothing to do. */
     evs_status (*poll)(struct evs_op *op);
     uint32_t (*wait_fds)(struct evs_op *op, struct evs_wait_fd *fds, uint32_t max);
     void (*confirmed)(struct evs_op *op, uint64_t checkpoint); /* the commit may be told to others */
-    bool (*is_idle)(struct evs_op *op); /* nothing is under way outside: a run may end */
+    bool (*is_idle)(struct evs_op *op);                        /* nothing is under way outside: a run may end */
     void (*close)(struct evs_op *op);
     uint8_t emit_max;
 };
@@ -86,12 +87,12 @@ struct evs_op {
     uint32_t output_total;
     uint32_t source_number; /* the leftmost source that feeds it */
 
-    int64_t watermark_us;        /* the last one finished and passed on */
-    int64_t watermark_target_us; /* being worked on when above watermark_us */
-    uint64_t barrier;            /* the last one that passed … */
-    int64_t barrier_watermark_us;/* … and the watermark at it */
+    int64_t watermark_us;         /* the last one finished and passed on */
+    int64_t watermark_target_us;  /* being worked on when above watermark_us */
+    uint64_t barrier;             /* the last one that passed … */
+    int64_t barrier_watermark_us; /* … and the watermark at it */
 
-    struct evs_batch *dead;      /* dead rows of the running call, being gathered */
+    struct evs_batch *dead; /* dead rows of the running call, being gathered */
     uint32_t dead_source;
     struct evs_snapshot_writer writer;
     bool wants_key;
@@ -122,9 +123,9 @@ struct worker {
 
 /* Shared by all workers' parts of the sources that meet somewhere: the frontier F (language, "Event time, exactly", 3). */
 struct source_shared {
-    _Alignas(64) _Atomic int64_t frontier_us;   /* largest event time shown by any partition of any of them */
-    _Atomic int64_t all_idle_us;                /* monotonic time since which every partition is idle */
-    _Atomic uint32_t active_workers;            /* workers whose partitions are not all idle */
+    _Alignas(64) _Atomic int64_t frontier_us; /* largest event time shown by any partition of any of them */
+    _Atomic int64_t all_idle_us;              /* monotonic time since which every partition is idle */
+    _Atomic uint32_t active_workers;          /* workers whose partitions are not all idle */
 };
 
 /* How rows of one schema are shown inside a dead letter. */
@@ -153,17 +154,17 @@ struct evs_run {
     int64_t started_us;
 
     /* Asked by anyone, read by everyone. */
-    _Atomic bool stop;           /* drain: sources poll no more */
-    _Atomic bool failed;         /* some thread has failed: all stop at once */
-    _Atomic bool finish;         /* all is delivered: workers may end */
-    _Atomic uint64_t barrier;    /* sources inject barriers up to this number */
-    _Atomic bool barrier_full;   /* that barrier asks for full snapshots */
-    _Atomic bool barrier_rewrite;/* … and for every undelivered message, so that the outbox can begin anew */
-    _Atomic bool barrier_final;  /* it is the last one: nothing comes after it */
-    _Atomic uint64_t committed;  /* the last commit that the store has taken */
-    _Atomic uint64_t confirmed;  /* the last commit that may be told to others */
+    _Atomic bool stop;            /* drain: sources poll no more */
+    _Atomic bool failed;          /* some thread has failed: all stop at once */
+    _Atomic bool finish;          /* all is delivered: workers may end */
+    _Atomic uint64_t barrier;     /* sources inject barriers up to this number */
+    _Atomic bool barrier_full;    /* that barrier asks for full snapshots */
+    _Atomic bool barrier_rewrite; /* … and for every undelivered message, so that the outbox can begin anew */
+    _Atomic bool barrier_final;   /* it is the last one: nothing comes after it */
+    _Atomic uint64_t committed;   /* the last commit that the store has taken */
+    _Atomic uint64_t confirmed;   /* the last commit that may be told to others */
     _Atomic uint32_t workers_at_barrier, workers_ended, workers_idle;
-    _Atomic int64_t owner_us;    /* boot time at which the store last said that we own the group (exactness, 15) */
+    _Atomic int64_t owner_us;        /* boot time at which the store last said that we own the group (exactness, 15) */
     _Atomic uint64_t outbox_bytes;   /* messages waiting in sinks */
     _Atomic uint64_t source_batches; /* for checkpoint_batches */
 
@@ -177,7 +178,8 @@ struct evs_run {
 /* --- graph.c --- */
 evs_status evs_graph_build(struct evs_run *run, struct evs_error *error);
 void evs_graph_free(struct evs_run *run);
-struct evs_op *evs_worker_op(struct worker *worker, uint32_t node_index); /* the op that takes input (an exchange's sender) */
+struct evs_op *evs_worker_op(struct worker *worker,
+                             uint32_t node_index); /* the op that takes input (an exchange's sender) */
 
 /* --- op.c: edges, emitting; dead.c: dead letters --- */
 bool evs_edge_peek(struct edge *edge, struct item *item);
@@ -197,8 +199,8 @@ struct dead_row {
     struct evs_slice subject; /* empty: NULL */
     struct evs_cause cause;
     enum evs_cause_kind cause_kind;
-    uint64_t lineage; /* of its batch */
-    const struct evs_hash128 *key; /* of the group that it is a result of; NULL: none */
+    uint64_t lineage;                      /* of its batch */
+    const struct evs_hash128 *key;         /* of the group that it is a result of; NULL: none */
     int64_t event_time_us, ingested_at_us; /* EVS_TIME_MIN: unknown */
 };
 void evs_dead_put(struct evs_op *op, const struct dead_row *row);
@@ -213,7 +215,8 @@ void evs_run_wake_all(struct evs_run *run);
 void evs_run_fail(struct evs_run *run, evs_status status, const struct evs_error *error);
 
 /* --- node classes --- */
-extern const struct op_class evs_class_source, evs_class_operator, evs_class_pass, evs_class_sender, evs_class_receiver, evs_class_sink;
+extern const struct op_class evs_class_source, evs_class_operator, evs_class_pass, evs_class_sender, evs_class_receiver,
+    evs_class_sink;
 void evs_source_node_prepare(struct evs_op *op); /* before a restore */
 evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error);
 void evs_sink_node_prepare(struct evs_op *op); /* before a restore */
@@ -228,7 +231,8 @@ void evs_sink_node_record(const struct evs_op *op, struct evs_record_lane *lane)
 void evs_sink_node_delivered(struct evs_op *op);
 /* One stored record of a source (fingerprints) or a sink (undelivered messages); before the node is opened, or after it. */
 void evs_source_node_restore(struct evs_op *op, const struct evs_snapshot_record *record);
-evs_status evs_sink_node_restore(struct evs_op *op, const struct evs_snapshot_record *record, uint64_t delivered, struct evs_error *error);
+evs_status evs_sink_node_restore(struct evs_op *op, const struct evs_snapshot_record *record, uint64_t delivered,
+                                 struct evs_error *error);
 uint32_t evs_sink_node_stored_lane(const struct evs_snapshot_record *record);
 /* May anything be sent now? False while the store has not confirmed for too long that we own the group (exactness, 15). */
 bool evs_run_may_send(struct evs_run *run);

@@ -50,7 +50,7 @@ struct sink_node {
     uint32_t told_count, told_capacity;
     uint64_t stream_sequence; /* of the last message that a checkpoint has numbered: checkpoint · 2^20 + index */
     struct evs_record_lane at_barrier;
-    uint64_t id_salt[4];     /* incarnation, sink and operator path */
+    uint64_t id_salt[4]; /* incarnation, sink and operator path */
 };
 
 /* --- messages ---------------------------------------------------------------------------------------------------------------- */
@@ -86,7 +86,8 @@ static char *append(char *to, struct evs_slice from)
     return to + from.count;
 }
 
-static struct pending *pending_add(struct sink_node *node, struct evs_slice address, struct evs_slice headers, struct evs_slice payload)
+static struct pending *pending_add(struct sink_node *node, struct evs_slice address, struct evs_slice headers,
+                                   struct evs_slice payload)
 {
     if (node->count == node->capacity) {
         pending_grow(node);
@@ -143,8 +144,10 @@ static void encode_message(struct sink_node *node, const struct evs_batch *batch
         evs_op_dead_letter(node->op, &node->op->node->schema, batch, row, &error);
         return;
     }
-    struct evs_format_place place = {
-        .pipeline = node->op->worker->run->plan->pipeline, .sink = node->op->node->name, .id = trigger_id(node, batch, row), .has_id = true};
+    struct evs_format_place place = {.pipeline = node->op->worker->run->plan->pipeline,
+                                     .sink = node->op->node->name,
+                                     .id = trigger_id(node, batch, row),
+                                     .has_id = true};
     plan->format->encode(plan->format_config, &node->op->node->schema, batch, row, &place, &node->encoded);
     if (plan->format->headers != NULL) {
         plan->format->headers(plan->format_config, &node->op->node->schema, batch, row, &place, &node->headers);
@@ -163,8 +166,7 @@ static bool waits_for_commit(const struct sink_node *node)
 
 static evs_status messages_batch(struct sink_node *node, const struct evs_batch *batch)
 {
-    EVS_FOR_ROWS(batch, position, row)
-    {
+    EVS_FOR_ROWS(batch, position, row) {
         encode_message(node, batch, row);
     }
     if (!waits_for_commit(node)) {
@@ -241,14 +243,14 @@ static evs_status bytes_batch(struct sink_node *node, const struct evs_batch *ba
     struct evs_error error = {0};
     struct evs_format_place place = {.pipeline = node->op->worker->run->plan->pipeline, .sink = node->op->node->name};
     node->encoded.count = 0;
-    EVS_FOR_ROWS(batch, position, row)
-    {
+    EVS_FOR_ROWS(batch, position, row) {
         plan->format->encode(plan->format_config, &node->op->node->schema, batch, row, &place, &node->encoded);
         evs_buffer_put(&node->encoded, "\n", 1);
     }
     node->op->counters[EVS_COUNT_ROWS_OUT] += batch->selected_count;
     node->appended_us = node->op->worker->now_us;
-    evs_status status = plan->connector->append(node->connector, (struct evs_slice){node->encoded.data, node->encoded.count}, &error);
+    evs_status status =
+        plan->connector->append(node->connector, (struct evs_slice){node->encoded.data, node->encoded.count}, &error);
     if (status != EVS_OK) {
         evs_run_fail(node->op->worker->run, status, &error);
     }
@@ -309,8 +311,9 @@ struct stored_message {
 
 static void outbox_put(struct sink_node *node, struct pending *pending)
 {
-    struct stored_message stored = {pending->number,     pending->id, pending->epoch,         pending->checkpoint, pending->index,
-                                    node->op->worker->number, pending->address_bytes, pending->header_bytes};
+    struct stored_message stored = {pending->number,        pending->id,          pending->epoch,
+                                    pending->checkpoint,    pending->index,       node->op->worker->number,
+                                    pending->address_bytes, pending->header_bytes};
     size_t bytes = (size_t)pending->address_bytes + pending->header_bytes + pending->payload_bytes;
     evs_snapshot_put(&node->op->writer, 0, EVS_RECORD_PUT, 0, (struct evs_slice){(const char *)&stored, sizeof stored},
                      (struct evs_slice){pending->text, bytes});
@@ -494,7 +497,8 @@ uint32_t evs_sink_node_stored_lane(const struct evs_snapshot_record *record)
 }
 
 /* An undelivered message of the last commit, from whichever lane: it is this lane's now, under a new number and its old id. */
-evs_status evs_sink_node_restore(struct evs_op *op, const struct evs_snapshot_record *record, uint64_t delivered, struct evs_error *error)
+evs_status evs_sink_node_restore(struct evs_op *op, const struct evs_snapshot_record *record, uint64_t delivered,
+                                 struct evs_error *error)
 {
     struct sink_node *node = op->impl;
     struct stored_message stored;
@@ -510,9 +514,9 @@ evs_status evs_sink_node_restore(struct evs_op *op, const struct evs_snapshot_re
         return EVS_OK;
     }
     const char *text = record->variable.data;
-    struct pending *pending =
-        pending_add(node, (struct evs_slice){text, stored.address_bytes}, (struct evs_slice){text + stored.address_bytes, stored.header_bytes},
-                    (struct evs_slice){text + head, record->variable.count - head});
+    struct pending *pending = pending_add(node, (struct evs_slice){text, stored.address_bytes},
+                                          (struct evs_slice){text + stored.address_bytes, stored.header_bytes},
+                                          (struct evs_slice){text + head, record->variable.count - head});
     pending->id = stored.id;
     pending->epoch = stored.epoch;
     pending->checkpoint = stored.checkpoint;

@@ -57,8 +57,8 @@ static void fingerprints_write(struct source_node *node, bool full)
     for (uint32_t i = first; i < node->fingerprint_count; i++) {
         const struct fingerprint *f = fingerprint_at(node, i);
         struct stored_fingerprint stored = {f->partition, f->hash, f->sequence, f->time_us};
-        evs_snapshot_put(&node->op->writer, 0, EVS_RECORD_PUT, 0, (struct evs_slice){(const char *)&stored, sizeof stored},
-                         (struct evs_slice){0});
+        evs_snapshot_put(&node->op->writer, 0, EVS_RECORD_PUT, 0,
+                         (struct evs_slice){(const char *)&stored, sizeof stored}, (struct evs_slice){0});
     }
     node->fingerprint_written = node->fingerprint_count;
 }
@@ -72,8 +72,10 @@ void evs_source_node_restore(struct evs_op *op, const struct evs_snapshot_record
     }
     memcpy(&stored, record->fixed.data, sizeof stored);
     EVS_GROW(node->restored, node->restored_count, node->restored_capacity);
-    node->restored[node->restored_count++] = (struct evs_position){
-        .partition = stored.partition, .sequence = stored.sequence, .time_us = stored.time_us, .fingerprint = stored.hash};
+    node->restored[node->restored_count++] = (struct evs_position){.partition = stored.partition,
+                                                                   .sequence = stored.sequence,
+                                                                   .time_us = stored.time_us,
+                                                                   .fingerprint = stored.hash};
 }
 
 /* --- opening ------------------------------------------------------------------------------------------------------------------ */
@@ -127,8 +129,8 @@ static void fingerprints_keep_on(struct source_node *node, const struct evs_reco
     for (uint32_t i = 0; record != NULL && i < node->restored_count; i++) {
         const struct evs_position *position = &node->restored[i];
         if (position->sequence > 0 && position->partition % workers == node->op->worker->number) {
-            fingerprint_add(node, (struct fingerprint){position->partition, position->fingerprint, position->sequence, position->time_us,
-                                                       node->op->worker->now_us});
+            fingerprint_add(node, (struct fingerprint){position->partition, position->fingerprint, position->sequence,
+                                                       position->time_us, node->op->worker->now_us});
         }
     }
     node->fingerprint_written = node->fingerprint_count;
@@ -259,7 +261,8 @@ static evs_status source_barrier(struct evs_op *op, uint64_t checkpoint)
     node->plan->connector->state(node->connector, &state);
     for (uint32_t i = 0; i < node->partition_count; i++) {
         const struct partition *partition = &node->partitions[i];
-        node->at_barrier[i] = (struct evs_record_partition){partition->position, partition->watermark_us, partition->max_time_us};
+        node->at_barrier[i] =
+            (struct evs_record_partition){partition->position, partition->watermark_us, partition->max_time_us};
         node->at_barrier[i].position.log_created_us = state.log_created_us;
     }
     node->frontier_at_barrier_us = evs_source_frontier(node);
@@ -290,7 +293,8 @@ void evs_source_node_record(const struct evs_op *op, struct evs_record_source *s
  * polled in between (exactness, 3). Messages at hand are no silence, and nothing may come behind the last barrier. */
 static evs_status inject_barrier(struct source_node *node, uint64_t checkpoint)
 {
-    bool quiet = !node->ended && node->message_at == node->message_count && !atomic_load(&node->op->worker->run->barrier_final);
+    bool quiet =
+        !node->ended && node->message_at == node->message_count && !atomic_load(&node->op->worker->run->barrier_final);
     if (quiet && evs_source_check_idle(node) && evs_source_apply_idle(node)) {
         node->idle_barrier = checkpoint;
     }
@@ -315,7 +319,8 @@ static void source_ended(struct source_node *node)
     node->ended = true;
     evs_source_mark_inactive(node);
     if (!options->at_end_stop) {
-        node->finished = true; /* the partitions keep their watermarks: until all workers have finished, a restart goes on with them */
+        node->finished =
+            true; /* the partitions keep their watermarks: until all workers have finished, a restart goes on with them */
         emit_watermark(node, EVS_TIME_MAX);
     }
 }
@@ -324,12 +329,13 @@ static evs_status fetch_messages(struct source_node *node)
 {
     struct evs_error error = {0};
     node->message_at = node->message_count = 0;
-    evs_status status = node->plan->connector->poll(node->connector, node->messages, POLL_MESSAGES, &node->message_count, &error);
+    evs_status status =
+        node->plan->connector->poll(node->connector, node->messages, POLL_MESSAGES, &node->message_count, &error);
     if (status == EVS_OK && node->plan->connector->durable) {
         for (uint32_t i = 0; i < node->message_count; i++) {
             const struct evs_message *message = &node->messages[i];
-            fingerprint_add(node, (struct fingerprint){message->partition, message->fingerprint, message->sequence, message->ingested_at_us,
-                                                       node->op->worker->now_us});
+            fingerprint_add(node, (struct fingerprint){message->partition, message->fingerprint, message->sequence,
+                                                       message->ingested_at_us, node->op->worker->now_us});
         }
     }
     if (status != EVS_OK && status != EVS_AGAIN && status != EVS_END) {
@@ -378,7 +384,8 @@ static bool barrier_is_due(struct source_node *node)
 {
     struct evs_run *run = node->op->worker->run;
     uint32_t every = run->options.checkpoint_batches;
-    if (every == 0 || run->store == NULL || atomic_load(&run->source_batches) < every * (node->op->barrier - run->terms.checkpoint + 1)) {
+    if (every == 0 || run->store == NULL ||
+        atomic_load(&run->source_batches) < every * (node->op->barrier - run->terms.checkpoint + 1)) {
         return false;
     }
     run->options.os->threads.wake(run->checkpointer_park);

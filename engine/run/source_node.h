@@ -27,8 +27,8 @@ struct partition {
 struct fingerprint {
     uint32_t partition, hash;
     uint64_t sequence;
-    int64_t time_us;      /* broker's */
-    int64_t kept_us;      /* monotonic */
+    int64_t time_us; /* broker's */
+    int64_t kept_us; /* monotonic */
 };
 
 struct source_node {
@@ -38,16 +38,17 @@ struct source_node {
     void *connector;
     void *decoder;
     struct evs_eval *watermark_eval;
-    struct evs_batch_pool *pool; /* its own: a poll waits until all its batches are gone, for they point into the messages */
+    struct evs_batch_pool
+        *pool; /* its own: a poll waits until all its batches are gone, for they point into the messages */
 
     struct evs_message messages[POLL_MESSAGES];
     uint32_t message_count, message_at;
-    size_t consumed;      /* bytes of the message at hand */
+    size_t consumed; /* bytes of the message at hand */
     uint32_t next_index;
-    bool in_position;     /* the last message was a piece: more of its position follow */
-    bool started;         /* the first watermark is out */
-    bool ended;           /* nothing more will be polled … */
-    bool finished;        /* … and the watermark is +infinity */
+    bool in_position; /* the last message was a piece: more of its position follow */
+    bool started;     /* the first watermark is out */
+    bool ended;       /* nothing more will be polled … */
+    bool finished;    /* … and the watermark is +infinity */
 
     struct partition *partitions; /* by number; partition_count of them */
     uint32_t partition_count;
@@ -57,10 +58,12 @@ struct source_node {
 
     int64_t quiet_since_us; /* monotonic time since which the connector has evidence that nothing waits; 0: not quiet */
     bool counted_active;    /* in shared->active_workers */
-    uint64_t idle_barrier;  /* a barrier that carries an idle watermark: nothing is polled until it is committed; 0: none */
+    uint64_t
+        idle_barrier; /* a barrier that carries an idle watermark: nothing is polled until it is committed; 0: none */
 
     struct fingerprint *fingerprints; /* a ring: first … first + count */
-    uint32_t fingerprint_first, fingerprint_count, fingerprint_capacity, fingerprint_written; /* written: of them, in a checkpoint */
+    uint32_t fingerprint_first, fingerprint_count, fingerprint_capacity,
+        fingerprint_written; /* written: of them, in a checkpoint */
 
     struct evs_position *restored; /* fingerprints and positions of the last commit */
     uint32_t restored_count, restored_capacity;
@@ -80,10 +83,13 @@ struct evs_batch *evs_source_read_batch(struct source_node *node);
 void evs_source_time_start(struct source_node *node, const struct evs_record_source *restored);
 /* Judges rows [first, end) of the batch, all of one message: moves the partition's watermark, excludes rows that are dead. `reason` of
  * excluded rows is told through evs_source_dead_row. Sets batch->watermark_us where some row is behind. */
-void evs_source_judge(struct source_node *node, struct evs_batch *batch, const struct evs_message *message, uint32_t first, uint32_t end);
-void evs_source_dead_row(struct source_node *node, const struct evs_batch *batch, uint32_t row, const struct evs_row_error *error);
-int64_t evs_source_watermark(const struct source_node *node); /* minimum over the worker's partitions; +infinity when finished */
-int64_t evs_source_frontier(const struct source_node *node);  /* F, as it stands now */
+void evs_source_judge(struct source_node *node, struct evs_batch *batch, const struct evs_message *message,
+                      uint32_t first, uint32_t end);
+void evs_source_dead_row(struct source_node *node, const struct evs_batch *batch, uint32_t row,
+                         const struct evs_row_error *error);
+int64_t evs_source_watermark(
+    const struct source_node *node); /* minimum over the worker's partitions; +infinity when finished */
+int64_t evs_source_frontier(const struct source_node *node); /* F, as it stands now */
 /* The connector had nothing: notices idle partitions. Returns true when the source's watermark may rise because of it. */
 bool evs_source_check_idle(struct source_node *node);
 /* Moves idle partitions to the frontier; true when one moved. */

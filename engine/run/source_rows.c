@@ -8,8 +8,8 @@
 static const struct {
     const char *reason, *code;
 } decode_codes[] = {
-    {"json", "R0001"}, {"utf8", "R0002"}, {"type", "R0003"}, {"null", "R0004"}, {"depth", "R0005"}, {"oversize", "R0006"},
-    {"range", "R0010"},
+    {"json", "R0001"},  {"utf8", "R0002"},     {"type", "R0003"},  {"null", "R0004"},
+    {"depth", "R0005"}, {"oversize", "R0006"}, {"range", "R0010"},
 };
 
 static const char *decode_code(const char *reason)
@@ -22,12 +22,14 @@ static const char *decode_code(const char *reason)
     return "R0000";
 }
 
-static void fail_on_error(struct source_node *node, const char *reason, const char *detail, const struct evs_message *message,
-                          uint32_t index)
+static void fail_on_error(struct source_node *node, const char *reason, const char *detail,
+                          const struct evs_message *message, uint32_t index)
 {
     struct evs_error error;
-    evs_fail(&error, EVS_E_DATA, "%s: a bad event (%s%s%s) at sequence %llu, record %u, and the source says `on error fail`",
-             node->op->node->name, reason, detail[0] != '\0' ? ": " : "", detail, (unsigned long long)message->sequence, index);
+    evs_fail(&error, EVS_E_DATA,
+             "%s: a bad event (%s%s%s) at sequence %llu, record %u, and the source says `on error fail`",
+             node->op->node->name, reason, detail[0] != '\0' ? ": " : "", detail, (unsigned long long)message->sequence,
+             index);
     evs_run_fail(node->op->worker->run, EVS_E_DATA, &error);
 }
 
@@ -36,7 +38,8 @@ static void dead_record(struct source_node *node, const struct evs_message *mess
     if (node->plan->fail_on_error) {
         fail_on_error(node, bad->reason, bad->detail, message, bad->index);
     }
-    struct evs_row_error error = {.reason = bad->reason, .code = decode_code(bad->reason), .expression = bad->detail[0] ? bad->detail : NULL};
+    struct evs_row_error error = {
+        .reason = bad->reason, .code = decode_code(bad->reason), .expression = bad->detail[0] ? bad->detail : NULL};
     struct dead_row dead = {
         .source_index = node->op->source_number,
         .error = &error,
@@ -49,11 +52,13 @@ static void dead_record(struct source_node *node, const struct evs_message *mess
     evs_dead_put(node->op, &dead);
 }
 
-void evs_source_dead_row(struct source_node *node, const struct evs_batch *batch, uint32_t row, const struct evs_row_error *error)
+void evs_source_dead_row(struct source_node *node, const struct evs_batch *batch, uint32_t row,
+                         const struct evs_row_error *error)
 {
     const struct evs_message *message = &node->messages[node->message_of[row]];
     if (node->plan->fail_on_error) {
-        fail_on_error(node, error->reason, error->expression == NULL ? "" : error->expression, message, node->record_index[row]);
+        fail_on_error(node, error->reason, error->expression == NULL ? "" : error->expression, message,
+                      node->record_index[row]);
     }
     struct dead_row dead = {
         .source_index = node->op->source_number,
@@ -108,8 +113,8 @@ static void fill_ingested_at(struct evs_batch *batch, uint32_t column, int64_t v
     }
 }
 
-static void fill_system_columns(const struct source_node *node, struct evs_batch *batch, const struct evs_message *message, uint32_t first,
-                                uint32_t end)
+static void fill_system_columns(const struct source_node *node, struct evs_batch *batch,
+                                const struct evs_message *message, uint32_t first, uint32_t end)
 {
     const struct evs_plan_source *plan = node->plan;
     if (plan->subject_column != 0) {
@@ -130,8 +135,8 @@ static void fill_system_columns(const struct source_node *node, struct evs_batch
 }
 
 /* Without a watermark the event time is when the event came in: the broker's time, or now where there is no broker. */
-static void fill_event_time(const struct source_node *node, struct evs_batch *batch, const struct evs_message *message, uint32_t first,
-                            uint32_t end)
+static void fill_event_time(const struct source_node *node, struct evs_batch *batch, const struct evs_message *message,
+                            uint32_t first, uint32_t end)
 {
     const struct evs_plan_source *plan = node->plan;
     if (plan->watermark != NULL || plan->watermark_delay_us >= 0) {
@@ -151,7 +156,8 @@ static void fill_event_time(const struct source_node *node, struct evs_batch *ba
 /* --- one message ------------------------------------------------------------------------------------------------------------- */
 
 /* Rows [first, batch->row_count) came from `message`. */
-static void finish_rows(struct source_node *node, struct evs_batch *batch, const struct evs_message *message, uint32_t first)
+static void finish_rows(struct source_node *node, struct evs_batch *batch, const struct evs_message *message,
+                        uint32_t first)
 {
     uint32_t end = batch->row_count;
     struct evs_cause cause = evs_cause_record(message->partition, message->sequence, 0);

@@ -68,7 +68,8 @@ static void judged_init(struct judged *judged, struct source_node *node, struct 
 {
     const struct evs_plan_source *plan = node->plan;
     *judged = (struct judged){0};
-    judged->time = plan->watermark == NULL && plan->watermark_delay_us < 0 ? NULL : &batch->columns[plan->event_time_column];
+    judged->time =
+        plan->watermark == NULL && plan->watermark_delay_us < 0 ? NULL : &batch->columns[plan->event_time_column];
     if (plan->watermark != NULL && plan->watermark_delay_us < 0) {
         evs_program_run(node->watermark_eval, batch, &judged->computed);
         judged->watermark = &judged->computed;
@@ -116,8 +117,8 @@ static bool all_valid(const struct evs_column *column, uint32_t first, uint32_t 
 }
 
 /* The quick look: true when no row is NULL, too new or behind, and then the partition has moved. */
-static bool judge_at_once(struct source_node *node, struct partition *partition, struct evs_batch *batch, const struct judged *judged,
-                          int64_t limit_us, uint32_t first, uint32_t end)
+static bool judge_at_once(struct source_node *node, struct partition *partition, struct evs_batch *batch,
+                          const struct judged *judged, int64_t limit_us, uint32_t first, uint32_t end)
 {
     if (judged->watermark != NULL || node->plan->needs_row_watermark || !all_valid(judged->time, first, end)) {
         return false;
@@ -147,7 +148,8 @@ static const struct evs_expr_failure *failure_of(struct judged *judged, uint32_t
 }
 
 /* A row without a time, too new, or without a watermark is dead, and moves nothing. */
-static bool is_dead(struct source_node *node, const struct evs_batch *batch, struct judged *judged, bool future, uint32_t row)
+static bool is_dead(struct source_node *node, const struct evs_batch *batch, struct judged *judged, bool future,
+                    uint32_t row)
 {
     struct evs_row_error error = {0};
     const struct evs_expr_failure *failure = failure_of(judged, row);
@@ -168,8 +170,8 @@ static bool is_dead(struct source_node *node, const struct evs_batch *batch, str
     return true;
 }
 
-static void judge_row(struct source_node *node, struct partition *partition, struct evs_batch *batch, struct judged *judged, int64_t limit_us,
-                      uint32_t row)
+static void judge_row(struct source_node *node, struct partition *partition, struct evs_batch *batch,
+                      struct judged *judged, int64_t limit_us, uint32_t row)
 {
     int64_t time_us = batch->event_time_us[row];
     bool future = time_us > limit_us;
@@ -216,12 +218,14 @@ static void raise_frontier(struct source_node *node, int64_t time_us)
     }
 }
 
-void evs_source_judge(struct source_node *node, struct evs_batch *batch, const struct evs_message *message, uint32_t first, uint32_t end)
+void evs_source_judge(struct source_node *node, struct evs_batch *batch, const struct evs_message *message,
+                      uint32_t first, uint32_t end)
 {
     struct partition *partition = &node->partitions[message->partition];
     struct judged judged;
     judged_init(&judged, node, batch);
-    if (judged.time == NULL) { /* no watermark: event time is when it came in; only a broker's clock that was set back is behind */
+    if (judged.time ==
+        NULL) { /* no watermark: event time is when it came in; only a broker's clock that was set back is behind */
         for (uint32_t row = first; row < end; row++) {
             if (node->plan->needs_row_watermark || batch->event_time_us[row] < partition->watermark_us) {
                 set_row_watermark(batch, row, partition->watermark_us);

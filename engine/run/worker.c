@@ -7,7 +7,8 @@
 void evs_worker_wake(struct worker *worker)
 {
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&worker->sleeping, memory_order_relaxed) != 0 && atomic_exchange(&worker->sleeping, 0) != 0) {
+    if (atomic_load_explicit(&worker->sleeping, memory_order_relaxed) != 0 &&
+        atomic_exchange(&worker->sleeping, 0) != 0) {
         worker->run->options.os->threads.wake(worker->park);
     }
 }
@@ -244,7 +245,8 @@ static void publish_counters(struct worker *worker)
             sums.rows_out += (uint64_t)op->counters[EVS_COUNT_ROWS_OUT];
         }
     }
-    uint64_t values[PUBLISHED] = {sums.events, sums.rows_out, sums.late, sums.dead, sums.null_keys, sums.state_keys, sums.state_bytes};
+    uint64_t values[PUBLISHED] = {sums.events,    sums.rows_out,   sums.late,       sums.dead,
+                                  sums.null_keys, sums.state_keys, sums.state_bytes};
     for (uint32_t i = 0; i < PUBLISHED; i++) {
         atomic_store_explicit(&worker->published[i], values[i], memory_order_relaxed);
     }

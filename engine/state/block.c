@@ -48,8 +48,8 @@ static void add_pieces(struct evs_block_list *list, struct evs_slice whole)
     for (size_t at = 0; at < whole.count; number++) {
         size_t bytes = whole.count - at < PIECE_BYTES ? whole.count - at : PIECE_BYTES;
         char *piece = evs_alloc(sizeof(struct block_header) + bytes);
-        struct block_header header = {BLOCK_MAGIC, BLOCK_FORMAT, CODEC_PIECE, number, (uint32_t)whole.count,
-                                      evs_crc32c(0, whole.data + at, bytes)};
+        struct block_header header = {BLOCK_MAGIC, BLOCK_FORMAT,          CODEC_PIECE,
+                                      number,      (uint32_t)whole.count, evs_crc32c(0, whole.data + at, bytes)};
         memcpy(piece, &header, sizeof header);
         memcpy(piece + sizeof header, whole.data + at, bytes);
         list_add(list, (struct evs_slice){piece, sizeof header + bytes});
@@ -119,8 +119,8 @@ struct run {
     size_t variable_first, variable_bytes;
 };
 
-static void put_run(struct evs_block_list *list, const char *name, const struct section_header *proto, const struct evs_section *s,
-                    const struct run *run)
+static void put_run(struct evs_block_list *list, const char *name, const struct section_header *proto,
+                    const struct evs_section *s, const struct run *run)
 {
     struct evs_buffer *raw = &list->raw;
     struct section_header header = *proto;
@@ -159,7 +159,8 @@ static struct run run_cut(const struct evs_section *s, uint32_t first, size_t va
     return run;
 }
 
-static void put_section(struct evs_block_list *list, const char *name, struct section_header *proto, const struct evs_section *s)
+static void put_section(struct evs_block_list *list, const char *name, struct section_header *proto,
+                        const struct evs_section *s)
 {
     size_t overhead = sizeof *proto + proto->name_bytes;
     size_t variable = 0;
@@ -177,7 +178,8 @@ static void put_section(struct evs_block_list *list, const char *name, struct se
     }
 }
 
-void evs_blocks_add(struct evs_block_list *list, const char *operator_name, uint32_t version, const struct evs_snapshot_writer *writer)
+void evs_blocks_add(struct evs_block_list *list, const char *operator_name, uint32_t version,
+                    const struct evs_snapshot_writer *writer)
 {
     size_t name_bytes = strlen(operator_name);
     EVS_ASSERT(name_bytes <= UINT16_MAX);
@@ -213,7 +215,8 @@ static evs_status block_open(struct evs_slice block, char **raw, size_t *raw_byt
         return damaged(error, "it does not begin with EVSB");
     }
     if (header.format != BLOCK_FORMAT) {
-        return evs_fail(error, EVS_E_STATE, "a state block has format %u; this evstream reads format %d", header.format, BLOCK_FORMAT);
+        return evs_fail(error, EVS_E_STATE, "a state block has format %u; this evstream reads format %d", header.format,
+                        BLOCK_FORMAT);
     }
     if (evs_crc32c(0, payload.data, payload.count) != header.crc) {
         return damaged(error, "its checksum is wrong");
@@ -227,7 +230,9 @@ static evs_status block_open(struct evs_slice block, char **raw, size_t *raw_byt
         memcpy(*raw, payload.data, payload.count);
         return EVS_OK;
     }
-    int got = header.codec == CODEC_LZ4 ? LZ4_decompress_safe(payload.data, *raw, (int)payload.count, (int)header.raw_bytes) : -1;
+    int got = header.codec == CODEC_LZ4
+                  ? LZ4_decompress_safe(payload.data, *raw, (int)payload.count, (int)header.raw_bytes)
+                  : -1;
     if (got != (int)header.raw_bytes) {
         evs_free(*raw);
         return damaged(error, "it does not decompress");
@@ -249,13 +254,15 @@ struct section_view {
     size_t variable_bytes;
 };
 
-static evs_status section_records(const struct section_view *view, evs_take_record take, void *argument, struct evs_error *error)
+static evs_status section_records(const struct section_view *view, evs_take_record take, void *argument,
+                                  struct evs_error *error)
 {
     char *row = evs_alloc(view->fixed_bytes + 1);
     size_t variable = 0;
     evs_status status = EVS_OK;
     for (uint32_t i = 0; status == EVS_OK && i < view->records; i++) {
-        struct evs_snapshot_record record = {.section = view->header.section, .kind = (enum evs_record_kind)view->kinds[i]};
+        struct evs_snapshot_record record = {.section = view->header.section,
+                                             .kind = (enum evs_record_kind)view->kinds[i]};
         uint32_t count;
         gather((char *)&record.hash, view->hashes, 8, view->records, i);
         gather((char *)&count, view->variable_counts, 4, view->records, i);
@@ -290,8 +297,14 @@ static bool section_open(const char *raw, size_t left, struct section_view *view
     }
     const char *at = raw + sizeof header;
     *view = (struct section_view){
-        .header = {{at, header.name_bytes}, header.section, header.version, header.full != 0, header.hash_first, header.hash_last,
-                   header.part, header.parts},
+        .header = {{at, header.name_bytes},
+                   header.section,
+                   header.version,
+                   header.full != 0,
+                   header.hash_first,
+                   header.hash_last,
+                   header.part,
+                   header.parts},
         .records = header.records,
         .fixed_bytes = header.fixed_bytes,
         .variable_bytes = header.variable_bytes,
@@ -331,13 +344,14 @@ evs_status evs_block_decode(struct evs_slice block, evs_take_record take, void *
 
 /* --- pieces ------------------------------------------------------------------------------------------------------------- */
 
-static evs_status take_piece(struct evs_block_reader *reader, const struct block_header *header, struct evs_slice payload,
-                             struct evs_error *error)
+static evs_status take_piece(struct evs_block_reader *reader, const struct block_header *header,
+                             struct evs_slice payload, struct evs_error *error)
 {
     if (evs_crc32c(0, payload.data, payload.count) != header->crc) {
         return damaged(error, "the checksum of a piece is wrong");
     }
-    if (header->piece != reader->pieces || payload.count == 0 || payload.count > header->raw_bytes - reader->whole.count) {
+    if (header->piece != reader->pieces || payload.count == 0 ||
+        payload.count > header->raw_bytes - reader->whole.count) {
         return damaged(error, "a piece is not the next one of its block");
     }
     evs_buffer_put(&reader->whole, payload.data, payload.count);
@@ -354,12 +368,14 @@ evs_status evs_block_read(struct evs_block_reader *reader, struct evs_slice bloc
     }
     bool is_piece = header.magic == BLOCK_MAGIC && header.format == BLOCK_FORMAT && header.codec == CODEC_PIECE;
     if (!is_piece) {
-        return reader->pieces > 0 ? damaged(error, "a piece of it is missing") : evs_block_decode(block, take, argument, error);
+        return reader->pieces > 0 ? damaged(error, "a piece of it is missing")
+                                  : evs_block_decode(block, take, argument, error);
     }
     if (reader->whole.count > header.raw_bytes) {
         return damaged(error, "a piece is not the next one of its block");
     }
-    evs_status status = take_piece(reader, &header, (struct evs_slice){block.data + sizeof header, block.count - sizeof header}, error);
+    evs_status status =
+        take_piece(reader, &header, (struct evs_slice){block.data + sizeof header, block.count - sizeof header}, error);
     if (status == EVS_OK && reader->whole.count == header.raw_bytes) {
         status = evs_block_decode((struct evs_slice){reader->whole.data, reader->whole.count}, take, argument, error);
         reader->whole.count = 0;

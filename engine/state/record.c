@@ -241,7 +241,8 @@ static evs_status check_frame(struct evs_slice bytes, struct evs_error *error)
         return evs_fail(error, EVS_E_CORRUPT, "the commit record does not begin with EVSR");
     }
     if (format != RECORD_FORMAT) {
-        return evs_fail(error, EVS_E_STATE, "the stored state has format %u; this evstream reads format %d", format, RECORD_FORMAT);
+        return evs_fail(error, EVS_E_STATE, "the stored state has format %u; this evstream reads format %d", format,
+                        RECORD_FORMAT);
     }
     if (crc != evs_crc32c(0, bytes.data, bytes.count - 4)) {
         return evs_fail(error, EVS_E_CORRUPT, "the commit record's checksum is wrong");
@@ -249,7 +250,8 @@ static evs_status check_frame(struct evs_slice bytes, struct evs_error *error)
     return EVS_OK;
 }
 
-evs_status evs_record_decode(struct evs_slice bytes, struct evs_arena *arena, struct evs_record *record, struct evs_error *error)
+evs_status evs_record_decode(struct evs_slice bytes, struct evs_arena *arena, struct evs_record *record,
+                             struct evs_error *error)
 {
     evs_status status = check_frame(bytes, error);
     if (status != EVS_OK) {

@@ -17,7 +17,8 @@ struct evs_record_source {
     const char *name;
     struct evs_record_partition *partitions;
     uint32_t partition_count;
-    int64_t frontier_us; /* F: the largest event time that any partition has shown, moved on while all are idle (exactness, 3) */
+    int64_t
+        frontier_us; /* F: the largest event time that any partition has shown, moved on while all are idle (exactness, 3) */
     bool finished; /* it was complete and its watermark is +infinity: it is read no more */
 };
 
@@ -44,8 +45,9 @@ struct evs_record_sink {
 struct evs_record {
     uint64_t checkpoint;
     uint64_t plan_hash;
-    struct evs_hash128 incarnation; /* of the pipeline: part of every trigger id; made at the first start, kept ever after */
-    bool finished;                  /* all sources are, and everything is delivered: it cannot be resumed */
+    struct evs_hash128
+        incarnation; /* of the pipeline: part of every trigger id; made at the first start, kept ever after */
+    bool finished;   /* all sources are, and everything is delivered: it cannot be resumed */
     uint32_t split_version, key_version;
     uint64_t events, rows_out, late, dead; /* totals since the first start */
     struct evs_record_source *sources;

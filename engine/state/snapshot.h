@@ -36,12 +36,13 @@ uint64_t evs_snapshot_writer_bytes(const struct evs_snapshot_writer *writer);
 
 /* Blocks being built. Zero-initialised is empty. */
 struct evs_block_list {
-    struct evs_buffer raw;      /* of the open block */
-    struct evs_slice *blocks;   /* heap-allocated, finished */
+    struct evs_buffer raw;    /* of the open block */
+    struct evs_slice *blocks; /* heap-allocated, finished */
     uint32_t block_count, block_capacity;
     uint64_t bytes;
 };
-void evs_blocks_add(struct evs_block_list *list, const char *operator_name, uint32_t version, const struct evs_snapshot_writer *writer);
+void evs_blocks_add(struct evs_block_list *list, const char *operator_name, uint32_t version,
+                    const struct evs_snapshot_writer *writer);
 void evs_blocks_finish(struct evs_block_list *list);
 void evs_blocks_fini(struct evs_block_list *list);
 
@@ -53,17 +54,18 @@ struct evs_section_header {
     uint64_t hash_first, hash_last; /* inclusive */
     uint32_t part, parts;
 };
-typedef evs_status (*evs_take_record)(void *argument, const struct evs_section_header *header, const struct evs_snapshot_record *record,
-                                      struct evs_error *error);
-EVS_MUST_CHECK evs_status evs_block_decode(struct evs_slice block, evs_take_record take, void *argument, struct evs_error *error);
+typedef evs_status (*evs_take_record)(void *argument, const struct evs_section_header *header,
+                                      const struct evs_snapshot_record *record, struct evs_error *error);
+EVS_MUST_CHECK evs_status evs_block_decode(struct evs_slice block, evs_take_record take, void *argument,
+                                           struct evs_error *error);
 
 /* The same for blocks as they were stored, one after another: pieces are put together. Zero-initialised is ready. */
 struct evs_block_reader {
     struct evs_buffer whole; /* pieces so far */
     uint32_t pieces;
 };
-EVS_MUST_CHECK evs_status evs_block_read(struct evs_block_reader *reader, struct evs_slice block, evs_take_record take, void *argument,
-                                         struct evs_error *error);
+EVS_MUST_CHECK evs_status evs_block_read(struct evs_block_reader *reader, struct evs_slice block, evs_take_record take,
+                                         void *argument, struct evs_error *error);
 /* No more blocks come: EVS_E_CORRUPT when pieces are missing. Frees the memory. */
 EVS_MUST_CHECK evs_status evs_block_reader_end(struct evs_block_reader *reader, struct evs_error *error);
 

@@ -11,7 +11,8 @@ static uint32_t key_bytes(enum evs_kind kind)
     return width == 16 ? 16 : 8;
 }
 
-void evs_table_layout_init(struct evs_table_layout *layout, const enum evs_kind *kinds, uint32_t key_count, uint32_t value_bytes)
+void evs_table_layout_init(struct evs_table_layout *layout, const enum evs_kind *kinds, uint32_t key_count,
+                           uint32_t value_bytes)
 {
     EVS_ASSERT(key_count <= EVS_KEYS_MAX);
     *layout = (struct evs_table_layout){.key_count = key_count};
@@ -132,7 +133,8 @@ static struct evs_entry *entry_add(struct evs_table *table, uint64_t hash, uint3
     return entry;
 }
 
-static void key_store(struct evs_table *table, struct evs_entry *entry, uint32_t key, const struct evs_column *column, uint32_t row)
+static void key_store(struct evs_table *table, struct evs_entry *entry, uint32_t key, const struct evs_column *column,
+                      uint32_t row)
 {
     const struct evs_table_layout *layout = table->layout;
     uint8_t *to = evs_entry_key(layout, entry, key);
@@ -151,8 +153,8 @@ static void key_store(struct evs_table *table, struct evs_entry *entry, uint32_t
     }
 }
 
-static bool key_equals_row(const struct evs_table_layout *layout, struct evs_entry *entry, const struct evs_batch *batch, uint32_t row,
-                           const uint32_t *columns)
+static bool key_equals_row(const struct evs_table_layout *layout, struct evs_entry *entry,
+                           const struct evs_batch *batch, uint32_t row, const uint32_t *columns)
 {
     for (uint32_t i = 0; i < layout->key_count; i++) {
         const struct evs_column *column = &batch->columns[columns[i]];
@@ -184,8 +186,8 @@ static bool key_equals_row(const struct evs_table_layout *layout, struct evs_ent
     return true;
 }
 
-struct evs_entry *evs_table_find_or_add(struct evs_table *table, uint64_t hash, const struct evs_batch *batch, uint32_t row,
-                                        const uint32_t *columns, uint32_t *index, bool *is_new)
+struct evs_entry *evs_table_find_or_add(struct evs_table *table, uint64_t hash, const struct evs_batch *batch,
+                                        uint32_t row, const uint32_t *columns, uint32_t *index, bool *is_new)
 {
     uint32_t tag = (uint32_t)(hash >> 32);
     for (uint32_t at = (uint32_t)hash & table->mask;; at = (at + 1) & table->mask) {
@@ -217,7 +219,8 @@ struct evs_entry *evs_table_find_or_add(struct evs_table *table, uint64_t hash, 
     return entry;
 }
 
-static bool key_equals_stored(const struct evs_table_layout *layout, struct evs_entry *entry, uint32_t nulls, const uint8_t *key)
+static bool key_equals_stored(const struct evs_table_layout *layout, struct evs_entry *entry, uint32_t nulls,
+                              const uint8_t *key)
 {
     if (entry->nulls != nulls) {
         return false;
@@ -238,13 +241,15 @@ static bool key_equals_stored(const struct evs_table_layout *layout, struct evs_
     return true;
 }
 
-struct evs_entry *evs_table_put_stored(struct evs_table *table, uint64_t hash, uint32_t nulls, const uint8_t *key, bool *is_new)
+struct evs_entry *evs_table_put_stored(struct evs_table *table, uint64_t hash, uint32_t nulls, const uint8_t *key,
+                                       bool *is_new)
 {
     uint32_t tag = (uint32_t)(hash >> 32);
     for (uint32_t at = (uint32_t)hash & table->mask; table->directory[at] != 0; at = (at + 1) & table->mask) {
         uint64_t slot = table->directory[at];
         struct evs_entry *entry = evs_table_at(table, (uint32_t)slot - 1);
-        if ((uint32_t)(slot >> 32) == tag && entry->hash == hash && key_equals_stored(table->layout, entry, nulls, key)) {
+        if ((uint32_t)(slot >> 32) == tag && entry->hash == hash &&
+            key_equals_stored(table->layout, entry, nulls, key)) {
             *is_new = false;
             return entry;
         }
@@ -304,8 +309,8 @@ void evs_table_remove(struct evs_table *table, uint32_t index)
     table->count--;
 }
 
-void evs_entry_key_to_column(const struct evs_table_layout *layout, struct evs_entry *entry, uint32_t key, struct evs_batch *batch,
-                             struct evs_column *column, uint32_t row)
+void evs_entry_key_to_column(const struct evs_table_layout *layout, struct evs_entry *entry, uint32_t key,
+                             struct evs_batch *batch, struct evs_column *column, uint32_t row)
 {
     if ((entry->nulls >> key) & 1) {
         memset((uint8_t *)column->data + (size_t)row * evs_kind_width(column->kind), 0, evs_kind_width(column->kind));

@@ -22,7 +22,8 @@ void json_oracle_free(struct json_oracle *oracle)
 static bool is_about_numbers(simdjson::error_code error)
 {
     const std::string_view message{simdjson::error_message(error)};
-    return error != simdjson::SUCCESS && (message.find("number") != message.npos || message.find("integer") != message.npos);
+    return error != simdjson::SUCCESS &&
+           (message.find("number") != message.npos || message.find("integer") != message.npos);
 }
 
 enum oracle_verdict json_oracle_parse(struct json_oracle *oracle, const char *text, size_t bytes)

@@ -16,7 +16,7 @@ struct server_nats {
     char folder[64]; /* holds nats.conf, log and store/ */
     char url[64];    /* without a login */
     char admin_url[128];
-    const char *ca; /* file of the authority, when the server speaks TLS */
+    const char *ca;             /* file of the authority, when the server speaks TLS */
     natsConnection *connection; /* of the helper */
     jsCtx *js;
 };

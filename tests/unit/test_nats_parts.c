@@ -223,7 +223,7 @@ START_TEST(knows_which_subjects_end_at_the_partition)
         uint32_t token;
         const char *exact; /* NULL: none do */
     } rows[] = {
-        {"clicks.>", 2, "clicks.*"}, {"", 2, "*.*"},           {">", 3, "*.*.*"},        {"a.*.>", 3, "a.*.*"},
+        {"clicks.>", 2, "clicks.*"}, {"", 2, "*.*"},          {">", 3, "*.*.*"},         {"a.*.>", 3, "a.*.*"},
         {"clicks.*", 2, NULL},       {"clicks.*.>", 2, NULL}, {"clicks.*.web", 2, NULL}, {"a.b.>", 2, NULL},
     };
     for (size_t i = 0; i < EVS_COUNT(rows); i++) {

@@ -35,7 +35,9 @@ static void make_events(struct fake_world *world, uint32_t count, uint32_t per_m
         event->time_us = START_US + (int64_t)i * 40000 - (int64_t)(unit_random(&seed) % 6000) * 1000;
         event->value = (int)(unit_random(&seed) % 1000);
         event->bad = unit_random(&seed) % 50 == 0;
-        evs_buffer_printf(&messages[event->partition], event->bad ? "{\"ms\":%lld,\"k\":\"key-number-%d\",\"v\":\"x\"}\n" : "{\"ms\":%lld,\"k\":\"key-number-%d\",\"v\":%d}\n",
+        evs_buffer_printf(&messages[event->partition],
+                          event->bad ? "{\"ms\":%lld,\"k\":\"key-number-%d\",\"v\":\"x\"}\n"
+                                     : "{\"ms\":%lld,\"k\":\"key-number-%d\",\"v\":%d}\n",
                           (long long)(event->time_us / 1000), event->key, event->value);
         if (++held[event->partition] == per_message || i + 1 == count) {
             evs_buffer_put(&messages[event->partition], "", 1);
@@ -112,8 +114,8 @@ static void check_windows(const struct oracle *oracle)
         const struct window_count *window = &oracle->windows[i];
         char time[EVS_FORMAT_MAX], wanted[256];
         uint32_t count = evs_format_timestamp(time, window->start_us);
-        snprintf(wanted, sizeof wanted, "{\"k\":\"key-number-%d\",\"window_start\":\"%.*s\",\"n\":%d,\"total\":%d}", window->key, (int)count, time,
-                 window->count, window->sum);
+        snprintf(wanted, sizeof wanted, "{\"k\":\"key-number-%d\",\"window_start\":\"%.*s\",\"n\":%d,\"total\":%d}",
+                 window->key, (int)count, time, window->count, window->sum);
         uint32_t found = 0;
         for (uint32_t j = 0; j < fake_world->row_count; j++) {
             found += strcmp(fake_world->rows[j].payload, wanted) == 0;
@@ -123,17 +125,20 @@ static void check_windows(const struct oracle *oracle)
 }
 
 #define SOURCE                                                                                                         \
-    "create source events (ms timestamp unit ms not null, k string, v int64, watermark for ms as ms - interval 2 second)\n" \
+    "create source events (ms timestamp unit ms not null, k string, v int64, watermark for ms as ms - interval 2 "     \
+    "second)\n"                                                                                                        \
     "from fake () dead letter into dead;\n"                                                                            \
     "create sink dead to fake (address = 'dead');\n"                                                                   \
     "create sink late to fake (address = 'late');\n"
 
-static const char windows_fast[] = SOURCE "create sink out to fake (address = 'out.{k}');\n"
-                                          "from events |> aggregate count(*) as n, sum(v) as total group by k, tumble(interval 10 second) late into late\n"
-                                          "|> select k, window_start, n, total |> insert into out;\n";
-static const char windows_exact[] = SOURCE "create sink out to fake_exact (address = 'out.{k}');\n"
-                                           "from events |> aggregate count(*) as n, sum(v) as total group by k, tumble(interval 10 second) late into late\n"
-                                           "|> select k, window_start, n, total |> insert into out;\n";
+static const char windows_fast[] = SOURCE
+    "create sink out to fake (address = 'out.{k}');\n"
+    "from events |> aggregate count(*) as n, sum(v) as total group by k, tumble(interval 10 second) late into late\n"
+    "|> select k, window_start, n, total |> insert into out;\n";
+static const char windows_exact[] = SOURCE
+    "create sink out to fake_exact (address = 'out.{k}');\n"
+    "from events |> aggregate count(*) as n, sum(v) as total group by k, tumble(interval 10 second) late into late\n"
+    "|> select k, window_start, n, total |> insert into out;\n";
 
 static void begin(uint32_t partitions, uint32_t count, uint32_t per_message)
 {
@@ -150,7 +155,8 @@ static void end(struct oracle *oracle, const struct evs_plan *plan)
     fake_world_free(fake_world);
 }
 
-static const struct fake_how hows[] = {FAKE_HOW(1, 1024, 5), FAKE_HOW(1, 7, 20), FAKE_HOW(4, 1024, 3), FAKE_HOW(3, 64, 7), FAKE_HOW(2, 1, 100)};
+static const struct fake_how hows[] = {FAKE_HOW(1, 1024, 5), FAKE_HOW(1, 7, 20), FAKE_HOW(4, 1024, 3),
+                                       FAKE_HOW(3, 64, 7), FAKE_HOW(2, 1, 100)};
 
 START_TEST(test_undisturbed)
 {
@@ -238,9 +244,10 @@ END_TEST
 /* Unwindowed groups give one row for each event that changes them; their ids are those of the causing events, so deaths do not show either. */
 START_TEST(test_unwindowed)
 {
-    static const char text[] = SOURCE "create sink out to fake (address = 'out.{k}');\n"
-                                      "from events |> aggregate count(*) as n, max(v) as most group by k retain interval 1 hour\n"
-                                      "|> insert into out;\n";
+    static const char text[] =
+        SOURCE "create sink out to fake (address = 'out.{k}');\n"
+               "from events |> aggregate count(*) as n, max(v) as most group by k retain interval 1 hour\n"
+               "|> insert into out;\n";
     begin(1, 1500, 3);
     const struct evs_plan *plan = fake_compile(text);
     struct evs_run_summary summary;
@@ -272,7 +279,11 @@ START_TEST(test_finished_is_not_resumed)
     ck_assert_int_eq(fake_run(plan, hows[0], &summary), EVS_OK);
     struct evs_error error = {0};
     struct evs_run *run = NULL;
-    struct evs_run_options options = {.os = evs_os_system(), .worker_count = 1, .batch_rows = 1024, .checkpoint_interval_us = 50000, .store = &fake_store};
+    struct evs_run_options options = {.os = evs_os_system(),
+                                      .worker_count = 1,
+                                      .batch_rows = 1024,
+                                      .checkpoint_interval_us = 50000,
+                                      .store = &fake_store};
     options.log = evs_log_new(evs_os_system(), EVS_LOG_ERROR, false);
     ck_assert_int_eq(evs_run_start(plan, &options, &run, &error), EVS_E_STATE);
     ck_assert_ptr_nonnull(strstr(error.text, "has finished"));

@@ -74,26 +74,28 @@ static inline uint64_t evs_cause_sequence(struct evs_cause cause)
 struct evs_batch_pool;
 
 struct evs_batch {
-    uint32_t row_count;         /* physical rows, at most EVS_BATCH_ROWS */
-    uint32_t selected_count;    /* rows that count: row_count when selection is NULL */
-    const uint16_t *selection;  /* ascending physical row numbers, or NULL for all */
+    uint32_t row_count;        /* physical rows, at most EVS_BATCH_ROWS */
+    uint32_t selected_count;   /* rows that count: row_count when selection is NULL */
+    const uint16_t *selection; /* ascending physical row numbers, or NULL for all */
     uint32_t column_count;
     struct evs_column *columns; /* column_count of them; the node's schema names them */
 
-    int64_t *event_time_us;     /* row_count, never NULL once a source has emitted it */
-    struct evs_cause *cause;    /* row_count */
-    uint32_t *ordinal;          /* row_count, or NULL: all 0 */
-    int64_t *watermark_us;      /* row_count, or NULL: no row's time is below its partition's watermark before it */
-    struct evs_hash128 *key;    /* row_count, or NULL: hash of the group key of a stateful operator's result (trigger id) */
+    int64_t *event_time_us;  /* row_count, never NULL once a source has emitted it */
+    struct evs_cause *cause; /* row_count */
+    uint32_t *ordinal;       /* row_count, or NULL: all 0 */
+    int64_t *watermark_us;   /* row_count, or NULL: no row's time is below its partition's watermark before it */
+    struct evs_hash128
+        *key; /* row_count, or NULL: hash of the group key of a stateful operator's result (trigger id) */
     enum evs_cause_kind cause_kind;
-    uint64_t lineage;           /* through which branches of unions the rows came: 0 or a mix of edge numbers; part of trigger ids */
-    uint32_t source_index;      /* number of the source that the rows stem from (dead letters; leftmost after a join) */
+    uint64_t
+        lineage; /* through which branches of unions the rows came: 0 or a mix of edge numbers; part of trigger ids */
+    uint32_t source_index; /* number of the source that the rows stem from (dead letters; leftmost after a join) */
     int64_t min_time_us, max_time_us; /* over physical rows; min > max when unknown is not allowed: always set */
 
-    struct evs_batch *root;     /* itself for a root */
-    struct evs_arena *arena;    /* the root's */
-    uint32_t references;        /* root only */
-    struct evs_batch_pool *pool;/* root only: where it returns to; NULL: see `release` */
+    struct evs_batch *root;                                  /* itself for a root */
+    struct evs_arena *arena;                                 /* the root's */
+    uint32_t references;                                     /* root only */
+    struct evs_batch_pool *pool;                             /* root only: where it returns to; NULL: see `release` */
     void (*release)(struct evs_batch *root, void *argument); /* root only, instead of a pool (ring slots) */
     void *release_argument;
     struct evs_batch *next_free;
@@ -102,7 +104,7 @@ struct evs_batch {
 /* Calls `body` for each selected physical row. */
 #define EVS_FOR_ROWS(batch, position, row)                                                                             \
     for (uint32_t position = 0, row = 0; position < (batch)->selected_count &&                                         \
-         ((row = (batch)->selection ? (batch)->selection[position] : position), 1);                                    \
+                                         ((row = (batch)->selection ? (batch)->selection[position] : position), 1);    \
          position++)
 
 /* A pool recycles root batches of one worker. */
@@ -120,7 +122,8 @@ struct evs_batch *evs_batch_ref(struct evs_batch *batch);
 void evs_batch_unref(struct evs_batch *batch);
 
 /* Allocates data (uninitialised) for `rows` rows and, if `nullable`, an all-valid bitmap, in the batch's arena. */
-void evs_column_init(struct evs_column *column, struct evs_batch *batch, enum evs_kind kind, uint32_t rows, bool nullable);
+void evs_column_init(struct evs_column *column, struct evs_batch *batch, enum evs_kind kind, uint32_t rows,
+                     bool nullable);
 static inline void evs_column_set_null(struct evs_column *column, uint32_t row)
 {
     column->valid[row / 64] &= ~(UINT64_C(1) << (row % 64));

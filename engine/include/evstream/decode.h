@@ -12,30 +12,30 @@
 #define EVS_SPLIT_VERSION 1
 
 struct evs_decode_column {
-    const char *name;            /* for messages */
-    const char **path;           /* object keys from the top; NULL with count 0: the whole record (type json) */
+    const char *name;  /* for messages */
+    const char **path; /* object keys from the top; NULL with count 0: the whole record (type json) */
     uint32_t path_count;
     enum evs_kind kind;
-    int64_t unit_us;             /* timestamps from numbers: microseconds a unit (1000000 for s), 0: none said, so ns are -1000 */
+    int64_t unit_us; /* timestamps from numbers: microseconds a unit (1000000 for s), 0: none said, so ns are -1000 */
     bool not_null;
     bool has_default;
-    struct evs_value fallback;   /* when the field is missing; not for JSON null */
+    struct evs_value fallback; /* when the field is missing; not for JSON null */
 };
 
 /* A record that could not become a row. */
 struct evs_decode_bad {
-    uint32_t index;              /* of the record in its message */
-    struct evs_slice raw;        /* its bytes, borrowed from the input */
-    const char *reason;          /* stable: "json", "utf8", "type", "null", "depth", "oversize", … */
-    char detail[160];            /* for the reader: "price: expected numeric, got \"abc\"" */
+    uint32_t index;       /* of the record in its message */
+    struct evs_slice raw; /* its bytes, borrowed from the input */
+    const char *reason;   /* stable: "json", "utf8", "type", "null", "depth", "oversize", … */
+    char detail[160];     /* for the reader: "price: expected numeric, got \"abc\"" */
 };
 
 struct evs_decode_out {
-    struct evs_batch *batch;     /* rows are appended behind row_count; columns hold room for EVS_BATCH_ROWS */
-    uint32_t row_max;            /* the batch is full at this row_count: at most EVS_BATCH_ROWS */
-    uint32_t *record_index;      /* a row: index of its record (room for EVS_BATCH_ROWS) */
-    struct evs_slice *raw;       /* a row: bytes of its record, borrowed (room for EVS_BATCH_ROWS) */
-    struct evs_decode_bad *bad;  /* room for bad_max */
+    struct evs_batch *batch;    /* rows are appended behind row_count; columns hold room for EVS_BATCH_ROWS */
+    uint32_t row_max;           /* the batch is full at this row_count: at most EVS_BATCH_ROWS */
+    uint32_t *record_index;     /* a row: index of its record (room for EVS_BATCH_ROWS) */
+    struct evs_slice *raw;      /* a row: bytes of its record, borrowed (room for EVS_BATCH_ROWS) */
+    struct evs_decode_bad *bad; /* room for bad_max */
     uint32_t bad_count, bad_max;
 };
 
@@ -47,7 +47,8 @@ struct evs_decode_format {
      * readable bytes behind it and stays where it is while the batch lives: string columns point into it when they need no unescaping.
      * *next_index is the index of the next record, and is moved on. `is_file`: lines only, no whole-message rules. Returns true when the
      * input is used up. */
-    bool (*decode)(void *decoder, struct evs_slice input, size_t *consumed, uint32_t *next_index, bool is_file, struct evs_decode_out *out);
+    bool (*decode)(void *decoder, struct evs_slice input, size_t *consumed, uint32_t *next_index, bool is_file,
+                   struct evs_decode_out *out);
     void (*close)(void *decoder);
 };
 

@@ -24,6 +24,7 @@ static inline uint64_t evs_key_bits_float64(double value)
 
 /* Appends the canonical encoding of one row's key: for each column a kind byte (0 for NULL), then 1, 8 or 16 bytes, or for text a
  * 4-byte count and the bytes. */
-void evs_key_encode(const struct evs_batch *batch, uint32_t row, const uint32_t *columns, uint32_t column_count, struct evs_buffer *out);
+void evs_key_encode(const struct evs_batch *batch, uint32_t row, const uint32_t *columns, uint32_t column_count,
+                    struct evs_buffer *out);
 
 #endif

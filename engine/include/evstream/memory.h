@@ -25,8 +25,7 @@ uint64_t evs_alloc_count(void);
 
 /* Grows `*items` (elements of item_bytes) so that index `count` can be written; doubles, so pushes are amortised O(1). */
 #define EVS_GROW(items, count, capacity)                                                                               \
-    ((count) < (capacity) ? (void)0                                                                                    \
-                          : (void)((items) = evs_grow((items), &(capacity), sizeof *(items), (count) + 1)))
+    ((count) < (capacity) ? (void)0 : (void)((items) = evs_grow((items), &(capacity), sizeof *(items), (count) + 1)))
 void *evs_grow(void *items, uint32_t *capacity, size_t item_bytes, uint32_t needed);
 
 /* A bump allocator. Owned by one thread at a time. Zero-initialised (`{0}`) is a valid empty arena. */
@@ -41,14 +40,15 @@ struct evs_arena {
 
 void *evs_arena_alloc(struct evs_arena *arena, size_t bytes, size_t align) __attribute__((returns_nonnull));
 void *evs_arena_zero(struct evs_arena *arena, size_t bytes, size_t align) __attribute__((returns_nonnull));
-void *evs_arena_copy(struct evs_arena *arena, const void *bytes, size_t count); /* no alignment, no terminator */
+void *evs_arena_copy(struct evs_arena *arena, const void *bytes, size_t count);   /* no alignment, no terminator */
 char *evs_arena_strndup(struct evs_arena *arena, const char *text, size_t bytes); /* NUL-terminated */
 char *evs_arena_printf(struct evs_arena *arena, const char *format, ...) EVS_PRINTF(2, 3);
 void evs_arena_reset(struct evs_arena *arena); /* keeps the chunks for reuse */
 void evs_arena_fini(struct evs_arena *arena);  /* frees everything; the arena is empty and usable again */
 
 #define EVS_ARENA_NEW(arena, type) ((type *)evs_arena_zero((arena), sizeof(type), _Alignof(type)))
-#define EVS_ARENA_ARRAY(arena, type, count) ((type *)evs_arena_zero((arena), sizeof(type) * (size_t)(count), _Alignof(type)))
+#define EVS_ARENA_ARRAY(arena, type, count)                                                                            \
+    ((type *)evs_arena_zero((arena), sizeof(type) * (size_t)(count), _Alignof(type)))
 /* For column data: 64-byte aligned and not zeroed, with 64 readable bytes behind it. */
 #define EVS_ARENA_COLUMN(arena, bytes) evs_arena_alloc((arena), (size_t)(bytes) + 64, 64)
 

@@ -49,8 +49,9 @@ struct evs_operator {
     /* One stored record whose shard this worker owns; `version` is the one that wrote it. */
     evs_status (*restore)(struct evs_op *op, void *state, uint32_t version, const struct evs_snapshot_record *record,
                           struct evs_error *error);
-    evs_status (*drain)(struct evs_op *op, void *state); /* the input is complete (after watermark EVS_TIME_MAX); default: nothing */
-    void (*close)(struct evs_op *op, void *state);       /* cannot fail; accepts half-open state */
+    evs_status (*drain)(struct evs_op *op,
+                        void *state); /* the input is complete (after watermark EVS_TIME_MAX); default: nothing */
+    void (*close)(struct evs_op *op, void *state); /* cannot fail; accepts half-open state */
 };
 
 /* --- what an operator may ask of the runtime ---------------------------------------------------------------------- */
@@ -123,7 +124,9 @@ struct evs_snapshot_record {
 #define EVS_SHARDS 64u
 static inline uint32_t evs_shard_of(uint64_t hash)
 {
-    return (uint32_t)(hash >> 58); /* the top 6 bits: a shard is a range of hashes, so that a snapshot range never crosses one */
+    return (
+        uint32_t)(hash >>
+                  58); /* the top 6 bits: a shard is a range of hashes, so that a snapshot range never crosses one */
 }
 
 #endif

@@ -28,9 +28,9 @@ struct evs_option {
 /* Values in the table's order, defaults applied. */
 struct evs_option_value {
     const struct evs_option *option;
-    bool is_set; /* by the user, or by a fallback */
-    int64_t integer;         /* int, bool, duration (µs), bytes, index of the enum's choice */
-    struct evs_slice text;   /* string, template, enum: NUL-terminated in its arena */
+    bool is_set;           /* by the user, or by a fallback */
+    int64_t integer;       /* int, bool, duration (µs), bytes, index of the enum's choice */
+    struct evs_slice text; /* string, template, enum: NUL-terminated in its arena */
 };
 
 /* The value of a name in a table's values; asserts that the table has it. */

@@ -14,7 +14,7 @@
 struct evs_clock {
     int64_t (*monotonic_us)(void *self); /* CLOCK_MONOTONIC: intervals */
     int64_t (*boot_us)(void *self);      /* CLOCK_BOOTTIME: goes on while the machine is suspended; leases */
-    int64_t (*wall_us)(void *self);      /* CLOCK_REALTIME since 1970 UTC: only for _ingested_at of files and for logs */
+    int64_t (*wall_us)(void *self); /* CLOCK_REALTIME since 1970 UTC: only for _ingested_at of files and for logs */
     void (*sleep_us)(void *self, int64_t us);
     void *self;
 };
@@ -33,7 +33,8 @@ enum evs_file_mode {
     EVS_FILE_WRITE_RESUME, /* create or keep; the caller truncates to its committed offset */
 };
 struct evs_files {
-    evs_status (*open)(void *self, const char *path, enum evs_file_mode mode, struct evs_file **file, struct evs_error *error);
+    evs_status (*open)(void *self, const char *path, enum evs_file_mode mode, struct evs_file **file,
+                       struct evs_error *error);
     /* Reads up to `bytes` at the current position; *got 0 means end. */
     evs_status (*read)(struct evs_file *file, void *data, size_t bytes, size_t *got, struct evs_error *error);
     evs_status (*write)(struct evs_file *file, const void *data, size_t bytes, struct evs_error *error); /* all of it */
@@ -50,7 +51,8 @@ struct evs_files {
 struct evs_thread;
 struct evs_park;
 struct evs_threads {
-    evs_status (*spawn)(void *self, const char *name, void (*run)(void *argument), void *argument, struct evs_thread **thread);
+    evs_status (*spawn)(void *self, const char *name, void (*run)(void *argument), void *argument,
+                        struct evs_thread **thread);
     void (*join)(struct evs_thread *thread);
     struct evs_park *(*park_new)(void *self);
     void (*park_free)(struct evs_park *park);
@@ -62,8 +64,8 @@ struct evs_threads {
 #define EVS_WAIT_FDS_MAX 64u
 struct evs_wait_fd {
     int fd;
-    bool want_read, want_write;     /* in */
-    bool can_read, can_write;       /* out */
+    bool want_read, want_write; /* in */
+    bool can_read, can_write;   /* out */
 };
 struct evs_sockets {
     /* Blocks until an fd is ready, the park (NULL: none) is woken, a signal came, or timeout_us has passed (0 polls,
@@ -95,6 +97,7 @@ enum evs_log_level { EVS_LOG_DEBUG, EVS_LOG_INFO, EVS_LOG_WARN, EVS_LOG_ERROR };
 struct evs_log;
 struct evs_log *evs_log_new(const struct evs_os *os, enum evs_log_level level, bool json);
 void evs_log_free(struct evs_log *log);
-void evs_log(struct evs_log *log, enum evs_log_level level, const char *cause, const char *format, ...) EVS_PRINTF(4, 5);
+void evs_log(struct evs_log *log, enum evs_log_level level, const char *cause, const char *format, ...)
+    EVS_PRINTF(4, 5);
 
 #endif

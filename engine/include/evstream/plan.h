@@ -27,20 +27,21 @@ struct evs_plan_source {
     const struct evs_source *connector;
     const void *config;
     const struct evs_decode_format *format;
-    const struct evs_decode_column *columns; /* only columns that some query uses; they are the first columns of the schema */
+    const struct evs_decode_column
+        *columns; /* only columns that some query uses; they are the first columns of the schema */
     uint32_t column_count;
     /* system columns behind them, in this order where used: column number + 1, 0: not used */
     uint32_t subject_column, sequence_column, ingested_at_column, partition_column, headers_column;
     /* The program of the watermark expression (output 0, timestamp) over the schema; NULL: no watermark, event time is ingestion. */
     const struct evs_program *watermark;
-    uint32_t event_time_column;     /* valid when watermark != NULL */
-    int64_t watermark_delay_us;     /* >= 0 when the expression is `column - constant`: no program is run; -1 otherwise */
-    int64_t idle_timeout_us;        /* -1: never */
-    int64_t future_skew_us;         /* -1: no check */
-    bool future_keep;               /* keep, without moving the watermark */
-    bool fail_on_error;             /* on error fail */
+    uint32_t event_time_column; /* valid when watermark != NULL */
+    int64_t watermark_delay_us; /* >= 0 when the expression is `column - constant`: no program is run; -1 otherwise */
+    int64_t idle_timeout_us;    /* -1: never */
+    int64_t future_skew_us;     /* -1: no check */
+    bool future_keep;           /* keep, without moving the watermark */
+    bool fail_on_error;         /* on error fail */
     uint32_t row_bytes_max;
-    bool needs_row_watermark;       /* some operator below judges rows one by one even when none is behind */
+    bool needs_row_watermark; /* some operator below judges rows one by one even when none is behind */
 };
 
 struct evs_plan_sink {
@@ -51,12 +52,12 @@ struct evs_plan_sink {
     const struct evs_template *address; /* NULL: none */
     bool exact;                         /* delivery */
     bool is_dead_letter;
-    const char *operator_path;          /* part of the trigger id: the lineage that feeds it */
+    const char *operator_path; /* part of the trigger id: the lineage that feeds it */
 };
 
 struct evs_plan_exchange {
-    bool gather;              /* to worker 0; else by hash */
-    const uint32_t *columns;  /* key columns */
+    bool gather;             /* to worker 0; else by hash */
+    const uint32_t *columns; /* key columns */
     uint32_t column_count;
 };
 
@@ -69,31 +70,34 @@ struct evs_plan_edge {
 
 struct evs_plan_node {
     enum evs_node_kind kind;
-    const char *name;           /* unique and stable across edits: identity of state (exactness, 16) */
-    const char *label;          /* for people: "aggregate by user_id, tumble(1 minute)" */
-    struct evs_place_ref { const char *file; uint32_t line, column; } place;
-    struct evs_schema schema;   /* of output 0; sinks: of their input */
+    const char *name;  /* unique and stable across edits: identity of state (exactness, 16) */
+    const char *label; /* for people: "aggregate by user_id, tumble(1 minute)" */
+    struct evs_place_ref {
+        const char *file;
+        uint32_t line, column;
+    } place;
+    struct evs_schema schema;      /* of output 0; sinks: of their input */
     struct evs_schema late_schema; /* of output 1, when there is one */
     uint32_t output_count;
     const struct evs_operator *operator_;
-    const void *config;         /* of the operator */
+    const void *config; /* of the operator */
     const struct evs_plan_source *source;
     const struct evs_plan_sink *sink;
     const struct evs_plan_exchange *exchange;
-    uint32_t dead_letter;       /* sources: the sink node that takes dead rows, +1; 0: none, they are counted only */
-    uint64_t state_identity;    /* operators with state: hash of (kind, keys, window, lineage, state columns) */
-    const char *state_bound;    /* explain: what bounds the state; NULL: no state */
-    bool replay_stable;         /* sinks: rows depend on the contents of partitions alone (exactness, 4) */
+    uint32_t dead_letter;         /* sources: the sink node that takes dead rows, +1; 0: none, they are counted only */
+    uint64_t state_identity;      /* operators with state: hash of (kind, keys, window, lineage, state columns) */
+    const char *state_bound;      /* explain: what bounds the state; NULL: no state */
+    bool replay_stable;           /* sinks: rows depend on the contents of partitions alone (exactness, 4) */
     const char *unstable_because; /* name of the operator that makes it unstable; NULL */
 };
 
 struct evs_plan {
-    const char *pipeline;       /* name */
+    const char *pipeline; /* name */
     struct evs_plan_node *nodes;
     uint32_t node_count;
     struct evs_plan_edge *edges;
     uint32_t edge_count;
-    uint64_t hash;              /* of everything that decides what the state means */
+    uint64_t hash;                  /* of everything that decides what the state means */
     int64_t checkpoint_interval_us; /* 0: not set in the file */
     uint32_t parallelism;           /* 0: not set */
     enum { EVS_STATE_UNSET, EVS_STATE_REDIS, EVS_STATE_MEMORY } state;
@@ -103,8 +107,18 @@ struct evs_plan {
 /* The schema of a dead row (language, "Dead letter"): _reason _code _file _line _expr _source _subject _sequence _ingested_at row raw. */
 extern const struct evs_schema evs_dead_schema;
 enum evs_dead_column {
-    EVS_DEAD_REASON, EVS_DEAD_CODE, EVS_DEAD_FILE, EVS_DEAD_LINE, EVS_DEAD_EXPR, EVS_DEAD_SOURCE, EVS_DEAD_SUBJECT, EVS_DEAD_SEQUENCE,
-    EVS_DEAD_INGESTED_AT, EVS_DEAD_ROW, EVS_DEAD_RAW, EVS_DEAD_COLUMNS
+    EVS_DEAD_REASON,
+    EVS_DEAD_CODE,
+    EVS_DEAD_FILE,
+    EVS_DEAD_LINE,
+    EVS_DEAD_EXPR,
+    EVS_DEAD_SOURCE,
+    EVS_DEAD_SUBJECT,
+    EVS_DEAD_SEQUENCE,
+    EVS_DEAD_INGESTED_AT,
+    EVS_DEAD_ROW,
+    EVS_DEAD_RAW,
+    EVS_DEAD_COLUMNS
 };
 
 #endif

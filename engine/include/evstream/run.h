@@ -8,22 +8,22 @@
 struct evs_run_options {
     const struct evs_os *os;
     struct evs_log *log;
-    uint32_t worker_count;           /* at least 1 */
-    uint32_t batch_rows;             /* rows a batch, 1 to EVS_BATCH_ROWS; results never depend on it */
+    uint32_t worker_count; /* at least 1 */
+    uint32_t batch_rows;   /* rows a batch, 1 to EVS_BATCH_ROWS; results never depend on it */
     int64_t checkpoint_interval_us;
-    const struct evs_store *store;   /* NULL: state in memory only */
+    const struct evs_store *store; /* NULL: state in memory only */
     const char *nats_url, *nats_credentials, *redis_url;
     bool create;
     bool until_end;
-    bool at_end_stop;                /* --at-end stop: the end leaves the watermark where it is */
+    bool at_end_stop; /* --at-end stop: the end leaves the watermark where it is */
     enum evs_start start;
     int64_t start_value;
-    int64_t retry_us;                /* the retry policy: how long a server may be away */
+    int64_t retry_us;                    /* the retry policy: how long a server may be away */
     const struct evs_format *row_format; /* shows a row inside its dead letter: json; NULL: rows are not shown */
-    bool progress;                   /* a progress line on standard error */
-    uint64_t outbox_bytes_max;       /* messages waiting in sinks above which sources stop */
-    uint32_t checkpoint_batches;     /* tests: a checkpoint after every n-th batch of the sources; 0: by time */
-    uint64_t full_bytes_min;         /* tests: bytes of deltas before a full snapshot is worth while; 0: 8 MiB */
+    bool progress;                       /* a progress line on standard error */
+    uint64_t outbox_bytes_max;           /* messages waiting in sinks above which sources stop */
+    uint32_t checkpoint_batches;         /* tests: a checkpoint after every n-th batch of the sources; 0: by time */
+    uint64_t full_bytes_min;             /* tests: bytes of deltas before a full snapshot is worth while; 0: 8 MiB */
 };
 
 struct evs_run_totals {
@@ -39,13 +39,14 @@ struct evs_run_summary {
     uint64_t checkpoints;
     uint64_t checkpoint_bytes;
     int64_t elapsed_us;
-    bool finished;   /* ended by itself */
+    bool finished; /* ended by itself */
 };
 
 struct evs_run; /* a running pipeline */
 
 /* Opens everything (connects, acquires, restores) and starts the workers. */
-evs_status evs_run_start(const struct evs_plan *plan, const struct evs_run_options *options, struct evs_run **run, struct evs_error *error);
+evs_status evs_run_start(const struct evs_plan *plan, const struct evs_run_options *options, struct evs_run **run,
+                         struct evs_error *error);
 /* Asks for a drain: sources stop, a last checkpoint commits, no window closes. Async-signal-safe. */
 void evs_run_stop(struct evs_run *run);
 /* Blocks until the run has ended. */

@@ -18,16 +18,16 @@
 #include "evstream/os.h"
 
 /* --- formats --- */
-struct evs_format_place {      /* what a format may add to the row */
+struct evs_format_place { /* what a format may add to the row */
     const char *pipeline, *sink;
-    struct evs_hash128 id;     /* the trigger id */
+    struct evs_hash128 id; /* the trigger id */
     bool has_id;
 };
 struct evs_format {
     const char *kind; /* "json", "cloudevents" */
     const struct evs_option *options;
-    evs_status (*configure)(const struct evs_option_value *values, const struct evs_schema *schema, struct evs_arena *arena,
-                            const void **config, struct evs_error *error);
+    evs_status (*configure)(const struct evs_option_value *values, const struct evs_schema *schema,
+                            struct evs_arena *arena, const void **config, struct evs_error *error);
     /* Appends one encoded row, without a line end. */
     void (*encode)(const void *config, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
                    const struct evs_format_place *place, struct evs_buffer *payload);
@@ -43,16 +43,17 @@ evs_status evs_template_bind(struct evs_slice text, const struct evs_schema *sch
                              const struct evs_template **template_, struct evs_error *error);
 /* Appends the filled text. Bytes of values outside [A-Za-z0-9_-] are percent-encoded. False when a hole is NULL or
  * empty. */
-bool evs_template_fill(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row, struct evs_buffer *out);
+bool evs_template_fill(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row,
+                       struct evs_buffer *out);
 
 /* --- connectors --- */
 struct evs_sink_message {
-    uint64_t number;           /* of this lane of the sink, from 1, without gaps: what acknowledgements and cursors name */
-    struct evs_hash128 id;     /* deterministic (exactness, 1) */
-    struct evs_slice address;  /* the filled template: subject, key; empty when the connector has none */
-    struct evs_slice headers;  /* "Name: value\r\n"… */
+    uint64_t number;       /* of this lane of the sink, from 1, without gaps: what acknowledgements and cursors name */
+    struct evs_hash128 id; /* deterministic (exactness, 1) */
+    struct evs_slice address; /* the filled template: subject, key; empty when the connector has none */
+    struct evs_slice headers; /* "Name: value\r\n"… */
     struct evs_slice payload;
-    uint64_t epoch;            /* exact only: term and checkpoint of the commit, and the message's index in it (exactness, 7) */
+    uint64_t epoch; /* exact only: term and checkpoint of the commit, and the message's index in it (exactness, 7) */
     uint64_t checkpoint;
     uint32_t index;
 };
@@ -62,22 +63,22 @@ struct evs_sink_open {
     struct evs_log *log;
     const char *pipeline, *name;
     const void *config;
-    uint32_t lane;             /* the worker */
+    uint32_t lane; /* the worker */
     struct evs_park *park;
-    uint64_t resume_offset;    /* bytes sinks: the committed offset */
-    bool resume;               /* bytes sinks: truncate to resume_offset instead of to nothing */
+    uint64_t resume_offset; /* bytes sinks: the committed offset */
+    bool resume;            /* bytes sinks: truncate to resume_offset instead of to nothing */
     const char *nats_url, *nats_credentials, *redis_url;
     bool create;
-    uint64_t epoch;            /* the term that this engine holds; 0 without a durable store */
-    uint64_t nonce;            /* the owner's */
-    int64_t retry_us;          /* how long the server may be away before poll returns EVS_E_UNREACHABLE; 0: for ever */
+    uint64_t epoch;   /* the term that this engine holds; 0 without a durable store */
+    uint64_t nonce;   /* the owner's */
+    int64_t retry_us; /* how long the server may be away before poll returns EVS_E_UNREACHABLE; 0: for ever */
 };
 
 struct evs_sink {
     const char *kind;
     enum { EVS_SINK_BYTES, EVS_SINK_MESSAGES } shape;
-    bool single;      /* one instance in all: rows of all workers are gathered to worker 0 */
-    bool always_exact;/* ids come from the commit: never sent before it */
+    bool single;       /* one instance in all: rows of all workers are gathered to worker 0 */
+    bool always_exact; /* ids come from the commit: never sent before it */
     const struct evs_option *options;
     /* `address` options of kind TEMPLATE are bound by the planner; the connector gets their text. */
     const char *address_option; /* the option whose template fills evs_sink_message.address; NULL: none */

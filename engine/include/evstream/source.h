@@ -16,12 +16,13 @@
 /* Where a partition stands: the last whole message consumed, with its fingerprint (exactness, 2). */
 struct evs_position {
     uint32_t partition;
-    uint64_t sequence;     /* 0: nothing yet */
-    uint64_t byte_offset;  /* files: (uncompressed) bytes consumed; brokers: all partitions were consumed up to this sequence, 0: unknown */
-    uint64_t next_index;   /* files: index of the next record */
-    int64_t time_us;       /* broker's time of that message */
-    uint32_t fingerprint;  /* evs_fingerprint of its payload */
-    int64_t log_created_us;/* when the log itself was created; 0 unknown */
+    uint64_t sequence; /* 0: nothing yet */
+    uint64_t
+        byte_offset; /* files: (uncompressed) bytes consumed; brokers: all partitions were consumed up to this sequence, 0: unknown */
+    uint64_t next_index;    /* files: index of the next record */
+    int64_t time_us;        /* broker's time of that message */
+    uint32_t fingerprint;   /* evs_fingerprint of its payload */
+    int64_t log_created_us; /* when the log itself was created; 0 unknown */
 };
 
 /* 32-bit hash of a message's stored bytes (exactness, 2). */
@@ -33,14 +34,14 @@ static inline uint32_t evs_fingerprint(struct evs_slice payload)
 struct evs_message {
     uint32_t partition;
     uint64_t sequence;
-    uint32_t first_index;    /* index of its first record: 0, or EVS_INDEX_CONTINUES for the next piece of a file */
-    int64_t ingested_at_us;  /* stored time; INT64_MIN when the connector has none */
-    struct evs_slice payload;/* borrowed until the next poll; EVS_PADDING readable bytes behind it */
+    uint32_t first_index;     /* index of its first record: 0, or EVS_INDEX_CONTINUES for the next piece of a file */
+    int64_t ingested_at_us;   /* stored time; INT64_MIN when the connector has none */
+    struct evs_slice payload; /* borrowed until the next poll; EVS_PADDING readable bytes behind it */
     struct evs_slice subject;
-    struct evs_slice headers;/* raw header block, or empty */
-    uint32_t fingerprint;    /* evs_fingerprint(payload), filled by durable connectors */
-    bool last_of_position;   /* false: more pieces of the same position follow; no barrier may fall here */
-    uint64_t byte_offset;    /* goes into the position: see there */
+    struct evs_slice headers; /* raw header block, or empty */
+    uint32_t fingerprint;     /* evs_fingerprint(payload), filled by durable connectors */
+    bool last_of_position;    /* false: more pieces of the same position follow; no barrier may fall here */
+    uint64_t byte_offset;     /* goes into the position: see there */
 };
 #define EVS_PADDING 64
 #define EVS_INDEX_CONTINUES UINT32_MAX
@@ -50,45 +51,47 @@ enum evs_start { EVS_START_EARLIEST, EVS_START_LATEST, EVS_START_COMMITTED, EVS_
 struct evs_source_open {
     const struct evs_os *os;
     struct evs_log *log;
-    const char *name;          /* of the source in the pipeline */
-    const void *config;        /* made by the connector's configure */
+    const char *name;   /* of the source in the pipeline */
+    const void *config; /* made by the connector's configure */
     uint32_t worker, worker_count;
-    struct evs_park *park;     /* of the worker: wake it when a poll would find something */
-    bool until_end;            /* fix the end at open: what is stored now */
+    struct evs_park *park; /* of the worker: wake it when a poll would find something */
+    bool until_end;        /* fix the end at open: what is stored now */
     enum evs_start start;
-    int64_t start_value;       /* µs or sequence */
+    int64_t start_value; /* µs or sequence */
     /* Of the last commit, ascending by (partition, sequence); count 0: none. The last entry of a partition is its position; the ones
      * before it are fingerprints of older messages, so that the fork of a log that lost its tail can be found (exactness, 2). */
     const struct evs_position *positions;
     uint32_t position_count;
     const char *nats_url, *nats_credentials;
-    bool create;               /* --create */
-    uint32_t row_bytes_max;    /* of the plan: files keep no more of a longer line than shows that it is; 0: not said */
-    int64_t retry_us;          /* how long the server may be away before poll returns EVS_E_UNREACHABLE; 0: for ever */
+    bool create;            /* --create */
+    uint32_t row_bytes_max; /* of the plan: files keep no more of a longer line than shows that it is; 0: not said */
+    int64_t retry_us;       /* how long the server may be away before poll returns EVS_E_UNREACHABLE; 0: for ever */
 };
 
 struct evs_source_state {
-    uint32_t partition_count; /* of the whole source, fixed after open; partition p belongs to worker p % worker_count */
-    bool caught_up;        /* evidence that nothing is waiting (exactness, 3): connected, heartbeat seen, nothing pending */
-    bool ended;            /* bounded: everything was delivered */
+    uint32_t
+        partition_count; /* of the whole source, fixed after open; partition p belongs to worker p % worker_count */
+    bool caught_up; /* evidence that nothing is waiting (exactness, 3): connected, heartbeat seen, nothing pending */
+    bool ended;     /* bounded: everything was delivered */
     uint64_t lag_messages; /* pending at the broker, as far as known */
     uint64_t reconnects, gap_messages, lost_messages;
-    int64_t log_created_us;/* of the log that is being read: goes into its positions; 0 unknown */
+    int64_t log_created_us; /* of the log that is being read: goes into its positions; 0 unknown */
 };
 
 struct evs_source {
-    const char *kind; /* "file", "nats" */
-    bool bounded;     /* always ends: files */
-    bool durable;     /* has committed positions worth keeping (a broker) */
+    const char *kind;                 /* "file", "nats" */
+    bool bounded;                     /* always ends: files */
+    bool durable;                     /* has committed positions worth keeping (a broker) */
     const struct evs_option *options; /* table, ended by a NULL name */
-    const char *file_option; /* the option that names the file to read; NULL: none */
+    const char *file_option;          /* the option that names the file to read; NULL: none */
     /* Validates options at compile time (no I/O); `*config` lives in `arena`. Errors name the option. */
     evs_status (*configure)(const struct evs_option_value *values, struct evs_arena *arena, const void **config,
                             struct evs_error *error);
     evs_status (*open)(const struct evs_source_open *open, void **instance, struct evs_error *error);
     /* Up to `max` whole messages or pieces. EVS_OK with *count > 0; EVS_AGAIN: nothing now; EVS_END: bounded input is over.
      * Never blocks. Payloads stay valid until the next poll or close. */
-    evs_status (*poll)(void *instance, struct evs_message *messages, uint32_t max, uint32_t *count, struct evs_error *error);
+    evs_status (*poll)(void *instance, struct evs_message *messages, uint32_t max, uint32_t *count,
+                       struct evs_error *error);
     void (*state)(void *instance, struct evs_source_state *state);
     /* Sockets to wait on besides the park; returns how many were written (at most max). */
     uint32_t (*wait_fds)(void *instance, struct evs_wait_fd *fds, uint32_t max);

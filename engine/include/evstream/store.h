@@ -15,31 +15,32 @@
 struct evs_store_open {
     const struct evs_os *os;
     struct evs_log *log;
-    const char *url;       /* redis://[user:password@]host:port[/db], unix:///path */
-    const char *pipeline;  /* key: evs:{pipeline:group}:log, :ob */
+    const char *url;      /* redis://[user:password@]host:port[/db], unix:///path */
+    const char *pipeline; /* key: evs:{pipeline:group}:log, :ob */
     const char *group;
-    int64_t retry_us;      /* how long to retry an unreachable server before EVS_E_UNREACHABLE */
+    int64_t retry_us; /* how long to retry an unreachable server before EVS_E_UNREACHABLE */
 };
 
 struct evs_store_terms {
-    uint64_t epoch;           /* the fencing token: ms part of the ids */
-    uint64_t nonce;           /* of this owner */
-    bool has_commit;          /* false: first start */
-    uint64_t checkpoint;      /* of the last commit */
-    struct evs_slice record;  /* of the last commit; owned by the store until the next call */
-    int64_t confirm_delay_us; /* time after a commit's reply until it may be told to others: 0 with appendfsync always (exactness, 8) */
-    const char *durability;   /* printed at start: "appendfsync everysec", … */
+    uint64_t epoch;          /* the fencing token: ms part of the ids */
+    uint64_t nonce;          /* of this owner */
+    bool has_commit;         /* false: first start */
+    uint64_t checkpoint;     /* of the last commit */
+    struct evs_slice record; /* of the last commit; owned by the store until the next call */
+    int64_t
+        confirm_delay_us; /* time after a commit's reply until it may be told to others: 0 with appendfsync always (exactness, 8) */
+    const char *durability; /* printed at start: "appendfsync everysec", … */
 };
 
 struct evs_store_commit {
-    uint64_t checkpoint;                  /* consecutive */
-    bool snapshot_starts;                 /* state blocks of this commit replace everything before: restore begins here */
-    const struct evs_slice *blocks;       /* state, each at most EVS_BLOCK_BYTES */
+    uint64_t checkpoint;            /* consecutive */
+    bool snapshot_starts;           /* state blocks of this commit replace everything before: restore begins here */
+    const struct evs_slice *blocks; /* state, each at most EVS_BLOCK_BYTES */
     uint32_t block_count;
-    const struct evs_slice *outbox;       /* outbox blocks */
+    const struct evs_slice *outbox; /* outbox blocks */
     uint32_t outbox_count;
-    bool outbox_restart;                  /* nothing before this commit's outbox blocks is needed any more */
-    struct evs_slice record;              /* positions, watermarks, cursors, hashes: engine/state/record.h */
+    bool outbox_restart;     /* nothing before this commit's outbox blocks is needed any more */
+    struct evs_slice record; /* positions, watermarks, cursors, hashes: engine/state/record.h */
 };
 
 #define EVS_BLOCK_BYTES (256u << 10)
@@ -53,8 +54,8 @@ struct evs_store {
     /* Streams the blocks of the last commit's chain in order: first all state blocks since the last snapshot start, then all outbox
      * blocks since the last restart. Only blocks that a commit covers, with matching epoch, nonce, id range, count and CRC. */
     evs_status (*restore)(void *instance,
-                          evs_status (*take)(void *argument, enum evs_block_kind kind, uint64_t checkpoint, struct evs_slice block,
-                                             struct evs_error *error),
+                          evs_status (*take)(void *argument, enum evs_block_kind kind, uint64_t checkpoint,
+                                             struct evs_slice block, struct evs_error *error),
                           void *argument, struct evs_error *error);
     /* Stages and commits. Blocking. On EVS_OK the commit is in the log exactly once, whatever happened on the way (reconnects, unknown
      * outcomes and partial stagings are resolved inside). */

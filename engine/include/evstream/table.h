@@ -31,19 +31,20 @@ struct evs_table_layout {
     uint32_t key_offset[EVS_KEYS_MAX]; /* bytes from the start of the entry */
     uint32_t value_offset, entry_bytes;
 };
-void evs_table_layout_init(struct evs_table_layout *layout, const enum evs_kind *kinds, uint32_t key_count, uint32_t value_bytes);
+void evs_table_layout_init(struct evs_table_layout *layout, const enum evs_kind *kinds, uint32_t key_count,
+                           uint32_t value_bytes);
 
 struct evs_table {
     const struct evs_table_layout *layout;
     uint64_t *directory;
-    uint32_t mask;         /* slots - 1 */
-    uint32_t count;        /* live entries */
-    uint32_t used;         /* indices handed out: live ones and free ones */
+    uint32_t mask;  /* slots - 1 */
+    uint32_t count; /* live entries */
+    uint32_t used;  /* indices handed out: live ones and free ones */
     uint8_t **chunks;
     uint32_t chunk_count, chunk_capacity;
-    uint32_t free_first;   /* index + 1 of the first removed entry; their `epoch` links on */
-    struct evs_arena arena;/* long text of keys and values */
-    size_t garbage_bytes;  /* in the arena, no longer referenced */
+    uint32_t free_first;    /* index + 1 of the first removed entry; their `epoch` links on */
+    struct evs_arena arena; /* long text of keys and values */
+    size_t garbage_bytes;   /* in the arena, no longer referenced */
 };
 
 #define EVS_TABLE_CHUNK_ENTRIES 1024u
@@ -73,10 +74,11 @@ static inline void evs_table_prefetch_entry(const struct evs_table *table, uint6
 
 /* The entry of the row's key. A new one has zeroed values and `*is_new` true; its `epoch` is 0. The pointer stays valid until the entry
  * is removed or the table cleared. `*index` may be NULL. */
-struct evs_entry *evs_table_find_or_add(struct evs_table *table, uint64_t hash, const struct evs_batch *batch, uint32_t row,
-                                        const uint32_t *columns, uint32_t *index, bool *is_new);
+struct evs_entry *evs_table_find_or_add(struct evs_table *table, uint64_t hash, const struct evs_batch *batch,
+                                        uint32_t row, const uint32_t *columns, uint32_t *index, bool *is_new);
 /* The same for stored key bytes: `key` points at what an entry holds from key_offset[0] on (text already complete). */
-struct evs_entry *evs_table_put_stored(struct evs_table *table, uint64_t hash, uint32_t nulls, const uint8_t *key, bool *is_new);
+struct evs_entry *evs_table_put_stored(struct evs_table *table, uint64_t hash, uint32_t nulls, const uint8_t *key,
+                                       bool *is_new);
 void evs_table_remove(struct evs_table *table, uint32_t index);
 bool evs_table_is_live(const struct evs_table *table, uint32_t index);
 
@@ -90,8 +92,8 @@ static inline uint8_t *evs_entry_values(const struct evs_table_layout *layout, s
 }
 
 /* Writes the entry's key as one row of output columns, text copied into the batch's arena where it is long. */
-void evs_entry_key_to_column(const struct evs_table_layout *layout, struct evs_entry *entry, uint32_t key, struct evs_batch *batch,
-                             struct evs_column *column, uint32_t row);
+void evs_entry_key_to_column(const struct evs_table_layout *layout, struct evs_entry *entry, uint32_t key,
+                             struct evs_batch *batch, struct evs_column *column, uint32_t row);
 /* Long text copied to an arena; short text needs none. */
 struct evs_str evs_str_keep(struct evs_arena *arena, const struct evs_str *text);
 

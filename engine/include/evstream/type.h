@@ -88,12 +88,12 @@ struct evs_value {
 /* --- text to value and back; none of these depends on the locale ------------------------------------------------- */
 
 /* Parse the whole slice (no surrounding white space, no trailing bytes); false when it is not such a value. */
-bool evs_parse_int64(struct evs_slice text, int64_t *value);     /* decimal, optional sign, or 0x…; false on overflow */
+bool evs_parse_int64(struct evs_slice text, int64_t *value); /* decimal, optional sign, or 0x…; false on overflow */
 /* Also inf, infinity, nan with a sign, any case. A number too large for float64 is none; one too small is 0. */
 bool evs_parse_float64(struct evs_slice text, double *value);
 /* Decimal or exponent notation; rounds half away from zero at 9 digits; false beyond 38 digits. */
 bool evs_parse_numeric(struct evs_slice text, evs_numeric *value);
-bool evs_parse_bool(struct evs_slice text, bool *value);         /* true, false in any case */
+bool evs_parse_bool(struct evs_slice text, bool *value); /* true, false in any case */
 /* ISO 8601 / RFC 3339: 2026-01-05T10:00:00[.f…][Z|±hh[:mm]], T or a space between; without an offset it is UTC when
  * `allow_no_offset`, else false. A date alone is its midnight (allow_no_offset only). Digits after the sixth are cut. A
  * leap second :60 is read as the next second's :00. Years 0001 to 9999. */
