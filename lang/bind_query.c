@@ -333,7 +333,7 @@ static void bind_dead(struct evs_binder *binder, const struct evs_entity *entity
     } else if (!source->fail_on_error) {
         struct evs_diag *diag =
             evs_report(binder, EVS_W0004, entity->place, "bad rows of `%s` are counted, and lost", entity->name);
-        evs_diag_hint(diag, "set dead_letter = SINK; keeps them");
+        evs_diag_hint(diag, "`dead letter into SINK` behind the source keeps them");
     }
 }
 
