@@ -13,11 +13,12 @@
  * boundary, so that the kernel copies to a page-aligned address: a destination a few bytes beside its source modulo 4 KiB
  * costs three times as much. A frame larger than the buffer makes it grow once.
  *
- * Names are looked up by getaddrinfo_a, the C library's own helper thread: a broken DNS must not stop the worker. */
+ * Names are looked up on a short thread of their own: a broken DNS must not stop the worker. */
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -38,6 +39,15 @@
 
 enum socket_phase { SOCKET_DOWN, SOCKET_RESOLVING, SOCKET_CONNECTING, SOCKET_GREETING, SOCKET_LOGIN, SOCKET_UP };
 
+/* The look-up of a name, under way on its own thread from `thread` set until `done`. */
+struct look_up {
+    const char *host, *port;
+    struct addrinfo hints, *addresses;
+    int result; /* of getaddrinfo */
+    _Atomic bool done;
+    struct evs_thread *thread;
+};
+
 struct socket_wire {
     struct evs_nats_wire base;
     const struct evs_os *os;
@@ -53,8 +63,7 @@ struct socket_wire {
     uint32_t attempts;   /* failed in a row */
     uint32_t login_failures, pings_out;
     bool wants_tls; /* the server asked for it */
-    struct gaicb look_up;
-    struct addrinfo look_up_hints;
+    struct look_up look_up;
     struct addrinfo *addresses, *address;
 
     char *data;
@@ -159,23 +168,39 @@ static void socket_connect(struct socket_wire *w)
     }
 }
 
+static void look_up_main(void *argument)
+{
+    struct look_up *look_up = argument;
+    look_up->result = getaddrinfo(look_up->host, look_up->port, &look_up->hints, &look_up->addresses);
+    atomic_store_explicit(&look_up->done, true, memory_order_release);
+}
+
+/* Waits for the thread, which writes into our memory, and takes what it found. */
+static void socket_end_look_up(struct socket_wire *w)
+{
+    w->os->threads.join(w->look_up.thread);
+    w->look_up.thread = NULL;
+    w->addresses = w->look_up.result == 0 ? w->look_up.addresses : NULL;
+}
+
 static void socket_resolve(struct socket_wire *w)
 {
     const struct evs_nats_server *server = socket_server(w);
+    struct look_up *look_up = &w->look_up;
     socket_enter(w, SOCKET_RESOLVING);
-    w->look_up_hints =
-        (struct addrinfo){.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
-    if (getaddrinfo(server->host, server->port, &w->look_up_hints, &w->addresses) == 0) {
+    *look_up = (struct look_up){
+        .host = server->host,
+        .port = server->port,
+        .hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST},
+    };
+    if (getaddrinfo(server->host, server->port, &look_up->hints, &w->addresses) == 0) {
         w->address = w->addresses; /* it was no name */
         socket_connect(w);
         return;
     }
-    w->look_up_hints.ai_flags = AI_ADDRCONFIG;
-    w->look_up = (struct gaicb){.ar_name = server->host, .ar_service = server->port, .ar_request = &w->look_up_hints};
-    struct gaicb *list[] = {&w->look_up};
-    int result = getaddrinfo_a(GAI_NOWAIT, list, 1, NULL);
-    if (result != 0) {
-        socket_note(w, "the name %s cannot be looked up: %s", server->host, gai_strerror(result));
+    look_up->hints.ai_flags = AI_ADDRCONFIG;
+    if (w->os->threads.spawn(w->os->threads.self, "evs-resolve", look_up_main, look_up, &look_up->thread) != EVS_OK) {
+        socket_note(w, "the name %s cannot be looked up: no thread can be started", server->host);
         w->phase = SOCKET_DOWN;
         socket_fail(w);
     }
@@ -183,16 +208,16 @@ static void socket_resolve(struct socket_wire *w)
 
 static void socket_drive_resolving(struct socket_wire *w)
 {
-    int result = gai_error(&w->look_up);
-    if (result == EAI_INPROGRESS) {
+    if (!atomic_load_explicit(&w->look_up.done, memory_order_acquire)) {
         return; /* the resolver has its own time-outs */
     }
-    if (result != 0) {
-        socket_note(w, "the name %s cannot be looked up: %s", socket_server(w)->host, gai_strerror(result));
+    socket_end_look_up(w);
+    if (w->look_up.result != 0) {
+        socket_note(w, "the name %s cannot be looked up: %s", socket_server(w)->host, gai_strerror(w->look_up.result));
         socket_fail(w);
         return;
     }
-    w->addresses = w->address = w->look_up.ar_result;
+    w->address = w->addresses;
     socket_connect(w);
 }
 
@@ -636,17 +661,8 @@ static void socket_reconnect(struct evs_nats_wire *base)
 static void socket_close(struct evs_nats_wire *base)
 {
     struct socket_wire *w = (struct socket_wire *)base;
-    if (w->phase == SOCKET_RESOLVING) {
-        struct gaicb *list[] = {&w->look_up};
-        const struct gaicb *waiting[] = {&w->look_up};
-        if (gai_cancel(list[0]) == EAI_NOTCANCELED) {
-            while (gai_error(list[0]) == EAI_INPROGRESS) {
-                (void)gai_suspend(waiting, 1, NULL); /* its thread writes into our memory */
-            }
-        }
-        if (gai_error(list[0]) == 0) {
-            w->addresses = w->look_up.ar_result;
-        }
+    if (w->look_up.thread != NULL) {
+        socket_end_look_up(w);
     }
     socket_flush(w);
     if (w->fd >= 0) {
