@@ -18,6 +18,9 @@ endfunction()
 # Makes fuzz_<name> from fuzz_<name>.c of the calling folder, which defines LLVMFuzzerTestOneInput. With EVS_FUZZ it is a
 # libFuzzer program; without, replay.c of the same folder gives it a main() that runs each file or folder of its arguments
 # once, so that the corpus is an ordinary test with any compiler.
+# The target evs_fuzz builds all of them.
+add_custom_target(evs_fuzz)
+
 function(evs_fuzz_target name)
   cmake_parse_arguments(arg "" "" "LIBS" ${ARGN})
   if(EVS_FUZZ)
@@ -27,4 +30,5 @@ function(evs_fuzz_target name)
     add_executable(fuzz_${name} fuzz_${name}.c replay.c)
   endif()
   target_link_libraries(fuzz_${name} PRIVATE ${arg_LIBS} evs::threads)
+  add_dependencies(evs_fuzz fuzz_${name})
 endfunction()
