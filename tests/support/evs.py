@@ -212,8 +212,10 @@ class Suite:
         return subprocess.run([self.program, *map(str, arguments)], capture_output=True, cwd=self.folder, timeout=DEADLINE_S, **more)
 
     def feed(self, nats, stream, subject, path, *options):
-        subprocess.run([self.tool("evs_nats_feed"), "--url", nats.url, "--stream", stream, "--subject", subject, *map(str, options), path],
-                       check=True, capture_output=True)
+        arguments = [self.tool("evs_nats_feed"), "--url", nats.url, "--stream", stream, "--subject", subject, *map(str, options), path]
+        done = subprocess.run(arguments, capture_output=True, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"evs_nats_feed failed: {done.stderr.decode(errors='replace')[-2000:]}")
 
     def dump(self, nats, stream, *options):
         done = subprocess.run([self.tool("evs_nats_dump"), "--url", nats.url, *options, stream], check=True, capture_output=True)

@@ -221,6 +221,14 @@ static void feed_read(struct feed *feed, FILE *in)
     }
 }
 
+/* cnats 3.4.1 forgets an acknowledgement that is under way when its context is destroyed: the leak is the library's, and not what is
+ * tested with this tool. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:natsMsg_create\n";
+}
+
 int main(int argc, char **argv)
 {
     const char *url = getenv("EVSTREAM_NATS_URL");
