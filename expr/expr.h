@@ -67,6 +67,9 @@ enum evs_function_family {
     EVS_FAMILY_TIME,
     EVS_FAMILY_CONDITIONAL,
     EVS_FAMILY_HASH,
+    EVS_FAMILY_REGEXP,
+    EVS_FAMILY_NET,
+    EVS_FAMILY_PRIVACY,
 };
 struct evs_function {
     const char *name; /* lower case; operators by their sign: "+", "||", "like" */

@@ -145,6 +145,30 @@ char *evs_arena_printf(struct evs_arena *arena, const char *format, ...)
     return text;
 }
 
+/* Stands in the arena itself, so it is there until all of them have been called. */
+struct evs_arena_release {
+    struct evs_arena_release *next;
+    void (*release)(void *argument);
+    void *argument;
+};
+
+void evs_arena_defer(struct evs_arena *arena, void (*release)(void *argument), void *argument)
+{
+    EVS_ASSERT(release != NULL);
+    struct evs_arena_release *entry = EVS_ARENA_NEW(arena, struct evs_arena_release);
+    *entry = (struct evs_arena_release){arena->releases, release, argument};
+    arena->releases = entry;
+}
+
+static void call_releases(struct evs_arena *arena)
+{
+    while (arena->releases != NULL) {
+        const struct evs_arena_release *entry = arena->releases;
+        arena->releases = entry->next;
+        entry->release(entry->argument);
+    }
+}
+
 static void poison_chunks(const struct evs_arena *arena)
 {
     for (struct evs_arena_chunk *chunk = arena->first; chunk != NULL; chunk = chunk->next) {
@@ -154,6 +178,7 @@ static void poison_chunks(const struct evs_arena *arena)
 
 void evs_arena_reset(struct evs_arena *arena)
 {
+    call_releases(arena);
     if (GAP_BYTES > 0) { /* under AddressSanitizer */
         poison_chunks(arena);
     }
@@ -166,6 +191,7 @@ void evs_arena_reset(struct evs_arena *arena)
 void evs_arena_fini(struct evs_arena *arena)
 {
     EVS_ASSERT(arena->first != NULL || arena->current == NULL);
+    call_releases(arena);
     struct evs_arena_chunk *chunk = arena->first;
     while (chunk != NULL) {
         struct evs_arena_chunk *next = chunk->next;

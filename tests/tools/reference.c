@@ -36,9 +36,16 @@ static const struct {
     enum evs_function_family family;
     const char *title;
 } families[] = {
-    {EVS_FAMILY_OPERATOR, "Operators"}, {EVS_FAMILY_CONDITIONAL, "Conditions"}, {EVS_FAMILY_MATH, "Numbers"},
-    {EVS_FAMILY_STRING, "Text"},        {EVS_FAMILY_TIME, "Dates and times"},   {EVS_FAMILY_JSON, "JSON"},
-    {EVS_FAMILY_HASH, "Hashes"},
+    {EVS_FAMILY_OPERATOR, "Operators"},
+    {EVS_FAMILY_CONDITIONAL, "Conditions"},
+    {EVS_FAMILY_MATH, "Numbers"},
+    {EVS_FAMILY_STRING, "Text"},
+    {EVS_FAMILY_TIME, "Dates and times"},
+    {EVS_FAMILY_JSON, "JSON"},
+    {EVS_FAMILY_HASH, "Hashes and encodings"},
+    {EVS_FAMILY_REGEXP, "Regular expressions"},
+    {EVS_FAMILY_NET, "Addresses and the web"},
+    {EVS_FAMILY_PRIVACY, "Privacy"},
 };
 
 static void print_function(const struct evs_function *function)

@@ -172,6 +172,36 @@ START_TEST(pieces_of_an_arena_do_not_overlap)
 }
 END_TEST
 
+static void note_release(void *argument)
+{
+    char *notes = argument;
+    notes[0]++;
+    notes[(int)notes[0]] = 'r';
+}
+static void note_first(void *argument)
+{
+    ck_assert_str_eq((char *)argument + 1, ""); /* it was asked for last, so it is called first */
+    note_release(argument);
+}
+
+START_TEST(what_was_deferred_is_called_once_at_the_reset_or_the_end)
+{
+    struct evs_arena arena = {0};
+    char notes[8] = {0};
+    evs_arena_defer(&arena, note_release, notes);
+    evs_arena_defer(&arena, note_first, notes);
+    evs_arena_reset(&arena);
+    ck_assert_str_eq(notes + 1, "rr");
+    evs_arena_reset(&arena);
+    ck_assert_int_eq(notes[0], 2);
+    evs_arena_defer(&arena, note_release, notes);
+    evs_arena_fini(&arena);
+    ck_assert_str_eq(notes + 1, "rrr");
+    evs_arena_fini(&arena);
+    ck_assert_int_eq(notes[0], 3);
+}
+END_TEST
+
 static void use_like_a_batch(struct evs_arena *arena, uint64_t seed)
 {
     for (int i = 0; i < 30; i++) {
@@ -363,6 +393,7 @@ static TCase *arena_tests(void)
     tcase_add_test(tests, kept_chunks_are_found_whatever_the_order);
     tcase_add_test(tests, a_kept_chunk_must_fit);
     tcase_add_test(tests, an_arena_is_usable_again_after_fini);
+    tcase_add_test(tests, what_was_deferred_is_called_once_at_the_reset_or_the_end);
     tcase_add_test(tests, typed_and_textual_pieces);
     tcase_add_exit_test(tests, an_arena_refuses_odd_alignments, 70);
 #if UNDER_ASAN

@@ -30,8 +30,10 @@ void *evs_grow(void *items, uint32_t *capacity, size_t item_bytes, uint32_t need
 
 /* A bump allocator. Owned by one thread at a time. Zero-initialised (`{0}`) is a valid empty arena. */
 struct evs_arena_chunk;
+struct evs_arena_release;
 struct evs_arena {
     struct evs_arena_chunk *first, *current;
+    struct evs_arena_release *releases; /* the latest first */
     uint8_t *next, *end;
     size_t used_bytes; /* handed out since the last reset */
 };
@@ -43,6 +45,9 @@ void *evs_arena_zero(struct evs_arena *arena, size_t bytes, size_t align) __attr
 void *evs_arena_copy(struct evs_arena *arena, const void *bytes, size_t count);   /* no alignment, no terminator */
 char *evs_arena_strndup(struct evs_arena *arena, const char *text, size_t bytes); /* NUL-terminated */
 char *evs_arena_printf(struct evs_arena *arena, const char *format, ...) EVS_PRINTF(2, 3);
+/* Calls release(argument) when the arena is reset or freed, the latest first: for a library's object (a compiled
+ * pattern, say) that lives as long as what stands beside it in the arena. */
+void evs_arena_defer(struct evs_arena *arena, void (*release)(void *argument), void *argument);
 void evs_arena_reset(struct evs_arena *arena); /* keeps the chunks for reuse */
 void evs_arena_fini(struct evs_arena *arena);  /* frees everything; the arena is empty and usable again */
 
