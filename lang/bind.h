@@ -255,6 +255,10 @@ struct evs_scope evs_scope_copy(struct evs_binder *binder, const struct evs_scop
 void evs_scope_range(struct evs_binder *binder, struct evs_scope *scope, const char *name);
 /* Lays pending filters and expressions down: afterwards every name is a column of `base`, and no filter is pending. */
 void evs_scope_settle(struct evs_binder *binder, struct evs_scope *scope, struct evs_place place);
+/* The same, and the expressions (over the columns of the base, as pending ones are) become columns too: their numbers in the new base go to
+ * `numbers`. For operators that need keys or arguments as columns. */
+void evs_scope_settle_with(struct evs_binder *binder, struct evs_scope *scope, const struct evs_expr *const *exprs,
+                           uint32_t count, uint32_t *numbers, struct evs_place place);
 /* The pending filters alone. */
 void evs_scope_settle_filters(struct evs_binder *binder, struct evs_scope *scope);
 /* A projection of exactly these columns over the settled filters. */

@@ -169,11 +169,26 @@ static void replace(struct evs_columns *columns, void *argument)
 
 void evs_scope_settle(struct evs_binder *binder, struct evs_scope *scope, struct evs_place place)
 {
+    evs_scope_settle_with(binder, scope, NULL, 0, NULL, place);
+}
+
+void evs_scope_settle_with(struct evs_binder *binder, struct evs_scope *scope, const struct evs_expr *const *exprs,
+                           uint32_t count, uint32_t *numbers, struct evs_place place)
+{
     evs_scope_settle_filters(binder, scope);
     struct projection projection = {.binder = binder};
     each_list(scope, collect, &projection);
+    for (uint32_t i = 0; i < count; i++) {
+        if (projection_find(&projection, exprs[i]) == EVS_NO_COLUMN) {
+            projection_add(&projection, exprs[i]->text, exprs[i]);
+        }
+        numbers[i] = exprs[i]->column; /* right if nothing is computed */
+    }
     if (!projection.computes) {
         return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        numbers[i] = projection_find(&projection, exprs[i]);
     }
     scope->base =
         evs_rel_project(&binder->rels, scope->base, projection.exprs, projection.names, projection.count, place);

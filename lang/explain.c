@@ -59,8 +59,10 @@ static void put_inputs(struct evs_buffer *out, const struct evs_plan *plan, uint
             continue;
         }
         const struct evs_plan_node *from = &plan->nodes[edge->from];
-        const char *output = edge->output == 0 ? "" : from->kind == EVS_NODE_SOURCE ? " (dead rows)" : " (late rows)";
-        evs_buffer_printf(out, "%s%s%s", count++ > 0 ? ", " : "    from     ", from->name, output);
+        evs_buffer_printf(out, "%s%s", count++ > 0 ? ", " : "    from     ", from->name);
+        if (edge->output > 0) {
+            evs_buffer_printf(out, " (%s)", from->sides[edge->output - 1].name);
+        }
     }
     evs_buffer_puts(out, count > 0 ? "\n" : "");
 }

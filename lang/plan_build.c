@@ -7,6 +7,7 @@
  *   project    an operator node if something is computed; else no node at all, but a map
  *   union      no node: the next one gets an edge from each input
  *   aggregate  [keep the needed columns] ─► exchange by key ─► operator node
+ *   operator   the same, for each input, as its binder says (plan_operator.c)
  *   sink       [exactly its columns] ─► [gather] ─► sink node */
 #include "plan_build.h"
 
@@ -29,7 +30,7 @@ static bool name_exists(const struct evs_plan *plan, const char *name)
 }
 
 /* Nodes without state are numbered by kind: their names are for metrics alone. */
-static const char *numbered_name(struct evs_builder *builder, const char *kind)
+const char *evs_build_numbered(struct evs_builder *builder, const char *kind)
 {
     for (uint32_t number = 1;; number++) {
         const char *name = evs_arena_printf(builder->arena, "%s_%u", kind, number);
@@ -53,14 +54,15 @@ uint32_t evs_build_node(struct evs_builder *builder, enum evs_node_kind kind, co
     return plan->node_count++;
 }
 
-void evs_build_connect(struct evs_builder *builder, const struct evs_port *ports, uint32_t count, uint32_t to)
+void evs_build_connect(struct evs_builder *builder, const struct evs_port *ports, uint32_t count, uint32_t to,
+                       uint32_t input)
 {
     struct evs_plan *plan = builder->plan;
     for (uint32_t i = 0; i < count; i++) {
         EVS_ASSERT(ports[i].node < to);
         EVS_GROW(plan->edges, plan->edge_count, builder->edge_capacity);
         plan->edges[plan->edge_count++] =
-            (struct evs_plan_edge){.from = ports[i].node, .output = ports[i].output, .to = to};
+            (struct evs_plan_edge){.from = ports[i].node, .output = ports[i].output, .to = to, .input = input};
     }
 }
 
@@ -103,7 +105,17 @@ static const struct evs_program *compile(struct evs_builder *builder, const stru
     return program;
 }
 
-static uint32_t *new_map(struct evs_builder *builder, uint32_t count)
+const struct evs_program *evs_build_program(struct evs_builder *builder, const struct evs_expr *const *exprs,
+                                            uint32_t count, const uint32_t *map)
+{
+    const struct evs_expr **mapped = EVS_ARENA_ARRAY(builder->arena, const struct evs_expr *, count + 1);
+    for (uint32_t i = 0; i < count; i++) {
+        mapped[i] = evs_expr_remap(builder->arena, exprs[i], map);
+    }
+    return compile(builder, mapped, count);
+}
+
+uint32_t *evs_build_map(struct evs_builder *builder, uint32_t count)
 {
     uint32_t *map = EVS_ARENA_ARRAY(builder->arena, uint32_t, count + 1);
     memset(map, 0xff, sizeof *map * (count + 1));
@@ -122,13 +134,13 @@ static uint32_t add_project(struct evs_builder *builder, const struct evs_laid *
                             const struct evs_project_config *config, struct evs_schema schema, const char *label,
                             struct evs_place place)
 {
-    uint32_t node = evs_build_node(builder, EVS_NODE_OPERATOR, numbered_name(builder, "project"), place);
+    uint32_t node = evs_build_node(builder, EVS_NODE_OPERATOR, evs_build_numbered(builder, "project"), place);
     struct evs_plan_node *at = evs_build_at(builder, node);
     at->operator_ = &evs_op_project;
     at->config = config;
     at->schema = schema;
     at->label = label;
-    evs_build_connect(builder, from->ports, from->port_count, node);
+    evs_build_connect(builder, from->ports, from->port_count, node, 0);
     return node;
 }
 
@@ -175,12 +187,12 @@ struct evs_laid evs_build_exchange(struct evs_builder *builder, const struct evs
     exchange->columns = keys;
     exchange->column_count = key_count;
     uint32_t node = evs_build_node(builder, EVS_NODE_EXCHANGE,
-                                   numbered_name(builder, exchange->gather ? "gather" : "exchange"), place);
+                                   evs_build_numbered(builder, exchange->gather ? "gather" : "exchange"), place);
     struct evs_plan_node *at = evs_build_at(builder, node);
     at->exchange = exchange;
     at->schema = from->schema;
     at->label = evs_label_exchange(builder->arena, &from->schema, exchange);
-    evs_build_connect(builder, from->ports, from->port_count, node);
+    evs_build_connect(builder, from->ports, from->port_count, node, 0);
     return evs_build_single(builder, node, 0, from->schema, from->map);
 }
 
@@ -231,26 +243,29 @@ static void set_watermark(struct evs_builder *builder, const struct evs_bound_so
     }
 }
 
-/* Do rows of the scan come to groups that expire, before another aggregate? */
+/* Do rows of the scan come to this relation as they are? */
 static bool reaches_expiry(const struct evs_rel *rel, const struct evs_rel *scan)
 {
     for (uint32_t i = 0; i < rel->input_count; i++) {
         const struct evs_rel *input = rel->inputs[i].rel;
-        if (input == scan || (input->kind != EVS_REL_AGGREGATE && reaches_expiry(input, scan))) {
+        bool has_other_rows =
+            input->kind == EVS_REL_AGGREGATE || (input->kind == EVS_REL_OPERATOR && input->op->is_built);
+        if (input == scan || (!has_other_rows && reaches_expiry(input, scan))) {
             return true;
         }
     }
     return false;
 }
 
-/* Whether a row still meets its group depends on the watermark before that very row. */
+/* Whether a row still meets its group, or is a duplicate, depends on the watermark before that very row. */
 static bool needs_row_watermark(const struct evs_builder *builder, const struct evs_rel *scan)
 {
     const struct evs_rels *rels = &builder->binder->rels;
     for (uint32_t i = 0; i < rels->count; i++) {
         const struct evs_rel *rel = rels->items[i];
-        bool expires = rel->is_live && rel->kind == EVS_REL_AGGREGATE && rel->aggregate->retain_us >= 0;
-        if (expires && reaches_expiry(rel, scan)) {
+        bool judges = (rel->kind == EVS_REL_AGGREGATE && rel->aggregate->retain_us >= 0) ||
+                      (rel->kind == EVS_REL_OPERATOR && rel->op->needs_row_watermark);
+        if (rel->is_live && judges && reaches_expiry(rel, scan)) {
             return true;
         }
     }
@@ -259,8 +274,10 @@ static bool needs_row_watermark(const struct evs_builder *builder, const struct 
 
 static void lay_scan(struct evs_builder *builder, const struct evs_rel *rel)
 {
+    struct evs_plan_side *dead_side = EVS_ARENA_NEW(builder->arena, struct evs_plan_side);
+    *dead_side = (struct evs_plan_side){"dead rows", evs_dead_schema};
     const struct evs_bound_source *source = rel->source;
-    uint32_t *map = new_map(builder, rel->column_count);
+    uint32_t *map = evs_build_map(builder, rel->column_count);
     struct evs_schema schema = source_schema(builder, rel, map);
     struct evs_plan_source *out = EVS_ARENA_NEW(builder->arena, struct evs_plan_source);
     out->connector = source->connector;
@@ -278,8 +295,8 @@ static void lay_scan(struct evs_builder *builder, const struct evs_rel *rel)
     struct evs_plan_node *at = evs_build_at(builder, node);
     at->source = out;
     at->schema = schema;
-    at->late_schema = evs_dead_schema;
     at->output_count = 2;
+    at->sides = dead_side;
     at->label = evs_label_scan(builder->arena, source);
     builder->node_of[rel->number] = node;
     builder->laid[rel->number] = evs_build_single(builder, node, 0, schema, map);
@@ -293,13 +310,13 @@ static void lay_filter(struct evs_builder *builder, const struct evs_rel *rel)
     struct evs_filter_config *config = EVS_ARENA_NEW(builder->arena, struct evs_filter_config);
     const struct evs_expr *predicate = evs_expr_remap(builder->arena, rel->predicate, input->map);
     config->predicate = compile(builder, &predicate, 1);
-    uint32_t node = evs_build_node(builder, EVS_NODE_OPERATOR, numbered_name(builder, "filter"), rel->place);
+    uint32_t node = evs_build_node(builder, EVS_NODE_OPERATOR, evs_build_numbered(builder, "filter"), rel->place);
     struct evs_plan_node *at = evs_build_at(builder, node);
     at->operator_ = &evs_op_filter;
     at->config = config;
     at->schema = input->schema;
     at->label = evs_arena_printf(builder->arena, "where %s", rel->predicate->text);
-    evs_build_connect(builder, input->ports, input->port_count, node);
+    evs_build_connect(builder, input->ports, input->port_count, node, 0);
     builder->laid[rel->number] = evs_build_single(builder, node, 0, input->schema, input->map);
 }
 
@@ -319,7 +336,7 @@ static void map_project(struct evs_builder *builder, const struct evs_rel *rel)
     const struct evs_laid *input = input_of(builder, rel);
     struct evs_laid *laid = &builder->laid[rel->number];
     *laid = *input;
-    laid->map = new_map(builder, rel->column_count);
+    laid->map = evs_build_map(builder, rel->column_count);
     for (uint32_t i = 0; i < rel->column_count; i++) {
         if (evs_rel_needs(rel, i)) {
             laid->map[i] = input->map[rel->exprs[i]->column];
@@ -338,7 +355,7 @@ static void lay_project(struct evs_builder *builder, const struct evs_rel *rel)
     struct evs_project_item *items = EVS_ARENA_ARRAY(builder->arena, struct evs_project_item, rel->column_count);
     const struct evs_expr **exprs = EVS_ARENA_ARRAY(builder->arena, const struct evs_expr *, rel->column_count);
     struct evs_project_config *config = EVS_ARENA_NEW(builder->arena, struct evs_project_config);
-    uint32_t *map = new_map(builder, rel->column_count);
+    uint32_t *map = evs_build_map(builder, rel->column_count);
     uint32_t count = 0;
     for (uint32_t i = 0; i < rel->column_count; i++) {
         if (!evs_rel_needs(rel, i)) {
@@ -380,7 +397,7 @@ static struct evs_laid lay_union_input(struct evs_builder *builder, const struct
 
 static void lay_union(struct evs_builder *builder, const struct evs_rel *rel)
 {
-    struct evs_laid laid = {.map = new_map(builder, rel->column_count)};
+    struct evs_laid laid = {.map = evs_build_map(builder, rel->column_count)};
     struct evs_field *fields = EVS_ARENA_ARRAY(builder->arena, struct evs_field, rel->column_count + 1);
     const char **names = EVS_ARENA_ARRAY(builder->arena, const char *, rel->column_count + 1);
     for (uint32_t i = 0; i < rel->column_count; i++) {
@@ -423,17 +440,16 @@ static bool carries_needed_only(struct evs_builder *builder, const struct evs_re
     return count == from->schema.count;
 }
 
-/* The aggregate's input with the needed columns alone, so that an exchange copies no others; `map` of the result is by the relation's columns.
- * Where late rows leave, the columns are in the relation's order, and those that a late row shows are the first. */
-static struct evs_laid narrow(struct evs_builder *builder, const struct evs_rel *input, bool is_in_order,
-                              struct evs_place place)
+/* Where late rows of an aggregate leave, the columns are in the relation's order, and those that a late row shows are the first. */
+struct evs_laid evs_build_narrow(struct evs_builder *builder, const struct evs_rel *input, bool is_in_order,
+                                 struct evs_place place)
 {
     const struct evs_laid *from = &builder->laid[input->number];
     if (!is_in_order && carries_needed_only(builder, input)) {
         return *from;
     }
     uint32_t *columns = EVS_ARENA_ARRAY(builder->arena, uint32_t, input->column_count + 1);
-    uint32_t *map = new_map(builder, input->column_count);
+    uint32_t *map = evs_build_map(builder, input->column_count);
     uint32_t count = 0;
     for (uint32_t i = 0; i < input->column_count; i++) {
         if (evs_rel_needs(input, i)) {
@@ -517,14 +533,16 @@ static void set_late(struct evs_builder *builder, const struct evs_rel *rel, uin
     uint32_t count = evs_rel_width(late);
     struct evs_field *fields = EVS_ARENA_ARRAY(builder->arena, struct evs_field, count);
     evs_rel_fields(late, fields);
-    uint32_t *map = new_map(builder, count);
+    uint32_t *map = evs_build_map(builder, count);
     for (uint32_t i = 0; i < count; i++) {
         map[i] = i;
     }
     struct evs_plan_node *at = evs_build_at(builder, node);
+    struct evs_plan_side *side = EVS_ARENA_NEW(builder->arena, struct evs_plan_side);
+    *side = (struct evs_plan_side){"late rows", {count, fields}};
     at->output_count = 2;
-    at->late_schema = (struct evs_schema){count, fields};
-    builder->late[rel->number] = evs_build_single(builder, node, 1, at->late_schema, map);
+    at->sides = side;
+    builder->sides[0][rel->number] = evs_build_single(builder, node, 1, side->schema, map);
 }
 
 static struct evs_aggregate_config *aggregate_config(struct evs_builder *builder, const struct evs_rel *rel,
@@ -588,8 +606,8 @@ static uint64_t state_identity(const struct evs_rel *rel)
 
 static void lay_aggregate(struct evs_builder *builder, const struct evs_rel *rel, const char *name)
 {
-    struct evs_laid input = narrow(builder, rel->inputs[0].rel, rel->aggregate->late_output, rel->place);
-    struct evs_laid laid = {.map = new_map(builder, rel->column_count)};
+    struct evs_laid input = evs_build_narrow(builder, rel->inputs[0].rel, rel->aggregate->late_output, rel->place);
+    struct evs_laid laid = {.map = evs_build_map(builder, rel->column_count)};
     struct evs_aggregate_config *config = aggregate_config(builder, rel, input.map, &laid);
     struct evs_laid exchanged = evs_build_exchange(builder, &input, config->keys, config->key_count, rel->place);
     uint32_t node = evs_build_node(builder, EVS_NODE_OPERATOR, name, rel->place);
@@ -600,7 +618,7 @@ static void lay_aggregate(struct evs_builder *builder, const struct evs_rel *rel
     at->label = evs_label_aggregate(builder->arena, rel);
     at->state_identity = state_identity(rel);
     at->state_bound = rel->aggregate->state_bound;
-    evs_build_connect(builder, exchanged.ports, exchanged.port_count, node);
+    evs_build_connect(builder, exchanged.ports, exchanged.port_count, node, 0);
     builder->node_of[rel->number] = node;
     builder->laid[rel->number] = evs_build_single(builder, node, 0, laid.schema, laid.map);
     if (rel->aggregate->late_output) {
@@ -624,6 +642,9 @@ static void lay(struct evs_builder *builder, const struct evs_rel *rel, const ch
         break;
     case EVS_REL_AGGREGATE:
         lay_aggregate(builder, rel, name);
+        break;
+    case EVS_REL_OPERATOR:
+        evs_build_operator(builder, rel, name);
         break;
     case EVS_REL_UNION:
         lay_union(builder, rel);
@@ -682,8 +703,10 @@ bool evs_plan_build(struct evs_binder *binder, struct evs_plan *plan)
     uint32_t count = binder->rels.count;
     struct evs_builder builder = {.binder = binder, .arena = binder->arena, .plan = plan};
     builder.laid = EVS_ARENA_ARRAY(binder->arena, struct evs_laid, count + 1);
-    builder.late = EVS_ARENA_ARRAY(binder->arena, struct evs_laid, count + 1);
-    builder.node_of = new_map(&builder, count);
+    for (uint32_t i = 0; i < EVS_OPERATOR_SIDES_MAX; i++) {
+        builder.sides[i] = EVS_ARENA_ARRAY(binder->arena, struct evs_laid, count + 1);
+    }
+    builder.node_of = evs_build_map(&builder, count);
     builder.names = evs_name_aggregates(binder);
     for (uint32_t i = 0; i < count; i++) {
         if (binder->rels.items[i]->is_live) {

@@ -22,11 +22,11 @@ struct evs_builder {
     struct evs_binder *binder;
     struct evs_arena *arena;
     struct evs_plan *plan;
-    uint32_t node_capacity, edge_capacity; /* both arrays are on the heap until the plan is complete */
-    struct evs_laid *laid;                 /* by the relation's number */
-    struct evs_laid *late;                 /* of an aggregate: its late rows */
-    uint32_t *node_of;                     /* of an aggregate or scan: its node */
-    const char **names;                    /* of aggregates */
+    uint32_t node_capacity, edge_capacity;          /* both arrays are on the heap until the plan is complete */
+    struct evs_laid *laid;                          /* by the relation's number */
+    struct evs_laid *sides[EVS_OPERATOR_SIDES_MAX]; /* by output - 1 and the relation's number: side outputs */
+    uint32_t *node_of;                              /* of an aggregate or scan: its node */
+    const char **names;                             /* of aggregates */
     bool is_broken;
 };
 
@@ -36,8 +36,9 @@ static inline struct evs_plan_node *evs_build_at(struct evs_builder *builder, ui
     EVS_ASSERT(node < builder->plan->node_count);
     return &builder->plan->nodes[node];
 }
-/* Edges from all ports to input 0 of a node. */
-void evs_build_connect(struct evs_builder *builder, const struct evs_port *ports, uint32_t count, uint32_t to);
+/* Edges from all ports to an input of a node. */
+void evs_build_connect(struct evs_builder *builder, const struct evs_port *ports, uint32_t count, uint32_t to,
+                       uint32_t input);
 /* Edges that have one input in common get their branch numbers. */
 void evs_build_branches(struct evs_builder *builder);
 struct evs_laid evs_build_single(struct evs_builder *builder, uint32_t node, uint32_t output, struct evs_schema schema,
@@ -49,6 +50,19 @@ struct evs_laid evs_build_columns(struct evs_builder *builder, const struct evs_
 /* An exchange behind the ports: by key columns, or, with none, a gather. */
 struct evs_laid evs_build_exchange(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *keys,
                                    uint32_t key_count, struct evs_place place);
+
+uint32_t *evs_build_map(struct evs_builder *builder, uint32_t count); /* all EVS_NO_COLUMN */
+/* The rows of a relation with the needed columns alone, so that an exchange copies no others, in the relation's order where `is_in_order`. */
+struct evs_laid evs_build_narrow(struct evs_builder *builder, const struct evs_rel *rel, bool is_in_order,
+                                 struct evs_place place);
+/* Expressions over a relation's columns as a program over its batches; NULL: reported. `map` as in evs_laid. */
+const struct evs_program *evs_build_program(struct evs_builder *builder, const struct evs_expr *const *exprs,
+                                            uint32_t count, const uint32_t *map);
+/* A name for a node without state: its kind and a number. */
+const char *evs_build_numbered(struct evs_builder *builder, const char *kind);
+
+/* plan_operator.c */
+void evs_build_operator(struct evs_builder *builder, const struct evs_rel *rel, const char *name);
 
 /* plan_sink.c */
 void evs_build_sink(struct evs_builder *builder, const struct evs_rel *rel);

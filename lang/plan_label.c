@@ -1,6 +1,6 @@
 /* Names and labels of nodes.
  *
- * Names are identities. An aggregate is named by `as NAME`, else by its kind, its keys and a piece of its lineage, so that an aggregate that is
+ * Names are identities. An operator with state is named by `as NAME`, else by its kind, its keys and a piece of its lineage, so that one that is
  * added, moved or dropped elsewhere in the file renames no other. Labels are for people. */
 #include "plan_build.h"
 
@@ -122,10 +122,13 @@ const char *evs_label_exchange(struct evs_arena *arena, const struct evs_schema 
 static const char *derived_name(struct evs_arena *arena, const struct evs_rel *rel)
 {
     struct evs_buffer text = {0};
-    evs_buffer_puts(&text, "aggregate");
-    for (uint32_t i = 0; i < rel->aggregate->key_count; i++) {
+    bool is_aggregate = rel->kind == EVS_REL_AGGREGATE;
+    const uint32_t *keys = is_aggregate ? rel->aggregate->keys : rel->op->readings[0].keys;
+    uint32_t key_count = is_aggregate ? rel->aggregate->key_count : rel->op->readings[0].key_count;
+    evs_buffer_puts(&text, is_aggregate ? "aggregate" : rel->op->operator_->kind);
+    for (uint32_t i = 0; i < key_count; i++) {
         evs_buffer_puts(&text, "_");
-        for (const char *at = rel->inputs[0].rel->columns[rel->aggregate->keys[i]].name; *at != '\0'; at++) {
+        for (const char *at = rel->inputs[0].rel->columns[keys[i]].name; *at != '\0'; at++) {
             bool is_plain = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9');
             evs_buffer_put(&text, is_plain ? at : "_", 1);
         }
@@ -136,7 +139,9 @@ static const char *derived_name(struct evs_arena *arena, const struct evs_rel *r
 
 static bool is_named(const struct evs_rel *rel)
 {
-    return rel->kind == EVS_REL_AGGREGATE && rel->is_live;
+    bool has_state = rel->kind == EVS_REL_AGGREGATE ||
+                     (rel->kind == EVS_REL_OPERATOR && (rel->op->operator_->flags & EVS_OP_STATEFUL) != 0);
+    return has_state && rel->is_live;
 }
 
 /* How many aggregates before this one have its name. */
@@ -197,7 +202,7 @@ const char *evs_path_of(struct evs_arena *arena, const char *const *names, const
             evs_buffer_printf(&text, "%s%s", text.count > 0 ? "<" : "", at->source->name);
             break;
         }
-        if (at->kind == EVS_REL_AGGREGATE) {
+        if (names[at->number] != NULL) {
             evs_buffer_printf(&text, "%s%s", text.count > 0 ? "<" : "", names[at->number]);
         }
     }

@@ -67,6 +67,37 @@ static void ask_aggregate(struct evs_rel *rel)
     }
 }
 
+static void need_origin(struct evs_rel *rel, struct evs_rel_origin origin)
+{
+    if (origin.input != EVS_COMPUTED) {
+        need(rel->inputs[origin.input].rel, origin.column);
+    }
+}
+
+static void ask_operator(struct evs_rel *rel)
+{
+    const struct evs_rel_operator *op = rel->op;
+    for (uint32_t i = 0; i < rel->input_count; i++) {
+        const struct evs_rel_reading *reading = &op->readings[i];
+        for (uint32_t k = 0; k < reading->key_count; k++) {
+            need(rel->inputs[i].rel, reading->keys[k]);
+        }
+        for (uint32_t k = 0; k < reading->read_count; k++) {
+            need(rel->inputs[i].rel, reading->reads[k]);
+        }
+    }
+    for (uint32_t i = 0; i < rel->column_count; i++) {
+        if (evs_rel_needs(rel, i)) {
+            need_origin(rel, op->origins[i]);
+        }
+    }
+    for (uint32_t side = 0; side < op->side_count; side++) {
+        for (uint32_t i = 0; i < op->sides[side].column_count; i++) {
+            need_origin(rel, op->sides[side].origins[i]);
+        }
+    }
+}
+
 static void ask_union(struct evs_rel *rel)
 {
     for (uint32_t i = 0; i < rel->column_count; i++) {
@@ -99,6 +130,9 @@ static void ask(struct evs_rel *rel)
         break;
     case EVS_REL_AGGREGATE:
         ask_aggregate(rel);
+        break;
+    case EVS_REL_OPERATOR:
+        ask_operator(rel);
         break;
     case EVS_REL_UNION:
         ask_union(rel);

@@ -17,8 +17,8 @@ static void lay_inputs(struct evs_builder *builder, const struct evs_rel *rel, s
     uint32_t port_count = 0;
     for (uint32_t i = 0; i < rel->input_count; i++) {
         struct evs_rel_input input = rel->inputs[i];
-        const struct evs_laid *from =
-            input.output == 0 ? &builder->laid[input.rel->number] : &builder->late[input.rel->number];
+        const struct evs_laid *from = input.output == 0 ? &builder->laid[input.rel->number]
+                                                        : &builder->sides[input.output - 1][input.rel->number];
         inputs[i] = evs_build_columns(builder, from, from->map, names, count, rel->place);
         port_count += inputs[i].port_count;
         for (uint32_t c = 0; c < count; c++) { /* a union is as nullable as its most nullable input */
@@ -83,7 +83,7 @@ static struct evs_plan_node *add_sink(struct evs_builder *builder, const struct 
     node->output_count = 0;
     node->label =
         evs_arena_printf(builder->arena, "sink %s to %s, format %s", sink->name, sink->label, sink->format->kind);
-    evs_build_connect(builder, input.ports, input.port_count, number);
+    evs_build_connect(builder, input.ports, input.port_count, number, 0);
     out->connector = sink->connector;
     out->config = sink->config;
     out->format = sink->format;

@@ -152,6 +152,66 @@ struct evs_rel *evs_rel_aggregate(struct evs_rels *rels, struct evs_rel *input,
     return rel;
 }
 
+/* --- operators of the catalogue --------------------------------------------------------------------------------------- */
+
+static uint64_t operator_lineage(const struct evs_rel *rel)
+{
+    const struct evs_rel_operator *op = rel->op;
+    uint64_t hash = evs_lineage_text(op->identity, op->operator_->kind);
+    for (uint32_t i = 0; i < rel->input_count; i++) {
+        const struct evs_rel *input = rel->inputs[i].rel;
+        hash = evs_lineage_mix(hash, input->lineage);
+        for (uint32_t k = 0; k < op->readings[i].key_count; k++) {
+            hash = evs_lineage_mix(hash, input->columns[op->readings[i].keys[k]].lineage);
+        }
+    }
+    return hash;
+}
+
+static void set_operator_inputs(struct evs_rels *rels, struct evs_rel *rel, struct evs_rel *const *inputs,
+                                uint32_t count)
+{
+    EVS_ASSERT(count >= 1 && count <= EVS_OPERATOR_INPUTS_MAX);
+    rel->inputs = EVS_ARENA_ARRAY(rels->arena, struct evs_rel_input, count);
+    rel->input_count = count;
+    rel->is_bounded = true;
+    rel->is_ordered = count == 1 && inputs[0]->is_ordered && rel->op->spread == EVS_SPREAD_NONE;
+    for (uint32_t i = 0; i < count; i++) {
+        EVS_ASSERT(inputs[i]->number < rel->number);
+        rel->inputs[i].rel = inputs[i];
+        rel->is_bounded = rel->is_bounded && inputs[i]->is_bounded;
+        rel->is_timed_by_reading = rel->is_timed_by_reading || inputs[i]->is_timed_by_reading;
+        rel->is_update = rel->is_update || inputs[i]->is_update;
+        rel->unstable = rel->unstable != NULL ? rel->unstable : inputs[i]->unstable;
+    }
+    rel->is_update = (rel->is_update || rel->op->is_update) && !rel->op->is_final;
+    bool is_sensitive = (rel->op->operator_->flags & EVS_OP_ORDER_SENSITIVE) != 0;
+    if (is_sensitive && rel->unstable == NULL && !(count == 1 && inputs[0]->is_ordered)) {
+        rel->unstable = rel; /* what passes depends on how partitions interleave (exactness, 4) */
+    }
+}
+
+struct evs_rel *evs_rel_operator(struct evs_rels *rels, struct evs_rel *const *inputs, uint32_t input_count,
+                                 const struct evs_rel_operator *operator_, struct evs_rel_column *columns,
+                                 uint32_t count, uint32_t event_time_column, struct evs_place place, const char *name)
+{
+    struct evs_rel *rel = new_rel(rels, EVS_REL_OPERATOR, place, count);
+    rel->op = operator_;
+    rel->columns = columns;
+    rel->name = name;
+    set_operator_inputs(rels, rel, inputs, input_count);
+    rel->lineage = operator_lineage(rel);
+    rel->event_time_column = operator_->is_built ? event_time_column : inputs[0]->event_time_column;
+    EVS_ASSERT(operator_->is_built || count >= inputs[0]->column_count);
+    for (uint32_t i = 0; i < count; i++) {
+        struct evs_rel_origin origin = operator_->origins[i];
+        EVS_ASSERT(operator_->is_built || i >= inputs[0]->column_count || (origin.input == 0 && origin.column == i));
+        columns[i].lineage = origin.input == EVS_COMPUTED ? evs_lineage_mix(rel->lineage, origin.column)
+                                                          : inputs[origin.input]->columns[origin.column].lineage;
+    }
+    return rel;
+}
+
 /* A column of a union is the event time if it is that in every input. */
 static uint32_t union_event_time(struct evs_rel **inputs, uint32_t count)
 {
@@ -231,6 +291,10 @@ uint32_t evs_rel_width(struct evs_rel_input input)
     if (input.output == 0) {
         return input.rel->column_count;
     }
+    if (input.rel->kind == EVS_REL_OPERATOR) {
+        EVS_ASSERT(input.output <= input.rel->op->side_count);
+        return input.rel->op->sides[input.output - 1].column_count;
+    }
     EVS_ASSERT(input.rel->kind == EVS_REL_AGGREGATE && input.rel->aggregate->late_output);
     return input.rel->aggregate->late_columns + (uint32_t)EVS_COUNT(late_fields);
 }
@@ -240,6 +304,14 @@ void evs_rel_fields(struct evs_rel_input input, struct evs_field *fields)
     if (input.output == 0) {
         for (uint32_t i = 0; i < input.rel->column_count; i++) {
             fields[i] = evs_rel_field(input.rel, i);
+        }
+        return;
+    }
+    if (input.rel->kind == EVS_REL_OPERATOR) {
+        const struct evs_rel_side *side = &input.rel->op->sides[input.output - 1];
+        for (uint32_t i = 0; i < side->column_count; i++) {
+            const struct evs_rel_column *column = &side->columns[i];
+            fields[i] = (struct evs_field){.name = column->name, .type = column->type, .nullable = column->nullable};
         }
         return;
     }

@@ -15,7 +15,15 @@
 #include "expr.h"
 #include "op_aggregate.h"
 
-enum evs_rel_kind { EVS_REL_SCAN, EVS_REL_FILTER, EVS_REL_PROJECT, EVS_REL_AGGREGATE, EVS_REL_UNION, EVS_REL_SINK };
+enum evs_rel_kind {
+    EVS_REL_SCAN,
+    EVS_REL_FILTER,
+    EVS_REL_PROJECT,
+    EVS_REL_AGGREGATE,
+    EVS_REL_OPERATOR,
+    EVS_REL_UNION,
+    EVS_REL_SINK
+};
 
 #define EVS_NO_COLUMN UINT32_MAX
 
@@ -26,7 +34,7 @@ struct evs_rel_column {
     uint64_t lineage;
 };
 
-/* A relation's output: 0 its rows, 1 the late rows of an aggregate. */
+/* A relation's output: 0 its rows; 1 and above the side outputs of an operator (of an aggregate: its late rows). */
 struct evs_rel_input {
     struct evs_rel *rel;
     uint32_t output;
@@ -47,6 +55,82 @@ struct evs_rel_aggregate {
     bool late_output;
     uint32_t late_columns;   /* the input's first columns: what a late row shows */
     const char *state_bound; /* for people */
+};
+
+/* --- operators of the catalogue --------------------------------------------------------------------------------------
+ *
+ * Everything that the planner needs to know of an operator is said here by its binder, so that a new one needs no case in pruning or layout
+ * (docs/internals/planning.md, "A new operator"). */
+
+#define EVS_OPERATOR_INPUTS_MAX 2
+#define EVS_OPERATOR_SIDES_MAX 3
+
+/* Where a column comes from: a column of an input, passed on unchanged; or the operator's own, by a number that it knows. */
+#define EVS_COMPUTED UINT32_MAX
+struct evs_rel_origin {
+    uint32_t input; /* EVS_COMPUTED: the operator's own */
+    uint32_t column;
+};
+
+/* What an operator does with one of its inputs. Numbers of columns are the input relation's. */
+struct evs_rel_reading {
+    const uint32_t *keys; /* rows are exchanged by them */
+    uint32_t key_count;
+    const uint32_t *reads; /* columns that it reads beside its keys, whoever asks for them */
+    uint32_t read_count;
+};
+
+/* A side output: its rows go into a sink, so every column is asked for. */
+struct evs_rel_side {
+    const char *name;                     /* for people: "late rows" */
+    const struct evs_rel_column *columns; /* names and types */
+    const struct evs_rel_origin *origins; /* one a column; only input 0 may be passed */
+    uint32_t column_count;
+    bool is_built; /* see evs_rel_operator.is_built */
+};
+
+struct evs_rel_layout;
+
+struct evs_rel_operator {
+    const struct evs_operator *operator_;
+    enum {
+        EVS_SPREAD_NONE,  /* works on rows wherever they are */
+        EVS_SPREAD_KEYS,  /* needs all rows of a key on one worker */
+        EVS_SPREAD_GATHER /* needs all rows on one worker */
+    } spread;
+    const struct evs_rel_reading *readings; /* one an input */
+    const struct evs_rel_origin *origins;   /* one a column of the relation */
+    /* false: its batches have all columns of input 0 as they come (shared, and perhaps columns that only it reads), and its own columns that are
+     *        asked for behind them; the relation's columns begin with those of input 0
+     * true:  its batches have exactly the columns that are asked for, in the relation's order */
+    bool is_built;
+    const struct evs_rel_side *sides; /* outputs 1 … */
+    uint32_t side_count;
+    /* Makes the operator's configuration in layout->arena, once it is known where columns stand. NULL: reported. */
+    const void *(*configure)(const struct evs_rel_layout *layout);
+    const void *bound;        /* what the binder found out, for `configure` */
+    uint64_t identity;        /* of everything beside keys and rows that decides what stored state means */
+    const char *label;        /* for people: "deduplicate by event_id within 1 h" */
+    const char *state_bound;  /* for people: what bounds the state; NULL: it has none */
+    bool needs_row_watermark; /* decides on a row by the watermark before that row, even where no row is late */
+    bool is_update;           /* its rows are revisions, whatever its inputs' are */
+    bool is_final;            /* its rows are final, whatever its inputs' are */
+};
+
+struct evs_builder;
+
+/* Where things stand in the plan: for `configure`. */
+struct evs_rel_layout {
+    struct evs_builder *builder; /* for evs_build_program */
+    struct evs_arena *arena;     /* the plan's */
+    const struct evs_rel *rel;
+    const uint32_t *input_map
+        [EVS_OPERATOR_INPUTS_MAX]; /* column of the input relation → of its batches; EVS_NO_COLUMN: not carried */
+    struct evs_schema input_schema[EVS_OPERATOR_INPUTS_MAX];
+    const uint32_t *map; /* column of the relation → of the operator's batches; EVS_NO_COLUMN: nobody asks for it */
+    struct evs_schema schema;
+    struct evs_schema side_schema[EVS_OPERATOR_SIDES_MAX];
+    struct evs_place place; /* of the operator, for dead letters; its texts live as long as the plan */
 };
 
 struct evs_bound_source;
@@ -77,6 +161,7 @@ struct evs_rel {
         const struct evs_expr *predicate; /* filter */
         const struct evs_expr **exprs;    /* project: one a column */
         const struct evs_rel_aggregate *aggregate;
+        const struct evs_rel_operator *op;
         struct evs_bound_sink *sink;
     };
 
@@ -100,6 +185,11 @@ struct evs_rel *evs_rel_project(struct evs_rels *rels, struct evs_rel *input, co
 struct evs_rel *evs_rel_aggregate(struct evs_rels *rels, struct evs_rel *input,
                                   const struct evs_rel_aggregate *aggregate, struct evs_rel_column *columns,
                                   uint32_t count, struct evs_place place, const char *name);
+/* `columns` (names, types; lineages are set here) and `operator_` are kept. `event_time_column`: the column that is the rows' event time; derived
+ * when the operator is not built. The name is `as NAME`, or NULL. */
+struct evs_rel *evs_rel_operator(struct evs_rels *rels, struct evs_rel *const *inputs, uint32_t input_count,
+                                 const struct evs_rel_operator *operator_, struct evs_rel_column *columns,
+                                 uint32_t count, uint32_t event_time_column, struct evs_place place, const char *name);
 /* The inputs have the same number and types of columns. */
 struct evs_rel *evs_rel_union(struct evs_rels *rels, struct evs_rel **inputs, uint32_t count, struct evs_place place);
 struct evs_rel *evs_rel_sink(struct evs_rels *rels, struct evs_bound_sink *sink, struct evs_rel_input *inputs,

@@ -94,7 +94,7 @@ void evs_conformance_emitted(const struct evs_op *op, uint32_t output, const str
     if (op->operator_ == NULL || op->operator_->open != wrapped_open || output >= op->output_count) {
         return;
     }
-    const struct evs_schema *schema = output == 0 ? &op->node->schema : &op->node->late_schema;
+    const struct evs_schema *schema = evs_plan_schema(op->node, output);
     check_batch(schema, batch);
     const struct head *head = head_of(op->state);
     EVS_FOR_ROWS(batch, position, row) {

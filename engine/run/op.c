@@ -120,7 +120,7 @@ const struct evs_schema *evs_op_input_schema(const struct evs_op *op, uint32_t i
         const struct evs_plan_edge *edge = &plan->edges[i];
         if (edge->to == op->node_index && edge->input == input) {
             const struct evs_plan_node *from = &plan->nodes[edge->from];
-            return edge->output == 0 ? &from->schema : &from->late_schema;
+            return evs_plan_schema(from, edge->output);
         }
     }
     EVS_ASSERT(!"an op has an input that no edge feeds");

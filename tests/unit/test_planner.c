@@ -318,10 +318,10 @@ START_TEST(test_late_rows)
     static const char *const names[] = {"sku",          "at_time",    "price",      "p",
                                         "window_start", "window_end", "_watermark", "_lateness"};
     const struct evs_plan_node *sink = attempt_node(&attempt, "late");
-    ck_assert_uint_eq(node->late_schema.count, EVS_COUNT(names));
+    ck_assert_uint_eq(evs_plan_schema(node, 1)->count, EVS_COUNT(names));
     ck_assert_uint_eq(sink->schema.count, EVS_COUNT(names));
     for (size_t i = 0; i < EVS_COUNT(names); i++) {
-        ck_assert_str_eq(node->late_schema.fields[i].name, names[i]);
+        ck_assert_str_eq(evs_plan_schema(node, 1)->fields[i].name, names[i]);
         ck_assert_str_eq(sink->schema.fields[i].name, names[i]);
     }
     ck_assert_int_eq(sink->schema.fields[7].type->kind, EVS_INT64);
@@ -617,7 +617,7 @@ START_TEST(test_plans_are_well_formed)
         ck_assert_uint_lt(edge->to, plan->node_count);
         const struct evs_plan_node *from = &plan->nodes[edge->from], *to = &plan->nodes[edge->to];
         ck_assert_uint_lt(edge->output, from->output_count);
-        const struct evs_schema *schema = edge->output == 0 ? &from->schema : &from->late_schema;
+        const struct evs_schema *schema = evs_plan_schema(from, edge->output);
         if (to->kind == EVS_NODE_SINK || to->kind == EVS_NODE_EXCHANGE) {
             ck_assert_uint_eq(schema->count, to->schema.count);
         }

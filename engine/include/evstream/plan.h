@@ -68,6 +68,12 @@ struct evs_plan_edge {
     uint32_t branch;
 };
 
+/* An output beside the main one: rows that are late, dropped, timed out, dead … */
+struct evs_plan_side {
+    const char *name; /* for people: "late rows" */
+    struct evs_schema schema;
+};
+
 struct evs_plan_node {
     enum evs_node_kind kind;
     const char *name;  /* unique and stable across edits: identity of state (exactness, 16) */
@@ -76,9 +82,9 @@ struct evs_plan_node {
         const char *file;
         uint32_t line, column;
     } place;
-    struct evs_schema schema;      /* of output 0; sinks: of their input */
-    struct evs_schema late_schema; /* of output 1, when there is one */
+    struct evs_schema schema; /* of output 0; sinks: of their input */
     uint32_t output_count;
+    const struct evs_plan_side *sides; /* of outputs 1 to output_count - 1 */
     const struct evs_operator *operator_;
     const void *config; /* of the operator */
     const struct evs_plan_source *source;
@@ -103,6 +109,13 @@ struct evs_plan {
     enum { EVS_STATE_UNSET, EVS_STATE_REDIS, EVS_STATE_MEMORY } state;
     bool only_files;
 };
+
+/* The schema of one of a node's outputs. */
+static inline const struct evs_schema *evs_plan_schema(const struct evs_plan_node *node, uint32_t output)
+{
+    EVS_ASSERT(output == 0 || output < node->output_count);
+    return output == 0 ? &node->schema : &node->sides[output - 1].schema;
+}
 
 /* The schema of a dead row (language, "Dead letter"): _reason _code _file _line _expr _source _subject _sequence _ingested_at row raw. */
 extern const struct evs_schema evs_dead_schema;
