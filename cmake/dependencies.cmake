@@ -41,6 +41,7 @@ evs_dependency(xxhash PC libxxhash HEADER xxhash.h LIBRARY xxhash PACKAGE libxxh
 evs_dependency(lz4 PC liblz4 HEADER lz4.h LIBRARY lz4 PACKAGE liblz4-dev)
 evs_dependency(zstd PC libzstd HEADER zstd.h LIBRARY zstd PACKAGE libzstd-dev)
 evs_dependency(zlib PC zlib HEADER zlib.h LIBRARY z PACKAGE zlib1g-dev)
+evs_dependency(absl_time PC absl_time HEADER absl/time/time.h LIBRARY absl_time PACKAGE libabsl-dev)
 evs_dependency(re2 PC re2 HEADER re2/re2.h LIBRARY re2 PACKAGE libre2-dev)
 evs_dependency(psl PC libpsl HEADER libpsl.h LIBRARY psl PACKAGE libpsl-dev)
 evs_dependency(farmhash PC farmhash HEADER farmhash.h LIBRARY farmhash PACKAGE libfarmhash-dev)
