@@ -14,8 +14,11 @@
  * | datetime  | int64_t               | microseconds since 1970-01-01 in no zone                           |
  * | time      | int64_t               | microseconds since midnight                                        |
  * | interval  | struct evs_interval   | months, days, microseconds                                         |
- * | array, struct | struct evs_str    | reserved: the encoded value (not implemented yet)                  |
- */
+ * | array     | struct evs_str        | the encoded elements (nested.h); NULL elements are allowed         |
+ * | struct    | struct evs_str        | the encoded fields (nested.h)                                      |
+ *
+ * So there are two shapes: fixed width, and `struct evs_str` (evs_kind_is_var). Whatever copies, keeps, hashes, compares for equality
+ * or stores elements needs to know the shape only, and treats an array as it treats a string. */
 #ifndef EVS_TYPE_H
 #define EVS_TYPE_H
 
@@ -42,13 +45,35 @@ enum evs_kind {
     EVS_KIND_COUNT
 };
 
-/* Types are interned or static: compare with evs_type_equal, pass by pointer, never free. */
+/* Types are static or live in their plan's arena: compare with evs_type_equal, pass by pointer, never free. */
+struct evs_type_field {
+    const char *name; /* "" when it has none: (1, 'a') */
+    const struct evs_type *type;
+};
 struct evs_type {
     enum evs_kind kind;
-    const struct evs_type *element; /* array */
+    const struct evs_type *element;      /* array: no array itself */
+    const struct evs_type_field *fields; /* struct */
+    uint32_t field_count;
 };
-const struct evs_type *evs_type_of(enum evs_kind kind); /* a scalar kind */
+#define EVS_TYPE_DEPTH_MAX 16 /* types inside of types; the parser and evs_nested_valid hold to it */
+#define EVS_STRUCT_FIELDS_MAX 256
+
+const struct evs_type *evs_type_of(enum evs_kind kind);       /* a scalar kind */
+const struct evs_type *evs_type_array_of(enum evs_kind kind); /* array of a scalar kind; static as well */
+const struct evs_type *evs_type_array(struct evs_arena *arena, const struct evs_type *element);
+/* Copies the fields and their names. */
+const struct evs_type *evs_type_struct(struct evs_arena *arena, const struct evs_type_field *fields,
+                                       uint32_t field_count);
+/* The same structure and the same field names, in any case. */
 bool evs_type_equal(const struct evs_type *a, const struct evs_type *b);
+/* The same structure whatever the fields are called: values of the one are values of the other without any change. */
+bool evs_type_equal_unnamed(const struct evs_type *a, const struct evs_type *b);
+/* Number of the field with this name (any case); -1 when there is none, -2 when several have it. */
+int32_t evs_type_field_index(const struct evs_type *type, struct evs_slice name);
+/* "int64", "array<string>", "struct<a int64, b string>": as a user writes it. Appends. */
+void evs_type_name(const struct evs_type *type, struct evs_buffer *out);
+const char *evs_type_name_in(struct evs_arena *arena, const struct evs_type *type);
 /* "int64", "timestamp", … as a user writes it. */
 const char *evs_kind_name(enum evs_kind kind);
 /* Accepts every spelling of the language (bigint, integer, int, double, float, text, varchar, decimal, boolean); NULL_KIND if unknown. */
@@ -58,6 +83,15 @@ uint32_t evs_kind_width(enum evs_kind kind);
 static inline bool evs_kind_is_text(enum evs_kind kind)
 {
     return kind == EVS_STRING || kind == EVS_BYTES || kind == EVS_JSON;
+}
+/* The element is a `struct evs_str`: text, array and struct. What moves or keeps elements asks this, not evs_kind_is_text. */
+static inline bool evs_kind_is_var(enum evs_kind kind)
+{
+    return evs_kind_is_text(kind) || kind == EVS_ARRAY || kind == EVS_STRUCT;
+}
+static inline bool evs_kind_is_nested(enum evs_kind kind)
+{
+    return kind == EVS_ARRAY || kind == EVS_STRUCT;
 }
 
 typedef __int128 evs_numeric;
@@ -80,7 +114,7 @@ struct evs_value {
         int64_t int64; /* also timestamp, date, datetime, time */
         double float64;
         evs_numeric numeric;
-        struct evs_str str; /* string, bytes, json */
+        struct evs_str str; /* string, bytes, json; array, struct: encoded (nested.h) */
         struct evs_interval interval;
     };
 };
