@@ -111,7 +111,7 @@ static bool values_equal(const struct evs_value *a, const struct evs_value *b)
     if (a->is_null) {
         return true;
     }
-    if (evs_kind_is_text(a->kind)) {
+    if (evs_kind_is_var(a->kind)) {
         return evs_str_equal(&a->str, &b->str);
     }
     if (a->kind == EVS_BOOL) {
@@ -225,7 +225,7 @@ bool evs_expr_evaluate(struct evs_arena *arena, const struct evs_expr *expr, str
     const bool ok = evs_eval_failures(eval, &failures) == 0;
     if (ok) {
         *value = evs_column_value(&column, 0);
-        if (!value->is_null && evs_kind_is_text(value->kind) && value->str.count > EVS_STR_INLINE_MAX) {
+        if (!value->is_null && evs_kind_is_var(value->kind) && value->str.count > EVS_STR_INLINE_MAX) {
             value->str = evs_str_make(evs_arena_copy(arena, value->str.pointer, value->str.count), value->str.count);
         }
     } else {

@@ -41,7 +41,7 @@ static uint64_t mix(const void *value, uint32_t width)
 
 static uint64_t hash_value(const struct evs_in_set *set, const void *value)
 {
-    if (evs_kind_is_text(set->kind) && !set->is_inline) {
+    if (evs_kind_is_var(set->kind) && !set->is_inline) {
         const struct evs_slice text = evs_str_slice(value);
         return evs_hash64(text.data, text.count);
     }
@@ -50,7 +50,7 @@ static uint64_t hash_value(const struct evs_in_set *set, const void *value)
 
 static bool same_value(const struct evs_in_set *set, const void *a, const void *b)
 {
-    return evs_kind_is_text(set->kind) ? evs_str_equal(a, b) : memcmp(a, b, set->width) == 0;
+    return evs_kind_is_var(set->kind) ? evs_str_equal(a, b) : memcmp(a, b, set->width) == 0;
 }
 
 static bool table_has(const struct evs_in_set *set, const void *value)
@@ -98,7 +98,7 @@ const struct evs_in_set *evs_in_set_new(struct evs_arena *arena, enum evs_kind k
         set->has_null = set->has_null || values[i].is_null;
         if (!values[i].is_null && !(kind == EVS_FLOAT64 && values[i].float64 != values[i].float64)) {
             store(&values[i], set->width, stored + (size_t)set->count++ * set->width);
-            set->is_inline = set->is_inline && !(evs_kind_is_text(kind) && values[i].str.count > EVS_STR_INLINE_MAX);
+            set->is_inline = set->is_inline && !(evs_kind_is_var(kind) && values[i].str.count > EVS_STR_INLINE_MAX);
         }
     }
     if (set->count > IN_SMALL) {
@@ -176,7 +176,7 @@ static bool all_rows(const struct evs_in_set *set, const struct evs_column *colu
         set->kind == EVS_NUMERIC) {
         return false;
     }
-    if (evs_kind_is_text(set->kind)) {
+    if (evs_kind_is_var(set->kind)) {
         const uint64_t(*values)[2] = set->values;
         for (uint32_t v = 0; v < set->count; v += SHORT_STRINGS_MAX) {
             const uint32_t left = set->count - v;
@@ -199,7 +199,7 @@ static bool all_rows(const struct evs_in_set *set, const struct evs_column *colu
 
 static bool has(const struct evs_in_set *set, const void *value)
 {
-    if (set->is_inline && evs_kind_is_text(set->kind) && ((const struct evs_str *)value)->count > EVS_STR_INLINE_MAX) {
+    if (set->is_inline && evs_kind_is_var(set->kind) && ((const struct evs_str *)value)->count > EVS_STR_INLINE_MAX) {
         return false; /* longer than all of the list */
     }
     if (set->mask != 0) {

@@ -127,7 +127,7 @@ static uint32_t compile_constant(struct compiler *compiler, const struct evs_exp
         added->constant.valid = EVS_ARENA_ARRAY(compiler->arena, uint64_t, 1);
     } else if (value->kind == EVS_BOOL) {
         data[0] = value->boolean;
-    } else if (evs_kind_is_text(value->kind)) {
+    } else if (evs_kind_is_var(value->kind)) {
         const struct evs_slice text = evs_str_slice(&value->str);
         const bool is_long = text.count > EVS_STR_INLINE_MAX;
         const struct evs_str own = evs_str_make(

@@ -7,7 +7,7 @@
 
 struct evs_value evs_bind_own(struct evs_binder *binder, struct evs_value value)
 {
-    if (!value.is_null && evs_kind_is_text(value.kind)) {
+    if (!value.is_null && evs_kind_is_var(value.kind)) {
         struct evs_slice text = evs_str_slice(&value.str);
         char *copy = evs_arena_strndup(binder->arena, text.data, text.count);
         value.str = evs_str_make(copy, (uint32_t)text.count);

@@ -260,7 +260,7 @@ static void forget_text(struct evs_table *table, const uint8_t *value)
 /* Copies a column element into 16 bytes, text into the arena. */
 static void keep_element(struct evs_table *table, const struct evs_column *column, const void *element, uint8_t *to)
 {
-    if (evs_kind_is_text(column->kind)) {
+    if (evs_kind_is_var(column->kind)) {
         struct evs_str kept = evs_str_keep(&table->arena, element);
         memcpy(to, &kept, sizeof kept);
     } else {
@@ -277,7 +277,7 @@ static void update_extreme(const struct agg_call *call, const struct agg_rows *r
         if (acc->has && !is_better(call, element, acc->value)) {
             continue;
         }
-        if (acc->has && evs_kind_is_text(column->kind)) {
+        if (acc->has && evs_kind_is_var(column->kind)) {
             forget_text(rows->tables[i], acc->value);
         }
         keep_element(rows->tables[i], column, element, acc->value);
@@ -313,14 +313,14 @@ static int compare_value(const struct acc_ordered *acc, const struct evs_column 
         return (int)acc->is_null - (int)is_null;
     }
     const void *element = element_at(column, row);
-    return evs_kind_is_text(column->kind) ? evs_str_compare(element, (const struct evs_str *)acc->value)
+    return evs_kind_is_var(column->kind) ? evs_str_compare(element, (const struct evs_str *)acc->value)
                                           : memcmp(element, acc->value, evs_kind_width(column->kind));
 }
 
 static void keep_ordered(struct evs_table *table, struct acc_ordered *acc, const struct evs_batch *batch,
                          const struct evs_column *column, uint32_t row)
 {
-    if (acc->has && !acc->is_null && evs_kind_is_text(column->kind)) {
+    if (acc->has && !acc->is_null && evs_kind_is_var(column->kind)) {
         forget_text(table, acc->value);
     }
     acc->time_us = batch->event_time_us[row];
@@ -454,7 +454,7 @@ void evs_agg_set_distinct(const struct agg_call *call, uint8_t *values, struct d
 static void update_distinct(const struct agg_call *call, const struct agg_rows *rows)
 {
     const struct evs_column *column = argument_of(call, rows);
-    bool is_text = evs_kind_is_text(column->kind);
+    bool is_text = evs_kind_is_var(column->kind);
     for (uint32_t i = 0; i < rows->count; i++) {
         uint32_t row = rows->rows[i];
         if (!evs_column_is_valid(column, row)) {
@@ -547,7 +547,7 @@ struct evs_str *evs_agg_text(const struct agg_call *call, uint8_t *values)
 {
     uint8_t *at = values + call->offset;
     struct evs_str *text = NULL;
-    if (call->config->argument < 0 || !evs_kind_is_text(call->config->argument_kind)) {
+    if (call->config->argument < 0 || !evs_kind_is_var(call->config->argument_kind)) {
         return NULL;
     }
     if (is_extreme(call->config->kind) && ((struct acc_extreme *)at)->has) {

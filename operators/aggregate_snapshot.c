@@ -42,7 +42,7 @@ static void store_text(struct evs_str *stored, struct evs_buffer *variable)
 static void store_key_texts(const struct aggregate *agg, uint32_t nulls, uint8_t *key, struct evs_buffer *variable)
 {
     for (uint32_t i = 0; i < agg->layout.key_count; i++) {
-        if (evs_kind_is_text(agg->layout.key_kind[i]) && !((nulls >> i) & 1)) {
+        if (evs_kind_is_var(agg->layout.key_kind[i]) && !((nulls >> i) & 1)) {
             store_text((struct evs_str *)(key + agg->layout.key_offset[i] - sizeof(struct evs_entry)), variable);
         }
     }
@@ -97,7 +97,7 @@ static void write_element(struct snapshot *snapshot, const struct agg_window *wi
     evs_buffer_put(fixed, &head, sizeof head);
     evs_buffer_put(fixed, entry + 1, key_bytes(agg));
     store_key_texts(agg, entry->nulls, (uint8_t *)fixed->data + sizeof head, variable);
-    if (evs_kind_is_text(agg->calls[call].config->argument_kind)) {
+    if (evs_kind_is_var(agg->calls[call].config->argument_kind)) {
         store_text(&element.bits, variable);
     }
     evs_buffer_put(fixed, &call, sizeof call);
@@ -214,7 +214,7 @@ static bool load_key(struct reading *reading)
 {
     const struct evs_table_layout *layout = &reading->agg->layout;
     for (uint32_t i = 0; i < layout->key_count; i++) {
-        if (evs_kind_is_text(layout->key_kind[i]) && !((reading->head.nulls >> i) & 1) &&
+        if (evs_kind_is_var(layout->key_kind[i]) && !((reading->head.nulls >> i) & 1) &&
             !load_text(reading,
                        (struct evs_str *)(reading->fixed + layout->key_offset[i] - sizeof(struct evs_entry)))) {
             return false;
@@ -292,7 +292,7 @@ static bool restore_element(struct evs_op *op, struct reading *reading, const st
         return false;
     }
     struct agg_call *call = &agg->calls[call_number];
-    bool is_text = evs_kind_is_text(call->config->argument_kind), is_new, added;
+    bool is_text = evs_kind_is_var(call->config->argument_kind), is_new, added;
     if (is_text && !load_text(reading, &element.bits)) {
         return false;
     }

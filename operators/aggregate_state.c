@@ -186,7 +186,7 @@ static struct distinct *move_set(struct evs_arena *to, const struct distinct *se
 static void move_entry(struct aggregate *agg, struct evs_arena *to, struct evs_entry *entry)
 {
     for (uint32_t i = 0; i < agg->layout.key_count; i++) {
-        if (evs_kind_is_text(agg->layout.key_kind[i]) && !((entry->nulls >> i) & 1)) {
+        if (evs_kind_is_var(agg->layout.key_kind[i]) && !((entry->nulls >> i) & 1)) {
             move_text(to, evs_entry_key(&agg->layout, entry, i));
         }
     }
@@ -199,7 +199,7 @@ static void move_entry(struct aggregate *agg, struct evs_arena *to, struct evs_e
         }
         struct distinct *set = call->config->kind == EVS_AGG_COUNT_DISTINCT ? evs_agg_distinct(call, values) : NULL;
         if (set != NULL) {
-            evs_agg_set_distinct(call, values, move_set(to, set, evs_kind_is_text(call->config->argument_kind)));
+            evs_agg_set_distinct(call, values, move_set(to, set, evs_kind_is_var(call->config->argument_kind)));
         }
     }
 }

@@ -110,7 +110,7 @@ static void put_value(struct evs_batch *batch, struct evs_column *column, uint32
     if (value->is_null) {
         memset(to, 0, width);
         evs_column_set_null(column, row);
-    } else if (evs_kind_is_text(column->kind)) {
+    } else if (evs_kind_is_var(column->kind)) {
         struct evs_str kept = evs_str_keep(batch->arena, &value->str);
         memcpy(to, &kept, width);
     } else if (column->kind == EVS_BOOL) {
@@ -198,7 +198,7 @@ static struct evs_hash128 key_identity(const struct aggregate *agg, struct evs_e
             continue;
         }
         const void *stored = evs_entry_key(&agg->layout, entry, i);
-        if (evs_kind_is_text(kind)) {
+        if (evs_kind_is_var(kind)) {
             const struct evs_str *text = stored;
             evs_buffer_put(scratch, &text->count, 4);
             evs_buffer_put(scratch, evs_str_data(text), text->count);
@@ -522,7 +522,7 @@ static bool same_value(const struct evs_value *a, const struct evs_value *b)
     if (a->is_null || b->is_null) {
         return a->is_null == b->is_null;
     }
-    if (evs_kind_is_text(a->kind)) {
+    if (evs_kind_is_var(a->kind)) {
         return evs_str_equal(&a->str, &b->str);
     }
     return a->kind == EVS_BOOL ? a->boolean == b->boolean : memcmp(&a->str, &b->str, evs_kind_width(a->kind)) == 0;

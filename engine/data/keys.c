@@ -44,7 +44,7 @@ static uint64_t hash_element(const struct evs_column *column, uint32_t row)
         }
         return hash_word(*EVS_COLUMN_AT(column, uint64_t, row));
     default:
-        if (evs_kind_is_text(column->kind)) {
+        if (evs_kind_is_var(column->kind)) {
             return hash_text(EVS_COLUMN_AT(column, struct evs_str, row));
         }
         return XXH3_64bits_withSeed(EVS_COLUMN_AT(column, struct evs_str, row), 16, KEY_SEED);
@@ -54,7 +54,7 @@ static uint64_t hash_element(const struct evs_column *column, uint32_t row)
 /* The common case, a text column without NULLs, apart: this loop is on the path of every keyed row. */
 static void hash_column(const struct evs_batch *batch, const struct evs_column *column, uint64_t *hashes, bool first)
 {
-    bool plain_text = evs_kind_is_text(column->kind) && column->valid == NULL && !(column->flags & EVS_COLUMN_CONSTANT);
+    bool plain_text = evs_kind_is_var(column->kind) && column->valid == NULL && !(column->flags & EVS_COLUMN_CONSTANT);
     if (plain_text && first) {
         const struct evs_str *text = column->data;
         EVS_FOR_ROWS(batch, position, row) {
@@ -89,7 +89,7 @@ static void encode_element(const struct evs_column *column, uint32_t row, struct
     if (kind == 0) {
         return;
     }
-    if (evs_kind_is_text(column->kind)) {
+    if (evs_kind_is_var(column->kind)) {
         const struct evs_str *text = EVS_COLUMN_AT(column, struct evs_str, row);
         evs_buffer_put(out, &text->count, 4);
         evs_buffer_put(out, evs_str_data(text), text->count);

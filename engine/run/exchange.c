@@ -104,7 +104,7 @@ static void copy_column(struct evs_batch *batch, struct evs_column *to, const st
         GATHER(uint64_t);
         break;
     default:
-        if (evs_kind_is_text(from->kind)) {
+        if (evs_kind_is_var(from->kind)) {
             copy_text(batch, to, from, rows, count);
         } else {
             GATHER(struct evs_hash128);

@@ -140,7 +140,7 @@ static void key_store(struct evs_table *table, struct evs_entry *entry, uint32_t
     uint8_t *to = evs_entry_key(layout, entry, key);
     if (!evs_column_is_valid(column, row)) {
         entry->nulls |= 1u << key;
-    } else if (evs_kind_is_text(column->kind)) {
+    } else if (evs_kind_is_var(column->kind)) {
         struct evs_str kept = evs_str_keep(&table->arena, EVS_COLUMN_AT(column, struct evs_str, row));
         memcpy(to, &kept, sizeof kept);
     } else if (column->kind == EVS_FLOAT64) {
@@ -166,7 +166,7 @@ static bool key_equals_row(const struct evs_table_layout *layout, struct evs_ent
             continue;
         }
         const void *stored = evs_entry_key(layout, entry, i);
-        if (evs_kind_is_text(column->kind)) {
+        if (evs_kind_is_var(column->kind)) {
             if (!evs_str_equal(stored, EVS_COLUMN_AT(column, struct evs_str, row))) {
                 return false;
             }
@@ -228,7 +228,7 @@ static bool key_equals_stored(const struct evs_table_layout *layout, struct evs_
     for (uint32_t i = 0; i < layout->key_count; i++) {
         const uint8_t *other = key + (layout->key_offset[i] - sizeof(struct evs_entry));
         const void *stored = evs_entry_key(layout, entry, i);
-        if (evs_kind_is_text(layout->key_kind[i])) {
+        if (evs_kind_is_var(layout->key_kind[i])) {
             struct evs_str text;
             memcpy(&text, other, sizeof text);
             if (!evs_str_equal(stored, &text)) {
@@ -260,7 +260,7 @@ struct evs_entry *evs_table_put_stored(struct evs_table *table, uint64_t hash, u
     const struct evs_table_layout *layout = table->layout;
     for (uint32_t i = 0; i < layout->key_count; i++) {
         const uint8_t *from = key + (layout->key_offset[i] - sizeof(struct evs_entry));
-        if (evs_kind_is_text(layout->key_kind[i]) && !((nulls >> i) & 1)) {
+        if (evs_kind_is_var(layout->key_kind[i]) && !((nulls >> i) & 1)) {
             struct evs_str text;
             memcpy(&text, from, sizeof text);
             text = evs_str_keep(&table->arena, &text);
@@ -294,7 +294,7 @@ void evs_table_remove(struct evs_table *table, uint32_t index)
     struct evs_entry *entry = evs_table_at(table, index);
     for (uint32_t i = 0; i < table->layout->key_count; i++) {
         struct evs_str *text = evs_entry_key(table->layout, entry, i);
-        if (evs_kind_is_text(table->layout->key_kind[i]) && text->count > EVS_STR_INLINE_MAX) {
+        if (evs_kind_is_var(table->layout->key_kind[i]) && text->count > EVS_STR_INLINE_MAX) {
             table->garbage_bytes += text->count;
         }
     }
@@ -318,7 +318,7 @@ void evs_entry_key_to_column(const struct evs_table_layout *layout, struct evs_e
         return;
     }
     const void *stored = evs_entry_key(layout, entry, key);
-    if (evs_kind_is_text(layout->key_kind[key])) {
+    if (evs_kind_is_var(layout->key_kind[key])) {
         ((struct evs_str *)column->data)[row] = evs_str_keep(batch->arena, stored);
         return;
     }

@@ -31,7 +31,7 @@ static void set_default(struct evs_decode_column *column, const char *text)
 {
     column->has_default = true;
     column->fallback.kind = column->kind;
-    if (evs_kind_is_text(column->kind)) {
+    if (evs_kind_is_var(column->kind)) {
         column->fallback.str = evs_str_make(text, (uint32_t)strlen(text));
     } else if (column->kind == EVS_NUMERIC) {
         column->fallback.numeric = (evs_numeric)strtoll(text, NULL, 10) * EVS_NUMERIC_ONE;
