@@ -11,6 +11,9 @@ static const struct evs_row_reason reasons[EVS_ROW_OUTCOMES] = {
     [EVS_ROW_TIME] = {"time_range", "R0106", "The result lies outside of the years 0001 to 9999."},
     [EVS_ROW_TOO_LONG] = {"too_long", "R0107", "The resulting text is longer than 1 MiB."},
     [EVS_ROW_UTF8] = {"utf8", "R0108", "The bytes are not valid UTF-8."},
+    [EVS_ROW_REGEXP] = {"regexp", "R0109",
+                        "The pattern is no regular expression, or the replacement does not fit to it."},
+    [EVS_ROW_CALLED] = {"error", "R0110", "The pipeline itself called error() for this row."},
 };
 
 const struct evs_row_reason *evs_row_reason(enum evs_row outcome)

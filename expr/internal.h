@@ -30,6 +30,8 @@ enum evs_row {
     EVS_ROW_TIME,
     EVS_ROW_TOO_LONG,
     EVS_ROW_UTF8,
+    EVS_ROW_REGEXP,
+    EVS_ROW_CALLED, /* error() */
     EVS_ROW_OUTCOMES
 };
 struct evs_row_reason {
@@ -91,7 +93,8 @@ struct evs_family {
 };
 extern const struct evs_family evs_family_arith, evs_family_bits, evs_family_compare, evs_family_syntax,
     evs_family_math, evs_family_string, evs_family_text, evs_family_like, evs_family_json, evs_family_time,
-    evs_family_date, evs_family_interval;
+    evs_family_date, evs_family_interval, evs_family_unicode, evs_family_encode, evs_family_hash, evs_family_regexp,
+    evs_family_net, evs_family_web, evs_family_privacy, evs_family_trig, evs_family_format;
 
 /* Calls `visit` for each overload of the name (exact, lower case) until it returns false. */
 void evs_overloads_named(const char *name, bool (*visit)(const struct evs_overload *overload, void *argument),
@@ -189,6 +192,7 @@ struct evs_slot {
 };
 
 struct evs_json_access;
+struct evs_regexp_cache;
 
 struct evs_eval {
     const struct evs_program *program;
@@ -206,6 +210,7 @@ struct evs_eval {
     uint64_t failed[EVS_VALID_WORDS(EVS_BATCH_ROWS)];
     /* tools of kernels, made when first needed */
     struct evs_json_access *json;
+    struct evs_regexp_cache *regexps;
     locale_t locale;
 };
 
