@@ -6,9 +6,9 @@
 
 #include "runtime.h"
 
-static const struct evs_type type_string = {EVS_STRING, NULL}, type_int64 = {EVS_INT64, NULL},
-                             type_json = {EVS_JSON, NULL}, type_bytes = {EVS_BYTES, NULL},
-                             type_timestamp = {EVS_TIMESTAMP, NULL};
+static const struct evs_type type_string = {.kind = EVS_STRING}, type_int64 = {.kind = EVS_INT64},
+                             type_json = {.kind = EVS_JSON}, type_bytes = {.kind = EVS_BYTES},
+                             type_timestamp = {.kind = EVS_TIMESTAMP};
 
 static const struct evs_field dead_fields[EVS_DEAD_COLUMNS] = {
     [EVS_DEAD_REASON] = {"_reason", &type_string, false},
