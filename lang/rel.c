@@ -101,6 +101,8 @@ struct evs_rel *evs_rel_project(struct evs_rels *rels, struct evs_rel *input, co
             .name = names[i],
             .type = exprs[i]->type,
             .nullable = exprs[i]->nullable,
+            .edge = is_copy ? input->columns[exprs[i]->column].edge : EVS_EDGE_NONE,
+            .window = is_copy ? input->columns[exprs[i]->column].window : 0,
             .lineage = evs_lineage_expr(input, exprs[i]),
         };
         if (is_copy && exprs[i]->column == input->event_time_column && rel->event_time_column == EVS_NO_COLUMN) {
@@ -130,6 +132,17 @@ static uint64_t aggregate_lineage(const struct evs_rel *input, const struct evs_
     return evs_lineage_mix(hash, calls);
 }
 
+/* Windows of one definition are the same windows, whatever was counted in them. */
+static void set_edge(struct evs_rel_column *column, const struct evs_rel_aggregate *aggregate, uint32_t index)
+{
+    bool is_start = aggregate->items[index].what == EVS_ITEM_WINDOW_START;
+    if (is_start || aggregate->items[index].what == EVS_ITEM_WINDOW_END) {
+        column->edge = is_start ? EVS_EDGE_START : EVS_EDGE_END;
+        column->window = evs_lineage_mix(evs_lineage_mix(aggregate->window, (uint64_t)aggregate->size_us),
+                                         (uint64_t)aggregate->offset_us);
+    }
+}
+
 struct evs_rel *evs_rel_aggregate(struct evs_rels *rels, struct evs_rel *input,
                                   const struct evs_rel_aggregate *aggregate, struct evs_rel_column *columns,
                                   uint32_t count, struct evs_place place, const char *name)
@@ -148,6 +161,9 @@ struct evs_rel *evs_rel_aggregate(struct evs_rels *rels, struct evs_rel *input,
     for (uint32_t i = 0; i < count; i++) {
         rel->columns[i].lineage =
             evs_lineage_mix(evs_lineage_mix(rel->lineage, aggregate->items[i].what), aggregate->items[i].index);
+        if (!rel->is_update) {
+            set_edge(&rel->columns[i], aggregate, i);
+        }
     }
     return rel;
 }
@@ -206,6 +222,10 @@ struct evs_rel *evs_rel_operator(struct evs_rels *rels, struct evs_rel *const *i
     for (uint32_t i = 0; i < count; i++) {
         struct evs_rel_origin origin = operator_->origins[i];
         EVS_ASSERT(operator_->is_built || i >= inputs[0]->column_count || (origin.input == 0 && origin.column == i));
+        if (!operator_->is_built && i < inputs[0]->column_count) {
+            columns[i].edge = operator_->moves_time ? EVS_EDGE_NONE : inputs[0]->columns[i].edge;
+            columns[i].window = operator_->moves_time ? 0 : inputs[0]->columns[i].window;
+        }
         columns[i].lineage = origin.input == EVS_COMPUTED ? evs_lineage_mix(rel->lineage, origin.column)
                                                           : inputs[origin.input]->columns[origin.column].lineage;
     }
@@ -244,6 +264,12 @@ struct evs_rel *evs_rel_union(struct evs_rels *rels, struct evs_rel **inputs, ui
         for (uint32_t c = 0; c < rel->column_count; c++) {
             EVS_ASSERT(evs_type_equal(rel->columns[c].type, inputs[i]->columns[c].type));
             rel->columns[c].nullable = rel->columns[c].nullable || inputs[i]->columns[c].nullable;
+            if (rel->columns[c].edge != inputs[i]->columns[c].edge) {
+                rel->columns[c].edge = EVS_EDGE_NONE;
+            }
+            if (rel->columns[c].window != inputs[i]->columns[c].window) {
+                rel->columns[c].window = 0; /* windows of several kinds: complete at their ends, but not alike */
+            }
             rel->columns[c].lineage += i > 0 ? inputs[i]->columns[c].lineage : 0;
         }
     }
@@ -267,6 +293,17 @@ struct evs_rel *evs_rel_sink(struct evs_rels *rels, struct evs_bound_sink *sink,
 }
 
 /* --- fields ----------------------------------------------------------------------------------------------------------- */
+
+uint32_t evs_rel_edge(const struct evs_rel *rel, enum evs_window_edge edge)
+{
+    EVS_ASSERT(edge != EVS_EDGE_NONE);
+    for (uint32_t i = 0; i < rel->column_count; i++) {
+        if (rel->columns[i].edge == edge) {
+            return i;
+        }
+    }
+    return EVS_NO_COLUMN;
+}
 
 struct evs_field evs_rel_field(const struct evs_rel *rel, uint32_t column)
 {

@@ -27,10 +27,16 @@ enum evs_rel_kind {
 
 #define EVS_NO_COLUMN UINT32_MAX
 
+/* Is the column an end of the window that its row belongs to, unchanged? Of such a row the event time lies inside the window, so that who groups,
+ * joins or ranks by both ends knows that they are complete when the watermark reaches window_end. */
+enum evs_window_edge { EVS_EDGE_NONE, EVS_EDGE_START, EVS_EDGE_END };
+
 struct evs_rel_column {
     const char *name;
     const struct evs_type *type;
     bool nullable;
+    enum evs_window_edge edge;
+    uint64_t window; /* of an edge: a hash of the windows' definition, so that windows made alike are known as such */
     uint64_t lineage;
 };
 
@@ -115,6 +121,7 @@ struct evs_rel_operator {
     bool needs_row_watermark; /* decides on a row by the watermark before that row, even where no row is late */
     bool is_update;           /* its rows are revisions, whatever its inputs' are */
     bool is_final;            /* its rows are final, whatever its inputs' are */
+    bool moves_time;          /* the event time of a row may leave the window that the row's columns name */
 };
 
 struct evs_builder;
@@ -195,6 +202,8 @@ struct evs_rel *evs_rel_union(struct evs_rels *rels, struct evs_rel **inputs, ui
 struct evs_rel *evs_rel_sink(struct evs_rels *rels, struct evs_bound_sink *sink, struct evs_rel_input *inputs,
                              uint32_t count, struct evs_place place);
 
+/* The column that is this end of the rows' windows; EVS_NO_COLUMN: none. */
+uint32_t evs_rel_edge(const struct evs_rel *rel, enum evs_window_edge edge);
 struct evs_field evs_rel_field(const struct evs_rel *rel, uint32_t column);
 /* Fields of the rows of an output: the columns, or those of a late row. `fields` has room for evs_rel_width. */
 uint32_t evs_rel_width(struct evs_rel_input input);
