@@ -14,6 +14,8 @@
 
 #include "json_access.h"
 #include "kernel.h"
+#include "regexp_cache.h"
+#include "time_parts.h"
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
 
@@ -38,6 +40,10 @@ void evs_eval_free(struct evs_eval *eval)
         freelocale(eval->locale);
     }
     evs_json_access_free(eval->json);
+    evs_nested_builder_fini(&eval->nested);
+    evs_regexp_cache_free(eval->regexps);
+    evs_time_tools_free(eval->times);
+    evs_buffer_fini(&eval->buffer);
     evs_arena_fini(&eval->scratch);
     evs_free(eval->failures);
     evs_free(eval->slots);

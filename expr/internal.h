@@ -14,6 +14,7 @@
 
 #include <locale.h>
 
+#include "evstream/nested.h"
 #include "expr.h"
 
 /* --- outcomes of one row ------------------------------------------------------------------------------------------ */
@@ -58,15 +59,26 @@ enum {
     EVS_CALL_LOCALE = 16,        /* needs evs_eval.locale */
     EVS_CALL_INTERNAL = 32,      /* built by the resolver only; the user cannot name it */
     EVS_CALL_PREPARED_SURE = 64, /* what could fail is its constant argument: once prepared it cannot */
+    EVS_CALL_EXACT = 256,        /* its arguments have its kinds already: nothing is coerced for it */
+    EVS_CALL_SEES_NULL = 128,    /* not strict: the kernel gets rows whose arguments are NULL, too */
 };
 
-/* Kinds of parameters beside enum evs_kind: constant strings, checked when the call is built. */
+/* Kinds of parameters, and of results, beside enum evs_kind. Plain EVS_ARRAY and EVS_STRUCT as a parameter take any array, any struct.
+ *
+ *   constant strings, checked when the call is built:  PART, ZONE, CONSTANT
+ *   generic: in one call all T are one type, to which the arguments are coerced:  T, ARRAY_T (array<T>), ANY (each its own type)
+ *   EVS_ARG_ARRAY_OF(kind): an array of that scalar kind, as in array<string> */
 enum {
     EVS_ARG_PART = 64,     /* a date part: day, week(monday), … */
     EVS_ARG_ZONE = 65,     /* a time zone: UTC only, so far */
     EVS_ARG_CONSTANT = 66, /* any constant string */
+    EVS_ARG_ANY = 70,
+    EVS_ARG_T = 71,
+    EVS_ARG_ARRAY_T = 72,
+    EVS_ARG_ARRAY_FIRST = 96,
 };
-#define EVS_OVERLOAD_ARGUMENTS 5
+#define EVS_ARG_ARRAY_OF(kind) (EVS_ARG_ARRAY_FIRST + (kind))
+#define EVS_OVERLOAD_ARGUMENTS 6
 
 struct evs_overload {
     const char *name;
@@ -75,13 +87,23 @@ struct evs_overload {
     uint8_t result;                            /* enum evs_kind */
     uint8_t arguments[EVS_OVERLOAD_ARGUMENTS]; /* ended by 0 */
     uint8_t required;                          /* the rest is optional */
-    uint8_t flags;
+    uint16_t flags;
     uint8_t variant; /* for kernels that serve several overloads */
 };
-/* The kind of value that a parameter takes. */
+/* The kind of value that a parameter or result code stands for; NULL_KIND when that depends on the call. */
+static inline enum evs_kind evs_code_kind(uint8_t code)
+{
+    if (code < EVS_ARG_PART) {
+        return (enum evs_kind)code;
+    }
+    if (code >= EVS_ARG_ARRAY_FIRST || code == EVS_ARG_ARRAY_T) {
+        return EVS_ARRAY;
+    }
+    return code == EVS_ARG_ANY || code == EVS_ARG_T ? EVS_NULL_KIND : EVS_STRING;
+}
 static inline enum evs_kind evs_overload_kind(const struct evs_overload *overload, uint32_t index)
 {
-    return overload->arguments[index] < EVS_ARG_PART ? (enum evs_kind)overload->arguments[index] : EVS_STRING;
+    return evs_code_kind(overload->arguments[index]);
 }
 
 /* One family's share of the function table. Defined in the file that has its kernels, gathered in table.c. */
@@ -94,7 +116,10 @@ struct evs_family {
 extern const struct evs_family evs_family_arith, evs_family_bits, evs_family_compare, evs_family_syntax,
     evs_family_math, evs_family_string, evs_family_text, evs_family_like, evs_family_json, evs_family_time,
     evs_family_date, evs_family_interval, evs_family_unicode, evs_family_encode, evs_family_hash, evs_family_regexp,
-    evs_family_net, evs_family_web, evs_family_privacy, evs_family_trig, evs_family_format;
+    evs_family_net, evs_family_web, evs_family_privacy, evs_family_trig, evs_family_format, evs_family_datetime,
+    evs_family_clock, evs_family_format_time, evs_family_parse_time, evs_family_numeric;
+
+extern const struct evs_family evs_family_array, evs_family_struct;
 
 /* Calls `visit` for each overload of the name (exact, lower case) until it returns false. */
 void evs_overloads_named(const char *name, bool (*visit)(const struct evs_overload *overload, void *argument),
@@ -109,6 +134,10 @@ bool evs_part_known(struct evs_slice name);
 /* `between` and `nullif` use an argument twice. So that trees stay small they are calls of these, which the compiler
  * takes apart. */
 extern const struct evs_overload evs_between_overload, evs_nullif_overload;
+/* What `[…]`, `struct(…)` and `s.field` are calls of (func_array.c, func_struct.c). An array or struct that is made by one of the first
+ * two bends as a literal does: its elements are coerced. */
+extern const struct evs_overload evs_array_overload, evs_struct_overload, evs_field_overload, evs_struct_equal_overload,
+    evs_same_overload, evs_retype_overload;
 /* The name that the table knows a function by: aliases resolved, lower case. NULL when it is too long to be known. */
 const char *evs_function_canonical(struct evs_slice name, char buffer[64]);
 
@@ -123,8 +152,11 @@ char *evs_value_text(struct evs_arena *arena, const struct evs_value *value);
 /* The narrowest kind to which all expressions coerce; NULL_KIND when all are NULL literals; EVS_KIND_COUNT when
  * there is none. */
 enum evs_kind evs_supertype(const struct evs_expr *const *exprs, uint32_t count);
+/* The same for every type, arrays and structs too; the type of NULL when all are NULL literals, NULL when there is none. */
+const struct evs_type *evs_common_type(const struct evs_expr *const *exprs, uint32_t count);
 /* What coercing costs: 0 nothing, more for longer ways, -1 impossible. */
 int evs_coercion_cost(const struct evs_expr *expr, enum evs_kind to);
+int evs_coercion_cost_type(const struct evs_expr *expr, const struct evs_type *to);
 bool evs_expr_is_null(const struct evs_expr *expr); /* a NULL literal, typed or not */
 /* A call of a known overload; arguments have its kinds already. */
 const struct evs_expr *evs_expr_typed_call(struct evs_arena *arena, const struct evs_overload *overload, bool safe,
@@ -211,7 +243,10 @@ struct evs_eval {
     /* tools of kernels, made when first needed */
     struct evs_json_access *json;
     struct evs_regexp_cache *regexps;
+    struct evs_time_tools *times;
+    struct evs_buffer buffer; /* text whose length is not known before it is there */
     locale_t locale;
+    struct evs_nested_builder nested; /* arrays and structs in the making: one level at a time */
 };
 
 /* One call in progress. */
