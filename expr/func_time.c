@@ -7,26 +7,6 @@
 #include "text_tools.h"
 #include "time_parts.h"
 
-evs_status evs_prepare_part(struct evs_arena *arena, const struct evs_expr *expr, uint32_t allowed,
-                            const void **prepared, struct evs_error *error)
-{
-    uint32_t at = 0;
-    while (expr->overload->arguments[at] != EVS_ARG_PART) {
-        at++;
-        EVS_ASSERT(at < expr->argument_count);
-    }
-    const struct evs_slice name = evs_str_slice(&expr->arguments[at]->value.str);
-    struct evs_part *part = EVS_ARENA_NEW(arena, struct evs_part);
-    *part = evs_part_of(name);
-    *prepared = part;
-    EVS_ASSERT(part->part != EVS_TIME_NONE); /* the resolver has checked it */
-    if ((allowed & EVS_PART_BIT(part->part)) == 0) {
-        return evs_fail(error, EVS_E_PIPELINE, "%s of a %s does not know the part %.*s", expr->overload->name,
-                        evs_kind_name(evs_overload_kind(expr->overload, at == 0 ? 1 : 0)), (int)name.count, name.data);
-    }
-    return EVS_OK;
-}
-
 static evs_status prepare_fixed(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared,
                                 struct evs_error *error)
 {
