@@ -8,6 +8,7 @@
  *   bind_path.c       paths of columns                                 bind_rowwise.c    where, select, extend, set, drop, rename, as
  *   bind_sink.c       sinks, inserts, dead letters                     bind_union.c      union all
  *   bind_window.c     windows, emit, retain                            bind_aggregate.c  aggregate … group by
+ *   bind_check.c      assert, log, describe                            bind_unnest.c     join unnest(array)
  *
  * Errors: a function that finds one reports it and returns false or NULL; its caller stays silent about what follows from it. Binding goes
  * on with the next statement, operator or item where that makes sense, so that one run reports many errors. */
@@ -334,6 +335,14 @@ const struct evs_expr *evs_bind_aggregate_call(struct evs_binder *binder, struct
                                                const struct evs_ast_expr *ast);
 const struct evs_expr *evs_bind_aggregate_path(struct evs_binder *binder, struct evs_context *context,
                                                const struct evs_ast_expr *ast);
+
+/* --- bind_check.c, bind_unnest.c ----------------------------------------------------------------------------------------- */
+
+bool evs_bind_assert(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+void evs_bind_describe(struct evs_binder *binder, const struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+/* Shows the scope's rows in the log; the scope is used up. */
+void evs_bind_log(struct evs_binder *binder, struct evs_scope *scope, struct evs_place place);
+bool evs_bind_unnest(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 
 /* --- plan_build.c ----------------------------------------------------------------------------------------------------- */
 

@@ -165,6 +165,20 @@ static bool bind_branches(struct evs_binder *binder, struct evs_scope *scope, co
     return true; /* a mistake in a branch leaves the rows as they are */
 }
 
+/* log shows the rows as they are, or what a branch makes of them; they go on unchanged. */
+static bool bind_log(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe)
+{
+    evs_scope_settle(binder, scope, evs_bind_place(binder, pipe->place));
+    struct evs_scope shown = evs_scope_copy(binder, scope);
+    if (pipe->branches.count > 0) {
+        bind_pipeline(binder, &shown, &pipe->branches.items[0], false);
+    }
+    if (!shown.is_broken) {
+        evs_bind_log(binder, &shown, pipe->place);
+    }
+    return true;
+}
+
 /* What the parser reads already, and the engine cannot run yet. */
 static bool refuse_pipe(struct evs_binder *binder, const struct evs_ast_pipe *pipe)
 {
@@ -196,7 +210,18 @@ static bool bind_pipe(struct evs_binder *binder, struct evs_scope *scope, const 
     case EVS_PIPE_INSERT:
         return bind_insert(binder, scope, pipe);
     case EVS_PIPE_TEE:
+    case EVS_PIPE_FORK:
         return bind_branches(binder, scope, pipe);
+    case EVS_PIPE_JOIN:
+        return pipe->join->right.kind == EVS_RELATION_UNNEST ? evs_bind_unnest(binder, scope, pipe)
+                                                             : refuse_pipe(binder, pipe);
+    case EVS_PIPE_ASSERT:
+        return evs_bind_assert(binder, scope, pipe);
+    case EVS_PIPE_LOG:
+        return bind_log(binder, scope, pipe);
+    case EVS_PIPE_DESCRIBE:
+        evs_bind_describe(binder, scope, pipe);
+        return true;
     default:
         return refuse_pipe(binder, pipe);
     }
@@ -209,7 +234,7 @@ static bool is_misplaced(struct evs_binder *binder, const struct evs_ast_pipe *p
                    "`insert into` ends an outermost query, and these rows go to the outer one");
         return true;
     }
-    if (pipe->kind == EVS_PIPE_TEE) {
+    if (pipe->kind == EVS_PIPE_TEE || pipe->kind == EVS_PIPE_FORK) {
         evs_report(binder, EVS_E0412, pipe->word, "`%s` stands only in the outermost query",
                    evs_pipe_kind_name(pipe->kind));
         return true;
@@ -235,7 +260,7 @@ static bool bind_pipeline(struct evs_binder *binder, struct evs_scope *scope, co
             scope->is_broken = true;
             return has_ended;
         }
-        has_ended = pipe->kind == EVS_PIPE_INSERT;
+        has_ended = pipe->kind == EVS_PIPE_INSERT || pipe->kind == EVS_PIPE_FORK;
     }
     return has_ended;
 }

@@ -66,8 +66,7 @@ struct evs_diag *evs_diag(struct evs_diagnostics *diagnostics, enum evs_code cod
     if (is_known(diagnostics, code, place)) {
         return NULL;
     }
-    uint32_t *total = evs_code_is_error(code) ? &diagnostics->error_count : &diagnostics->warning_count;
-    if (++*total > EVS_DIAGNOSTICS_MAX) {
+    if (++diagnostics->counts[evs_code_severity(code)] > EVS_DIAGNOSTICS_MAX) {
         return NULL;
     }
     struct evs_diag *diag = EVS_ARENA_NEW(&diagnostics->arena, struct evs_diag);
@@ -115,12 +114,12 @@ void evs_diag_note(struct evs_diag *diag, struct evs_place place, const char *fo
 
 uint32_t evs_diagnostics_errors(const struct evs_diagnostics *diagnostics)
 {
-    return diagnostics->error_count;
+    return diagnostics->counts[EVS_SEVERITY_ERROR];
 }
 
 uint32_t evs_diagnostics_warnings(const struct evs_diagnostics *diagnostics)
 {
-    return diagnostics->warning_count;
+    return diagnostics->counts[EVS_SEVERITY_WARNING];
 }
 
 uint32_t evs_diagnostics_count(const struct evs_diagnostics *diagnostics)
@@ -161,5 +160,5 @@ struct evs_diag_view evs_diagnostics_at(const struct evs_diagnostics *diagnostic
     struct evs_diag **sorted = evs_diagnostics_sorted(diagnostics);
     const struct evs_diag *diag = sorted[index];
     evs_free(sorted);
-    return (struct evs_diag_view){diag->code, diag->place, diag->message, diag->hint};
+    return (struct evs_diag_view){diag->code, evs_code_severity(diag->code), diag->place, diag->message, diag->hint};
 }

@@ -27,7 +27,9 @@ struct evs_diag;
 struct evs_diagnostics *evs_diagnostics_new(const struct evs_sources *sources);
 void evs_diagnostics_free(struct evs_diagnostics *diagnostics);
 
-/* Reports. Whether it is an error or a warning, the code says. A place without a file is about no line of a file
+enum evs_severity { EVS_SEVERITY_ERROR, EVS_SEVERITY_WARNING, EVS_SEVERITY_INFO, EVS_SEVERITIES };
+
+/* Reports. Whether it is an error, a warning or an answer to a question (describe), the code says. A place without a file is about no line of a file
  * (the command line). The same code at the same place is kept once. Returns the new diagnostic for the calls below,
  * or NULL (which they accept) when it is a repetition. */
 struct evs_diag *evs_diag(struct evs_diagnostics *diagnostics, enum evs_code code, struct evs_place place,
@@ -43,6 +45,7 @@ uint32_t evs_diagnostics_warnings(const struct evs_diagnostics *diagnostics);
 /* One diagnostic in the order of printing (file in order of loading, line, column), for tests and editors. */
 struct evs_diag_view {
     enum evs_code code;
+    enum evs_severity severity;
     struct evs_place place;
     const char *message, *hint; /* hint: NULL when there is none */
 };

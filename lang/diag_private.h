@@ -23,12 +23,14 @@ struct evs_diagnostics {
     const struct evs_sources *sources;
     struct evs_diag **items; /* in order of reporting */
     uint32_t count, capacity;
-    uint32_t error_count, warning_count; /* also those that are not kept */
+    uint32_t counts[EVS_SEVERITIES]; /* also those that are not kept */
 };
 
-static inline bool evs_code_is_error(enum evs_code code)
+static inline enum evs_severity evs_code_severity(enum evs_code code)
 {
-    return evs_code_info(code)->name[0] == 'E';
+    char letter = evs_code_info(code)->name[0];
+    EVS_ASSERT(letter == 'E' || letter == 'W' || letter == 'I');
+    return letter == 'E' ? EVS_SEVERITY_ERROR : letter == 'W' ? EVS_SEVERITY_WARNING : EVS_SEVERITY_INFO;
 }
 
 /* The diagnostics in the order of printing, to be freed with evs_free; NULL when there are none. */

@@ -25,12 +25,13 @@ struct style {
     const char *severity, *frame, *strong, *end;
 };
 
-static struct style style_of(bool is_error, bool colour)
+static struct style style_of(enum evs_severity severity, bool colour)
 {
+    static const char *const colours[EVS_SEVERITIES] = {"\033[1;31m", "\033[1;33m", "\033[1;36m"};
     if (!colour) {
         return (struct style){"", "", "", ""};
     }
-    return (struct style){is_error ? "\033[1;31m" : "\033[1;33m", "\033[1;34m", "\033[1m", "\033[0m"};
+    return (struct style){colours[severity], "\033[1;34m", "\033[1m", "\033[0m"};
 }
 
 static void repeat(struct evs_buffer *out, char c, uint32_t count)
@@ -237,12 +238,13 @@ static void put_remarks(const struct evs_diag *diag, struct block block)
 
 static void put_diag(struct evs_buffer *out, const struct evs_diag *diag, bool colour)
 {
-    bool is_error = evs_code_is_error(diag->code);
-    struct block block = {.out = out, .style = style_of(is_error, colour), .place = diag->place, .hint = diag->hint};
+    static const char *const words[EVS_SEVERITIES] = {"error", "warning", "info"};
+    enum evs_severity severity = evs_code_severity(diag->code);
+    struct block block = {.out = out, .style = style_of(severity, colour), .place = diag->place, .hint = diag->hint};
     if (diag->owner->sources != NULL) {
         block.text = evs_sources_find(diag->owner->sources, diag->place.file);
     }
-    evs_buffer_printf(out, "%s%s[%s]%s%s: %s%s\n", block.style.severity, is_error ? "error" : "warning",
+    evs_buffer_printf(out, "%s%s[%s]%s%s: %s%s\n", block.style.severity, words[severity],
                       evs_code_info(diag->code)->name, block.style.end, block.style.strong, diag->message,
                       block.style.end);
     put_block(&block);
@@ -269,10 +271,11 @@ void evs_diagnostics_render(const struct evs_diagnostics *diagnostics, bool colo
         put_diag(out, sorted[i], colour);
     }
     evs_free(sorted);
-    if (diagnostics->count > 1) {
+    uint32_t errors = diagnostics->counts[EVS_SEVERITY_ERROR], warnings = diagnostics->counts[EVS_SEVERITY_WARNING];
+    if (diagnostics->count > 1 && errors + warnings > 0) {
         evs_buffer_puts(out, "\n");
-        put_count(out, diagnostics->error_count, "error", true);
-        put_count(out, diagnostics->warning_count, "warning", diagnostics->error_count == 0);
+        put_count(out, errors, "error", true);
+        put_count(out, warnings, "warning", errors == 0);
         evs_buffer_puts(out, "\n");
     }
 }

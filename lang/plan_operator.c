@@ -6,12 +6,31 @@
 
 #include <string.h>
 
+/* Exactly the relation's columns, under their names. */
+static struct evs_laid exact_input(struct evs_builder *builder, const struct evs_rel *rel, const struct evs_rel *input)
+{
+    EVS_ASSERT(rel->op->spread == EVS_SPREAD_NONE);
+    const struct evs_laid *from = &builder->laid[input->number];
+    const char **names = EVS_ARENA_ARRAY(builder->arena, const char *, input->column_count + 1);
+    uint32_t *map = evs_build_map(builder, input->column_count);
+    for (uint32_t i = 0; i < input->column_count; i++) {
+        names[i] = input->columns[i].name;
+        map[i] = i;
+    }
+    struct evs_laid exact = evs_build_columns(builder, from, from->map, names, input->column_count, rel->place);
+    exact.map = map;
+    return exact;
+}
+
 /* One input where the operator wants it: on the worker of its key, with the needed columns alone if it is copied anyway. */
 static struct evs_laid lay_input(struct evs_builder *builder, const struct evs_rel *rel, uint32_t index)
 {
     const struct evs_rel_operator *op = rel->op;
     const struct evs_rel *input = rel->inputs[index].rel;
     EVS_ASSERT(rel->inputs[index].output == 0);
+    if (op->readings[index].is_exact) {
+        return exact_input(builder, rel, input);
+    }
     if (op->spread == EVS_SPREAD_NONE) {
         return builder->laid[input->number];
     }

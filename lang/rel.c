@@ -126,7 +126,9 @@ static uint64_t aggregate_lineage(const struct evs_rel *input, const struct evs_
     for (uint32_t i = 0; i < aggregate->call_count; i++) {
         const struct evs_aggregate_call *call = &aggregate->calls[i];
         uint64_t one = evs_lineage_text(2, call->text);
-        one = evs_lineage_mix(one, call->argument >= 0 ? input->columns[call->argument].lineage : 0);
+        for (uint32_t k = 0; k < call->argument_count; k++) {
+            one = evs_lineage_mix(one, input->columns[call->arguments[k]].lineage);
+        }
         calls += evs_lineage_mix(one, call->condition >= 0 ? input->columns[call->condition].lineage : 0);
     }
     return evs_lineage_mix(hash, calls);
@@ -230,6 +232,26 @@ struct evs_rel *evs_rel_operator(struct evs_rels *rels, struct evs_rel *const *i
                                                           : inputs[origin.input]->columns[origin.column].lineage;
     }
     return rel;
+}
+
+const struct evs_rel_origin *evs_rel_passed(struct evs_rels *rels, const struct evs_rel *input)
+{
+    struct evs_rel_origin *origins = EVS_ARENA_ARRAY(rels->arena, struct evs_rel_origin, input->column_count + 1);
+    for (uint32_t i = 0; i < input->column_count; i++) {
+        origins[i].column = i;
+    }
+    return origins;
+}
+
+struct evs_rel *evs_rel_extended(struct evs_rels *rels, struct evs_rel *input, const struct evs_rel_operator *operator_,
+                                 struct evs_place place, const char *name)
+{
+    EVS_ASSERT(!operator_->is_built);
+    struct evs_rel_column *columns = EVS_ARENA_ARRAY(rels->arena, struct evs_rel_column, input->column_count + 1);
+    if (input->column_count > 0) {
+        memcpy(columns, input->columns, sizeof *columns * input->column_count);
+    }
+    return evs_rel_operator(rels, &input, 1, operator_, columns, input->column_count, EVS_NO_COLUMN, place, name);
 }
 
 /* A column of a union is the event time if it is that in every input. */

@@ -84,6 +84,7 @@ struct evs_rel_reading {
     uint32_t key_count;
     const uint32_t *reads; /* columns that it reads beside its keys, whoever asks for them */
     uint32_t read_count;
+    bool is_exact; /* its batches have exactly the input's columns, by number and name */
 };
 
 /* A side output: its rows go into a sink, so every column is asked for. */
@@ -197,6 +198,10 @@ struct evs_rel *evs_rel_aggregate(struct evs_rels *rels, struct evs_rel *input,
 struct evs_rel *evs_rel_operator(struct evs_rels *rels, struct evs_rel *const *inputs, uint32_t input_count,
                                  const struct evs_rel_operator *operator_, struct evs_rel_column *columns,
                                  uint32_t count, uint32_t event_time_column, struct evs_place place, const char *name);
+/* For operators that pass rows on with the columns that they have: the origins of all columns of `input`, and the relation. */
+const struct evs_rel_origin *evs_rel_passed(struct evs_rels *rels, const struct evs_rel *input);
+struct evs_rel *evs_rel_extended(struct evs_rels *rels, struct evs_rel *input, const struct evs_rel_operator *operator_,
+                                 struct evs_place place, const char *name);
 /* The inputs have the same number and types of columns. */
 struct evs_rel *evs_rel_union(struct evs_rels *rels, struct evs_rel **inputs, uint32_t count, struct evs_place place);
 struct evs_rel *evs_rel_sink(struct evs_rels *rels, struct evs_bound_sink *sink, struct evs_rel_input *inputs,

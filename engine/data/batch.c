@@ -149,3 +149,34 @@ void evs_batch_init_rows(struct evs_batch *batch, uint32_t rows)
     batch->event_time_us = EVS_ARENA_COLUMN(batch->arena, rows * sizeof *batch->event_time_us);
     batch->cause = EVS_ARENA_COLUMN(batch->arena, rows * sizeof *batch->cause);
 }
+
+struct evs_str evs_str_keep(struct evs_arena *arena, const struct evs_str *text)
+{
+    if (text->count <= EVS_STR_INLINE_MAX) {
+        return *text;
+    }
+    return evs_str_make(evs_arena_copy(arena, text->pointer, text->count), text->count);
+}
+
+void evs_column_put(struct evs_column *column, struct evs_batch *batch, uint32_t row, const struct evs_value *value)
+{
+    uint32_t width = evs_kind_width(column->kind);
+    uint8_t *to = (uint8_t *)column->data + (size_t)row * width;
+    EVS_ASSERT((column->flags & EVS_COLUMN_CONSTANT) == 0);
+    if (value->is_null) {
+        memset(to, 0, width);
+        evs_column_set_null(column, row);
+        return;
+    }
+    if (column->valid != NULL) { /* a row that failed may have left a NULL in this place */
+        column->valid[row / 64] |= UINT64_C(1) << (row % 64);
+    }
+    if (evs_kind_is_var(column->kind)) {
+        struct evs_str kept = evs_str_keep(batch->arena, &value->str);
+        memcpy(to, &kept, width);
+    } else if (column->kind == EVS_BOOL) {
+        *to = value->boolean;
+    } else {
+        memcpy(to, &value->str, width); /* every member of the union begins where it does */
+    }
+}

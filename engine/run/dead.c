@@ -213,3 +213,11 @@ void evs_op_dead_letter(struct evs_op *op, const struct evs_schema *schema, cons
     evs_dead_put(op, &dead);
     evs_buffer_fini(&json);
 }
+
+void evs_op_show_row(struct evs_op *op, const char *place, const struct evs_batch *batch, uint32_t row)
+{
+    struct evs_buffer json = {0};
+    encode_row(op->worker->run, evs_op_input_schema(op, 0), batch, row, &json);
+    evs_log(op->worker->run->options.log, EVS_LOG_INFO, op->node->name, "%s: %.*s", place, (int)json.count, json.data);
+    evs_buffer_fini(&json);
+}

@@ -57,14 +57,6 @@ size_t evs_table_bytes(const struct evs_table *table)
     return ((size_t)table->mask + 1) * sizeof(uint64_t) + table->chunk_count * chunk_bytes + table->arena.used_bytes;
 }
 
-struct evs_str evs_str_keep(struct evs_arena *arena, const struct evs_str *text)
-{
-    if (text->count <= EVS_STR_INLINE_MAX) {
-        return *text;
-    }
-    return evs_str_make(evs_arena_copy(arena, text->pointer, text->count), text->count);
-}
-
 /* --- directory ----------------------------------------------------------------------------------------------------- */
 
 static uint64_t slot_make(uint64_t hash, uint32_t index)

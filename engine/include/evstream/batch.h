@@ -128,6 +128,10 @@ static inline void evs_column_set_null(struct evs_column *column, uint32_t row)
 {
     column->valid[row / 64] &= ~(UINT64_C(1) << (row % 64));
 }
+/* Long text copied to an arena; short text needs none. */
+struct evs_str evs_str_keep(struct evs_arena *arena, const struct evs_str *text);
+/* Writes one value into a nullable column of the batch; text is copied into the batch's arena where it is long. A NULL has zeroes. */
+void evs_column_put(struct evs_column *column, struct evs_batch *batch, uint32_t row, const struct evs_value *value);
 /* Sets the per-row arrays (event time, cause) for `rows` rows; the caller fills them and min/max. */
 void evs_batch_init_rows(struct evs_batch *batch, uint32_t rows);
 struct evs_value evs_column_value(const struct evs_column *column, uint32_t row); /* text borrowed from the batch */

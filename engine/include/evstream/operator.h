@@ -80,6 +80,8 @@ struct evs_row_error {
 };
 void evs_op_dead_letter(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
                         const struct evs_row_error *error);
+/* Shows a row of the operator's input 0 in the program's log, under the name of its place: for people, limited like all lines of the log. */
+void evs_op_show_row(struct evs_op *op, const char *place, const struct evs_batch *batch, uint32_t row);
 /* Somebody downstream makes ids of rows: a stateful operator must fill batch->key. */
 bool evs_op_wants_key(const struct evs_op *op);
 /* State is durable: snapshots will be taken. If not, an operator need not remember what changed. */

@@ -94,7 +94,5 @@ static inline uint8_t *evs_entry_values(const struct evs_table_layout *layout, s
 /* Writes the entry's key as one row of output columns, text copied into the batch's arena where it is long. */
 void evs_entry_key_to_column(const struct evs_table_layout *layout, struct evs_entry *entry, uint32_t key,
                              struct evs_batch *batch, struct evs_column *column, uint32_t row);
-/* Long text copied to an arena; short text needs none. */
-struct evs_str evs_str_keep(struct evs_arena *arena, const struct evs_str *text);
 
 #endif
