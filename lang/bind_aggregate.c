@@ -86,9 +86,6 @@ static enum evs_kind result_kind(enum evs_aggregate_kind kind, enum evs_kind arg
     case EVS_AGG_COUNTIF:
         *expected = "a bool";
         return argument == EVS_BOOL ? EVS_INT64 : EVS_NULL_KIND;
-    case EVS_AGG_COUNT_DISTINCT:
-        *expected = "a type with equality";
-        return argument != EVS_JSON ? EVS_INT64 : EVS_NULL_KIND;
     case EVS_AGG_SUM:
         *expected = "an int64, numeric or float64";
         return is_numeric(argument) ? argument : EVS_NULL_KIND;
@@ -106,8 +103,9 @@ static enum evs_kind result_kind(enum evs_aggregate_kind kind, enum evs_kind arg
     case EVS_AGG_FIRST:
     case EVS_AGG_LAST:
         return argument;
+    default:
+        return EVS_NULL_KIND;
     }
-    return EVS_NULL_KIND;
 }
 
 static bool is_ordered(enum evs_aggregate_kind kind)
@@ -191,7 +189,7 @@ static bool bind_call_argument(struct evs_binder *binder, struct evs_context *co
             return false;
         }
         call->kind = EVS_AGG_COUNT_ROWS;
-        call->result_kind = EVS_INT64;
+        call->result_type = evs_type_of(EVS_INT64);
         return true;
     }
     const struct evs_expr *expr = evs_bind_expr(binder, context, argument);
@@ -199,12 +197,11 @@ static bool bind_call_argument(struct evs_binder *binder, struct evs_context *co
         return false;
     }
     call->argument = evs_bind_typed(binder, expr);
-    if (ast->call->distinct && call->kind == EVS_AGG_COUNT) {
-        call->kind = EVS_AGG_COUNT_DISTINCT;
-    }
-    const char *expected = "";
-    call->result_kind = result_kind(call->kind, call->argument->type->kind, &expected);
-    if (call->result_kind == EVS_NULL_KIND) {
+    call->is_distinct = ast->call->distinct;
+    const char *expected = "a type with equality";
+    enum evs_kind result = result_kind(call->kind, call->argument->type->kind, &expected);
+    call->result_type = result == call->argument->type->kind ? call->argument->type : evs_type_of(result);
+    if (result == EVS_NULL_KIND || (call->is_distinct && call->argument->type->kind == EVS_JSON)) {
         evs_report(binder, EVS_E0311, argument->place, "`%s` takes %s, and this is of type %s", ast->call->name.data,
                    expected, evs_kind_name(call->argument->type->kind));
         return false;
@@ -223,7 +220,8 @@ static uint32_t add_call(struct evs_aggregation *aggregation, const struct pendi
     for (uint32_t i = 0; i < aggregation->call_count; i++) {
         const struct pending_call *other = &aggregation->calls[i];
         if (other->kind == call->kind && other->ignore_nulls == call->ignore_nulls &&
-            same_expr(other->argument, call->argument) && same_expr(other->condition, call->condition)) {
+            other->is_distinct == call->is_distinct && same_expr(other->argument, call->argument) &&
+            same_expr(other->condition, call->condition)) {
             return i;
         }
     }
@@ -242,8 +240,7 @@ static uint32_t add_call(struct evs_aggregation *aggregation, const struct pendi
 
 static bool is_count(enum evs_aggregate_kind kind)
 {
-    return kind == EVS_AGG_COUNT_ROWS || kind == EVS_AGG_COUNT || kind == EVS_AGG_COUNTIF ||
-           kind == EVS_AGG_COUNT_DISTINCT;
+    return kind == EVS_AGG_COUNT_ROWS || kind == EVS_AGG_COUNT || kind == EVS_AGG_COUNTIF;
 }
 
 const struct evs_expr *evs_bind_aggregate_call(struct evs_binder *binder, struct evs_context *context,
@@ -264,7 +261,7 @@ const struct evs_expr *evs_bind_aggregate_call(struct evs_binder *binder, struct
     }
     call.text = evs_ast_expr_text(binder->arena, ast);
     uint32_t number = add_call(aggregation, &call);
-    struct evs_field field = {call.text, evs_type_of(call.result_kind), !is_count(call.kind)};
+    struct evs_field field = {call.text, call.result_type, !is_count(call.kind)};
     return evs_expr_column(binder->arena, aggregation->group_count + number, &field,
                            evs_bind_place(binder, ast->place));
 }
@@ -392,16 +389,23 @@ static void lay_calls(struct evs_aggregation *aggregation, struct evs_columns *c
         const struct pending_call *from = &aggregation->calls[i];
         calls[i] = (struct evs_aggregate_call){
             .kind = from->kind,
-            .argument = -1,
             .condition = -1,
-            .result_kind = from->result_kind,
+            .result_type = from->result_type,
+            .is_distinct = from->is_distinct,
             .ignore_nulls = from->ignore_nulls,
+            .limit = -1,
+            .bytes_max = UINT64_C(256) << 20,
             .text = from->text,
         };
         if (from->argument != NULL) {
-            calls[i].argument = (int32_t)input_column(
-                binder, columns, evs_arena_printf(binder->arena, "%s argument", from->text), from->argument);
-            calls[i].argument_kind = from->argument->type->kind;
+            uint32_t *arguments = EVS_ARENA_NEW(binder->arena, uint32_t);
+            const struct evs_type **types = EVS_ARENA_NEW(binder->arena, const struct evs_type *);
+            arguments[0] = input_column(binder, columns, evs_arena_printf(binder->arena, "%s argument", from->text),
+                                        from->argument);
+            types[0] = from->argument->type;
+            calls[i].arguments = arguments;
+            calls[i].types = types;
+            calls[i].argument_count = 1;
         }
         if (from->condition != NULL) {
             calls[i].condition = (int32_t)input_column(
@@ -438,7 +442,7 @@ static struct evs_rel_column *output_columns(struct evs_aggregation *aggregation
         const struct pending_call *call = &aggregation->calls[i];
         columns[aggregation->group_count + i] = (struct evs_rel_column){
             .name = call_name(aggregation, named, i),
-            .type = evs_type_of(call->result_kind),
+            .type = call->result_type,
             .nullable = !is_count(call->kind),
         };
     }

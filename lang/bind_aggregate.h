@@ -8,8 +8,8 @@
 struct pending_call {
     enum evs_aggregate_kind kind;
     const struct evs_expr *argument, *condition; /* or NULL */
-    enum evs_kind result_kind;
-    bool ignore_nulls;
+    const struct evs_type *result_type;
+    bool is_distinct, ignore_nulls;
     const char *text;
 };
 

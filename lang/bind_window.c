@@ -189,7 +189,7 @@ bool evs_bind_emit(struct evs_aggregation *aggregation)
 static bool remembers_values(const struct evs_aggregation *aggregation)
 {
     for (uint32_t i = 0; i < aggregation->call_count; i++) {
-        if (aggregation->calls[i].kind == EVS_AGG_COUNT_DISTINCT) {
+        if (evs_aggregate_grows(aggregation->calls[i].kind, aggregation->calls[i].is_distinct)) {
             return true;
         }
     }

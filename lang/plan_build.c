@@ -248,8 +248,8 @@ static bool reaches_expiry(const struct evs_rel *rel, const struct evs_rel *scan
 {
     for (uint32_t i = 0; i < rel->input_count; i++) {
         const struct evs_rel *input = rel->inputs[i].rel;
-        bool has_other_rows =
-            input->kind == EVS_REL_AGGREGATE || (input->kind == EVS_REL_OPERATOR && input->op->spread != EVS_SPREAD_NONE);
+        bool has_other_rows = input->kind == EVS_REL_AGGREGATE ||
+                              (input->kind == EVS_REL_OPERATOR && input->op->spread != EVS_SPREAD_NONE);
         if (input == scan || (!has_other_rows && reaches_expiry(input, scan))) {
             return true;
         }
@@ -488,7 +488,11 @@ static void set_items(struct evs_builder *builder, const struct evs_rel *rel, co
         bool is_needed = evs_rel_needs(rel, i);
         if (keeps_call(rel, i)) {
             struct evs_aggregate_call call = aggregate->calls[item.index];
-            call.argument = call.argument >= 0 ? (int32_t)input_map[call.argument] : -1;
+            uint32_t *arguments = EVS_ARENA_ARRAY(builder->arena, uint32_t, call.argument_count + 1);
+            for (uint32_t k = 0; k < call.argument_count; k++) {
+                arguments[k] = input_map[call.arguments[k]];
+            }
+            call.arguments = arguments;
             call.condition = call.condition >= 0 ? (int32_t)input_map[call.condition] : -1;
             item.index = config->call_count;
             calls[config->call_count++] = call;
@@ -571,6 +575,43 @@ static struct evs_aggregate_config *aggregate_config(struct evs_builder *builder
     return config;
 }
 
+static uint64_t type_identity(const struct evs_type *type)
+{
+    struct evs_buffer name = {0};
+    evs_type_name(type, &name);
+    uint64_t hash = evs_hash64(name.data, name.count);
+    evs_buffer_fini(&name);
+    return hash;
+}
+
+/* What decides how an accumulator lies in memory, and what it means. */
+static uint64_t call_identity(const struct evs_rel *input, const struct evs_aggregate_call *call)
+{
+    const uint64_t parts[] = {call->kind,
+                              call->is_distinct,
+                              call->ignore_nulls,
+                              (uint64_t)call->limit,
+                              (uint64_t)call->number,
+                              (uint64_t)call->within_us,
+                              evs_hash64(call->delimiter.data, call->delimiter.count),
+                              type_identity(call->result_type),
+                              call->condition >= 0 ? input->columns[call->condition].lineage : 0};
+    uint64_t hash = call->argument_count;
+    for (size_t i = 0; i < EVS_COUNT(parts); i++) {
+        hash = evs_lineage_mix(hash, parts[i]);
+    }
+    for (uint32_t i = 0; i < call->argument_count; i++) {
+        hash = evs_lineage_mix(hash, input->columns[call->arguments[i]].lineage);
+        hash = evs_lineage_mix(hash, type_identity(call->types[i]));
+    }
+    for (uint32_t i = 0; i < call->order_count; i++) {
+        const struct evs_aggregate_order *order = &call->orders[i];
+        hash = evs_lineage_mix(hash, (uint64_t)order->argument << 2 | (uint64_t)order->is_descending << 1 |
+                                         order->nulls_last);
+    }
+    return hash;
+}
+
 /* What the stored state means and how it lies in memory: keys, window, and the calls that are kept, in their order. Without an explicit name it
  * also tells which rows were counted; with one, the user says that the state goes on though the rows before changed. */
 static uint64_t state_identity(const struct evs_rel *rel)
@@ -591,15 +632,7 @@ static uint64_t state_identity(const struct evs_rel *rel)
             continue;
         }
         const struct evs_aggregate_call *call = &aggregate->calls[aggregate->items[i].index];
-        const uint64_t parts[] = {call->kind,
-                                  call->argument_kind,
-                                  call->result_kind,
-                                  call->ignore_nulls,
-                                  call->argument >= 0 ? input->columns[call->argument].lineage : 0,
-                                  call->condition >= 0 ? input->columns[call->condition].lineage : 0};
-        for (size_t k = 0; k < EVS_COUNT(parts); k++) {
-            hash = evs_lineage_mix(hash, parts[k]);
-        }
+        hash = evs_lineage_mix(hash, call_identity(input, call));
     }
     return hash;
 }

@@ -55,8 +55,8 @@ static void ask_aggregate(struct evs_rel *rel)
             continue;
         }
         const struct evs_aggregate_call *call = &aggregate->calls[aggregate->items[i].index];
-        if (call->argument >= 0) {
-            need(input, (uint32_t)call->argument);
+        for (uint32_t k = 0; k < call->argument_count; k++) {
+            need(input, call->arguments[k]);
         }
         if (call->condition >= 0) {
             need(input, (uint32_t)call->condition);

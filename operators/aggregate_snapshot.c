@@ -1,14 +1,14 @@
 /* How the aggregate operator's state is stored.
  *
  * Section 0, groups. Fixed: window start, NULL bits of the key, key, values: an entry as it lies in memory, with the pointers of long text and of
- * sets zeroed. Variable: the long text of the key columns, then of the accumulators, in their order. A DELETE has the same fixed bytes.
- * Section 1, elements of count(distinct) sets that are new since the last snapshot. Fixed: window start, NULL bits, key, call, element; variable:
- * long text of the key, then of the element.
+ * bags zeroed. Variable: the long text of the key columns, then of the accumulators, in their order. A DELETE has the same fixed bytes.
+ * Section 1, parts: what is new since the last snapshot in the accumulators that keep many values (aggregate_call.h). Fixed: window start, NULL
+ * bits, key, call; variable: long text of the key, then the part.
  *
  * A window that closes needs no record: a restore leaves out windows that end at or before the watermark of the commit. */
 #include "aggregate_state.h"
 
-enum { SECTION_GROUPS = 0, SECTION_ELEMENTS = 1 };
+enum { SECTION_GROUPS = 0, SECTION_PARTS = 1 };
 
 struct group_head { /* of the fixed bytes of both sections */
     int64_t window_start_us;
@@ -58,13 +58,7 @@ static void store_group(const struct aggregate *agg, int64_t start_us, struct ev
     store_key_texts(agg, entry->nulls, (uint8_t *)fixed->data + sizeof head, variable);
     uint8_t *values = (uint8_t *)fixed->data + sizeof head + key_bytes(agg);
     for (uint32_t i = 0; i < agg->config->call_count; i++) {
-        struct evs_str *text = evs_agg_text(&agg->calls[i], values);
-        if (text != NULL) {
-            store_text(text, variable);
-        }
-        if (agg->calls[i].config->kind == EVS_AGG_COUNT_DISTINCT) {
-            evs_agg_set_distinct(&agg->calls[i], values, NULL);
-        }
+        evs_agg_save(&agg->calls[i], values, variable);
     }
 }
 
@@ -87,37 +81,38 @@ static void write_group(struct snapshot *snapshot, const struct agg_window *wind
                      slice_of(&snapshot->variable));
 }
 
-static void write_element(struct snapshot *snapshot, const struct agg_window *window, struct evs_entry *entry,
-                          uint64_t call, struct distinct_element element)
+struct part_writer {
+    struct snapshot *snapshot;
+    const struct agg_window *window;
+    const struct evs_entry *entry;
+    uint64_t call;
+};
+
+static void write_part(void *argument, struct evs_slice part)
 {
+    const struct part_writer *writer = argument;
+    struct snapshot *snapshot = writer->snapshot;
     const struct aggregate *agg = snapshot->agg;
-    struct group_head head = {window->start_us, entry->nulls, 0};
+    struct group_head head = {writer->window->start_us, writer->entry->nulls, 0};
     struct evs_buffer *fixed = &snapshot->fixed, *variable = &snapshot->variable;
     fixed->count = variable->count = 0;
     evs_buffer_put(fixed, &head, sizeof head);
-    evs_buffer_put(fixed, entry + 1, key_bytes(agg));
-    store_key_texts(agg, entry->nulls, (uint8_t *)fixed->data + sizeof head, variable);
-    if (evs_kind_is_var(agg->calls[call].config->argument_kind)) {
-        store_text(&element.bits, variable);
-    }
-    evs_buffer_put(fixed, &call, sizeof call);
-    evs_buffer_put(fixed, &element, sizeof element);
-    evs_snapshot_put(snapshot->writer, SECTION_ELEMENTS, EVS_RECORD_PUT, entry->hash, slice_of(fixed),
+    evs_buffer_put(fixed, writer->entry + 1, key_bytes(agg));
+    store_key_texts(agg, writer->entry->nulls, (uint8_t *)fixed->data + sizeof head, variable);
+    evs_buffer_put(fixed, &writer->call, sizeof writer->call);
+    evs_buffer_put(variable, part.data, part.count);
+    evs_snapshot_put(snapshot->writer, SECTION_PARTS, EVS_RECORD_PUT, writer->entry->hash, slice_of(fixed),
                      slice_of(variable));
 }
 
-static void write_sets(struct snapshot *snapshot, const struct agg_window *window, struct evs_entry *entry)
+static void write_parts(struct snapshot *snapshot, const struct agg_window *window, struct evs_entry *entry)
 {
     struct aggregate *agg = snapshot->agg;
     for (uint32_t i = 0; i < agg->config->call_count; i++) {
-        struct distinct *set = agg->calls[i].config->kind == EVS_AGG_COUNT_DISTINCT
-                                   ? evs_agg_distinct(&agg->calls[i], evs_entry_values(&agg->layout, entry))
-                                   : NULL;
-        for (uint32_t j = set == NULL || snapshot->full ? 0 : set->saved; set != NULL && j < set->count; j++) {
-            write_element(snapshot, window, entry, i, set->elements[j]);
-        }
-        if (set != NULL) {
-            set->saved = set->count;
+        struct part_writer writer = {snapshot, window, entry, i};
+        if (agg->calls[i].has_parts) {
+            evs_agg_save_parts(&agg->calls[i], evs_entry_values(&agg->layout, entry), snapshot->full, write_part,
+                               &writer);
         }
     }
 }
@@ -131,7 +126,7 @@ static void write_window(struct snapshot *snapshot, struct agg_window *window)
         if (evs_table_is_live(table, index)) {
             struct evs_entry *entry = evs_table_at(table, index);
             write_group(snapshot, window, entry);
-            write_sets(snapshot, window, entry);
+            write_parts(snapshot, window, entry);
         }
     }
     window->dirty_count = 0;
@@ -234,26 +229,21 @@ static struct evs_entry *restored_entry(struct reading *reading, struct agg_wind
     return evs_table_put_stored(&window->table, hash, reading->head.nulls, reading->fixed, is_new);
 }
 
-/* Everything but the sets comes from the record; sets are filled by their own records. */
+/* Everything but the bags comes from the record; they are filled by their parts. */
 static bool load_values(struct reading *reading, struct agg_window *window, struct evs_entry *entry)
 {
     struct aggregate *agg = reading->agg;
     uint8_t *values = evs_entry_values(&agg->layout, entry), *stored = reading->fixed + key_bytes(agg);
+    struct evs_slice text = {reading->text, (size_t)(reading->text_end - reading->text)};
+    if (!evs_agg_is_windowed(agg)) {
+        memcpy(values, stored, sizeof(struct group_times));
+    }
     for (uint32_t i = 0; i < agg->config->call_count; i++) {
-        struct agg_call *call = &agg->calls[i];
-        struct evs_str *text = evs_agg_text(call, stored);
-        if (text != NULL) {
-            if (!load_text(reading, text)) {
-                return false;
-            }
-            *text = evs_str_keep(&window->table.arena, text);
-        }
-        if (call->config->kind == EVS_AGG_COUNT_DISTINCT) {
-            evs_agg_set_distinct(call, stored, evs_agg_distinct(call, values));
+        if (!evs_agg_load(&agg->calls[i], &window->table, values, stored, &text)) {
+            return false;
         }
     }
-    memcpy(values, stored, agg->layout.entry_bytes - agg->layout.value_offset);
-    return true;
+    return text.count == 0;
 }
 
 static uint32_t index_of(const struct evs_table *table, const struct evs_entry *entry)
@@ -281,40 +271,29 @@ static bool restore_group(struct evs_op *op, struct reading *reading, const stru
     return load_values(reading, window, entry);
 }
 
-static bool restore_element(struct evs_op *op, struct reading *reading, const struct evs_snapshot_record *record)
+static bool restore_part(struct evs_op *op, struct reading *reading, const struct evs_snapshot_record *record)
 {
     struct aggregate *agg = reading->agg;
-    uint64_t call_number;
-    struct distinct_element element;
-    memcpy(&call_number, reading->fixed + key_bytes(agg), sizeof call_number);
-    memcpy(&element, reading->fixed + key_bytes(agg) + sizeof call_number, sizeof element);
-    if (call_number >= agg->config->call_count || agg->calls[call_number].config->kind != EVS_AGG_COUNT_DISTINCT) {
-        return false;
-    }
-    struct agg_call *call = &agg->calls[call_number];
-    bool is_text = evs_kind_is_var(call->config->argument_kind), is_new, added;
-    if (is_text && !load_text(reading, &element.bits)) {
+    uint64_t call;
+    memcpy(&call, reading->fixed + key_bytes(agg), sizeof call);
+    if (call >= agg->config->call_count) {
         return false;
     }
     struct agg_window *window = restored_window(agg, reading->head.window_start_us);
+    bool is_new;
     struct evs_entry *entry = restored_entry(reading, window, record->hash, &is_new);
     evs_op_count(op, EVS_COUNT_STATE_KEYS, is_new);
-    uint8_t *values = evs_entry_values(&agg->layout, entry);
-    struct distinct *set =
-        evs_distinct_add(evs_agg_distinct(call, values), &window->table.arena, is_text, element, &added);
-    set->saved = set->count;
-    evs_agg_set_distinct(call, values, set);
-    return true;
+    struct evs_slice part = {reading->text, (size_t)(reading->text_end - reading->text)};
+    return evs_agg_load_part(&agg->calls[call], &window->table, evs_entry_values(&agg->layout, entry), part);
 }
 
 evs_status evs_agg_restore(struct evs_op *op, void *state, uint32_t version, const struct evs_snapshot_record *record,
                            struct evs_error *error)
 {
     struct aggregate *agg = state;
-    uint32_t element_bytes =
-        (uint32_t)sizeof(struct group_head) + key_bytes(agg) + 8u + (uint32_t)sizeof(struct distinct_element);
-    uint32_t expected = record->section == SECTION_GROUPS ? group_fixed_bytes(agg) : element_bytes;
-    if (version != EVS_AGG_SNAPSHOT_VERSION || record->section > SECTION_ELEMENTS || record->fixed.count != expected) {
+    uint32_t part_bytes = (uint32_t)sizeof(struct group_head) + key_bytes(agg) + 8u;
+    uint32_t expected = record->section == SECTION_GROUPS ? group_fixed_bytes(agg) : part_bytes;
+    if (version != EVS_AGG_SNAPSHOT_VERSION || record->section > SECTION_PARTS || record->fixed.count != expected) {
         return evs_fail(error, EVS_E_STATE, "the stored state of an aggregate has an unknown layout (version %u)",
                         version);
     }
@@ -330,7 +309,7 @@ evs_status evs_agg_restore(struct evs_op *op, void *state, uint32_t version, con
         evs_agg_is_windowed(agg) && reading.head.window_start_us + agg->config->size_us <= evs_op_watermark(op);
     bool good =
         closed || (load_key(&reading) && (record->section == SECTION_GROUPS ? restore_group(op, &reading, record)
-                                                                            : restore_element(op, &reading, record)));
+                                                                            : restore_part(op, &reading, record)));
     if (reading.fixed != (uint8_t *)words) {
         evs_free(reading.fixed);
     }

@@ -141,12 +141,7 @@ static void count_garbage(struct aggregate *agg, struct agg_window *window, stru
 {
     uint8_t *values = evs_entry_values(&agg->layout, entry);
     for (uint32_t i = 0; i < agg->config->call_count; i++) {
-        struct evs_str *text = evs_agg_text(&agg->calls[i], values);
-        window->table.garbage_bytes += text == NULL ? 0 : text->count;
-        if (agg->calls[i].config->kind == EVS_AGG_COUNT_DISTINCT) {
-            struct distinct *set = evs_agg_distinct(&agg->calls[i], values);
-            window->table.garbage_bytes += set == NULL ? 0 : (size_t)set->capacity * (sizeof *set->elements + 8);
-        }
+        window->table.garbage_bytes += evs_agg_held(&agg->calls[i], values);
     }
 }
 
@@ -163,24 +158,13 @@ void evs_agg_reset(struct aggregate *agg, struct agg_window *window, struct evs_
     memset(evs_entry_values(&agg->layout, entry), 0, agg->layout.entry_bytes - agg->layout.value_offset);
 }
 
-/* --- compaction: long text and sets of groups that are gone leave holes in the arena ----------------------------------------------- */
+/* --- compaction: long text and bags of groups that are gone leave holes in the arena ----------------------------------------------- */
 
 #define COMPACT_BYTES_MIN ((size_t)1 << 20)
 
 static void move_text(struct evs_arena *to, struct evs_str *text)
 {
     *text = evs_str_keep(to, text);
-}
-
-static struct distinct *move_set(struct evs_arena *to, const struct distinct *set, bool is_text)
-{
-    struct distinct *moved = NULL;
-    for (uint32_t i = 0; i < set->count; i++) {
-        bool added;
-        moved = evs_distinct_add(moved, to, is_text, set->elements[i], &added);
-    }
-    moved->saved = set->saved;
-    return moved;
 }
 
 static void move_entry(struct aggregate *agg, struct evs_arena *to, struct evs_entry *entry)
@@ -192,15 +176,7 @@ static void move_entry(struct aggregate *agg, struct evs_arena *to, struct evs_e
     }
     uint8_t *values = evs_entry_values(&agg->layout, entry);
     for (uint32_t i = 0; i < agg->config->call_count; i++) {
-        struct agg_call *call = &agg->calls[i];
-        struct evs_str *text = evs_agg_text(call, values);
-        if (text != NULL) {
-            move_text(to, text);
-        }
-        struct distinct *set = call->config->kind == EVS_AGG_COUNT_DISTINCT ? evs_agg_distinct(call, values) : NULL;
-        if (set != NULL) {
-            evs_agg_set_distinct(call, values, move_set(to, set, evs_kind_is_var(call->config->argument_kind)));
-        }
+        evs_agg_move(&agg->calls[i], to, values);
     }
 }
 

@@ -5,6 +5,7 @@
 #define EVS_AGGREGATE_STATE_H
 
 #include "aggregate_call.h"
+#include "op_aggregate.h"
 
 struct group_times {   /* unwindowed groups */
     int64_t latest_us; /* event time of the latest row: retain runs from it */
@@ -82,7 +83,7 @@ void evs_agg_reset(struct aggregate *agg, struct agg_window *window, struct evs_
 void evs_agg_compact(struct aggregate *agg, struct agg_window *window);
 
 /* aggregate_snapshot.c */
-#define EVS_AGG_SNAPSHOT_VERSION 1
+#define EVS_AGG_SNAPSHOT_VERSION 2
 evs_status evs_agg_snapshot(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full);
 evs_status evs_agg_restore(struct evs_op *op, void *state, uint32_t version, const struct evs_snapshot_record *record,
                            struct evs_error *error);

@@ -21,7 +21,7 @@
  * Memory: entries of 16 bytes + 8 or 16 a key column + 8 to 48 an aggregate, 8 to 16 bytes of directory; long text in the window's arena.
  * Order: results of one window are in the order in which groups began. first, last and any_value go by the order of the key, so that the order of
  * arrival does not show; sums of float64 are compensated.
- * Failure: a sum that does not fit its type takes the group to the dead letter (windowed: with its keys; unwindowed: with the causing row).
+ * Failure: a sum that does not fit its type, or values beyond what a group may keep, take the group to the dead letter (windowed: with its keys; unwindowed: with the causing row).
  * Recovery: aggregate_snapshot.c. Rejected: timers a window (a scan is cheaper), malloc a group (five times slower), one table keyed by (window, key)
  * (closing a window would be a search). */
 #include "op_aggregate.h"
@@ -45,7 +45,7 @@ static void layout_init(struct aggregate *agg, const struct evs_schema *input)
     uint32_t bytes = config->window == EVS_WINDOW_NONE ? (uint32_t)sizeof(struct group_times) : 0;
     agg->calls = evs_alloc_zero((config->call_count + 1u) * sizeof *agg->calls);
     for (uint32_t i = 0; i < config->call_count; i++) {
-        agg->calls[i] = (struct agg_call){&config->calls[i], bytes, evs_agg_bytes(&config->calls[i])};
+        agg->calls[i] = evs_agg_call(&config->calls[i], bytes);
         bytes += agg->calls[i].bytes;
     }
     evs_table_layout_init(&agg->layout, kinds, config->key_count, bytes);
@@ -127,17 +127,17 @@ struct result_row {
     int64_t revision;
 };
 
-static bool put_item(const struct result_row *result, const struct evs_aggregate_item *item, struct evs_batch *batch,
-                     struct evs_column *column, uint32_t row)
+static enum evs_agg_outcome put_item(const struct result_row *result, const struct evs_aggregate_item *item,
+                                     struct evs_batch *batch, struct evs_column *column, uint32_t row)
 {
     struct aggregate *agg = result->agg;
     struct evs_value value = {.kind = column->kind};
-    bool fits = true;
+    enum evs_agg_outcome outcome = EVS_AGG_FITS;
     set_valid(column, row);
     switch (item->what) {
     case EVS_ITEM_KEY:
         evs_entry_key_to_column(&agg->layout, result->entry, item->index, batch, column, row);
-        return true;
+        return outcome;
     case EVS_ITEM_WINDOW_START:
         value.int64 = result->window->start_us;
         break;
@@ -151,21 +151,28 @@ static bool put_item(const struct result_row *result, const struct evs_aggregate
         value.boolean = false;
         break;
     case EVS_ITEM_CALL:
-        fits = evs_agg_result(&agg->calls[item->index], evs_entry_values(&agg->layout, result->entry), &value);
-        value.is_null |= !fits;
+        outcome = evs_agg_result(&agg->calls[item->index], evs_entry_values(&agg->layout, result->entry), batch->arena,
+                                 &value);
     }
     put_value(batch, column, row, &value);
-    return fits;
+    return outcome;
 }
 
-/* Writes one row of results; the name of the call that does not fit its type, or NULL. */
-static const char *put_result(const struct result_row *result, struct evs_batch *batch, uint32_t row)
+/* Why a group has no result. */
+struct failed_call {
+    enum evs_agg_outcome outcome; /* EVS_AGG_FITS: it has one */
+    const char *text;
+};
+
+/* Writes one row of results. */
+static struct failed_call put_result(const struct result_row *result, struct evs_batch *batch, uint32_t row)
 {
     const struct evs_aggregate_config *config = result->agg->config;
-    const char *failed = NULL;
+    struct failed_call failed = {EVS_AGG_FITS, NULL};
     for (uint32_t i = 0; i < config->item_count; i++) {
-        if (!put_item(result, &config->items[i], batch, &batch->columns[i], row)) {
-            failed = config->calls[config->items[i].index].text;
+        enum evs_agg_outcome outcome = put_item(result, &config->items[i], batch, &batch->columns[i], row);
+        if (outcome != EVS_AGG_FITS) {
+            failed = (struct failed_call){outcome, config->calls[config->items[i].index].text};
         }
     }
     return failed;
@@ -209,12 +216,17 @@ static struct evs_hash128 key_identity(const struct aggregate *agg, struct evs_e
     return evs_hash128(scratch->data, scratch->count);
 }
 
-static void overflow_dead_letter(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch,
-                                 uint32_t row, const char *call)
+static void failed_dead_letter(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch,
+                               uint32_t row, struct failed_call failed)
 {
     const struct evs_aggregate_config *config = evs_op_config(op);
-    struct evs_row_error error = {
-        .reason = "overflow", .code = "R0201", .expression = call, .file = config->file, .line = config->line};
+    const struct evs_agg_failure *why = evs_agg_failure(failed.outcome);
+    struct evs_row_error error = {.reason = why->reason,
+                                  .code = why->code,
+                                  .message = why->message,
+                                  .expression = failed.text,
+                                  .file = config->file,
+                                  .line = config->line};
     evs_op_dead_letter(op, schema, batch, row, &error);
 }
 
@@ -237,7 +249,7 @@ static void select_good(struct evs_batch *batch, const uint8_t *failed, uint32_t
 
 /* A group that fails is shown by its keys and window. `shown` is made for the first one of a batch. */
 static void group_dead_letter(struct evs_op *op, const struct result_row *result, struct evs_batch *batch, uint32_t row,
-                              const char *call, struct evs_batch **shown)
+                              struct failed_call failed, struct evs_batch **shown)
 {
     const struct evs_aggregate_config *config = result->agg->config;
     const struct evs_schema *schema = &config->group_schema;
@@ -249,10 +261,10 @@ static void group_dead_letter(struct evs_op *op, const struct result_row *result
         }
     }
     for (uint32_t i = 0; i < schema->count; i++) {
-        bool fits = put_item(result, &config->group_items[i], *shown, &(*shown)->columns[i], row);
-        EVS_ASSERT(fits);
+        enum evs_agg_outcome outcome = put_item(result, &config->group_items[i], *shown, &(*shown)->columns[i], row);
+        EVS_ASSERT(outcome == EVS_AGG_FITS);
     }
-    overflow_dead_letter(op, schema, *shown, row, call);
+    failed_dead_letter(op, schema, *shown, row, failed);
 }
 
 /* The next rows of windows[0], at most a batch; NULL when all its groups are out. */
@@ -281,9 +293,9 @@ static struct evs_batch *window_rows(struct evs_op *op, struct aggregate *agg)
         if (batch->key != NULL) {
             batch->key[row] = key_identity(agg, entry, &scratch);
         }
-        const char *call = put_result(&result, batch, row);
-        if (call != NULL) {
-            group_dead_letter(op, &result, batch, row, call, &shown);
+        struct failed_call why = put_result(&result, batch, row);
+        if (why.outcome != EVS_AGG_FITS) {
+            group_dead_letter(op, &result, batch, row, why, &shown);
             failed[row] = 1;
             failed_count++;
         }
@@ -536,10 +548,10 @@ static bool update_group(struct aggregate *agg, const struct agg_rows *row, bool
         const struct agg_call *call = &agg->calls[i];
         struct agg_rows some = call->config->condition < 0 ? *row : rows_where(agg, row, call->config->condition);
         struct evs_value before, after;
-        bool fitted = evs_agg_result(call, row->values[0], &before);
+        enum evs_agg_outcome fitted = evs_agg_result(call, row->values[0], row->batch->arena, &before);
         evs_agg_update(call, &some);
-        bool fits = evs_agg_result(call, row->values[0], &after);
-        changed |= !fits || !fitted || !same_value(&before, &after);
+        enum evs_agg_outcome fits = evs_agg_result(call, row->values[0], row->batch->arena, &after);
+        changed |= fits != EVS_AGG_FITS || fitted != EVS_AGG_FITS || !same_value(&before, &after);
     }
     return changed;
 }
@@ -550,9 +562,9 @@ static void emit_change(struct evs_op *op, struct aggregate *agg, const struct e
     uint32_t at = out->row_count;
     struct group_times *times = evs_group_times(agg, entry);
     struct result_row result = {.agg = agg, .window = agg->windows[0], .entry = entry, .revision = times->revision};
-    const char *call = put_result(&result, out, at);
-    if (call != NULL) {
-        overflow_dead_letter(op, evs_op_input_schema(op, 0), batch, row, call);
+    struct failed_call failed = put_result(&result, out, at);
+    if (failed.outcome != EVS_AGG_FITS) {
+        failed_dead_letter(op, evs_op_input_schema(op, 0), batch, row, failed);
         return;
     }
     int64_t time_us = batch->event_time_us[row];

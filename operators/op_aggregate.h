@@ -2,31 +2,8 @@
 #ifndef EVS_OP_AGGREGATE_H
 #define EVS_OP_AGGREGATE_H
 
+#include "aggregate_function.h"
 #include "evstream/operator.h"
-
-enum evs_aggregate_kind {
-    EVS_AGG_COUNT_ROWS,     /* count(*) → int64 */
-    EVS_AGG_COUNT,          /* count(x): not NULL → int64 */
-    EVS_AGG_COUNTIF,        /* countif(b): true → int64 */
-    EVS_AGG_COUNT_DISTINCT, /* count(distinct x) → int64; exact */
-    EVS_AGG_SUM, /* int64 → int64 (overflow: dead letter), float64 → float64, numeric → numeric; NULL when there was no value */
-    EVS_AGG_AVG, /* int64, float64 → float64; numeric → numeric */
-    EVS_AGG_MIN, /* any ordered type; NULL when there was no value; a NaN wins (GoogleSQL) */
-    EVS_AGG_MAX,
-    EVS_AGG_ANY_VALUE, /* the first by the order of the key, NULLs kept */
-    EVS_AGG_FIRST,     /* by the order of the key (event time, partition, position); NULLs kept unless ignore_nulls */
-    EVS_AGG_LAST,
-};
-
-struct evs_aggregate_call {
-    enum evs_aggregate_kind kind;
-    int32_t argument;  /* input column, or -1 */
-    int32_t condition; /* bool input column of `agg(x where c)`: only rows where it is true count; or -1 */
-    enum evs_kind argument_kind;
-    enum evs_kind result_kind;
-    bool ignore_nulls;
-    const char *text; /* canonical, for messages and for the identity of the state column */
-};
 
 enum evs_window_kind { EVS_WINDOW_NONE, EVS_WINDOW_TUMBLE };
 enum evs_emit_kind { EVS_EMIT_ON_CLOSE, EVS_EMIT_ON_CHANGE };
