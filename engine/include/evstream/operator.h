@@ -94,6 +94,7 @@ enum evs_counter {
     EVS_COUNT_LATE,
     EVS_COUNT_DEAD,
     EVS_COUNT_NULL_KEY,
+    EVS_COUNT_LIMITED,     /* results or rows that a limit of a key left out */
     EVS_COUNT_STATE_KEYS,  /* a gauge */
     EVS_COUNT_STATE_BYTES, /* a gauge */
     EVS_COUNTERS
