@@ -67,6 +67,25 @@ static void put_interval(struct evs_buffer *out, struct evs_interval i)
     }
 }
 
+static void put_value(struct evs_buffer *out, const struct evs_value *value);
+
+/* [1, 2] or struct(1, 'a'): names of fields are in the type alone. */
+static void put_nested(struct evs_buffer *out, const struct evs_value *value)
+{
+    const struct evs_nested nested = evs_nested_open(&value->str);
+    evs_buffer_puts(out, nested.form == EVS_ARRAY ? "[" : "struct(");
+    for (uint32_t i = 0; i < nested.count; i++) {
+        const struct evs_value element = evs_nested_at(&nested, i);
+        evs_buffer_puts(out, i > 0 ? ", " : "");
+        if (element.is_null) {
+            evs_buffer_puts(out, "null");
+        } else {
+            put_value(out, &element);
+        }
+    }
+    evs_buffer_puts(out, nested.form == EVS_ARRAY ? "]" : ")");
+}
+
 static void put_value(struct evs_buffer *out, const struct evs_value *value)
 {
     char text[EVS_FORMAT_MAX];
@@ -98,6 +117,10 @@ static void put_value(struct evs_buffer *out, const struct evs_value *value)
     case EVS_INTERVAL:
         put_interval(out, value->interval);
         break;
+    case EVS_ARRAY:
+    case EVS_STRUCT:
+        put_nested(out, value);
+        break;
     default: /* int64, datetime, time */
         evs_buffer_put(out, text, evs_format_int64(text, value->int64));
         break;
@@ -121,7 +144,8 @@ char *evs_value_text(struct evs_arena *arena, const struct evs_value *value)
 
 static bool is_infix_name(const char *name)
 {
-    return !isalpha((unsigned char)name[0]) || strcmp(name, "like") == 0;
+    return !isalpha((unsigned char)name[0]) || strcmp(name, "like") == 0 || strncmp(name, "is ", 3) == 0 ||
+           strcmp(name, "in unnest") == 0;
 }
 
 /* Whether its text needs parentheses inside of another operator's. */
@@ -175,6 +199,14 @@ static void put_call(struct evs_buffer *out, const struct evs_expr *expr)
         put_operand(out, arguments[0]);
         evs_buffer_printf(out, " %s ", overload->name);
         put_operand(out, arguments[1]);
+    } else if (overload == &evs_array_overload) {
+        evs_buffer_puts(out, "[");
+        put_list(out, arguments, expr->argument_count);
+        evs_buffer_puts(out, "]");
+    } else if (strchr(overload->name, '[') != NULL) { /* array[offset] */
+        const char *how = strchr(overload->name, '[') + 1;
+        put_operand(out, arguments[0]);
+        evs_buffer_printf(out, "[%.*s(%s)]", (int)strlen(how) - 1, how, arguments[1]->text);
     } else if (is_infix_name(overload->name)) {
         evs_buffer_puts(out, overload->name);
         put_operand(out, arguments[0]);
@@ -224,8 +256,9 @@ static void put_expr(struct evs_buffer *out, const struct evs_expr *expr)
         put_call(out, expr);
         break;
     case EVS_EXPR_CAST:
-        evs_buffer_printf(out, "%s(%s as %s)", expr->safe ? "safe_cast" : "cast", expr->arguments[0]->text,
-                          evs_kind_name(expr->type->kind));
+        evs_buffer_printf(out, "%s(%s as ", expr->safe ? "safe_cast" : "cast", expr->arguments[0]->text);
+        evs_type_name(expr->type, out);
+        evs_buffer_puts(out, ")");
         break;
     case EVS_EXPR_AND:
     case EVS_EXPR_OR:
@@ -276,7 +309,7 @@ struct evs_expr *evs_expr_new(struct evs_arena *arena, enum evs_expr_kind kind, 
 {
     struct evs_expr *expr = EVS_ARENA_NEW(arena, struct evs_expr);
     expr->kind = kind;
-    expr->type = evs_type_of(type);
+    expr->type = evs_kind_is_nested(type) ? NULL : evs_type_of(type); /* the caller knows which array or struct */
     expr->place = place;
     return expr;
 }
@@ -304,8 +337,16 @@ const struct evs_expr *evs_expr_column(struct evs_arena *arena, uint32_t column,
 
 const struct evs_expr *evs_expr_constant(struct evs_arena *arena, struct evs_value value, struct evs_place place)
 {
+    return evs_expr_constant_of(arena, evs_type_of(value.kind), value, place);
+}
+
+const struct evs_expr *evs_expr_constant_of(struct evs_arena *arena, const struct evs_type *type,
+                                            struct evs_value value, struct evs_place place)
+{
+    EVS_ASSERT(type->kind == value.kind);
     struct evs_expr *expr = evs_expr_new(arena, EVS_EXPR_CONSTANT, value.kind, place);
-    if (!value.is_null && evs_kind_is_text(value.kind) && value.str.count > EVS_STR_INLINE_MAX) {
+    expr->type = type;
+    if (!value.is_null && evs_kind_is_var(value.kind) && value.str.count > EVS_STR_INLINE_MAX) {
         value.str = evs_str_make(evs_arena_copy(arena, value.str.pointer, value.str.count), value.str.count);
     }
     expr->value = value;
@@ -322,12 +363,15 @@ bool evs_expr_is_null(const struct evs_expr *expr)
 const struct evs_expr *evs_expr_typed_call(struct evs_arena *arena, const struct evs_overload *overload, bool safe,
                                            const struct evs_expr **arguments, uint32_t count, struct evs_place place)
 {
-    struct evs_expr *expr = evs_expr_new(arena, EVS_EXPR_CALL, (enum evs_kind)overload->result, place);
+    struct evs_expr *expr = evs_expr_new(arena, EVS_EXPR_CALL, evs_code_kind(overload->result), place);
+    if (overload->result >= EVS_ARG_ARRAY_FIRST) {
+        expr->type = evs_type_array_of((enum evs_kind)(overload->result - EVS_ARG_ARRAY_FIRST));
+    }
     evs_expr_set_arguments(arena, expr, arguments, count);
     expr->overload = overload;
     expr->safe = safe;
     expr->nullable = (overload->flags & EVS_CALL_NULLABLE) || (safe && (overload->flags & EVS_CALL_FALLIBLE));
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && !(overload->flags & EVS_CALL_SEES_NULL); i++) {
         expr->nullable = expr->nullable || arguments[i]->nullable;
     }
     expr->text = evs_expr_text_of(arena, expr);
@@ -398,11 +442,14 @@ static evs_status no_common_type(const struct evs_expr *const *exprs, uint32_t c
                                  struct evs_error *error)
 {
     for (uint32_t i = 1; i < count; i++) {
-        if (evs_supertype((const struct evs_expr *const[]){exprs[0], exprs[i]}, 2) == EVS_KIND_COUNT) {
-            return evs_fail(error, EVS_E_PIPELINE,
-                            "%s need one type: `%s` is %s and `%s` is %s; a cast of one of them would help", what,
-                            exprs[0]->text, evs_kind_name(exprs[0]->type->kind), exprs[i]->text,
-                            evs_kind_name(exprs[i]->type->kind));
+        if (evs_common_type((const struct evs_expr *const[]){exprs[0], exprs[i]}, 2) == NULL) {
+            struct evs_arena names = {0};
+            const evs_status status = evs_fail(
+                error, EVS_E_PIPELINE, "%s need one type: `%s` is %s and `%s` is %s; a cast of one of them would help",
+                what, exprs[0]->text, evs_type_name_in(&names, exprs[0]->type), exprs[i]->text,
+                evs_type_name_in(&names, exprs[i]->type));
+            evs_arena_fini(&names);
+            return status;
         }
     }
     return evs_fail(error, EVS_E_PIPELINE, "%s have no common type; a cast would help", what);
@@ -410,19 +457,18 @@ static evs_status no_common_type(const struct evs_expr *const *exprs, uint32_t c
 
 /* A kind for all arguments from `first` on (every `step`-th), which are coerced to it. */
 static evs_status unify(struct evs_arena *arena, const struct evs_expr **arguments, const uint32_t *positions,
-                        uint32_t count, const char *what, enum evs_kind *kind, struct evs_error *error)
+                        uint32_t count, const char *what, const struct evs_type **type, struct evs_error *error)
 {
     const struct evs_expr **chosen = EVS_ARENA_ARRAY(arena, const struct evs_expr *, count);
     for (uint32_t i = 0; i < count; i++) {
         chosen[i] = arguments[positions[i]];
     }
-    *kind = evs_supertype(chosen, count);
-    if (*kind == EVS_KIND_COUNT) {
+    *type = evs_common_type(chosen, count);
+    if (*type == NULL) {
         return no_common_type(chosen, count, what, error);
     }
     for (uint32_t i = 0; i < count; i++) {
-        const evs_status status =
-            evs_expr_coerce(arena, chosen[i], evs_type_of(*kind), &arguments[positions[i]], error);
+        const evs_status status = evs_expr_coerce(arena, chosen[i], *type, &arguments[positions[i]], error);
         if (status != EVS_OK) {
             return status;
         }
@@ -431,7 +477,7 @@ static evs_status unify(struct evs_arena *arena, const struct evs_expr **argumen
 }
 
 static evs_status build_case(struct evs_arena *arena, const struct evs_expr **arguments, uint32_t count,
-                             enum evs_kind *kind, struct evs_error *error)
+                             const struct evs_type **type, struct evs_error *error)
 {
     EVS_ASSERT(count % 2 == 1 && count >= 3);
     uint32_t *results = EVS_ARENA_ARRAY(arena, uint32_t, count);
@@ -446,25 +492,25 @@ static evs_status build_case(struct evs_arena *arena, const struct evs_expr **ar
             }
         }
     }
-    return unify(arena, arguments, results, result_count, "the results of case", kind, error);
+    return unify(arena, arguments, results, result_count, "the results of case", type, error);
 }
 
 static evs_status unify_all(struct evs_arena *arena, const struct evs_expr **arguments, uint32_t count,
-                            const char *what, enum evs_kind *kind, struct evs_error *error)
+                            const char *what, const struct evs_type **type, struct evs_error *error)
 {
     uint32_t *positions = EVS_ARENA_ARRAY(arena, uint32_t, count);
     for (uint32_t i = 0; i < count; i++) {
         positions[i] = i;
     }
-    return unify(arena, arguments, positions, count, what, kind, error);
+    return unify(arena, arguments, positions, count, what, type, error);
 }
 
-static evs_status check_special(struct evs_arena *arena, struct evs_expr *expr, enum evs_kind *type,
+static evs_status check_special(struct evs_arena *arena, struct evs_expr *expr, const struct evs_type **type,
                                 struct evs_error *error)
 {
     const struct evs_expr **arguments = expr->arguments;
     const uint32_t count = expr->argument_count;
-    *type = EVS_BOOL;
+    *type = evs_type_of(EVS_BOOL);
     switch (expr->kind) {
     case EVS_EXPR_AND:
     case EVS_EXPR_OR:
@@ -489,12 +535,14 @@ static evs_status check_special(struct evs_arena *arena, struct evs_expr *expr, 
         return unify_all(arena, arguments, count, "the arguments of coalesce", type, error);
     case EVS_EXPR_IN: {
         expr->nullable = any_nullable(arguments, count);
-        enum evs_kind kind;
-        const evs_status status = unify_all(arena, arguments, count, "the sides of `in`", &kind, error);
-        if (status == EVS_OK && kind == EVS_JSON) {
-            return evs_fail(error, EVS_E_PIPELINE,
-                            "json values cannot be compared; take a value out of `%s` first, as with string(…)",
-                            arguments[0]->text);
+        const struct evs_type *side;
+        const evs_status status = unify_all(arena, arguments, count, "the sides of `in`", &side, error);
+        if (status == EVS_OK && !evs_type_has_equality(side)) {
+            return side->kind != EVS_JSON
+                       ? evs_no_equality(arguments[0], error)
+                       : evs_fail(error, EVS_E_PIPELINE,
+                                  "json values cannot be compared; take a value out of `%s` first, as with string(…)",
+                                  arguments[0]->text);
         }
         return status;
     }
@@ -511,12 +559,12 @@ evs_status evs_expr_special(struct evs_arena *arena, enum evs_expr_kind kind, co
     EVS_ASSERT(argument_count >= 1);
     struct evs_expr *expr = evs_expr_new(arena, kind, EVS_BOOL, place);
     evs_expr_set_arguments(arena, expr, arguments, argument_count);
-    enum evs_kind type;
+    const struct evs_type *type;
     const evs_status status = check_special(arena, expr, &type, error);
     if (status != EVS_OK) {
         return status;
     }
-    expr->type = evs_type_of(type);
+    expr->type = type;
     expr->text = evs_expr_text_of(arena, expr);
     *result = expr;
     return EVS_OK;

@@ -101,7 +101,7 @@ static void run_constant(struct evs_call *call, const struct evs_rows *rows)
 static struct evs_rows valid_rows(struct evs_call *call, const struct evs_rows *rows)
 {
     const uint64_t *valid = call->result->valid;
-    if (valid == NULL) {
+    if (valid == NULL) { /* no NULL among the arguments, or the function sees them */
         return *rows;
     }
     uint16_t *index = evs_rows_new(call->eval);
@@ -145,7 +145,8 @@ void evs_call_run(struct evs_eval *eval, const struct evs_step *step, const stru
         .result = result,
         .row_count = constant ? 1 : eval->row_count,
     };
-    if (combine_validity(&call)) {
+    const bool strict = !(step->overload->flags & EVS_CALL_SEES_NULL);
+    if (strict && combine_validity(&call)) {
         make_constant_null(&call);
     } else if (constant) {
         run_constant(&call, rows);

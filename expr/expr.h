@@ -67,6 +67,7 @@ enum evs_function_family {
     EVS_FAMILY_TIME,
     EVS_FAMILY_CONDITIONAL,
     EVS_FAMILY_HASH,
+    EVS_FAMILY_ARRAY,
     EVS_FAMILY_REGEXP,
     EVS_FAMILY_NET,
     EVS_FAMILY_PRIVACY,
@@ -98,6 +99,10 @@ const char *evs_function_nearest(struct evs_slice name);
  *   a date part as an argument         a constant string: timestamp_trunc(ts, 'week(monday)'), timestamp_diff(a, b, 'hour')
  *   interval n part                    interval(n, 'part')
  *   json.name, json[0]                 json_field(json, 'name'), json_index(json, 0)
+ *   array[0], array[ordinal(1)] …      "[]", "[ordinal]", "[safe_offset]", "[safe_ordinal]" (array, number)
+ *   x in unnest(array)                 "in unnest"(x, array)
+ *   a is not distinct from b           "is not distinct from"(a, b): where both have a type without a shorter way
+ *   [a, b], struct(a, b), s.name       evs_expr_array, evs_expr_struct, evs_expr_field
  *   and, or, not, case, in, is …       evs_expr_special (the names and, or, not, case, in, coalesce are taken here, too)
  *   cast, safe_cast                    evs_expr_cast */
 evs_status evs_expr_call(struct evs_arena *arena, struct evs_slice name, bool safe, const struct evs_expr **arguments,
@@ -115,6 +120,20 @@ evs_status evs_expr_special(struct evs_arena *arena, enum evs_expr_kind kind, co
 const struct evs_expr *evs_expr_column(struct evs_arena *arena, uint32_t column, const struct evs_field *field,
                                        struct evs_place place);
 const struct evs_expr *evs_expr_constant(struct evs_arena *arena, struct evs_value value, struct evs_place place);
+/* The same where the kind does not tell the type: an array or a struct. */
+const struct evs_expr *evs_expr_constant_of(struct evs_arena *arena, const struct evs_type *type,
+                                            struct evs_value value, struct evs_place place);
+/* [a, b, …] and array<T>[a, b, …]: `element` is NULL where the elements decide. */
+evs_status evs_expr_array(struct evs_arena *arena, const struct evs_type *element, const struct evs_expr **arguments,
+                          uint32_t count, struct evs_place place, const struct evs_expr **result,
+                          struct evs_error *error);
+/* struct(a as x, b), (a, b): `names` has an empty slice for a field without a name; and struct<…>(a, b): `type` is given. */
+evs_status evs_expr_struct(struct evs_arena *arena, const struct evs_type *type, const struct evs_slice *names,
+                           const struct evs_expr **arguments, uint32_t count, struct evs_place place,
+                           const struct evs_expr **result, struct evs_error *error);
+/* s.name of a struct. */
+evs_status evs_expr_field(struct evs_arena *arena, const struct evs_expr *expr, struct evs_slice name,
+                          struct evs_place place, const struct evs_expr **result, struct evs_error *error);
 /* Evaluates an expression without columns at plan time (options, defaults, interval bounds). A row error becomes a
  * status. */
 evs_status evs_expr_fold(struct evs_arena *arena, const struct evs_expr *expr, struct evs_value *value,

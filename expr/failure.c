@@ -14,6 +14,7 @@ static const struct evs_row_reason reasons[EVS_ROW_OUTCOMES] = {
     [EVS_ROW_REGEXP] = {"regexp", "R0109",
                         "The pattern is no regular expression, or the replacement does not fit to it."},
     [EVS_ROW_CALLED] = {"error", "R0110", "The pipeline itself called error() for this row."},
+    [EVS_ROW_INDEX] = {"index", "R0111", "The array has no element there; safe_offset and safe_ordinal give NULL instead."},
 };
 
 const struct evs_row_reason *evs_row_reason(enum evs_row outcome)

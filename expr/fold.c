@@ -263,8 +263,7 @@ struct simplify {
 static const struct evs_expr *constant_like(struct evs_arena *arena, const struct evs_expr *expr,
                                             struct evs_value value)
 {
-    struct evs_expr *constant = (struct evs_expr *)evs_expr_constant(arena, value, expr->place);
-    constant->type = expr->type;
+    struct evs_expr *constant = (struct evs_expr *)evs_expr_constant_of(arena, expr->type, value, expr->place);
     constant->text = expr->text; /* messages show what was written */
     return constant;
 }
@@ -362,7 +361,8 @@ static const struct evs_expr *simplify_call(struct evs_arena *arena, const struc
         is_null = is_null || evs_expr_is_null(arguments[i]);
         only_leaves = only_leaves && arguments[i]->argument_count == 0;
     }
-    const bool strict = expr->overload != &evs_between_overload && expr->overload != &evs_nullif_overload;
+    const bool strict = expr->overload != &evs_between_overload && expr->overload != &evs_nullif_overload &&
+                        !(expr->overload->flags & EVS_CALL_SEES_NULL);
     return strict && is_null && only_leaves ? null_like(arena, expr) : with_arguments(arena, expr, arguments);
 }
 

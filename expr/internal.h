@@ -33,6 +33,7 @@ enum evs_row {
     EVS_ROW_UTF8,
     EVS_ROW_REGEXP,
     EVS_ROW_CALLED, /* error() */
+    EVS_ROW_INDEX,
     EVS_ROW_OUTCOMES
 };
 struct evs_row_reason {
@@ -137,7 +138,7 @@ extern const struct evs_overload evs_between_overload, evs_nullif_overload;
 /* What `[…]`, `struct(…)` and `s.field` are calls of (func_array.c, func_struct.c). An array or struct that is made by one of the first
  * two bends as a literal does: its elements are coerced. */
 extern const struct evs_overload evs_array_overload, evs_struct_overload, evs_field_overload, evs_struct_equal_overload,
-    evs_same_overload, evs_retype_overload;
+    evs_retype_overload;
 /* The name that the table knows a function by: aliases resolved, lower case. NULL when it is too long to be known. */
 const char *evs_function_canonical(struct evs_slice name, char buffer[64]);
 
@@ -157,6 +158,14 @@ const struct evs_type *evs_common_type(const struct evs_expr *const *exprs, uint
 /* What coercing costs: 0 nothing, more for longer ways, -1 impossible. */
 int evs_coercion_cost(const struct evs_expr *expr, enum evs_kind to);
 int evs_coercion_cost_type(const struct evs_expr *expr, const struct evs_type *to);
+/* Casts between arrays, and between structs (func_struct.c). */
+evs_status evs_cast_nested(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_type *type, bool safe,
+                           struct evs_place place, const struct evs_expr **result, struct evs_error *error);
+evs_status evs_cast_array(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_type *type, bool safe,
+                          struct evs_place place, const struct evs_expr **result, struct evs_error *error);
+/* Whether `=` exists for the type: for every scalar but json, and for structs of such; and the message where it does not. */
+bool evs_type_has_equality(const struct evs_type *type);
+evs_status evs_no_equality(const struct evs_expr *expr, struct evs_error *error);
 bool evs_expr_is_null(const struct evs_expr *expr); /* a NULL literal, typed or not */
 /* A call of a known overload; arguments have its kinds already. */
 const struct evs_expr *evs_expr_typed_call(struct evs_arena *arena, const struct evs_overload *overload, bool safe,

@@ -36,6 +36,9 @@ static bool same_step(const struct evs_step *a, const struct evs_step *b)
     if (a->argument_count > 0 && memcmp(a->arguments, b->arguments, sizeof *a->arguments * a->argument_count) != 0) {
         return false;
     }
+    if (evs_kind_is_nested(a->type) && !evs_type_equal(a->expr->type, b->expr->type)) {
+        return false; /* the same bytes, but fields of other names */
+    }
     if (a->kind == EVS_EXPR_IN) {
         return same_constant(a, b); /* the list is not among the arguments */
     }
@@ -146,7 +149,8 @@ static uint32_t compile_call(struct compiler *compiler, const struct evs_overloa
                              bool safe, const uint32_t *arguments, uint32_t count, const struct evs_expr *expr)
 {
     struct evs_step step = new_step(kind, expr);
-    step.type = (enum evs_kind)overload->result;
+    const enum evs_kind result = evs_code_kind(overload->result);
+    step.type = result == EVS_NULL_KIND ? kind_of(expr) : result;
     step.overload = overload;
     step.safe = safe;
     if (overload->prepare != NULL && overload->prepare(compiler->arena, expr, &step.prepared, NULL) != EVS_OK) {
@@ -227,7 +231,7 @@ static uint32_t compile_in_apart(struct compiler *compiler, const struct evs_exp
 static uint32_t compile_in(struct compiler *compiler, const struct evs_expr *expr)
 {
     const enum evs_kind kind = kind_of(expr->arguments[0]);
-    if (!list_is_constant(expr) || kind == EVS_INTERVAL) {
+    if (!list_is_constant(expr) || kind == EVS_INTERVAL || evs_kind_is_nested(kind)) {
         return compile_in_apart(compiler, expr);
     }
     const uint32_t count = expr->argument_count - 1;

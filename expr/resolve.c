@@ -32,8 +32,8 @@ static evs_status no_signature(const struct request *request)
 {
     struct evs_buffer given = {0};
     for (uint32_t i = 0; i < request->count; i++) {
-        const enum evs_kind kind = request->arguments[i]->type->kind;
-        evs_buffer_printf(&given, "%s%s", i > 0 ? ", " : "", kind == EVS_NULL_KIND ? "null" : evs_kind_name(kind));
+        evs_buffer_puts(&given, i > 0 ? ", " : "");
+        evs_type_name(request->arguments[i]->type, &given);
     }
     const char *signature = signature_of(request->name);
     const evs_status status =
@@ -61,6 +61,7 @@ static evs_status count_error(const struct request *request, const char *wanted)
 struct choice {
     const struct request *request;
     const struct evs_overload *best;
+    const struct evs_type *best_t; /* what T is, for a generic overload */
     int best_cost;
     bool any;
 };
@@ -74,18 +75,59 @@ static uint32_t parameter_count(const struct evs_overload *overload)
     return count;
 }
 
-static int overload_cost(const struct evs_overload *overload, const struct request *request)
+/* The code of the parameter that takes argument `i`: a variadic overload repeats its last. */
+static uint8_t parameter_code(const struct evs_overload *overload, uint32_t i)
 {
     const uint32_t parameters = parameter_count(overload);
-    const bool variadic = overload->flags & EVS_CALL_VARIADIC;
-    if (request->count < overload->required || (request->count > parameters && !variadic)) {
-        return -1;
+    return overload->arguments[i < parameters ? i : parameters - 1];
+}
+
+#define GENERIC_COST 1000 /* an overload of exactly this type is always nearer */
+
+/* The type that an argument must have; NULL where any of its kind will do, and then *kind says which. */
+static const struct evs_type *parameter_type(uint8_t code, const struct evs_type *t, enum evs_kind *kind)
+{
+    *kind = evs_code_kind(code);
+    if (code >= EVS_ARG_ARRAY_FIRST) {
+        return evs_type_array_of((enum evs_kind)(code - EVS_ARG_ARRAY_FIRST));
     }
+    if (code == EVS_ARG_T) {
+        return t;
+    }
+    return *kind == EVS_NULL_KIND || evs_kind_is_nested(*kind) ? NULL : evs_type_of(*kind);
+}
+
+/* What argument `i` costs when T is `t`. */
+static int argument_cost(const struct evs_overload *overload, const struct request *request, uint32_t i,
+                         const struct evs_type *t)
+{
+    const struct evs_expr *argument = request->arguments[i];
+    const uint8_t code = parameter_code(overload, i);
+    if (code == EVS_ARG_ARRAY_T) {
+        if (t->kind == EVS_ARRAY) {
+            return -1;
+        }
+        struct evs_type array = {.kind = EVS_ARRAY, .element = t};
+        return evs_coercion_cost_type(argument, &array);
+    }
+    enum evs_kind kind;
+    const struct evs_type *type = parameter_type(code, t, &kind);
+    if (type != NULL) {
+        return evs_coercion_cost_type(argument, type);
+    }
+    if (code == EVS_ARG_ANY) {
+        return GENERIC_COST;
+    }
+    return argument->type->kind == kind ? 0 : argument->type->kind == EVS_NULL_KIND ? 1 : -1;
+}
+
+static int overload_cost_of(const struct evs_overload *overload, const struct request *request,
+                            const struct evs_type *t)
+{
     int total = 0;
     for (uint32_t i = 0; i < request->count; i++) {
-        const uint32_t parameter = i < parameters ? i : parameters - 1;
-        const int cost = evs_coercion_cost(request->arguments[i], evs_overload_kind(overload, parameter));
-        if (cost < 0) {
+        const int cost = argument_cost(overload, request, i, t);
+        if (cost < 0 || (cost > 0 && (overload->flags & EVS_CALL_EXACT))) {
             return -1;
         }
         total += cost;
@@ -93,13 +135,63 @@ static int overload_cost(const struct evs_overload *overload, const struct reque
     return total;
 }
 
+static bool is_generic(const struct evs_overload *overload)
+{
+    for (uint32_t i = 0; i < parameter_count(overload); i++) {
+        if (overload->arguments[i] == EVS_ARG_T || overload->arguments[i] == EVS_ARG_ARRAY_T) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The T that is cheapest: of all types that stand in T's places, int64 when they are all NULL. */
+static int generic_cost(const struct evs_overload *overload, const struct request *request, const struct evs_type **t)
+{
+    int best = -1;
+    bool any = false;
+    for (uint32_t i = 0; i < request->count; i++) {
+        const uint8_t code = parameter_code(overload, i);
+        const struct evs_type *candidate = request->arguments[i]->type;
+        if (code == EVS_ARG_ARRAY_T && candidate->kind == EVS_ARRAY) {
+            candidate = candidate->element;
+        } else if (code != EVS_ARG_T || candidate->kind == EVS_NULL_KIND) {
+            continue;
+        }
+        any = true;
+        const int cost = overload_cost_of(overload, request, candidate);
+        if (cost >= 0 && (best < 0 || cost < best)) {
+            best = cost;
+            *t = candidate;
+        }
+    }
+    if (any) {
+        return best;
+    }
+    *t = evs_type_of(EVS_INT64);
+    return overload_cost_of(overload, request, *t);
+}
+
+static int overload_cost(const struct evs_overload *overload, const struct request *request, const struct evs_type **t)
+{
+    const uint32_t parameters = parameter_count(overload);
+    const bool variadic = overload->flags & EVS_CALL_VARIADIC;
+    *t = NULL;
+    if (request->count < overload->required || (request->count > parameters && !variadic)) {
+        return -1;
+    }
+    return is_generic(overload) ? generic_cost(overload, request, t) : overload_cost_of(overload, request, NULL);
+}
+
 static bool visit_choice(const struct evs_overload *overload, void *argument)
 {
     struct choice *choice = argument;
     choice->any = true;
-    const int cost = overload_cost(overload, choice->request);
+    const struct evs_type *t;
+    const int cost = overload_cost(overload, choice->request, &t);
     if (cost >= 0 && (choice->best == NULL || cost < choice->best_cost)) {
         choice->best = overload;
+        choice->best_t = t;
         choice->best_cost = cost;
     }
     return true;
@@ -109,7 +201,7 @@ static bool visit_choice(const struct evs_overload *overload, void *argument)
 static evs_status check_constant(const struct request *request, uint8_t parameter, const struct evs_expr *argument,
                                  uint32_t number)
 {
-    if (parameter < EVS_ARG_PART) {
+    if (parameter < EVS_ARG_PART || parameter > EVS_ARG_CONSTANT) {
         return EVS_OK;
     }
     if (argument->kind != EVS_EXPR_CONSTANT || argument->value.is_null) {
@@ -132,24 +224,61 @@ static evs_status check_constant(const struct request *request, uint8_t paramete
     return EVS_OK;
 }
 
-static evs_status build_chosen(const struct request *request, const struct evs_overload *overload,
-                               const struct evs_expr **result)
+/* The type to which argument `i` is coerced. */
+static const struct evs_type *wanted_type(const struct request *request, const struct evs_overload *overload,
+                                          uint32_t i, const struct evs_type *t)
 {
-    const uint32_t parameters = parameter_count(overload);
+    const uint8_t code = parameter_code(overload, i);
+    const struct evs_type *given = request->arguments[i]->type;
+    if (code == EVS_ARG_ARRAY_T) {
+        return evs_type_array(request->arena, t);
+    }
+    enum evs_kind kind;
+    const struct evs_type *type = parameter_type(code, t, &kind);
+    if (type != NULL) {
+        return type;
+    }
+    if (given->kind != EVS_NULL_KIND) {
+        return given;
+    }
+    return kind == EVS_ARRAY    ? evs_type_array_of(EVS_INT64)
+           : kind == EVS_STRUCT ? evs_type_struct(request->arena, NULL, 0)
+                                : evs_type_of(EVS_INT64);
+}
+
+/* What a result code means in this call. */
+static const struct evs_type *result_type(const struct request *request, const struct evs_overload *overload,
+                                          const struct evs_expr *const *arguments, const struct evs_type *t)
+{
+    switch (overload->result) {
+    case EVS_ARG_T:
+        return t != NULL ? t : arguments[0]->type->element; /* of an array of anything */
+    case EVS_ARG_ARRAY_T:
+        return t != NULL ? evs_type_array(request->arena, t) : arguments[0]->type;
+    default:
+        return NULL; /* the code says it */
+    }
+}
+
+static evs_status build_chosen(const struct request *request, const struct evs_overload *overload,
+                               const struct evs_type *t, const struct evs_expr **result)
+{
     const struct evs_expr **arguments = EVS_ARENA_ARRAY(request->arena, const struct evs_expr *, request->count + 1);
     for (uint32_t i = 0; i < request->count; i++) {
-        const uint32_t parameter = i < parameters ? i : parameters - 1;
-        evs_status status =
-            evs_expr_coerce(request->arena, request->arguments[i], evs_type_of(evs_overload_kind(overload, parameter)),
-                            &arguments[i], request->error);
+        evs_status status = evs_expr_coerce(request->arena, request->arguments[i], wanted_type(request, overload, i, t),
+                                            &arguments[i], request->error);
         if (status == EVS_OK) {
-            status = check_constant(request, overload->arguments[parameter], arguments[i], i);
+            status = check_constant(request, parameter_code(overload, i), arguments[i], i);
         }
         if (status != EVS_OK) {
             return status;
         }
     }
     *result = evs_expr_typed_call(request->arena, overload, request->safe, arguments, request->count, request->place);
+    const struct evs_type *type = result_type(request, overload, arguments, t);
+    if (type != NULL) {
+        ((struct evs_expr *)*result)->type = type; /* made by this call: not yet shared */
+    }
     const void *prepared;
     return overload->prepare ? overload->prepare(request->arena, *result, &prepared, request->error) : EVS_OK;
 }
@@ -161,7 +290,7 @@ static evs_status choose(const struct request *request, struct evs_slice written
     if (!choice.any) {
         return unknown_function(written, request->error);
     }
-    return choice.best ? build_chosen(request, choice.best, result) : no_signature(request);
+    return choice.best ? build_chosen(request, choice.best, choice.best_t, result) : no_signature(request);
 }
 
 /* --- comparisons of a column with a literal of the other number type ---------------------------------------------- */
@@ -249,16 +378,15 @@ static evs_status lower_nullif(struct request *request, const struct evs_expr **
     if (request->count != 2) {
         return count_error(request, "two arguments: nullif(value, null_when_equal)");
     }
-    const enum evs_kind kind = evs_supertype(request->arguments, 2);
-    if (kind == EVS_KIND_COUNT ||
-        (kind != EVS_NULL_KIND && evs_overload_exact("=", (const enum evs_kind[]){kind, kind}, 2) == NULL)) {
+    const struct evs_type *type = evs_common_type(request->arguments, 2);
+    if (type == NULL || !evs_type_has_equality(type)) {
         return no_signature(request);
     }
     const struct evs_expr *arguments[2];
     for (uint32_t i = 0; i < 2; i++) {
-        const enum evs_kind to = kind == EVS_NULL_KIND ? EVS_INT64 : kind;
+        const struct evs_type *to = type->kind == EVS_NULL_KIND ? evs_type_of(EVS_INT64) : type;
         const evs_status status =
-            evs_expr_coerce(request->arena, request->arguments[i], evs_type_of(to), &arguments[i], request->error);
+            evs_expr_coerce(request->arena, request->arguments[i], to, &arguments[i], request->error);
         if (status != EVS_OK) {
             return status;
         }
@@ -364,7 +492,7 @@ static evs_status lower_safe(struct request *request, const char *operator_name,
         return no_signature(request);
     }
     const char *text = call_text(request);
-    const evs_status status = build_chosen(&inner, choice.best, result);
+    const evs_status status = build_chosen(&inner, choice.best, choice.best_t, result);
     if (status == EVS_OK) {
         with_text(*result, text);
     }
@@ -430,6 +558,35 @@ static evs_status lower_extract(struct request *request, const struct evs_expr *
     return choose(request, evs_slice_of(request->name), result);
 }
 
+static bool is_nested_argument(const struct request *request, uint32_t i)
+{
+    return evs_kind_is_nested(request->arguments[i]->type->kind);
+}
+
+/* a = b of structs, field by field; != is its opposite. */
+static evs_status lower_nested_comparison(struct request *request, const struct evs_expr **result)
+{
+    const bool is_equal = strcmp(request->name, "=") == 0;
+    const struct evs_type *type = evs_common_type(request->arguments, 2);
+    if (type == NULL || (!is_equal && strcmp(request->name, "!=") != 0)) {
+        return no_signature(request);
+    }
+    if (!evs_type_has_equality(type)) {
+        return evs_no_equality(request->arguments[is_nested_argument(request, 0) ? 0 : 1], request->error);
+    }
+    const struct evs_expr *sides[2];
+    for (uint32_t i = 0; i < 2; i++) {
+        const evs_status status =
+            evs_expr_coerce(request->arena, request->arguments[i], type, &sides[i], request->error);
+        if (status != EVS_OK) {
+            return status;
+        }
+    }
+    *result = evs_expr_typed_call(request->arena, &evs_struct_equal_overload, false, sides, 2, request->place);
+    return is_equal ? EVS_OK
+                    : evs_expr_special(request->arena, EVS_EXPR_NOT, result, 1, request->place, result, request->error);
+}
+
 static const struct {
     const char *name;
     evs_status (*lower)(struct request *request, const struct evs_expr **result);
@@ -486,6 +643,9 @@ static evs_status dispatch(struct request *request, struct evs_slice written, co
         return lower_minus(request, written, result);
     }
     if (request->count == 2 && is_comparison(request->name)) {
+        if (is_nested_argument(request, 0) || is_nested_argument(request, 1)) {
+            return lower_nested_comparison(request, result);
+        }
         align_number_literal(request);
     }
     return choose(request, written, result);

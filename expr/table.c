@@ -6,7 +6,7 @@
 static const struct evs_family *const families[] = {
     &evs_family_arith,  &evs_family_bits,     &evs_family_compare, &evs_family_syntax, &evs_family_math,
     &evs_family_string, &evs_family_text,     &evs_family_like,    &evs_family_json,   &evs_family_time,
-    &evs_family_date,   &evs_family_interval, &evs_family_regexp,
+    &evs_family_date,   &evs_family_interval, &evs_family_regexp,  &evs_family_array,  &evs_family_struct,
 };
 
 /* Other spellings of functions; they are in the table of functions too, so that the reference lists them. */

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "evstream/nested.h"
+
 struct reader {
     struct evs_arena *arena;
     const char *at;
@@ -18,6 +20,7 @@ static const struct evs_place here = {.file = "test", .line = 1, .column = 1};
 
 static node parse_or(struct reader *reader);
 static node parse_additive(struct reader *reader);
+static node parse_struct(struct reader *reader, node first);
 
 static node give_up(struct reader *reader, const char *why)
 {
@@ -322,6 +325,9 @@ static node parse_word(struct reader *reader)
     if (strcmp(word, "interval") == 0) {
         return parse_interval(reader);
     }
+    if (strcmp(word, "struct") == 0 && accept(reader, "(")) {
+        return parse_struct(reader, NULL);
+    }
     const bool safe = strcmp(word, "safe") == 0 && *reader->at == '.';
     if (safe) {
         reader->at++;
@@ -336,13 +342,110 @@ static node parse_word(struct reader *reader)
     return accept(reader, "(") ? parse_call(reader, word, safe) : column(reader, word);
 }
 
+/* --- arrays and structs --- */
+
+static node made(struct reader *reader, evs_status status, const node *result)
+{
+    reader->failed = reader->failed || status != EVS_OK;
+    return status == EVS_OK ? *result : NULL;
+}
+
+static node parse_array(struct reader *reader)
+{
+    node arguments[ARGUMENTS_MAX], result = NULL;
+    uint32_t count = 0;
+    while (!reader->failed && count < ARGUMENTS_MAX && !accept(reader, "]")) {
+        arguments[count++] = parse_or(reader);
+        if (!accept(reader, ",")) {
+            expect(reader, "]");
+            break;
+        }
+    }
+    return reader->failed
+               ? NULL
+               : made(reader, evs_expr_array(reader->arena, NULL, arguments, count, here, &result, reader->error),
+                      &result);
+}
+
+/* Behind the opening parenthesis of struct(1 as a, 2) or (1, 2); `first` is read already, or NULL. */
+static node parse_struct(struct reader *reader, node first)
+{
+    node arguments[ARGUMENTS_MAX], result = NULL;
+    struct evs_slice names[ARGUMENTS_MAX] = {{"", 0}};
+    uint32_t count = 0;
+    if (first != NULL) {
+        arguments[count++] = first;
+    }
+    while (!reader->failed && count < ARGUMENTS_MAX && !accept(reader, ")")) {
+        arguments[count] = parse_or(reader);
+        names[count] = EVS_SLICE("");
+        if (accept(reader, "as")) {
+            char name[64];
+            take_word(reader, name, sizeof name);
+            names[count] = evs_slice_of(evs_arena_strndup(reader->arena, name, strlen(name)));
+        }
+        count++;
+        if (!accept(reader, ",")) {
+            expect(reader, ")");
+            break;
+        }
+    }
+    return reader->failed
+               ? NULL
+               : made(reader,
+                      evs_expr_struct(reader->arena, NULL, names, arguments, count, here, &result, reader->error),
+                      &result);
+}
+
+static node parse_subscript(struct reader *reader, node array)
+{
+    static const char *const hows[] = {"safe_offset", "safe_ordinal", "offset", "ordinal"};
+    const char *how = "offset";
+    for (size_t i = 0; i < EVS_COUNT(hows); i++) {
+        if (accept(reader, hows[i])) {
+            how = hows[i];
+            break;
+        }
+    }
+    node arguments[] = {array, parse_or(reader)};
+    expect(reader, "]");
+    const char *name = evs_arena_printf(reader->arena, "array[%s]", how);
+    return reader->failed ? NULL : call(reader, name, false, arguments, 2);
+}
+
+static node parse_leaf(struct reader *reader);
+
 static node parse_primary(struct reader *reader)
+{
+    node expr = parse_leaf(reader);
+    while (!reader->failed) {
+        if (accept(reader, "[")) {
+            expr = parse_subscript(reader, expr);
+        } else if (*reader->at == '.' && expr->type->kind == EVS_STRUCT) {
+            char name[64];
+            reader->at++;
+            take_word(reader, name, sizeof name);
+            expr = made(reader, evs_expr_field(reader->arena, expr, evs_slice_of(name), here, &expr, reader->error),
+                        &expr);
+        } else {
+            break;
+        }
+    }
+    return expr;
+}
+
+static node parse_leaf(struct reader *reader)
 {
     skip_space(reader);
     const char c = *reader->at;
+    if (accept(reader, "[")) {
+        return parse_array(reader);
+    }
     if (accept(reader, "(")) {
         node inner = parse_or(reader);
-        return expect(reader, ")") ? inner : NULL;
+        return accept(reader, ",") && !reader->failed ? parse_struct(reader, inner)
+               : expect(reader, ")")                  ? inner
+                                                      : NULL;
     }
     if (c == '\'') {
         return text_constant(reader, EVS_STRING, take_string(reader));
@@ -415,6 +518,10 @@ static node parse_in(struct reader *reader, node left)
 {
     node arguments[ARGUMENTS_MAX] = {left};
     uint32_t count = 1;
+    if (accept(reader, "unnest")) {
+        arguments[1] = parse_leaf(reader);
+        return call(reader, "in unnest", false, arguments, 2);
+    }
     expect(reader, "(");
     do {
         arguments[count++] = parse_or(reader);
@@ -425,6 +532,11 @@ static node parse_in(struct reader *reader, node left)
 static node parse_is(struct reader *reader, node left)
 {
     const bool negate = accept(reader, "not");
+    if (accept(reader, "distinct")) {
+        expect(reader, "from");
+        node same = call(reader, "is not distinct from", false, (node[]){left, parse_bit_or(reader)}, 2);
+        return negated(reader, same, !negate);
+    }
     const enum evs_expr_kind kind = accept(reader, "null")   ? EVS_EXPR_IS_NULL
                                     : accept(reader, "true") ? EVS_EXPR_IS_TRUE
                                                              : EVS_EXPR_IS_FALSE;
@@ -506,10 +618,25 @@ const struct evs_expr *expr_from_text(struct evs_arena *arena, const char *text,
 
 /* --- results --- */
 
+/* [1, 2] of an array, (1, a) of a struct. */
+static const char *nested_as_text(struct evs_arena *arena, const struct evs_value *value)
+{
+    const struct evs_nested nested = evs_nested_open(&value->str);
+    const char *text = nested.form == EVS_ARRAY ? "[" : "(";
+    for (uint32_t i = 0; i < nested.count; i++) {
+        const struct evs_value element = evs_nested_at(&nested, i);
+        text = evs_arena_printf(arena, "%s%s%s", text, i > 0 ? ", " : "", value_as_text(arena, &element));
+    }
+    return evs_arena_printf(arena, "%s%s", text, nested.form == EVS_ARRAY ? "]" : ")");
+}
+
 const char *value_as_text(struct evs_arena *arena, const struct evs_value *value)
 {
     if (value->is_null) {
         return "NULL";
+    }
+    if (evs_kind_is_nested(value->kind)) {
+        return nested_as_text(arena, value);
     }
     if (evs_kind_is_text(value->kind)) {
         return evs_arena_strndup(arena, evs_str_data(&value->str), value->str.count);
