@@ -136,6 +136,25 @@ int64_t evs_op_watermark(const struct evs_op *op)
     return op->watermark_us;
 }
 
+void evs_op_delay_watermark(struct evs_op *op, int64_t delay_us)
+{
+    EVS_ASSERT(delay_us >= 0);
+    op->watermark_delay_us = delay_us;
+}
+
+int64_t evs_op_passed_watermark(const struct evs_op *op)
+{
+    bool is_exact = op->watermark_us == EVS_TIME_MAX || op->watermark_us == EVS_TIME_MIN || op->watermark_delay_us == 0;
+    int64_t passed_us;
+    if (is_exact) {
+        return op->watermark_us;
+    }
+    return __builtin_sub_overflow(op->watermark_us, op->watermark_delay_us, &passed_us) ||
+                   op->watermark_delay_us == EVS_TIME_MAX
+               ? EVS_TIME_MIN
+               : passed_us;
+}
+
 struct evs_batch *evs_op_new_batch(struct evs_op *op)
 {
     struct evs_batch *batch = evs_batch_new(op->worker->pool, op->node->schema.count);

@@ -89,6 +89,7 @@ struct evs_op {
 
     int64_t watermark_us;         /* the last one finished and passed on */
     int64_t watermark_target_us;  /* being worked on when above watermark_us */
+    int64_t watermark_delay_us;   /* it is passed on so much behind: see evs_op_delay_watermark */
     uint64_t barrier;             /* the last one that passed … */
     int64_t barrier_watermark_us; /* … and the watermark at it */
 
@@ -186,6 +187,7 @@ bool evs_edge_peek(struct edge *edge, struct item *item);
 void evs_edge_pop(struct edge *edge);
 bool evs_op_has_credit(const struct evs_op *op);
 void evs_op_send_watermark(struct evs_op *op, int64_t watermark_us);
+int64_t evs_op_passed_watermark(const struct evs_op *op); /* the one that downstream may have */
 void evs_op_send_barrier(struct evs_op *op, uint64_t checkpoint);
 void evs_op_flush_dead(struct evs_op *op);
 evs_status evs_dead_prepare(struct evs_run *run, const struct evs_schema *schema, struct evs_error *error);

@@ -51,7 +51,9 @@ static evs_status advance_watermark(struct evs_op *op)
     evs_status status = op->class->watermark == NULL ? EVS_OK : op->class->watermark(op, op->watermark_target_us);
     if (status == EVS_OK) {
         op->watermark_us = op->watermark_target_us;
-        evs_op_send_watermark(op, op->watermark_us);
+        if (evs_op_passed_watermark(op) != EVS_TIME_MIN) {
+            evs_op_send_watermark(op, evs_op_passed_watermark(op));
+        }
     }
     return status;
 }

@@ -62,6 +62,10 @@ const struct evs_schema *evs_op_schema(const struct evs_op *op); /* output */
 int64_t evs_op_now(const struct evs_op *op);                     /* monotonic, as of the start of this call */
 int64_t evs_op_watermark(const struct evs_op *op);               /* the last one that the watermark slot has finished */
 
+/* For open: what this operator emits may be so much behind its watermark, so it is passed on so much later (EVS_TIME_MAX: only when the
+ * input is complete). */
+void evs_op_delay_watermark(struct evs_op *op, int64_t delay_us);
+
 /* A new batch of this operator's output schema, columns not yet allocated. */
 struct evs_batch *evs_op_new_batch(struct evs_op *op);
 /* Emits to `output` (0: the main output; others are named by the operator's config, such as late rows). Takes the caller's
