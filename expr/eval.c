@@ -25,9 +25,6 @@ struct evs_eval *evs_eval_new(const struct evs_program *program)
     eval->program = program;
     eval->slots = evs_alloc_zero(sizeof *eval->slots * (program->step_count + 1));
     eval->failures = evs_alloc_zero(sizeof *eval->failures * EVS_BATCH_ROWS);
-    if (program->needs_locale) {
-        eval->locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
-    }
     return eval;
 }
 
@@ -35,9 +32,6 @@ void evs_eval_free(struct evs_eval *eval)
 {
     if (eval == NULL) {
         return;
-    }
-    if (eval->locale != (locale_t)0) {
-        freelocale(eval->locale);
     }
     evs_json_access_free(eval->json);
     evs_nested_builder_fini(&eval->nested);

@@ -96,25 +96,6 @@ EVS_ROW_KERNEL_2(right_kernel, right_row, struct evs_str, int64_t, struct evs_st
 
 /* --- trim --------------------------------------------------------------------------------------------------------- */
 
-/* Unicode's white space, as trim without a second argument takes it away. */
-static bool is_unicode_space(const char *data, uint32_t bytes)
-{
-    if (bytes == 1) {
-        return evs_is_space(*data);
-    }
-    static const char *const spaces[] = {
-        "\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x81", "\xe2\x80\x82", "\xe2\x80\x83",
-        "\xe2\x80\x84", "\xe2\x80\x85", "\xe2\x80\x86", "\xe2\x80\x87", "\xe2\x80\x88", "\xe2\x80\x89", "\xe2\x80\x8a",
-        "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
-    };
-    for (size_t i = 0; i < EVS_COUNT(spaces); i++) {
-        if (strlen(spaces[i]) == bytes && memcmp(spaces[i], data, bytes) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool is_in_set(struct evs_slice set, const char *data, uint32_t bytes, bool by_bytes)
 {
     for (size_t i = 0; i < set.count;) {
@@ -137,7 +118,7 @@ static void trim(const struct evs_call *call, const struct evs_str *a, const str
     const uint8_t sides = call->step->overload->variant;
     while ((sides & TRIM_LEFT) && text.count > 0) {
         const uint32_t bytes = by_bytes ? 1 : evs_utf8_bytes(text.data[0]);
-        if (!(set ? is_in_set(*set, text.data, bytes, by_bytes) : is_unicode_space(text.data, bytes))) {
+        if (!(set ? is_in_set(*set, text.data, bytes, by_bytes) : evs_is_unicode_space(text.data, bytes))) {
             break;
         }
         text.data += bytes;
@@ -149,7 +130,7 @@ static void trim(const struct evs_call *call, const struct evs_str *a, const str
             bytes++;
         }
         const char *last = text.data + text.count - bytes;
-        if (!(set ? is_in_set(*set, last, bytes, by_bytes) : is_unicode_space(last, bytes))) {
+        if (!(set ? is_in_set(*set, last, bytes, by_bytes) : evs_is_unicode_space(last, bytes))) {
             break;
         }
         text.count -= bytes;
@@ -223,7 +204,23 @@ static size_t offset_of(const struct evs_call *call, struct evs_slice text, int6
     return of_bytes(call) ? ((uint64_t)index < text.count ? (size_t)index : text.count) : evs_utf8_offset(text, index);
 }
 
-/* Forwards from a character, or backwards from one counted from the end; occurrences may overlap. */
+/* The offset of the character behind, or before, the one at `offset`. */
+static size_t step(const struct evs_call *call, struct evs_slice text, size_t offset, bool forwards)
+{
+    if (of_bytes(call)) {
+        return forwards ? offset + 1 : offset - 1;
+    }
+    if (forwards) {
+        return offset + evs_utf8_bytes(text.data[offset]);
+    }
+    do {
+        offset--;
+    } while (!evs_utf8_is_start(text.data[offset]));
+    return offset;
+}
+
+/* Forwards from a character, or backwards from one counted from the end; occurrences may overlap. An empty needle is found
+ * before each character and behind the last. */
 static enum evs_row instr(const struct evs_call *call, struct evs_slice text, struct evs_slice needle, int64_t position,
                           int64_t occurrence, int64_t *out)
 {
@@ -231,22 +228,25 @@ static enum evs_row instr(const struct evs_call *call, struct evs_slice text, st
         return EVS_ROW_ARGUMENT;
     }
     *out = 0;
-    const int64_t length = char_count(call, text);
-    if (position > length || position < -length || needle.count == 0) {
+    const bool forwards = position > 0;
+    const int64_t last = char_count(call, text) - (needle.count > 0);
+    const int64_t first = forwards ? position - 1 : last + 1 + position;
+    if (first < 0 || first > last) {
         return EVS_ROW_OK;
     }
-    const bool forwards = position > 0;
-    for (int64_t index = forwards ? position - 1 : length + position; index >= 0 && index < length;
-         index += forwards ? 1 : -1) {
-        const size_t offset = offset_of(call, text, index);
+    size_t offset = offset_of(call, text, first);
+    for (int64_t index = first;; index += forwards ? 1 : -1) {
         const bool matches =
             text.count - offset >= needle.count && memcmp(text.data + offset, needle.data, needle.count) == 0;
         if (matches && --occurrence == 0) {
             *out = index + 1;
             return EVS_ROW_OK;
         }
+        if (index == (forwards ? last : 0)) {
+            return EVS_ROW_OK;
+        }
+        offset = step(call, text, offset, forwards);
     }
-    return EVS_ROW_OK;
 }
 
 static void instr_kernel(struct evs_call *call)
@@ -263,6 +263,130 @@ static void instr_kernel(struct evs_call *call)
             instr(call, evs_str_slice(&a[row * sa]), evs_str_slice(&b[row * sb]), position, occurrence, &out[row]));
     }
 }
+
+/* --- pieces between delimiters ------------------------------------------------------------------------------------ */
+
+/* Where piece number `index` (from 0) begins; behind the text when there are fewer. */
+static size_t piece_start(struct evs_slice text, struct evs_slice delimiter, int64_t index)
+{
+    size_t at = 0;
+    for (; index > 0; index--) {
+        const int64_t hit = find(text, delimiter, at);
+        if (hit < 0) {
+            return SIZE_MAX;
+        }
+        at = (size_t)hit + delimiter.count;
+    }
+    return at;
+}
+static int64_t piece_count(struct evs_slice text, struct evs_slice delimiter)
+{
+    int64_t count = 1;
+    for (int64_t at = find(text, delimiter, 0); at >= 0; at = find(text, delimiter, (size_t)at + delimiter.count)) {
+        count++;
+    }
+    return count;
+}
+
+/* The pieces from number `start` (from 1; negative: from the end) on, with what stands between them: a part of the text. */
+static enum evs_row split_substr(struct evs_slice text, struct evs_slice delimiter, int64_t start, int64_t count,
+                                 struct evs_str *out)
+{
+    if (delimiter.count == 0 || count < 0) {
+        return EVS_ROW_ARGUMENT;
+    }
+    const int64_t pieces = piece_count(text, delimiter);
+    const int64_t first = start > 0 ? start - 1 : start < 0 && start >= -pieces ? pieces + start : 0;
+    *out = evs_str_make("", 0);
+    if (count == 0 || first >= pieces) {
+        return EVS_ROW_OK;
+    }
+    const size_t from = piece_start(text, delimiter, first);
+    const bool to_the_end = count >= pieces - first;
+    const size_t behind = to_the_end ? text.count : piece_start(text, delimiter, first + count) - delimiter.count;
+    *out = evs_str_make(text.data + from, (uint32_t)(behind - from));
+    return EVS_ROW_OK;
+}
+static void split_substr_kernel(struct evs_call *call)
+{
+    struct evs_str *out = call->result->data;
+    EVS_EACH_ROW(&call->rows, row)
+    {
+        const struct evs_slice text = evs_str_slice(EVS_COLUMN_AT(call->arguments[0], struct evs_str, row));
+        const struct evs_slice delimiter = evs_str_slice(EVS_COLUMN_AT(call->arguments[1], struct evs_str, row));
+        const int64_t start = *EVS_COLUMN_AT(call->arguments[2], int64_t, row);
+        const int64_t count = call->argument_count > 3 ? *EVS_COLUMN_AT(call->arguments[3], int64_t, row) : INT64_MAX;
+        EVS_ROW_DONE(call, row, split_substr(text, delimiter, start, count, &out[row]));
+    }
+}
+
+/* --- edit distance ------------------------------------------------------------------------------------------------ */
+
+/* The time is the product of both lengths. */
+#define EDIT_DISTANCE_CHARACTERS_MAX 4096
+
+/* The characters, 0 for the count when there are too many. */
+static uint32_t *characters(const struct evs_call *call, struct evs_slice text, uint32_t *count)
+{
+    const int64_t all = char_count(call, text);
+    uint32_t *out = evs_arena_alloc(&call->eval->scratch, sizeof *out * EDIT_DISTANCE_CHARACTERS_MAX, 64);
+    *count = 0;
+    for (size_t i = 0; i < text.count && all <= EDIT_DISTANCE_CHARACTERS_MAX;) {
+        const uint32_t width = of_bytes(call) ? 1 : evs_utf8_bytes(text.data[i]);
+        out[(*count)++] = of_bytes(call) ? (uint8_t)text.data[i] : evs_utf8_decode(text.data + i, width);
+        i += width;
+    }
+    return out;
+}
+
+/* Levenshtein's distance, with one row of the table. */
+static int64_t distance(const uint32_t *a, uint32_t a_count, const uint32_t *b, uint32_t b_count, uint32_t *row)
+{
+    for (uint32_t j = 0; j <= b_count; j++) {
+        row[j] = j;
+    }
+    for (uint32_t i = 0; i < a_count; i++) {
+        uint32_t diagonal = row[0];
+        row[0] = i + 1;
+        for (uint32_t j = 0; j < b_count; j++) {
+            uint32_t best = diagonal + (a[i] != b[j]);
+            best = row[j] + 1 < best ? row[j] + 1 : best;
+            best = row[j + 1] + 1 < best ? row[j + 1] + 1 : best;
+            diagonal = row[j + 1];
+            row[j + 1] = best;
+        }
+    }
+    return row[b_count];
+}
+
+static enum evs_row edit_distance(struct evs_call *call, const struct evs_str *a, const struct evs_str *b, int64_t max,
+                                  int64_t *out)
+{
+    const struct evs_slice left = evs_str_slice(a), right = evs_str_slice(b);
+    uint32_t left_count, right_count;
+    const uint32_t *left_characters = characters(call, left, &left_count);
+    const uint32_t *right_characters = characters(call, right, &right_count);
+    const bool too_long = (left_count == 0 && left.count > 0) || (right_count == 0 && right.count > 0);
+    if (too_long || max < 0) {
+        return EVS_ROW_ARGUMENT;
+    }
+    uint32_t *row = evs_arena_alloc(&call->eval->scratch, sizeof *row * (right_count + 1), 64);
+    const int64_t edits = distance(left_characters, left_count, right_characters, right_count, row);
+    *out = edits < max ? edits : max;
+    return EVS_ROW_OK;
+}
+static inline enum evs_row edit_distance_2_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b,
+                                               int64_t *out)
+{
+    return edit_distance(call, a, b, INT64_MAX, out);
+}
+static inline enum evs_row edit_distance_3_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b,
+                                               const int64_t *c, int64_t *out)
+{
+    return edit_distance(call, a, b, *c, out);
+}
+EVS_ROW_KERNEL_2(edit_distance_2, edit_distance_2_row, struct evs_str, struct evs_str, int64_t)
+EVS_ROW_KERNEL_3(edit_distance_3, edit_distance_3_row, struct evs_str, struct evs_str, int64_t, int64_t)
 
 /* --- tables ------------------------------------------------------------------------------------------------------- */
 
@@ -302,6 +426,11 @@ static const struct evs_overload overloads[] = {
     BOTH_TO("strpos", strpos_kernel, EVS_INT64),
     TEXT("instr", instr_kernel, EVS_STRING, EVS_INT64, 2, MAY_FAIL, 0, EVS_STRING, EVS_INT64, EVS_INT64),
     TEXT("instr", instr_kernel, EVS_BYTES, EVS_INT64, 2, MAY_FAIL, 0, EVS_BYTES, EVS_INT64, EVS_INT64),
+    TEXT("split_substr", split_substr_kernel, EVS_STRING, EVS_STRING, 3, MAY_FAIL, 0, EVS_STRING, EVS_INT64, EVS_INT64),
+    TEXT("edit_distance", edit_distance_2, EVS_STRING, EVS_INT64, 2, MAY_FAIL, 0, EVS_STRING),
+    TEXT("edit_distance", edit_distance_2, EVS_BYTES, EVS_INT64, 2, MAY_FAIL, 0, EVS_BYTES),
+    TEXT("edit_distance", edit_distance_3, EVS_STRING, EVS_INT64, 3, MAY_FAIL, 0, EVS_STRING, EVS_INT64),
+    TEXT("edit_distance", edit_distance_3, EVS_BYTES, EVS_INT64, 3, MAY_FAIL, 0, EVS_BYTES, EVS_INT64),
 };
 
 #define STRING(name_, signature_, meaning_, example_, result_)                                                         \
@@ -343,6 +472,13 @@ static const struct evs_function functions[] = {
     STRING("instr", "instr(string, string [, position int64 [, occurrence int64]]) → int64; the same for bytes",
            "Position of the n-th occurrence from a position on, backwards when that is negative; 0 when not found.",
            "instr('banana', 'an', 1, 2)", "4"),
+    STRING("split_substr", "split_substr(string, delimiter string, start int64 [, count int64]) → string",
+           "The pieces between delimiters from one on (from 1; negative: from the end), at most so many.",
+           "split_substr('shoes/men/boots', '/', 2, 1)", "men"),
+    STRING("edit_distance", "edit_distance(string, string [, max int64]) → int64; the same for bytes",
+           "How many characters have to be put in, left out or changed, at most `max`; for texts of up to 4096 "
+           "characters.",
+           "edit_distance('abc', 'adbc')", "1"),
 };
 
 const struct evs_family evs_family_string = {overloads, EVS_COUNT(overloads), functions, EVS_COUNT(functions)};

@@ -1,10 +1,6 @@
-/* Functions that build new text: concat, upper, replace, lpad … A result is at most 1 MiB long; a longer one is an
- * error of its row.
- *
- * upper and lower map character by character, with Unicode's simple mappings as the C.UTF-8 locale has them
- * (towupper_l), whatever locale the process runs in. So 'ß' stays 'ß' (its full mapping is two letters), which is a
- * listed divergence from GoogleSQL. */
-#include <wctype.h>
+/* Functions that build new text: concat, replace, lpad, translate … A result is at most 1 MiB long; a longer one is an
+ * error of its row. */
+#include <stdlib.h>
 
 #include "kernel.h"
 #include "text_tools.h"
@@ -45,108 +41,6 @@ static void concat_kernel(struct evs_call *call)
         EVS_ROW_DONE(call, row, concat_row(call, row, &out[row]));
     }
 }
-
-/* --- upper and lower ---------------------------------------------------------------------------------------------- */
-
-static uint32_t decode(const char *at, uint32_t bytes)
-{
-    const uint8_t *b = (const uint8_t *)at;
-    switch (bytes) {
-    case 1:
-        return b[0];
-    case 2:
-        return ((b[0] & 0x1fu) << 6) | (b[1] & 0x3fu);
-    case 3:
-        return ((b[0] & 0x0fu) << 12) | ((b[1] & 0x3fu) << 6) | (b[2] & 0x3fu);
-    default:
-        return ((b[0] & 0x07u) << 18) | ((b[1] & 0x3fu) << 12) | ((b[2] & 0x3fu) << 6) | (b[3] & 0x3fu);
-    }
-}
-static uint32_t encode(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    const uint32_t bytes = c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    for (uint32_t i = bytes - 1; i > 0; i--, c >>= 6) {
-        out[i] = (char)(0x80 | (c & 0x3f));
-    }
-    out[0] = (char)((0xf00u >> bytes & 0xf0u) | c); /* 110…, 1110…, 11110… */
-    return bytes;
-}
-
-/* Turns bit 0x20 of the letters a-z (or A-Z) over, eight bytes at a time; other bytes, 0x80 and above among them,
- * stay. */
-static inline uint64_t map_word(uint64_t word, bool upper)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101), low = word & (ones * 0x7f);
-    const uint64_t from_first = low + ones * (0x80 - (upper ? 'a' : 'A')); /* bit 7: at or above the first letter */
-    const uint64_t behind_last = low + ones * (0x7f - (upper ? 'z' : 'Z'));
-    const uint64_t letters = ~word & (from_first ^ behind_last) & (ones * 0x80);
-    return word ^ (letters >> 2);
-}
-
-static void map_ascii(struct evs_slice text, bool upper, char *out)
-{
-    for (size_t i = 0; i < text.count; i += 8) {
-        const size_t left = text.count - i;
-        const uint64_t mapped = map_word(evs_word_of(text.data + i, left), upper);
-        memcpy(out + i, &mapped, left < 8 ? left : 8);
-    }
-}
-
-/* The 12 bytes in a view; those that are not used stay 0. */
-static struct evs_str map_inline(const struct evs_str *text, bool upper)
-{
-    uint64_t words[2] = {0, 0};
-    memcpy(words, text->text, EVS_STR_INLINE_MAX);
-    words[0] = map_word(words[0], upper);
-    words[1] = map_word(words[1], upper);
-    struct evs_str mapped = {.count = text->count};
-    memcpy(mapped.text, words, EVS_STR_INLINE_MAX);
-    return mapped;
-}
-
-static size_t map_unicode(struct evs_slice text, bool upper, locale_t locale, char *out)
-{
-    size_t bytes = 0;
-    for (size_t i = 0; i < text.count;) {
-        const uint32_t width = evs_utf8_bytes(text.data[i]);
-        const uint32_t c = decode(text.data + i, width);
-        const wint_t mapped = upper ? towupper_l((wint_t)c, locale) : towlower_l((wint_t)c, locale);
-        bytes += encode(out + bytes, (uint32_t)mapped);
-        i += width;
-    }
-    return bytes;
-}
-
-/* variant 1: upper. Bytes are mapped as ASCII. A mapping can lengthen a character from two bytes to three. */
-static inline enum evs_row case_row(struct evs_call *call, const struct evs_str *a, struct evs_str *out)
-{
-    const struct evs_slice text = evs_str_slice(a);
-    const bool upper = call->step->overload->variant == 1;
-    const bool ascii = of_bytes(call) || evs_is_ascii(text);
-    if (ascii && text.count <= EVS_STR_INLINE_MAX) {
-        *out = map_inline(a, upper);
-        return EVS_ROW_OK;
-    }
-    if (text.count > EVS_TEXT_BYTES_MAX) {
-        return EVS_ROW_TOO_LONG;
-    }
-    char *built = evs_call_text(call, ascii ? text.count : text.count * 2);
-    size_t bytes = text.count;
-    if (ascii) {
-        map_ascii(text, upper, built);
-    } else if (call->eval->locale != (locale_t)0) {
-        bytes = map_unicode(text, upper, call->eval->locale, built);
-    } else {
-        return EVS_ROW_ARGUMENT; /* evs_program_compile has refused: only a fold comes here */
-    }
-    *out = evs_str_make(built, (uint32_t)bytes);
-    return EVS_ROW_OK;
-}
-EVS_ROW_KERNEL_1(case_kernel, case_row, struct evs_str, struct evs_str)
 
 /* --- repeat, reverse, replace ------------------------------------------------------------------------------------- */
 
@@ -285,49 +179,144 @@ static inline enum evs_row pad_3_row(struct evs_call *call, const struct evs_str
 EVS_ROW_KERNEL_2(pad_2, pad_2_row, struct evs_str, int64_t, struct evs_str)
 EVS_ROW_KERNEL_3(pad_3, pad_3_row, struct evs_str, int64_t, struct evs_str, struct evs_str)
 
-/* --- hexadecimal -------------------------------------------------------------------------------------------------- */
+/* --- translate ---------------------------------------------------------------------------------------------------- */
 
-static inline enum evs_row to_hex_row(struct evs_call *call, const struct evs_str *a, struct evs_str *out)
+/* Characters of the source, sorted, with what each becomes: the empty text when the target is shorter. */
+struct translation {
+    uint32_t from;
+    struct evs_slice to;
+};
+struct translations {
+    struct translation *entries;
+    uint32_t count;
+};
+
+static int compare_translations(const void *a, const void *b)
 {
-    const struct evs_slice bytes = evs_str_slice(a);
-    if (bytes.count > EVS_TEXT_BYTES_MAX / 2) {
+    const struct translation *left = a, *right = b;
+    return (left->from > right->from) - (left->from < right->from);
+}
+
+static struct evs_slice take_character(struct evs_slice *text, bool by_bytes)
+{
+    const size_t width = by_bytes ? 1 : evs_utf8_bytes(text->data[0]);
+    const struct evs_slice character = {text->data, width};
+    text->data += width;
+    text->count -= width;
+    return character;
+}
+static uint32_t code_of(struct evs_slice character, bool by_bytes)
+{
+    return by_bytes ? (uint8_t)character.data[0] : evs_utf8_decode(character.data, (uint32_t)character.count);
+}
+
+/* False when a character stands in the source twice. */
+static bool make_translations(struct evs_arena *arena, struct evs_slice from, struct evs_slice to, bool by_bytes,
+                              struct translations *out)
+{
+    out->entries = EVS_ARENA_ARRAY(arena, struct translation, from.count + 1);
+    out->count = 0;
+    while (from.count > 0) {
+        const struct evs_slice character = take_character(&from, by_bytes);
+        const struct evs_slice target = to.count > 0 ? take_character(&to, by_bytes) : EVS_SLICE("");
+        out->entries[out->count++] = (struct translation){code_of(character, by_bytes), target};
+    }
+    qsort(out->entries, out->count, sizeof *out->entries, compare_translations);
+    for (uint32_t i = 1; i < out->count; i++) {
+        if (out->entries[i].from == out->entries[i - 1].from) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_constant(const struct evs_expr *expr)
+{
+    return expr->kind == EVS_EXPR_CONSTANT && !expr->value.is_null;
+}
+
+static evs_status prepare_translate(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared,
+                                    struct evs_error *error)
+{
+    const struct evs_expr *from = expr->arguments[1], *to = expr->arguments[2];
+    *prepared = NULL;
+    if (!is_constant(from) || !is_constant(to)) {
+        return EVS_OK;
+    }
+    struct translations *translations = EVS_ARENA_NEW(arena, struct translations);
+    if (!make_translations(arena, evs_str_slice(&from->value.str), evs_str_slice(&to->value.str),
+                           from->type->kind == EVS_BYTES, translations)) {
+        return evs_fail(error, EVS_E_PIPELINE, "a character stands twice in %s, so what it becomes is not clear",
+                        from->text);
+    }
+    *prepared = translations;
+    return EVS_OK;
+}
+
+static enum evs_row translate(struct evs_call *call, const struct translations *translations, struct evs_slice text,
+                              struct evs_str *out)
+{
+    const bool by_bytes = of_bytes(call);
+    struct evs_buffer *built = &call->eval->buffer;
+    built->count = 0;
+    while (text.count > 0) {
+        const struct evs_slice character = take_character(&text, by_bytes);
+        const struct translation wanted = {.from = code_of(character, by_bytes)};
+        const struct translation *found = bsearch(&wanted, translations->entries, translations->count,
+                                                  sizeof *translations->entries, compare_translations);
+        const struct evs_slice put = found ? found->to : character;
+        evs_buffer_put(built, put.data, put.count);
+    }
+    if (built->count > EVS_TEXT_BYTES_MAX) {
         return EVS_ROW_TOO_LONG;
     }
-    char *text = evs_call_text(call, bytes.count * 2);
-    for (size_t i = 0; i < bytes.count; i++) {
-        text[i * 2] = "0123456789abcdef"[(uint8_t)bytes.data[i] >> 4];
-        text[i * 2 + 1] = "0123456789abcdef"[(uint8_t)bytes.data[i] & 15];
-    }
-    *out = evs_str_make(text, (uint32_t)(bytes.count * 2));
+    *out = evs_call_str(call, built->count > 0 ? built->data : "", built->count);
     return EVS_ROW_OK;
 }
 
-static int hex_digit(char c)
+static inline enum evs_row translate_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b,
+                                         const struct evs_str *c, struct evs_str *out)
 {
-    const char lowered = (char)(c | 0x20);
-    return c >= '0' && c <= '9' ? c - '0' : lowered >= 'a' && lowered <= 'f' ? lowered - 'a' + 10 : -1;
-}
-
-/* An odd count of digits is read as if a 0 stood in front. */
-static inline enum evs_row from_hex_row(struct evs_call *call, const struct evs_str *a, struct evs_str *out)
-{
-    const struct evs_slice text = evs_str_slice(a);
-    const size_t bytes = (text.count + 1) / 2;
-    char *built = evs_call_text(call, bytes);
-    memset(built, 0, bytes);
-    for (size_t i = 0; i < text.count; i++) {
-        const int digit = hex_digit(text.data[i]);
-        if (digit < 0) {
+    struct translations of_row;
+    const struct translations *translations = call->step->prepared;
+    if (translations == NULL) {
+        if (!make_translations(&call->eval->scratch, evs_str_slice(b), evs_str_slice(c), of_bytes(call), &of_row)) {
             return EVS_ROW_ARGUMENT;
         }
-        const size_t nibble = i + text.count % 2;
-        built[nibble / 2] = (char)((uint8_t)built[nibble / 2] << 4 | digit);
+        translations = &of_row;
     }
-    *out = evs_str_make(built, (uint32_t)bytes);
+    return translate(call, translations, evs_str_slice(a), out);
+}
+EVS_ROW_KERNEL_3(translate_kernel, translate_row, struct evs_str, struct evs_str, struct evs_str, struct evs_str)
+
+/* --- soundex ------------------------------------------------------------------------------------------------------ */
+
+/* As GoogleSQL has it: the first letter, then the codes of three more; letters of equal codes count once, even with a
+ * vowel between them. What is no ASCII letter is passed over. */
+static inline enum evs_row soundex_row(struct evs_call *call, const struct evs_str *a, struct evs_str *out)
+{
+    (void)call;
+    static const char codes[] = "01230120022455012623010202"; /* of a to z; 0: sounds like nothing */
+    char result[4] = {'0', '0', '0', '0'};
+    uint32_t count = 0;
+    char last = '0';
+    const struct evs_slice text = evs_str_slice(a);
+    for (size_t i = 0; i < text.count && count < sizeof result; i++) {
+        const char letter = (char)(text.data[i] | 0x20);
+        if (letter < 'a' || letter > 'z') {
+            continue;
+        }
+        const char code = codes[letter - 'a'];
+        if (count == 0 || (code != '0' && code != last)) {
+            result[count] = count == 0 ? text.data[i] : code;
+            last = code;
+            count++;
+        }
+    }
+    *out = evs_str_make(result, count == 0 ? 0 : sizeof result);
     return EVS_ROW_OK;
 }
-EVS_ROW_KERNEL_1(to_hex, to_hex_row, struct evs_str, struct evs_str)
-EVS_ROW_KERNEL_1(from_hex, from_hex_row, struct evs_str, struct evs_str)
+EVS_ROW_KERNEL_1(soundex, soundex_row, struct evs_str, struct evs_str)
 
 /* --- tables ------------------------------------------------------------------------------------------------------- */
 
@@ -336,6 +325,11 @@ EVS_ROW_KERNEL_1(from_hex, from_hex_row, struct evs_str, struct evs_str)
     {                                                                                                                  \
         .name = (name_), .kernel = (kernel_), .result = (to), .arguments = {__VA_ARGS__}, .required = (required_),     \
         .flags = (flags_), .variant = (variant_)                                                                       \
+    }
+#define TRANSLATE(kind)                                                                                                \
+    {                                                                                                                  \
+        .name = "translate", .kernel = translate_kernel, .prepare = prepare_translate, .result = (kind),               \
+        .arguments = {(kind), (kind), (kind)}, .required = 3, .flags = MAY_FAIL                                        \
     }
 #define S EVS_STRING
 #define B EVS_BYTES
@@ -346,10 +340,6 @@ static const struct evs_overload overloads[] = {
     TEXT("||", concat_kernel, B, 2, MAY_FAIL, 0, B, B),
     TEXT("concat", concat_kernel, S, 1, MAY_FAIL | EVS_CALL_VARIADIC, 0, S),
     TEXT("concat", concat_kernel, B, 1, MAY_FAIL | EVS_CALL_VARIADIC, 0, B),
-    TEXT("upper", case_kernel, S, 1, EVS_CALL_LOCALE | MAY_FAIL, 1, S),
-    TEXT("upper", case_kernel, B, 1, MAY_FAIL, 1, B),
-    TEXT("lower", case_kernel, S, 1, EVS_CALL_LOCALE | MAY_FAIL, 0, S),
-    TEXT("lower", case_kernel, B, 1, MAY_FAIL, 0, B),
     TEXT("repeat", repeat_kernel, S, 2, MAY_FAIL, 0, S, I),
     TEXT("repeat", repeat_kernel, B, 2, MAY_FAIL, 0, B, I),
     TEXT("reverse", reverse_kernel, S, 1, 0, 0, S),
@@ -364,8 +354,9 @@ static const struct evs_overload overloads[] = {
     TEXT("rpad", pad_2, B, 2, MAY_FAIL, 0, B, I),
     TEXT("rpad", pad_3, S, 3, MAY_FAIL, 0, S, I, S),
     TEXT("rpad", pad_3, B, 3, MAY_FAIL, 0, B, I, B),
-    TEXT("to_hex", to_hex, S, 1, MAY_FAIL, 0, B),
-    TEXT("from_hex", from_hex, B, 1, MAY_FAIL, 0, S),
+    TRANSLATE(S),
+    TRANSLATE(B),
+    TEXT("soundex", soundex, S, 1, 0, 0, S),
 };
 
 #define STRING(name_, signature_, meaning_, example_, result_)                                                         \
@@ -378,10 +369,6 @@ static const struct evs_function functions[] = {
      "'a' || 'b'", "ab"},
     STRING("concat", "concat(T, …) → string; concat(bytes, …) → bytes",
            "All arguments behind each other, each cast to string.", "concat('sku-', 42)", "sku-42"),
-    STRING("upper", "upper(string) → string; the same for bytes", "Capital letters, by Unicode's simple mapping.",
-           "upper('caf\xc3\xa9')", "CAF\xc3\x89"),
-    STRING("lower", "lower(string) → string; the same for bytes", "Small letters, by Unicode's simple mapping.",
-           "lower('ABC')", "abc"),
     STRING("repeat", "repeat(string, int64) → string; the same for bytes", "The text so many times.", "repeat('ab', 3)",
            "ababab"),
     STRING("reverse", "reverse(string) → string; the same for bytes", "The characters in opposite order.",
@@ -392,9 +379,11 @@ static const struct evs_function functions[] = {
            "Padded at the left to so many characters, or cut to them.", "lpad('7', 3, '0')", "007"),
     STRING("rpad", "rpad(string, int64 [, string]) → string; the same for bytes",
            "Padded at the right to so many characters, or cut to them.", "rpad('ab', 5, 'xy')", "abxyx"),
-    STRING("to_hex", "to_hex(bytes) → string", "Two hexadecimal digits a byte.", "to_hex(b'evs')", "657673"),
-    STRING("from_hex", "from_hex(string) → bytes", "The bytes that hexadecimal digits mean.", "from_hex('657673')",
-           "evs"),
+    STRING("translate", "translate(string, from string, to string) → string; the same for bytes",
+           "Each character of `from` becomes the one at its place in `to`, or goes when there is none.",
+           "translate('1.234,5', '.,', ',.')", "1,234.5"),
+    STRING("soundex", "soundex(string) → string", "How it sounds in English: equal for names that sound alike.",
+           "soundex('Ashcraft')", "A261"),
 };
 
 const struct evs_family evs_family_text = {overloads, EVS_COUNT(overloads), functions, EVS_COUNT(functions)};

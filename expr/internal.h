@@ -12,8 +12,6 @@
 #ifndef EVS_EXPR_INTERNAL_H
 #define EVS_EXPR_INTERNAL_H
 
-#include <locale.h>
-
 #include "evstream/nested.h"
 #include "expr.h"
 
@@ -57,7 +55,6 @@ enum {
     EVS_CALL_NULLABLE = 2,       /* may give NULL although no argument is NULL */
     EVS_CALL_DENSE = 4,          /* see above */
     EVS_CALL_VARIADIC = 8,       /* the last argument may be repeated */
-    EVS_CALL_LOCALE = 16,        /* needs evs_eval.locale */
     EVS_CALL_INTERNAL = 32,      /* built by the resolver only; the user cannot name it */
     EVS_CALL_PREPARED_SURE = 64, /* what could fail is its constant argument: once prepared it cannot */
     EVS_CALL_EXACT = 256,        /* its arguments have its kinds already: nothing is coerced for it */
@@ -222,7 +219,6 @@ struct evs_program {
     const uint32_t *outputs;
     uint32_t output_count;
     uint32_t arguments_max; /* of one step */
-    bool needs_locale;
 };
 
 enum evs_slot_state { EVS_SLOT_EMPTY, EVS_SLOT_PART, EVS_SLOT_FULL };
@@ -254,7 +250,6 @@ struct evs_eval {
     struct evs_regexp_cache *regexps;
     struct evs_time_tools *times;
     struct evs_buffer buffer; /* text whose length is not known before it is there */
-    locale_t locale;
     struct evs_nested_builder nested; /* arrays and structs in the making: one level at a time */
 };
 

@@ -3,11 +3,31 @@
 
 #include "internal.h"
 
+/* clang-format off: one a line, so that families can be added side by side */
 static const struct evs_family *const families[] = {
-    &evs_family_arith,  &evs_family_bits,     &evs_family_compare, &evs_family_syntax, &evs_family_math,
-    &evs_family_string, &evs_family_text,     &evs_family_like,    &evs_family_json,   &evs_family_time,
-    &evs_family_date,   &evs_family_interval, &evs_family_regexp,  &evs_family_array,  &evs_family_struct,
+    &evs_family_arith,
+    &evs_family_bits,
+    &evs_family_compare,
+    &evs_family_syntax,
+    &evs_family_math,
+    &evs_family_string,
+    &evs_family_text,
+    &evs_family_like,
+    &evs_family_json,
+    &evs_family_time,
+    &evs_family_date,
+    &evs_family_interval,
+    &evs_family_regexp,
+    &evs_family_array,
+    &evs_family_struct,
+    &evs_family_unicode,
+    &evs_family_encode,
+    &evs_family_hash,
+    &evs_family_net,
+    &evs_family_web,
+    &evs_family_privacy,
 };
+/* clang-format on */
 
 /* Other spellings of functions; they are in the table of functions too, so that the reference lists them. */
 static const struct {

@@ -278,7 +278,8 @@ static bool takes_part(const char *name, uint32_t argument)
 {
     const bool third = strcmp(name, "timestamp_diff") == 0 || strcmp(name, "date_diff") == 0;
     const bool second = strcmp(name, "timestamp_trunc") == 0 || strcmp(name, "date_trunc") == 0;
-    return (third && argument == 2) || (second && argument == 1);
+    const bool form = strncmp(name, "normalize", 9) == 0; /* a word, too */
+    return (third && argument == 2) || ((second || form) && argument == 1);
 }
 
 static node parse_call(struct reader *reader, const char *name, bool safe)
@@ -332,6 +333,11 @@ static node parse_word(struct reader *reader)
     if (safe) {
         reader->at++;
         take_word(reader, word, sizeof word);
+    }
+    if (strcmp(word, "net") == 0 && *reader->at == '.') {
+        reader->at++;
+        word[3] = '.';
+        take_word(reader, word + 4, sizeof word - 4);
     }
     skip_space(reader);
     if (*reader->at == '\'') {
