@@ -5,6 +5,7 @@
  *   bind_option.c     options against their tables                     bind_expr.c       syntax to typed expressions
  *   bind_setting.c    pipeline, set, param                             bind_literal.c    literals, intervals, constants
  *   bind_source.c     sources: columns, watermark                      bind_query.c      from, chains, tee, insert
+ *   bind_nested.c     arrays and structs
  *   bind_path.c       paths of columns                                 bind_rowwise.c    where, select, extend, set, drop, rename, as
  *   bind_sink.c       sinks, inserts, dead letters                     bind_union.c      union all
  *   bind_window.c     windows, emit, retain                            bind_aggregate.c  aggregate … group by
@@ -293,7 +294,8 @@ bool evs_bind_constant(struct evs_binder *binder, const struct evs_ast_expr *ast
 /* A positive or any constant interval without months, in µs. */
 bool evs_bind_duration(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *where, int64_t *us);
 const struct evs_expr *evs_bind_literal(struct evs_binder *binder, const struct evs_ast_expr *ast);
-const struct evs_expr *evs_bind_interval(struct evs_binder *binder, const struct evs_ast_expr *ast);
+const struct evs_expr *evs_bind_interval(struct evs_binder *binder, struct evs_context *context,
+                                         const struct evs_ast_expr *ast);
 const struct evs_expr *evs_bind_path(struct evs_binder *binder, struct evs_context *context,
                                      const struct evs_ast_expr *ast);
 /* A resolved type, or NULL (reported). */
@@ -308,6 +310,20 @@ struct evs_value evs_bind_own(struct evs_binder *binder, struct evs_value value)
 /* The name that an expression gives its column: its own, its last path part, its function; NULL: none. */
 const char *evs_bind_item_name(struct evs_binder *binder, const struct evs_ident *alias,
                                const struct evs_ast_expr *expr);
+
+/* --- bind_nested.c ------------------------------------------------------------------------------------------------------ */
+
+const struct evs_expr *evs_bind_array(struct evs_binder *binder, struct evs_context *context,
+                                      const struct evs_ast_expr *ast);
+const struct evs_expr *evs_bind_struct(struct evs_binder *binder, struct evs_context *context,
+                                       const struct evs_ast_expr *ast);
+const struct evs_expr *evs_bind_index(struct evs_binder *binder, struct evs_context *context,
+                                      const struct evs_ast_expr *ast);
+const struct evs_expr *evs_bind_in_unnest(struct evs_binder *binder, struct evs_context *context,
+                                          const struct evs_ast_expr *ast);
+/* expr.name, of json or a struct. `whole`: the place of all of it. */
+const struct evs_expr *evs_bind_member(struct evs_binder *binder, const struct evs_expr *expr,
+                                       const struct evs_ident *name, struct evs_place whole);
 
 /* --- bind_rowwise.c, bind_union.c --------------------------------------------------------------------------------------- */
 

@@ -181,6 +181,11 @@ static const struct evs_expr *range_column(struct evs_binder *binder, struct evs
     return NULL;
 }
 
+static bool has_fields(const struct evs_type *type)
+{
+    return type->kind == EVS_JSON || type->kind == EVS_STRUCT;
+}
+
 /* The column that the first name, or the first two, mean; *used names were read. A column comes before a range variable of the same name,
  * but where a field follows that the column cannot have. */
 static const struct evs_expr *resolve(struct evs_binder *binder, struct evs_context *context,
@@ -197,7 +202,7 @@ static const struct evs_expr *resolve(struct evs_binder *binder, struct evs_cont
         hits = evs_columns_find(&scope->system, names[0].text, &found);
     }
     const struct evs_range *range = find_range(scope, names[0].text);
-    if (range != NULL && count > 1 && (hits != 1 || found->expr->type->kind != EVS_JSON)) {
+    if (range != NULL && count > 1 && (hits != 1 || !has_fields(found->expr->type))) {
         *used = 2;
         return range_column(binder, context, range, &names[1]);
     }
@@ -219,19 +224,6 @@ static const struct evs_expr *resolve(struct evs_binder *binder, struct evs_cont
     return NULL;
 }
 
-/* expr.name of a json value */
-static const struct evs_expr *json_field(struct evs_binder *binder, const struct evs_expr *expr,
-                                         const struct evs_ident *name, struct evs_place whole)
-{
-    if (expr->type->kind != EVS_JSON) {
-        evs_report(binder, EVS_E0302, name->place, "the type %s has no field `%s`: only json has fields",
-                   evs_kind_name(expr->type->kind), name->text.data);
-        return NULL;
-    }
-    const struct evs_expr *arguments[] = {expr, text_constant(binder, evs_bind_text(binder, name->text), name->place)};
-    return call(binder, "json_field", false, arguments, 2, whole, name->place);
-}
-
 const struct evs_expr *evs_bind_path(struct evs_binder *binder, struct evs_context *context,
                                      const struct evs_ast_expr *ast)
 {
@@ -239,7 +231,7 @@ const struct evs_expr *evs_bind_path(struct evs_binder *binder, struct evs_conte
     uint32_t used = 0;
     const struct evs_expr *expr = resolve(binder, context, ast->names, ast->name_count, &used);
     for (uint32_t i = used; expr != NULL && i < ast->name_count; i++) {
-        expr = json_field(binder, expr, &ast->names[i], ast->place);
+        expr = evs_bind_member(binder, expr, &ast->names[i], ast->place);
     }
     return expr;
 }
@@ -277,7 +269,7 @@ static const struct evs_expr *bind_field(struct evs_binder *binder, struct evs_c
                                          const struct evs_ast_expr *ast)
 {
     const struct evs_expr *expr = evs_bind_expr(binder, context, ast->arguments[0]);
-    return expr != NULL ? json_field(binder, expr, &ast->names[0], ast->place) : NULL;
+    return expr != NULL ? evs_bind_member(binder, expr, &ast->names[0], ast->place) : NULL;
 }
 
 /* --- operators ------------------------------------------------------------------------------------------------------------ */
@@ -342,20 +334,12 @@ static const struct evs_expr *bind_logic(struct evs_binder *binder, struct evs_c
     return arguments != NULL ? special(binder, kind, arguments, ast->argument_count, ast->place) : NULL;
 }
 
-/* `a is distinct from b`: not (coalesce(a = b, false) or (a is null and b is null)) */
+/* `a is distinct from b`: whether group by would keep them apart. */
 static const struct evs_expr *bind_distinct(struct evs_binder *binder, const struct evs_expr **sides,
                                             const struct evs_ast_expr *ast)
 {
-    const struct evs_expr *equal = call(binder, "=", false, sides, 2, ast->place, ast->place);
-    if (equal == NULL) {
-        return NULL;
-    }
-    const struct evs_expr *known[] = {equal, constant(binder, (struct evs_value){.kind = EVS_BOOL}, ast->place)};
-    const struct evs_expr *nulls[] = {special(binder, EVS_EXPR_IS_NULL, &sides[0], 1, ast->place),
-                                      special(binder, EVS_EXPR_IS_NULL, &sides[1], 1, ast->place)};
-    const struct evs_expr *either[] = {special(binder, EVS_EXPR_COALESCE, known, 2, ast->place),
-                                       special(binder, EVS_EXPR_AND, nulls, 2, ast->place)};
-    return negate(binder, !ast->negated, special(binder, EVS_EXPR_OR, either, 2, ast->place), ast->place);
+    const struct evs_expr *same = call(binder, "is not distinct from", false, sides, 2, ast->place, ast->place);
+    return negate(binder, !ast->negated, same, ast->place);
 }
 
 static const struct evs_expr *bind_is(struct evs_binder *binder, struct evs_context *context,
@@ -402,7 +386,7 @@ static const struct evs_expr *bind_in(struct evs_binder *binder, struct evs_cont
         return unsupported(binder, ast->place, "a query behind in is");
     }
     if (ast->op == EVS_AST_OP_IN_UNNEST) {
-        return unsupported(binder, ast->place, "in unnest(…) is");
+        return negate(binder, ast->negated, evs_bind_in_unnest(binder, context, ast), ast->place);
     }
     const struct evs_expr **arguments = bind_arguments(binder, context, ast);
     if (arguments == NULL) {
@@ -484,14 +468,14 @@ static const struct evs_expr *bind_cast(struct evs_binder *binder, struct evs_co
 
 /* --- calls ---------------------------------------------------------------------------------------------------------------- */
 
-/* Functions whose argument number `argument` is a date part: a bare word such as day, or week(monday). */
+/* Functions whose argument number `argument` is a bare word: a date part, such as day or week(monday), or a normal form. */
 static bool takes_part(const char *name, uint32_t argument)
 {
     size_t length = strlen(name);
     bool is_trunc = length > 6 && strcmp(name + length - 6, "_trunc") == 0;
     bool is_diff = length > 5 && strcmp(name + length - 5, "_diff") == 0;
     return (is_trunc && argument == 1) || (is_diff && argument == 2) ||
-           (strcmp(name, "last_day") == 0 && argument == 1);
+           (strcmp(name, "last_day") == 0 && argument == 1) || (strncmp(name, "normalize", 9) == 0 && argument == 1);
 }
 
 static const struct evs_expr *bind_part(struct evs_binder *binder, const struct evs_ast_expr *ast)
@@ -618,8 +602,7 @@ static const struct evs_expr *bind_extract(struct evs_binder *binder, struct evs
 static const struct evs_expr *bind_literal(struct evs_binder *binder, struct evs_context *context,
                                            const struct evs_ast_expr *ast)
 {
-    (void)context;
-    return ast->kind == EVS_AST_INTERVAL ? evs_bind_interval(binder, ast) : evs_bind_literal(binder, ast);
+    return ast->kind == EVS_AST_INTERVAL ? evs_bind_interval(binder, context, ast) : evs_bind_literal(binder, ast);
 }
 
 static const struct evs_expr *bind_unsupported(struct evs_binder *binder, struct evs_context *context,
@@ -632,12 +615,6 @@ static const struct evs_expr *bind_unsupported(struct evs_binder *binder, struct
     case EVS_AST_STAR:
         evs_report(binder, EVS_E0302, ast->place, "`*` stands in count(*) only");
         return NULL;
-    case EVS_AST_INDEX:
-        return unsupported(binder, ast->place, "access by [ ] is");
-    case EVS_AST_ARRAY:
-        return unsupported(binder, ast->place, "arrays are");
-    case EVS_AST_STRUCT:
-        return unsupported(binder, ast->place, "structs are");
     default:
         return unsupported(binder, ast->place, "a query inside an expression is");
     }
@@ -653,7 +630,7 @@ const struct evs_expr *evs_bind_expr(struct evs_binder *binder, struct evs_conte
         [EVS_AST_PATH] = bind_path,
         [EVS_AST_PARAMETER] = bind_parameter,
         [EVS_AST_FIELD] = bind_field,
-        [EVS_AST_INDEX] = bind_unsupported,
+        [EVS_AST_INDEX] = evs_bind_index,
         [EVS_AST_CALL] = bind_call,
         [EVS_AST_UNARY] = bind_unary,
         [EVS_AST_BINARY] = bind_binary,
@@ -666,8 +643,8 @@ const struct evs_expr *evs_bind_expr(struct evs_binder *binder, struct evs_conte
         [EVS_AST_CAST] = bind_cast,
         [EVS_AST_EXTRACT] = bind_extract,
         [EVS_AST_INTERVAL] = bind_literal,
-        [EVS_AST_ARRAY] = bind_unsupported,
-        [EVS_AST_STRUCT] = bind_unsupported,
+        [EVS_AST_ARRAY] = evs_bind_array,
+        [EVS_AST_STRUCT] = evs_bind_struct,
         [EVS_AST_STAR] = bind_unsupported,
         [EVS_AST_SUBQUERY] = bind_unsupported,
     };

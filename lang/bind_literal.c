@@ -74,6 +74,18 @@ const struct evs_expr *evs_bind_literal(struct evs_binder *binder, const struct 
     return constant(binder, ast->value, ast->place);
 }
 
+static bool fold(struct evs_binder *binder, const struct evs_expr *expr, struct evs_place place,
+                 struct evs_value *value)
+{
+    struct evs_error error;
+    if (evs_expr_fold(binder->arena, expr, value, &error) == EVS_OK) {
+        *value = evs_bind_own(binder, *value);
+        return true;
+    }
+    evs_report_error(binder, EVS_E0306, place, &error);
+    return false;
+}
+
 /* --- intervals ------------------------------------------------------------------------------------------------------------ */
 
 /* A count of parts as an interval; false when it does not fit. */
@@ -98,20 +110,43 @@ static bool interval_of(int64_t count, enum evs_ast_part part, struct evs_interv
     return !overflows;
 }
 
-const struct evs_expr *evs_bind_interval(struct evs_binder *binder, const struct evs_ast_expr *ast)
+/* A count that depends on the row: interval(n, 'minute'). */
+static const struct evs_expr *computed_interval(struct evs_binder *binder, const struct evs_expr *count,
+                                                const struct evs_ast_expr *ast)
+{
+    const char *part = evs_ast_part_name(ast->part);
+    struct evs_value name = {.kind = EVS_STRING, .str = evs_str_make(part, (uint32_t)strlen(part))};
+    const struct evs_expr *arguments[] = {count, constant(binder, name, ast->place)}, *result = NULL;
+    struct evs_error error;
+    if (evs_expr_call(binder->arena, EVS_SLICE("interval"), false, arguments, 2, evs_bind_place(binder, ast->place),
+                      &result, &error) != EVS_OK) {
+        evs_report_error(binder, EVS_E0313, ast->arguments[0]->place, &error);
+        return NULL;
+    }
+    return result;
+}
+
+const struct evs_expr *evs_bind_interval(struct evs_binder *binder, struct evs_context *context,
+                                         const struct evs_ast_expr *ast)
 {
     EVS_ASSERT(ast->kind == EVS_AST_INTERVAL && ast->argument_count == 1);
     if (ast->part == EVS_PART_NANOSECOND || ast->part > EVS_PART_YEAR || ast->part_to != EVS_PART_NONE) {
         evs_report(binder, EVS_E0114, ast->place, "intervals of this unit are not supported yet");
         return NULL;
     }
+    const struct evs_expr *expr = evs_bind_expr(binder, context, ast->arguments[0]);
     struct evs_value count;
-    if (!evs_bind_constant(binder, ast->arguments[0], "an interval", &count)) {
+    if (expr == NULL) {
         return NULL;
     }
-    if (count.is_null || count.kind != EVS_INT64) {
-        struct evs_diag *diag = evs_report(binder, EVS_E0313, ast->arguments[0]->place,
-                                           "the number of an interval is an int64, not %s", evs_kind_name(count.kind));
+    bool is_number = expr->type->kind == EVS_INT64;
+    if (is_number && !evs_expr_is_constant(expr)) {
+        return computed_interval(binder, expr, ast);
+    }
+    if (!is_number || !fold(binder, expr, ast->arguments[0]->place, &count) || count.is_null) {
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0313, ast->arguments[0]->place, "the number of an interval is an int64, not %s",
+                       is_number ? "null" : evs_type_name_in(binder->arena, expr->type));
         evs_diag_hint(diag, "write a whole number");
         return NULL;
     }
@@ -124,18 +159,6 @@ const struct evs_expr *evs_bind_interval(struct evs_binder *binder, const struct
 }
 
 /* --- constants ------------------------------------------------------------------------------------------------------------ */
-
-static bool fold(struct evs_binder *binder, const struct evs_expr *expr, struct evs_place place,
-                 struct evs_value *value)
-{
-    struct evs_error error;
-    if (evs_expr_fold(binder->arena, expr, value, &error) == EVS_OK) {
-        *value = evs_bind_own(binder, *value);
-        return true;
-    }
-    evs_report_error(binder, EVS_E0306, place, &error);
-    return false;
-}
 
 bool evs_bind_constant(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *where,
                        struct evs_value *value)
@@ -204,14 +227,65 @@ bool evs_bind_duration(struct evs_binder *binder, const struct evs_ast_expr *ast
 
 /* --- types ---------------------------------------------------------------------------------------------------------------- */
 
-const struct evs_type *evs_bind_type(struct evs_binder *binder, const struct evs_ast_type *type)
+static const struct evs_type *bind_array_type(struct evs_binder *binder, const struct evs_ast_type *type)
 {
-    enum evs_kind kind = evs_kind_parse(type->name.text);
-    if (kind == EVS_ARRAY || kind == EVS_STRUCT || type->element != NULL || type->field_count > 0 ||
-        evs_slice_equal_nocase(type->name.text, "array") || evs_slice_equal_nocase(type->name.text, "struct")) {
-        evs_report(binder, EVS_E0114, type->place, "the type %s is not supported yet", type->name.text.data);
+    if (type->element == NULL) {
+        struct evs_diag *diag = evs_report(binder, EVS_E0304, type->place, "an array needs the type of its elements");
+        evs_diag_hint(diag, "write array<string>, for example");
         return NULL;
     }
+    const struct evs_type *element = evs_bind_type(binder, type->element);
+    if (element != NULL && element->kind == EVS_ARRAY) {
+        struct evs_diag *diag = evs_report(binder, EVS_E0304, type->place, "an array cannot hold arrays");
+        evs_diag_hint(diag, "put a struct between them: array<struct<part array<int64>>>");
+        return NULL;
+    }
+    return element != NULL ? evs_type_array(binder->arena, element) : NULL;
+}
+
+static const struct evs_type *bind_struct_type(struct evs_binder *binder, const struct evs_ast_type *type)
+{
+    if (type->field_count == 0 || type->field_count > EVS_STRUCT_FIELDS_MAX) {
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0304, type->place, "a struct needs its fields, at most %u", EVS_STRUCT_FIELDS_MAX);
+        evs_diag_hint(diag, "write struct<sku string, price numeric>, for example");
+        return NULL;
+    }
+    struct evs_type_field *fields = EVS_ARENA_ARRAY(binder->arena, struct evs_type_field, type->field_count);
+    bool is_right = true;
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        const struct evs_ast_field *field = &type->fields[i];
+        fields[i].name = evs_ident_given(&field->name) ? field->name.text.data : "";
+        fields[i].type = evs_bind_type(binder, field->type);
+        is_right = is_right && fields[i].type != NULL;
+    }
+    return is_right ? evs_type_struct(binder->arena, fields, type->field_count) : NULL;
+}
+
+/* How many types stand inside of each other. */
+static uint32_t type_depth(const struct evs_ast_type *type)
+{
+    uint32_t depth = type->element != NULL ? type_depth(type->element) : 0;
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        uint32_t inner = type_depth(type->fields[i].type);
+        depth = inner > depth ? inner : depth;
+    }
+    return depth + 1;
+}
+
+const struct evs_type *evs_bind_type(struct evs_binder *binder, const struct evs_ast_type *type)
+{
+    if (type_depth(type) >= EVS_TYPE_DEPTH_MAX) {
+        evs_report(binder, EVS_E0304, type->place, "types are nested more than %u deep", EVS_TYPE_DEPTH_MAX - 1);
+        return NULL;
+    }
+    if (evs_slice_equal_nocase(type->name.text, "array")) {
+        return bind_array_type(binder, type);
+    }
+    if (evs_slice_equal_nocase(type->name.text, "struct")) {
+        return bind_struct_type(binder, type);
+    }
+    enum evs_kind kind = evs_kind_parse(type->name.text);
     if (kind == EVS_NULL_KIND) {
         struct evs_diag *diag = evs_report(binder, EVS_E0304, type->place, "no type `%s`", type->name.text.data);
         struct evs_nearest nearest = evs_nearest_begin(type->name.text);
