@@ -3,12 +3,12 @@
  *   float64 → int64, numeric   round half away from zero; NaN, infinities and what does not fit are errors
  *   string → numbers           white space around is allowed, 0x… for int64; a float64 beyond the range is an error
  *   string → bool              true and false, any case, no white space
- *   string → timestamp         ISO 8601; without an offset it is UTC, " UTC" behind is allowed
+ *   string → timestamp         2026-1-5 10:00:00.5 and an offset or a zone's name; without them it is UTC
  *   timestamp → string         2026-01-05 10:00:00+00 with no, three or six digits of fraction
  *   float64 → string           the shortest text that reads back the same; inf, -inf, nan
  *   bytes → string             valid UTF-8 only
  *
- * All of them work in UTC. */
+ * Without a zone they work in UTC; date(…), datetime(…), time(…), timestamp(…) and string(…) take one. */
 #include <math.h>
 
 #include "kernel.h"
@@ -76,10 +76,11 @@ PARSE_ROW(string_to_bool, uint8_t, parse_bool(text, out))
 PARSE_ROW(string_to_int64, int64_t, evs_parse_int64(evs_trimmed(text), out))
 PARSE_ROW(string_to_float64, double, evs_parse_float64(evs_trimmed(text), out))
 PARSE_ROW(string_to_numeric, evs_numeric, evs_parse_numeric(evs_trimmed(text), out))
-PARSE_ROW(string_to_timestamp, int64_t, evs_read_timestamp(text, out))
-PARSE_ROW(string_to_date, int64_t, evs_parse_date(text, out))
+PARSE_ROW(string_to_timestamp, int64_t, evs_read_timestamp(text, evs_zone_utc_zone(), out))
+PARSE_ROW(string_to_date, int64_t, evs_read_date(text, out))
 PARSE_ROW(string_to_datetime, int64_t, evs_read_datetime(text, out))
 PARSE_ROW(string_to_time, int64_t, evs_read_time(text, out))
+PARSE_ROW(string_to_interval, struct evs_interval, evs_read_interval(text, out))
 
 static inline enum evs_row copy_row(struct evs_call *call, const struct evs_str *a, struct evs_str *out)
 {
@@ -173,6 +174,7 @@ static const struct evs_overload casts[] = {
     CAST(EVS_STRING, EVS_DATE, string_to_date, MAY_FAIL),
     CAST(EVS_STRING, EVS_DATETIME, string_to_datetime, MAY_FAIL),
     CAST(EVS_STRING, EVS_TIME, string_to_time, MAY_FAIL),
+    CAST(EVS_STRING, EVS_INTERVAL, string_to_interval, MAY_FAIL),
     /* Only for literals: GoogleSQL asks for parse_json. */
     CAST(EVS_STRING, EVS_JSON, evs_parse_json_kernel, MAY_FAIL | EVS_CALL_INTERNAL),
     CAST(EVS_BYTES, EVS_STRING, bytes_to_string, MAY_FAIL),

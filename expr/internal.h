@@ -63,12 +63,11 @@ enum {
 
 /* Kinds of parameters, and of results, beside enum evs_kind. Plain EVS_ARRAY and EVS_STRUCT as a parameter take any array, any struct.
  *
- *   constant strings, checked when the call is built:  PART, ZONE, CONSTANT
+ *   constant strings, checked when the call is built:  PART, CONSTANT
  *   generic: in one call all T are one type, to which the arguments are coerced:  T, ARRAY_T (array<T>), ANY (each its own type)
  *   EVS_ARG_ARRAY_OF(kind): an array of that scalar kind, as in array<string> */
 enum {
     EVS_ARG_PART = 64,     /* a date part: day, week(monday), … */
-    EVS_ARG_ZONE = 65,     /* a time zone: UTC only, so far */
     EVS_ARG_CONSTANT = 66, /* any constant string */
     EVS_ARG_ANY = 70,
     EVS_ARG_T = 71,
@@ -115,7 +114,8 @@ extern const struct evs_family evs_family_arith, evs_family_bits, evs_family_com
     evs_family_math, evs_family_string, evs_family_text, evs_family_like, evs_family_json, evs_family_time,
     evs_family_date, evs_family_interval, evs_family_unicode, evs_family_encode, evs_family_hash, evs_family_regexp,
     evs_family_net, evs_family_web, evs_family_privacy, evs_family_trig, evs_family_format, evs_family_datetime,
-    evs_family_clock, evs_family_format_time, evs_family_parse_time, evs_family_numeric;
+    evs_family_clock, evs_family_format_time, evs_family_parse_time, evs_family_numeric, evs_family_extract,
+    evs_family_bucket;
 
 extern const struct evs_family evs_family_array, evs_family_struct;
 

@@ -216,11 +216,6 @@ static evs_status check_constant(const struct request *request, uint8_t paramete
                         "week(monday) and so on, isoweek, month, quarter, year, isoyear, date and time",
                         (int)text.count, text.data);
     }
-    if (parameter == EVS_ARG_ZONE && !evs_slice_equal_nocase(text, "UTC") && !evs_slice_equal(text, EVS_SLICE("+00")) &&
-        !evs_slice_equal(text, EVS_SLICE("+00:00"))) {
-        return evs_fail(request->error, EVS_E_PIPELINE, "the time zone '%.*s' is not supported yet; only 'UTC' is",
-                        (int)text.count, text.data);
-    }
     return EVS_OK;
 }
 
@@ -539,20 +534,39 @@ static evs_status lower_rounding(struct request *request, const struct evs_expr 
     return choose(request, evs_slice_of(request->name), result);
 }
 
-/* extract(date from t) and its like give another type than the other parts: they are casts. */
+/* current_date(zone) is date(current_timestamp(), zone); the same for datetime and time. */
+static evs_status lower_current(struct request *request, const struct evs_expr **result)
+{
+    if (request->count > 1) {
+        return count_error(request, "a time zone or nothing");
+    }
+    struct request now = {.arena = request->arena, .name = "current_timestamp", .place = request->place};
+    const struct evs_expr *arguments[2] = {NULL, request->count == 1 ? request->arguments[0] : NULL};
+    const evs_status status = lower_current_timestamp(&now, &arguments[0]);
+    if (status != EVS_OK) {
+        return status;
+    }
+    struct request of = *request;
+    of.name = request->name + strlen("current_");
+    of.arguments = arguments;
+    of.count = request->count + 1;
+    return choose(&of, evs_slice_of(of.name), result);
+}
+
+/* extract(date from t at time zone z) and its like give another type than the other parts: they are date(t, z) … */
 static evs_status lower_extract(struct request *request, const struct evs_expr **result)
 {
-    static const struct {
-        const char *part;
-        enum evs_kind kind;
-    } casts[] = {{"date", EVS_DATE}, {"time", EVS_TIME}, {"datetime", EVS_DATETIME}};
+    static const char *const types[] = {"date", "time", "datetime"};
     const struct evs_expr *part = request->count >= 2 ? request->arguments[0] : NULL;
     const bool is_constant =
         part != NULL && part->kind == EVS_EXPR_CONSTANT && part->type->kind == EVS_STRING && !part->value.is_null;
-    for (size_t i = 0; is_constant && i < EVS_COUNT(casts); i++) {
-        if (evs_slice_equal_nocase(evs_str_slice(&part->value.str), casts[i].part)) {
-            return evs_expr_cast(request->arena, request->arguments[1], evs_type_of(casts[i].kind), request->safe,
-                                 request->place, result, request->error);
+    for (size_t i = 0; is_constant && i < EVS_COUNT(types); i++) {
+        if (evs_slice_equal_nocase(evs_str_slice(&part->value.str), types[i])) {
+            struct request of = *request;
+            of.name = types[i];
+            of.arguments++;
+            of.count--;
+            return choose(&of, evs_slice_of(of.name), result);
         }
     }
     return choose(request, evs_slice_of(request->name), result);
@@ -599,6 +613,9 @@ static const struct {
     {"least", lower_extreme},
     {"concat", lower_concat},
     {"current_timestamp", lower_current_timestamp},
+    {"current_date", lower_current},
+    {"current_datetime", lower_current},
+    {"current_time", lower_current},
     {"extract", lower_extract},
     {"floor", lower_rounding},
     {"ceil", lower_rounding},

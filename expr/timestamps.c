@@ -1,86 +1,6 @@
-/* Calendar arithmetic and texts of times. The civil calendar itself is the engine's (evs_days_from_civil and its
- * inverse). */
-#include <stdio.h>
-
-#include "text_tools.h"
+/* Calendar arithmetic: parts of dates, weeks, months. The civil calendar itself is the engine's (evs_days_from_civil and
+ * its inverse). */
 #include "timestamps.h"
-
-/* --- texts -------------------------------------------------------------------------------------------------------- */
-
-static bool ends_with(struct evs_slice text, const char *end)
-{
-    const size_t count = strlen(end);
-    return text.count >= count && memcmp(text.data + text.count - count, end, count) == 0;
-}
-
-bool evs_read_timestamp(struct evs_slice text, int64_t *us)
-{
-    if (ends_with(text, " UTC")) {
-        return evs_read_datetime((struct evs_slice){text.data, text.count - 4}, us);
-    }
-    return evs_parse_timestamp(text, true, us);
-}
-
-/* A datetime has no offset: none of Z, + and - may stand behind the date. */
-bool evs_read_datetime(struct evs_slice text, int64_t *us)
-{
-    for (size_t i = 10; i < text.count; i++) {
-        if (strchr("Zz+-", text.data[i]) != NULL) {
-            return false;
-        }
-    }
-    return evs_parse_timestamp(text, true, us);
-}
-
-bool evs_read_time(struct evs_slice text, int64_t *us)
-{
-    char full[EVS_FORMAT_MAX];
-    const int count = text.count > 32 ? -1 : snprintf(full, sizeof full, "1970-01-01 %.*s", (int)text.count, text.data);
-    return count > 11 && evs_read_datetime((struct evs_slice){full, (size_t)count}, us) && *us < EVS_US_PER_DAY;
-}
-
-uint32_t evs_datetime_text(char *out, int64_t us)
-{
-    const uint32_t count = evs_format_timestamp(out, us);
-    EVS_ASSERT(out[10] == 'T' && out[count - 1] == 'Z');
-    out[10] = ' ';
-    return count - 1;
-}
-
-uint32_t evs_timestamp_text(char *out, int64_t us)
-{
-    const uint32_t count = evs_datetime_text(out, us);
-    memcpy(out + count, "+00", 3);
-    return count + 3;
-}
-
-uint32_t evs_time_text(char *out, int64_t us)
-{
-    const uint32_t count = evs_datetime_text(out, us);
-    memmove(out, out + 11, count - 11);
-    return count - 11;
-}
-
-/* Y-M D H:M:S[.fff[fff]], a sign before each of the three groups. */
-uint32_t evs_interval_text(char *out, const struct evs_interval *interval)
-{
-    const int64_t months = interval->months < 0 ? -(int64_t)interval->months : interval->months;
-    const uint64_t us = interval->us < 0 ? 0 - (uint64_t)interval->us : (uint64_t)interval->us;
-    const uint64_t seconds = us / (uint64_t)EVS_US_PER_SECOND, fraction = us % (uint64_t)EVS_US_PER_SECOND;
-    char text[128];
-    int count = snprintf(text, sizeof text, "%s%lld-%lld %d %s%llu:%llu:%llu", interval->months < 0 ? "-" : "",
-                         (long long)(months / 12), (long long)(months % 12), interval->days,
-                         interval->us < 0 ? "-" : "", (unsigned long long)(seconds / 3600),
-                         (unsigned long long)(seconds / 60 % 60), (unsigned long long)(seconds % 60));
-    if (fraction != 0) {
-        const bool millis = fraction % 1000 == 0;
-        count += snprintf(text + count, sizeof text - (size_t)count, millis ? ".%03llu" : ".%06llu",
-                          (unsigned long long)(millis ? fraction / 1000 : fraction));
-    }
-    EVS_ASSERT(count > 0 && count <= EVS_FORMAT_MAX);
-    memcpy(out, text, (size_t)count);
-    return (uint32_t)count;
-}
 
 /* --- parts -------------------------------------------------------------------------------------------------------- */
 
@@ -164,6 +84,12 @@ int64_t evs_iso_year(int64_t days)
     return year;
 }
 
+int64_t evs_iso_year_start(int64_t iso_year)
+{
+    const int64_t january4 = evs_days_from_civil(iso_year, 1, 4); /* always in week 1 */
+    return january4 - evs_floor_mod(january4 + 3, 7);
+}
+
 int64_t evs_days_trunc(int64_t days, struct evs_part part)
 {
     int64_t year;
@@ -180,10 +106,8 @@ int64_t evs_days_trunc(int64_t days, struct evs_part part)
         return evs_days_from_civil(year, (month - 1) / 3 * 3 + 1, 1);
     case EVS_TIME_YEAR:
         return evs_days_from_civil(year, 1, 1);
-    case EVS_TIME_ISOYEAR: {
-        const int64_t january4 = evs_days_from_civil(evs_iso_year(days), 1, 4); /* always in week 1 */
-        return january4 - evs_floor_mod(january4 + 3, 7);
-    }
+    case EVS_TIME_ISOYEAR:
+        return evs_iso_year_start(evs_iso_year(days));
     default:
         return days;
     }
@@ -203,10 +127,53 @@ bool evs_days_add_months(int64_t days, int64_t months, int64_t *result)
     if (to_year < 1 || to_year > 9999) {
         return false;
     }
-    const int64_t first = evs_days_from_civil(to_year, to_month, 1);
-    const int64_t next =
-        to_month == 12 ? evs_days_from_civil(to_year + 1, 1, 1) : evs_days_from_civil(to_year, to_month + 1, 1);
-    const int64_t last = next - 1;
-    *result = first + day - 1 < last ? first + day - 1 : last;
+    const uint32_t last = evs_month_days(to_year, to_month);
+    *result = evs_days_from_civil(to_year, to_month, day < last ? day : last);
     return true;
+}
+
+uint32_t evs_month_days(int64_t year, uint32_t month)
+{
+    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    const bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    EVS_ASSERT(month >= 1 && month <= 12);
+    return days[month - 1] + (month == 2 && is_leap ? 1 : 0);
+}
+
+bool evs_civil_valid(int64_t year, int64_t month, int64_t day)
+{
+    return year >= 1 && year <= 9999 && month >= 1 && month <= 12 && day >= 1 &&
+           day <= evs_month_days(year, (uint32_t)month);
+}
+
+int64_t evs_days_number(int64_t days, struct evs_part part)
+{
+    int64_t year;
+    uint32_t month, day;
+    switch (part.part) {
+    case EVS_TIME_DAY:
+        return days;
+    case EVS_TIME_WEEK:
+    case EVS_TIME_ISOWEEK:
+        return evs_floor_div(evs_days_trunc(days, part), 7);
+    case EVS_TIME_ISOYEAR:
+        return evs_iso_year(days);
+    default:
+        evs_civil_from_days(days, &year, &month, &day);
+        return part.part == EVS_TIME_YEAR    ? year
+               : part.part == EVS_TIME_MONTH ? year * 12 + (month - 1)
+                                             : year * 4 + (month - 1) / 3;
+    }
+}
+
+struct evs_moment evs_moment_of(int64_t local_us)
+{
+    struct evs_moment m = {.us = local_us, .days = evs_floor_div(local_us, EVS_US_PER_DAY)};
+    const int64_t in_day = local_us - m.days * EVS_US_PER_DAY;
+    evs_civil_from_days(m.days, &m.year, &m.month, &m.day);
+    m.hour = (int)(in_day / EVS_US_PER_HOUR);
+    m.minute = (int)(in_day / EVS_US_PER_MINUTE % 60);
+    m.second = (int)(in_day / EVS_US_PER_SECOND % 60);
+    m.fraction_us = (uint32_t)(in_day % EVS_US_PER_SECOND);
+    return m;
 }

@@ -67,7 +67,7 @@ int number(const std::string &text, size_t &at)
     return value;
 }
 
-// +h, +hh, +hh:m, +hh:mm.
+// +h, +hh, and minutes behind them with or without a colon: +hmm has its hour in two digits then.
 bool read_offset(const std::string &text, int &seconds)
 {
     size_t at = 1;
@@ -77,9 +77,7 @@ bool read_offset(const std::string &text, int &seconds)
         return false;
     }
     if (at < text.size()) {
-        if (text[at++] != ':') {
-            return false;
-        }
+        at += text[at] == ':' ? 1 : 0;
         minutes = number(text, at);
     }
     const int total = hours * 60 + minutes;
@@ -127,11 +125,14 @@ extern "C" bool evs_zone_load(const char *name, size_t count, struct evs_zone *z
     if (count == 0 || count > name_max) {
         return false;
     }
-    const std::string text(name, count);
+    std::string text(name, count);
     int seconds = 0;
     if (text == "UTC") {
         *zone = evs_zone_utc_zone();
         return true;
+    }
+    if (text.rfind("UTC", 0) == 0) { // UTC+2
+        text.erase(0, 3);
     }
     if (text[0] == '+' || text[0] == '-') {
         if (!read_offset(text, seconds)) {

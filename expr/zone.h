@@ -33,7 +33,7 @@ struct evs_zone {
     const void *rules; /* Abseil's; lives as long as the process */
 };
 
-/* A name of the tz database (Europe/Berlin; case counts), UTC, or an offset: +05:30, -8, up to 14 hours. False when
+/* A name of the tz database (Europe/Berlin; case counts), UTC, or an offset (+05:30, -8, UTC+2) of up to 14 hours. False when
  * there is no such zone. Names that mean something else on each machine ("localtime") are none. Reads a file on the
  * first use of a name. */
 bool evs_zone_load(const char *name, size_t count, struct evs_zone *zone);
