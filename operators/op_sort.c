@@ -4,8 +4,8 @@
  * (row_rank.h). A limit without an order takes the first rows by the order of the key, so that it gives the same rows in every run. The end of the input is
  * the watermark EVS_TIME_MAX.
  *
- * Event time of a row: the moment that decides it is the end of the input; it is the row's own time, or the last watermark before the end if that is
- * later, so that nothing is late behind.
+ * Event time of every row: the moment that decides it is the end of the input, that is the last watermark before the end, or the latest time of the rows
+ * that are kept if that is later. So nothing is late behind, and the rows stay in their order.
  * State: the rows. Ties: the order of the key, then the columns. NULLs come first ascending and last descending, as in GoogleSQL.
  * Recovery: one record a row that has been kept; those that others have pushed out since are offered again and pushed out again.
  * A stream that does not end is refused at compile time. Rejected: sorting what a watermark releases (it would be an order by of pieces). */
@@ -86,14 +86,18 @@ static evs_status sort_process(struct evs_op *op, void *state, uint32_t input, s
 static void line_up(struct evs_op *op, struct sort *sort)
 {
     struct evs_ranking ranking = ranking_of(sort);
-    int64_t least_us = evs_op_watermark(op);
+    int64_t end_us = evs_op_watermark(op);
     evs_ranked_sort(&sort->kept, &ranking);
+    for (uint32_t i = 0; i < sort->kept.count; i++) {
+        int64_t time_us = sort->kept.rows[i].row->event_time_us;
+        end_us = time_us > end_us ? time_us : end_us;
+    }
     for (uint32_t i = 0; i < sort->kept.count; i++) {
         struct evs_row *row = sort->kept.rows[i].row;
         if (i < sort->config->offset) {
             evs_row_free(&sort->keeper.pool, row);
         } else {
-            evs_going_add(&sort->going, row->event_time_us > least_us ? row->event_time_us : least_us, row);
+            evs_going_add(&sort->going, end_us, row);
         }
     }
     evs_ranked_fini(&sort->kept, &sort->keeper.pool);

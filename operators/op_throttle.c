@@ -49,13 +49,19 @@ static void throttle_close(struct evs_op *op, void *state)
 static bool passes_interval(struct throttle *throttle, struct evs_entry *entry, uint32_t index, int64_t time_us)
 {
     const struct evs_throttle_config *config = throttle->config;
-    struct evs_stamp *stamp = NULL;
+    struct evs_stamp *stamp = NULL, *same = NULL;
     uint32_t near = 0;
     while (near < config->limit && (stamp = evs_stamps_next(&throttle->stamps, entry, stamp)) != NULL) {
-        near += evs_time_distance(time_us, stamp->at_us) < (uint64_t)config->interval_us;
+        near += evs_time_distance(time_us, stamp->at_us) < (uint64_t)config->interval_us ? stamp->count : 0;
+        same = stamp->at_us == time_us ? stamp : same;
     }
     if (near >= config->limit) {
         return false;
+    }
+    if (same != NULL) { /* a stamp is known by its time: passes of one moment share it */
+        same->count++;
+        evs_stamps_mark(&throttle->stamps, entry, index);
+        return true;
     }
     struct evs_stamp pass = {.at_us = time_us, .forget_us = evs_time_plus(time_us, config->interval_us), .count = 1};
     evs_stamps_add(&throttle->stamps, entry, index, pass);
