@@ -14,10 +14,12 @@ enum evs_exit {
     EVS_EXIT_DONE = 0,
     EVS_EXIT_PIPELINE = 1,
     EVS_EXIT_USAGE = 2,
+    EVS_EXIT_UNREACHABLE = 3,
 };
 
 int evs_cmd_check(int argc, char **argv);
 int evs_cmd_explain(int argc, char **argv);
+int evs_cmd_fmt(int argc, char **argv);
 int evs_cmd_run(int argc, char **argv);
 int evs_cmd_version(int argc, char **argv);
 

@@ -230,9 +230,19 @@ bool evs_expect_word(struct evs_parser *parser, enum evs_word word, const char *
     return false;
 }
 
+void evs_mark(const struct evs_parser *parser, uint32_t offset, uint8_t mark)
+{
+    struct evs_marks *marks = parser->script->marks;
+    if (marks != NULL) {
+        EVS_ASSERT(offset < marks->count);
+        marks->of[offset] |= mark;
+    }
+}
+
 static struct evs_ident take_ident(struct evs_parser *parser)
 {
     struct evs_token token = raw_take(parser);
+    evs_mark(parser, token.offset, EVS_MARK_NAME);
     const char *text = evs_arena_strndup(&parser->script->arena, token.text.data, token.text.count);
     return (struct evs_ident){{text, token.text.count}, evs_token_place(parser, &token)};
 }

@@ -86,6 +86,9 @@ struct evs_diag *evs_complain(struct evs_parser *parser, enum evs_code code, str
 /* "`what` is not supported yet"; nothing when the script accepts everything. True when it was refused. */
 bool evs_refuse(struct evs_parser *parser, struct evs_place place, const char *what);
 
+/* Says what the token at an offset is (enum evs_mark), where the script asks for it. */
+void evs_mark(const struct evs_parser *parser, uint32_t offset, uint8_t mark);
+
 /* One level deeper; false (reported) when that is too deep. A pair with evs_leave in either case. */
 bool evs_enter(struct evs_parser *parser);
 void evs_leave(struct evs_parser *parser);

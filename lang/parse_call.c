@@ -162,7 +162,7 @@ static void parse_filter(struct evs_parser *parser, struct evs_ast_call *call)
     if (!evs_at_word(parser, EVS_WORD_FILTER) || evs_peek_at(parser, 1)->kind != EVS_TOKEN_LEFT_PAREN) {
         return;
     }
-    evs_take_token(parser);
+    evs_mark(parser, evs_take_token(parser).offset, EVS_MARK_FILTER);
     evs_take_token(parser);
     if (evs_expect_word(parser, EVS_WORD_WHERE, "after `filter (`")) {
         once(parser, call->where != NULL, "where");
@@ -227,7 +227,10 @@ const struct evs_ast_expr *evs_parse_call(struct evs_parser *parser, struct evs_
     bool safe = name_count > 1 && evs_slice_equal_nocase(names[0].text, "safe");
     struct call call = begin_call(parser, start, names, name_count, safe);
     bool refused = false;
-    evs_take_token(parser);
+    for (uint32_t i = 0; i < name_count; i++) {
+        evs_mark(parser, names[i].place.offset, EVS_MARK_FUNCTION);
+    }
+    evs_mark(parser, evs_take_token(parser).offset, EVS_MARK_TIGHT);
     parse_inside(parser, &call);
     parse_filter(parser, call.ast);
     if (evs_at_word(parser, EVS_WORD_OVER)) {

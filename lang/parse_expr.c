@@ -82,7 +82,7 @@ static bool at_negative_number(struct evs_parser *parser)
 /* A number behind a minus is one literal: the smallest int64 has no positive counterpart. */
 static const struct evs_ast_expr *parse_negative_number(struct evs_parser *parser, struct evs_place start)
 {
-    evs_take_token(parser);
+    evs_mark(parser, evs_take_token(parser).offset, EVS_MARK_PREFIX);
     struct evs_token token = evs_take_token(parser);
     EVS_ASSERT(token.kind == EVS_TOKEN_INT || token.kind == EVS_TOKEN_FLOAT);
     struct evs_ast_expr *expr = evs_new_expr(parser, EVS_AST_LITERAL, evs_place_from(parser, start), NULL, 0);
@@ -108,7 +108,7 @@ static const struct evs_ast_expr *parse_unary(struct evs_parser *parser)
     if (op == EVS_AST_OP_MINUS && at_negative_number(parser)) {
         return parse_negative_number(parser, start);
     }
-    evs_take_token(parser);
+    evs_mark(parser, evs_take_token(parser).offset, EVS_MARK_PREFIX);
     const struct evs_ast_expr *operand = evs_enter(parser) ? parse_unary(parser) : evs_error_expr(parser);
     evs_leave(parser);
     return new_operation(parser, EVS_AST_UNARY, op, start, start, &operand, 1);

@@ -43,6 +43,7 @@ static struct evs_ast_pattern *parse_atom(struct evs_parser *parser)
 /* {n} {n,} {,m} {n,m}; the brace is taken. */
 static void parse_bounds(struct evs_parser *parser, struct evs_ast_pattern *pattern)
 {
+    struct evs_place start = evs_here(parser);
     bool has_min = evs_at(parser, EVS_TOKEN_INT);
     pattern->min = has_min ? evs_expect_count(parser, "a number of rows") : 0;
     pattern->max = pattern->min;
@@ -50,11 +51,16 @@ static void parse_bounds(struct evs_parser *parser, struct evs_ast_pattern *patt
         evs_expect(parser, EVS_TOKEN_COMMA, "between the numbers of rows");
         pattern->max = evs_at(parser, EVS_TOKEN_INT) ? evs_expect_count(parser, "a number of rows") : EVS_UNBOUNDED;
     }
+    if (!parser->panic && pattern->max < pattern->min) {
+        evs_complain(parser, EVS_E0123, evs_place_from(parser, start),
+                     "the second number of rows is not below the first");
+    }
     evs_expect(parser, EVS_TOKEN_RIGHT_BRACE, "after the number of rows");
 }
 
 static void parse_quantifier(struct evs_parser *parser, struct evs_ast_pattern *pattern)
 {
+    uint32_t offset = evs_here(parser).offset;
     if (evs_take(parser, EVS_TOKEN_STAR)) {
         pattern->min = 0;
         pattern->max = EVS_UNBOUNDED;
@@ -67,7 +73,12 @@ static void parse_quantifier(struct evs_parser *parser, struct evs_ast_pattern *
     } else {
         return;
     }
+    evs_mark(parser, offset, EVS_MARK_TIGHT);
+    offset = evs_here(parser).offset;
     pattern->reluctant = evs_take(parser, EVS_TOKEN_QUESTION);
+    if (pattern->reluctant) {
+        evs_mark(parser, offset, EVS_MARK_TIGHT);
+    }
 }
 
 static bool at_pattern_end(struct evs_parser *parser)

@@ -101,6 +101,7 @@ enum evs_ast_part evs_parse_part(struct evs_parser *parser, bool of_interval, st
         return EVS_PART_NONE;
     }
     struct evs_ident ident = evs_expect_ident(parser, what);
+    evs_mark(parser, ident.place.offset, EVS_MARK_TYPE); /* no name of the user's */
     enum evs_ast_part part = find_part(ident.text, of_interval);
     if (part == EVS_PART_NONE) { /* the text goes on as if it were right */
         struct evs_nearest nearest = nearest_part(ident.text);
@@ -109,7 +110,8 @@ enum evs_ast_part evs_parse_part(struct evs_parser *parser, bool of_interval, st
         evs_diag_did_you_mean(diag, &nearest);
         return EVS_PART_SECOND;
     }
-    if (week_start != NULL && part == EVS_PART_WEEK && evs_take(parser, EVS_TOKEN_LEFT_PAREN)) {
+    if (week_start != NULL && part == EVS_PART_WEEK && evs_at(parser, EVS_TOKEN_LEFT_PAREN)) {
+        evs_mark(parser, evs_take_token(parser).offset, EVS_MARK_TIGHT);
         *week_start = evs_expect_ident(parser, "a day of the week");
         evs_expect(parser, EVS_TOKEN_RIGHT_PAREN, "after the day");
     }
@@ -574,7 +576,8 @@ const struct evs_ast_expr *evs_parse_primary(struct evs_parser *parser)
             evs_take_token(parser);
             struct evs_ident name = evs_expect_any_ident(parser, "a name after the dot");
             expr = new_named(parser, EVS_AST_FIELD, start, &expr, 1, name);
-        } else if (evs_take(parser, EVS_TOKEN_LEFT_BRACKET)) {
+        } else if (evs_at(parser, EVS_TOKEN_LEFT_BRACKET)) {
+            evs_mark(parser, evs_take_token(parser).offset, EVS_MARK_TIGHT);
             const struct evs_ast_expr *arguments[] = {expr, evs_parse_expression(parser)};
             evs_expect(parser, EVS_TOKEN_RIGHT_BRACKET, "after the index");
             expr = evs_new_expr(parser, EVS_AST_INDEX, evs_place_from(parser, start), arguments, 2);

@@ -23,6 +23,7 @@ static void parse_braces(struct evs_parser *parser, struct evs_ast_step *step)
 
 static void parse_quantifier(struct evs_parser *parser, struct evs_ast_step *step)
 {
+    uint32_t offset = evs_here(parser).offset;
     step->min = step->max = 1;
     step->quantified = true;
     if (evs_take(parser, EVS_TOKEN_PLUS)) {
@@ -33,7 +34,9 @@ static void parse_quantifier(struct evs_parser *parser, struct evs_ast_step *ste
         parse_braces(parser, step);
     } else {
         step->quantified = false;
+        return;
     }
+    evs_mark(parser, offset, EVS_MARK_TIGHT);
 }
 
 /* `then next buy as …`; but `then next as …` is a step of the name `next`. */
@@ -49,6 +52,7 @@ static bool at_next_step(struct evs_parser *parser)
 static struct evs_ast_step parse_step(struct evs_parser *parser, bool is_first)
 {
     struct evs_ast_step step = {.place = evs_here(parser), .min = 1, .max = 1};
+    evs_mark(parser, is_first ? step.place.offset : parser->last.offset, EVS_MARK_STEP); /* `then` is taken */
     step.is_absence = !is_first && evs_take_word(parser, EVS_WORD_NO);
     step.is_next = !is_first && !step.is_absence && at_next_step(parser);
     if (step.is_next) {

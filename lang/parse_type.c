@@ -26,22 +26,25 @@ static void parse_fields(struct evs_parser *parser, struct evs_ast_type *type)
 
 static void parse_nested(struct evs_parser *parser, struct evs_ast_type *type, bool is_array)
 {
-    if (!evs_take(parser, EVS_TOKEN_LESS)) {
+    if (!evs_at(parser, EVS_TOKEN_LESS)) {
         return;
     }
+    evs_mark(parser, evs_take_token(parser).offset, EVS_MARK_TIGHT | EVS_MARK_PREFIX);
     if (is_array) {
         type->element = evs_parse_type(parser);
     } else {
         parse_fields(parser, type);
     }
+    evs_mark(parser, evs_here(parser).offset, EVS_MARK_TIGHT);
     evs_expect_close_angle(parser);
 }
 
 static void parse_parameters(struct evs_parser *parser, struct evs_ast_type *type)
 {
-    if (!evs_take(parser, EVS_TOKEN_LEFT_PAREN)) {
+    if (!evs_at(parser, EVS_TOKEN_LEFT_PAREN)) {
         return;
     }
+    evs_mark(parser, evs_take_token(parser).offset, EVS_MARK_TIGHT);
     struct evs_ast_exprs parameters = evs_parse_expressions(parser);
     type->parameters = parameters.items;
     type->parameter_count = parameters.count;
@@ -56,6 +59,7 @@ const struct evs_ast_type *evs_parse_type(struct evs_parser *parser)
     bool has_name = is_array || is_struct || evs_at_word(parser, EVS_WORD_INTERVAL);
     if (evs_enter(parser)) {
         type->name = has_name ? evs_expect_any_ident(parser, "a type") : evs_expect_ident(parser, "a type");
+        evs_mark(parser, start.offset, EVS_MARK_TYPE);
         if (is_array || is_struct) {
             parse_nested(parser, type, is_array);
         } else {

@@ -6,6 +6,22 @@
 #include "diag.h"
 #include "source_text.h"
 
+/* What a token is, by the byte at which it begins: for the formatter and for editors. Words without a mark are keywords. */
+enum evs_mark {
+    EVS_MARK_NAME = 1,     /* a name of the user's, or one of those below */
+    EVS_MARK_FUNCTION = 2, /* part of a function's name */
+    EVS_MARK_TYPE = 4,     /* the name of a type or unit */
+    EVS_MARK_TIGHT = 8,    /* written without a blank before it: the parenthesis of a call, a quantifier, the < of a type */
+    EVS_MARK_PREFIX = 16,  /* written without a blank behind it: a sign before its operand */
+    EVS_MARK_STEP = 32,    /* begins a step of a sequence */
+    EVS_MARK_FILTER = 64,  /* the word of `filter (where …)` */
+};
+/* Of one text: `of` has a byte for each of its bytes. */
+struct evs_marks {
+    uint8_t *of;
+    size_t count;
+};
+
 /* Everything that the given files and their imports say, imported files before the file that imports them. */
 struct evs_script {
     struct evs_arena arena; /* every node */
@@ -14,6 +30,9 @@ struct evs_script {
     /* Set before parsing: what this version cannot run is no error, and its nodes are complete (formatter, tests of
      * the grammar). */
     bool accept_all;
+
+    /* Set before parsing: where to write what the tokens are; NULL: nowhere. */
+    struct evs_marks *marks;
 
     /* private to the parser */
     uint32_t capacity;

@@ -1,7 +1,7 @@
 /* assert.
  *
  * Algorithm: the condition runs over the batch. Rows for which it is true go on; a row for which it is false or NULL goes to the dead letter,
- * reason `assertion`, with the message that the pipeline gives, which is computed for such rows alone. A row for which the condition itself fails
+ * reason `assertion`, with the message that the pipeline gives behind the condition's text; it is computed for such rows alone. A row for which the condition itself fails
  * goes there with its own reason.
  * State: none but the evaluators' scratch. Order: kept. Recovery: nothing to do. */
 #include "op_assert.h"
@@ -50,11 +50,11 @@ static void dead_letter(struct evs_op *op, struct assertion *assertion, const st
     struct evs_row_error error = {
         .reason = "assertion", .code = "R0301", .expression = config->text, .file = config->file, .line = config->line};
     assertion->text.count = 0;
-    if (message != NULL && evs_column_is_valid(message, row)) {
+    if (message != NULL && evs_column_is_valid(message, row)) { /* "price > 0: the price of 7 is -1" */
         const struct evs_str *text = EVS_COLUMN_AT(message, struct evs_str, row);
-        evs_buffer_put(&assertion->text, evs_str_data(text), text->count);
+        evs_buffer_printf(&assertion->text, "%s: %.*s", config->text, (int)text->count, evs_str_data(text));
         evs_buffer_put(&assertion->text, "", 1);
-        error.message = assertion->text.data;
+        error.expression = assertion->text.data;
     }
     evs_op_dead_letter(op, evs_op_input_schema(op, 0), batch, row, &error);
 }
