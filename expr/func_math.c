@@ -30,7 +30,15 @@ EVS_DENSE_KERNEL_1(trunc_float64, double, double, trunc(a))
 
 /* --- rounding a numeric ------------------------------------------------------------------------------------------- */
 
-enum rounding { ROUND_FLOOR, ROUND_CEIL, ROUND_HALF_AWAY, ROUND_TRUNC };
+enum rounding { ROUND_FLOOR, ROUND_CEIL, ROUND_HALF_AWAY, ROUND_HALF_EVEN, ROUND_TRUNC };
+
+/* Whether the half that is nearer lies further from zero. */
+static bool rounds_up(evs_numeric a, evs_numeric unit, enum rounding how)
+{
+    const evs_numeric rest = a % unit < 0 ? -(a % unit) : a % unit;
+    const bool is_half = rest == unit - rest;
+    return is_half && how == ROUND_HALF_EVEN ? a / unit % 2 != 0 : rest >= unit - rest;
+}
 
 /* To a multiple of `unit`. */
 static enum evs_row round_to_unit(evs_numeric a, evs_numeric unit, enum rounding how, evs_numeric *out)
@@ -41,7 +49,7 @@ static enum evs_row round_to_unit(evs_numeric a, evs_numeric unit, enum rounding
         result -= unit;
     } else if (how == ROUND_CEIL && rest > 0) {
         result += unit;
-    } else if (how == ROUND_HALF_AWAY && (rest < 0 ? -rest : rest) >= unit - (rest < 0 ? -rest : rest)) {
+    } else if ((how == ROUND_HALF_AWAY || how == ROUND_HALF_EVEN) && rounds_up(a, unit, how)) {
         result += rest < 0 ? -unit : unit;
     }
     *out = result;
@@ -97,6 +105,30 @@ ROUND_NUMERIC(trunc_numeric, ROUND_TRUNC)
     EVS_ROW_KERNEL_2(name, name##_row, evs_numeric, int64_t, evs_numeric)
 ROUND_NUMERIC_DIGITS(round_numeric_to, ROUND_HALF_AWAY)
 ROUND_NUMERIC_DIGITS(trunc_numeric_to, ROUND_TRUNC)
+
+/* The mode is a word of GoogleSQL's. */
+static evs_status prepare_mode(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared,
+                               struct evs_error *error)
+{
+    (void)arena;
+    static const enum rounding away = ROUND_HALF_AWAY, even = ROUND_HALF_EVEN;
+    const struct evs_slice mode = evs_str_slice(&expr->arguments[2]->value.str);
+    *prepared = evs_slice_equal_nocase(mode, "ROUND_HALF_EVEN")             ? &even
+                : evs_slice_equal_nocase(mode, "ROUND_HALF_AWAY_FROM_ZERO") ? &away
+                                                                            : NULL;
+    return *prepared ? EVS_OK
+                     : evs_fail(error, EVS_E_PIPELINE,
+                                "there is no way of rounding %s; there are 'ROUND_HALF_AWAY_FROM_ZERO' and "
+                                "'ROUND_HALF_EVEN'",
+                                expr->arguments[2]->text);
+}
+static inline enum evs_row round_numeric_mode_row(struct evs_call *call, const evs_numeric *a, const int64_t *b,
+                                                  const struct evs_str *c, evs_numeric *out)
+{
+    (void)c; /* a constant: prepared */
+    return round_numeric_digits(*a, *b, *(const enum rounding *)call->step->prepared, out);
+}
+EVS_ROW_KERNEL_3(round_numeric_mode, round_numeric_mode_row, evs_numeric, int64_t, struct evs_str, evs_numeric)
 
 /* --- rounding a float64 to digits --------------------------------------------------------------------------------- */
 
@@ -233,6 +265,13 @@ static const struct evs_overload overloads[] = {
     ONE("trunc", trunc_numeric, N, N, 0),
     TWO("round", round_float64_to, F, EVS_INT64, F, MAY_FAIL),
     TWO("round", round_numeric_to, N, EVS_INT64, N, MAY_FAIL),
+    {.name = "round",
+     .kernel = round_numeric_mode,
+     .prepare = prepare_mode,
+     .result = N,
+     .arguments = {N, EVS_INT64, EVS_ARG_CONSTANT},
+     .required = 3,
+     .flags = MAY_FAIL},
     TWO("trunc", trunc_float64_to, F, EVS_INT64, F, MAY_FAIL),
     TWO("trunc", trunc_numeric_to, N, EVS_INT64, N, 0),
     ONE("sqrt", sqrt_float64, F, F, MAY_FAIL),
@@ -257,9 +296,10 @@ static const struct evs_function functions[] = {
     MATH("floor", "floor(T) → T (numeric, float64)", "The next whole number below.", "floor(-1.5)", "-2"),
     MATH("ceil", "ceil(T) → T (numeric, float64)", "The next whole number above.", "ceil(1.2)", "2"),
     MATH("ceiling", "ceiling(T) → T (numeric, float64)", "The same as ceil.", "ceiling(numeric '1.2')", "2"),
-    MATH("round", "round(T [, int64]) → T (numeric, float64)",
-         "Rounds to a number of digits behind the point (before it where negative), half away from zero.", "round(2.5)",
-         "3"),
+    MATH("round", "round(T [, int64]) → T (numeric, float64); round(numeric, int64, mode string) → numeric",
+         "Rounds to a number of digits behind the point (before it where negative), half away from zero, or, of a "
+         "numeric, to the even digit: 'ROUND_HALF_EVEN'.",
+         "round(2.5)", "3"),
     MATH("trunc", "trunc(T [, int64]) → T (numeric, float64)", "Cuts the digits behind.", "trunc(1.789, 1)", "1.7"),
     MATH("sqrt", "sqrt(float64) → float64", "Square root; a negative argument is an error.", "sqrt(2.25)", "1.5"),
     MATH("exp", "exp(float64) → float64", "e to the power.", "exp(0)", "1"),

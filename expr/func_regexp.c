@@ -3,6 +3,7 @@
  *
  * Results are views into the argument. Occurrences do not overlap; behind an empty match the search goes on one character
  * further. A position does not cut the text: ^ and \b see what stands before it. */
+#include "evstream/nested.h"
 #include "kernel.h"
 #include "regexp_cache.h"
 #include "text_tools.h"
@@ -203,6 +204,32 @@ static void extract(struct evs_call *call)
     }
 }
 
+static inline enum evs_row extract_all_row(struct evs_call *call, const struct evs_str *a, const struct evs_str *b,
+                                           struct evs_str *out)
+{
+    struct search search;
+    const enum evs_row begun = begin_search(call, &search, a, b, 1);
+    if (begun != EVS_ROW_OK) {
+        return begun;
+    }
+    const enum evs_kind kind = of_bytes(call) ? EVS_BYTES : EVS_STRING;
+    struct evs_nested_builder *builder = &call->eval->nested;
+    evs_nested_begin_array(builder, kind);
+    while (next_occurrence(&search)) {
+        struct evs_value value = {.kind = kind, .is_null = search.found.data == NULL};
+        if (!value.is_null) {
+            value.str = evs_str_make(search.found.data, (uint32_t)search.found.count);
+        }
+        evs_nested_add(builder, &value);
+        if (evs_nested_bytes(builder) > EVS_TEXT_BYTES_MAX) {
+            return EVS_ROW_TOO_LONG;
+        }
+    }
+    *out = evs_nested_finish(builder, call->eval->text);
+    return EVS_ROW_OK;
+}
+EVS_ROW_KERNEL_2(extract_all, extract_all_row, struct evs_str, struct evs_str, struct evs_str)
+
 /* --- position ----------------------------------------------------------------------------------------------------- */
 
 static enum evs_row instr_row(struct evs_call *call, uint32_t row, int64_t *out)
@@ -349,6 +376,8 @@ static const struct evs_overload overloads[] = {
     OVERLOAD("regexp_contains", contains, prepare_regexp, EVS_BOOL, 2, MAY_FAIL | EVS_CALL_PREPARED_SURE, B, B),
     OVERLOAD("regexp_extract", extract, prepare_extract, S, 2, MAY_FAIL | EVS_CALL_NULLABLE, S, S, I, I),
     OVERLOAD("regexp_extract", extract, prepare_extract, B, 2, MAY_FAIL | EVS_CALL_NULLABLE, B, B, I, I),
+    OVERLOAD("regexp_extract_all", extract_all, prepare_extract, EVS_ARG_ARRAY_OF(S), 2, MAY_FAIL, S, S),
+    OVERLOAD("regexp_extract_all", extract_all, prepare_extract, EVS_ARG_ARRAY_OF(B), 2, MAY_FAIL, B, B),
     OVERLOAD("regexp_instr", instr, prepare_extract, I, 2, MAY_FAIL, S, S, I, I, I),
     OVERLOAD("regexp_instr", instr, prepare_extract, I, 2, MAY_FAIL, B, B, I, I, I),
     OVERLOAD("regexp_replace", replace, prepare_replace, S, 3, MAY_FAIL, S, S, S),
@@ -379,6 +408,9 @@ static const struct evs_function functions[] = {
         "Where the match begins (from 1), or, when the last argument is 1, the position behind it; 0 when there is "
         "none.",
         "regexp_instr('order 4711', '[0-9]+')", "7"),
+    REGEXP("regexp_extract_all", "regexp_extract_all(string, pattern string) → array<string>; the same for bytes",
+           "What regexp_extract finds at every place, in order.",
+           "array_to_string(regexp_extract_all('#sale on #shoes', '#([a-z]+)'), ' ')", "sale shoes"),
     REGEXP("regexp_replace", "regexp_replace(string, pattern string, replacement string) → string; the same for bytes",
            "Every match replaced; \\1 to \\9 in the replacement are the groups, \\0 is the whole match.",
            "regexp_replace('/user/42/cart', '[0-9]+', 'ID')", "/user/ID/cart"),

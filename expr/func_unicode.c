@@ -6,6 +6,7 @@
 #include <unicase.h>
 #include <uninorm.h>
 
+#include "evstream/nested.h"
 #include "kernel.h"
 #include "text_tools.h"
 
@@ -266,11 +267,16 @@ static inline enum evs_row unicode_row(struct evs_call *call, const struct evs_s
     *out = a->count > 0 ? (int64_t)evs_utf8_decode(text, evs_utf8_bytes(text[0])) : 0;
     return EVS_ROW_OK;
 }
+static bool is_code_point(int64_t c)
+{
+    return c >= 0 && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff);
+}
+
 static inline enum evs_row chr_row(struct evs_call *call, const int64_t *a, struct evs_str *out)
 {
     (void)call;
     char text[4];
-    if (*a < 0 || *a > 0x10ffff || (*a >= 0xd800 && *a <= 0xdfff)) {
+    if (!is_code_point(*a)) {
         return EVS_ROW_ARGUMENT;
     }
     *out = evs_str_make(text, evs_utf8_encode(text, (uint32_t)*a));
@@ -279,6 +285,48 @@ static inline enum evs_row chr_row(struct evs_call *call, const int64_t *a, stru
 EVS_ROW_KERNEL_1(ascii, ascii_row, struct evs_str, int64_t)
 EVS_ROW_KERNEL_1(unicode, unicode_row, struct evs_str, int64_t)
 EVS_ROW_KERNEL_1(chr, chr_row, int64_t, struct evs_str)
+
+static inline enum evs_row to_code_points_row(struct evs_call *call, const struct evs_str *a, struct evs_str *out)
+{
+    const struct evs_slice text = evs_str_slice(a);
+    struct evs_nested_builder *builder = &call->eval->nested;
+    evs_nested_begin_array(builder, EVS_INT64);
+    for (size_t i = 0; i < text.count;) {
+        const uint32_t width = of_bytes(call) ? 1 : evs_utf8_bytes(text.data[i]);
+        const uint32_t c = of_bytes(call) ? (uint8_t)text.data[i] : evs_utf8_decode(text.data + i, width);
+        evs_nested_add(builder, &(struct evs_value){.kind = EVS_INT64, .int64 = c});
+        i += width;
+        if (evs_nested_bytes(builder) > EVS_TEXT_BYTES_MAX) {
+            return EVS_ROW_TOO_LONG;
+        }
+    }
+    *out = evs_nested_finish(builder, call->eval->text);
+    return EVS_ROW_OK;
+}
+
+/* NULL when one of them is NULL. The overload's result is string or bytes. */
+static inline enum evs_row from_code_points_row(struct evs_call *call, const struct evs_str *a, struct evs_str *out)
+{
+    const struct evs_nested points = evs_nested_open(a);
+    const bool to_bytes = call->step->overload->result == EVS_BYTES;
+    struct evs_buffer *built = &call->eval->buffer;
+    built->count = 0;
+    for (uint32_t i = 0; i < points.count; i++) {
+        const struct evs_value point = evs_nested_at(&points, i);
+        if (point.is_null) {
+            return EVS_ROW_NULL;
+        }
+        if (to_bytes ? point.int64 < 0 || point.int64 > 0xff : !is_code_point(point.int64)) {
+            return EVS_ROW_ARGUMENT;
+        }
+        char text[4] = {(char)point.int64};
+        evs_buffer_put(built, text, to_bytes ? 1 : evs_utf8_encode(text, (uint32_t)point.int64));
+    }
+    *out = evs_call_str(call, built->count > 0 ? built->data : "", built->count);
+    return built->count > EVS_TEXT_BYTES_MAX ? EVS_ROW_TOO_LONG : EVS_ROW_OK;
+}
+EVS_ROW_KERNEL_1(to_code_points, to_code_points_row, struct evs_str, struct evs_str)
+EVS_ROW_KERNEL_1(from_code_points, from_code_points_row, struct evs_str, struct evs_str)
 
 /* --- tables ------------------------------------------------------------------------------------------------------- */
 
@@ -313,6 +361,10 @@ static const struct evs_overload overloads[] = {
     TEXT("ascii", ascii, I, 1, 0, 0, B),
     TEXT("unicode", unicode, I, 1, 0, 0, S),
     TEXT("chr", chr, S, 1, MAY_FAIL, 0, I),
+    TEXT("to_code_points", to_code_points, EVS_ARG_ARRAY_OF(I), 1, MAY_FAIL, 0, S),
+    TEXT("to_code_points", to_code_points, EVS_ARG_ARRAY_OF(I), 1, MAY_FAIL, 0, B),
+    TEXT("code_points_to_string", from_code_points, S, 1, MAY_FAIL | EVS_CALL_NULLABLE, 0, EVS_ARG_ARRAY_OF(I)),
+    TEXT("code_points_to_bytes", from_code_points, B, 1, MAY_FAIL | EVS_CALL_NULLABLE, 0, EVS_ARG_ARRAY_OF(I)),
 };
 
 #define STRING(name_, signature_, meaning_, example_, result_)                                                         \
@@ -349,6 +401,14 @@ static const struct evs_function functions[] = {
     STRING("unicode", "unicode(string) → int64", "The code point of the first character; 0 for an empty text.",
            "unicode('\xe2\x82\xac')", "8364"),
     STRING("chr", "chr(int64) → string", "The character with this code point.", "chr(8364)", "\xe2\x82\xac"),
+    STRING("to_code_points", "to_code_points(string or bytes) → array<int64>",
+           "The code point of each character, or each byte.", "to_code_points('abc')", "[97, 98, 99]"),
+    STRING("code_points_to_string", "code_points_to_string(array<int64>) → string",
+           "The characters with these code points; NULL when one is NULL.", "code_points_to_string([65, 255, 513])",
+           "A\xc3\xbf\xc8\x81"),
+    STRING("code_points_to_bytes", "code_points_to_bytes(array<int64>) → bytes",
+           "The bytes with these values, from 0 to 255; NULL when one is NULL.", "code_points_to_bytes([65, 98, 67])",
+           "AbC"),
 };
 
 const struct evs_family evs_family_unicode = {overloads, EVS_COUNT(overloads), functions, EVS_COUNT(functions)};

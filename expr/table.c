@@ -31,6 +31,7 @@ static const struct evs_family *const families[] = {
     &evs_family_net,
     &evs_family_web,
     &evs_family_privacy,
+    &evs_family_trig,
 };
 /* clang-format on */
 
