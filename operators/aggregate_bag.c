@@ -169,25 +169,24 @@ struct agg_bag *evs_bag_move(const struct agg_bag *bag, struct evs_arena *to)
 /* --- snapshots ------------------------------------------------------------------------------------------------------------------------------ */
 
 struct part_head {
-    uint32_t begins_anew, reserved;
+    uint32_t begins_anew, detail;
 };
 
 struct part {
     struct evs_buffer bytes;
-    evs_agg_put_part *put;
-    void *argument;
+    const struct agg_part_writer *writer;
 };
 
 static void begin_part(struct part *part, bool begins_anew)
 {
-    struct part_head head = {begins_anew, 0};
+    struct part_head head = {begins_anew, part->writer->detail};
     part->bytes.count = 0;
     evs_buffer_put(&part->bytes, &head, sizeof head);
 }
 
 static void end_part(struct part *part)
 {
-    part->put(part->argument, (struct evs_slice){part->bytes.data, part->bytes.count});
+    part->writer->put(part->writer->argument, (struct evs_slice){part->bytes.data, part->bytes.count});
 }
 
 static void put_entry(struct part *part, const struct agg_shape *shape, struct agg_entry *entry)
@@ -202,13 +201,13 @@ static void put_entry(struct part *part, const struct agg_shape *shape, struct a
 }
 
 /* Entries before `saved` are looked at only where one of them has changed. */
-void evs_bag_save(struct agg_bag *bag, const struct agg_shape *shape, bool full, evs_agg_put_part *put, void *argument)
+void evs_bag_save(struct agg_bag *bag, const struct agg_shape *shape, const struct agg_part_writer *writer)
 {
-    bool all = full || bag->saved == 0;
+    bool all = writer->full || bag->saved == 0;
     if (!all && !bag->is_changed && bag->saved == bag->used) {
         return;
     }
-    struct part part = {.put = put, .argument = argument};
+    struct part part = {.writer = writer};
     uint32_t place = all || bag->is_changed ? 0 : bag->saved;
     begin_part(&part, all);
     while (place < bag->used) {
@@ -226,9 +225,9 @@ void evs_bag_save(struct agg_bag *bag, const struct agg_shape *shape, bool full,
 }
 
 /* One stored entry; the bytes that it takes, or 0: damaged. */
-static size_t load_entry(struct agg_bag **bag, struct evs_table *table, const struct agg_shape *shape,
-                         struct evs_slice bytes)
+static size_t load_entry(struct agg_bag **bag, const struct agg_part_reader *reader, struct evs_slice bytes)
 {
+    const struct agg_shape *shape = reader->shape;
     struct agg_entry head;
     if (bytes.count < sizeof head + shape->payload_bytes) {
         return 0;
@@ -240,33 +239,52 @@ static size_t load_entry(struct agg_bag **bag, struct evs_table *table, const st
         return 0;
     }
     const char *payload = bytes.data + sizeof head;
-    struct agg_entry *entry =
-        evs_bag_add(bag, table, shape, (struct evs_slice){payload + shape->payload_bytes, key_bytes}, NULL);
+    struct evs_slice key = {payload + shape->payload_bytes, key_bytes};
+    struct agg_entry *entry = evs_bag_add(bag, reader->table, shape, key, NULL);
     if (shape->payload_bytes > 0) {
         memcpy(entry->payload, payload, shape->payload_bytes);
     }
-    return evs_bag_entry_bytes(shape, key_bytes);
+    bool is_valid = reader->is_valid == NULL || reader->is_valid(reader->call, entry);
+    return is_valid ? evs_bag_entry_bytes(shape, key_bytes) : 0;
 }
 
-bool evs_bag_load(struct agg_bag **bag, struct evs_table *table, const struct agg_shape *shape, struct evs_slice part)
+bool evs_bag_part_detail(struct evs_slice part, uint32_t *detail)
 {
     struct part_head head;
     if (part.count < sizeof head) {
         return false;
     }
     memcpy(&head, part.data, sizeof head);
-    if (*bag == NULL) {
-        *bag = EVS_ARENA_NEW(&table->arena, struct agg_bag);
-    }
-    if (head.begins_anew != 0) {
-        evs_bag_clear(*bag);
-    }
-    for (size_t at = sizeof head; at < part.count;) {
-        size_t taken = load_entry(bag, table, shape, (struct evs_slice){part.data + at, part.count - at});
+    *detail = head.detail;
+    return true;
+}
+
+static bool load_entries(struct agg_bag **bag, const struct agg_part_reader *reader, struct evs_slice bytes)
+{
+    for (size_t at = 0; at < bytes.count;) {
+        size_t taken = load_entry(bag, reader, (struct evs_slice){bytes.data + at, bytes.count - at});
         if (taken == 0) {
             return false;
         }
         at += taken;
+    }
+    return true;
+}
+
+bool evs_bag_load(struct agg_bag **bag, const struct agg_part_reader *reader, struct evs_slice part)
+{
+    struct part_head head;
+    EVS_ASSERT(part.count >= sizeof head);
+    memcpy(&head, part.data, sizeof head);
+    if (*bag == NULL) {
+        *bag = EVS_ARENA_NEW(&reader->table->arena, struct agg_bag);
+    }
+    if (head.begins_anew != 0) {
+        evs_bag_clear(*bag);
+    }
+    if (!load_entries(bag, reader, (struct evs_slice){part.data + sizeof head, part.count - sizeof head})) {
+        evs_bag_clear(*bag); /* nothing must look at what is damaged */
+        return false;
     }
     (*bag)->saved = (*bag)->used;
     return true;

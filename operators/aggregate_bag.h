@@ -32,7 +32,6 @@ struct agg_bag {
     uint32_t used, capacity, saved; /* bytes of the log */
     uint32_t slot_mask;             /* 0: no slots; few entries are searched one by one */
     uint32_t *slots;
-    uint32_t detail; /* the kind's own; not stored */
     bool is_changed; /* some entry before `saved` has the mark */
 };
 
@@ -78,8 +77,24 @@ void evs_bag_clear(struct agg_bag *bag);
 
 size_t evs_bag_held(const struct agg_bag *bag); /* bytes of the arena */
 struct agg_bag *evs_bag_move(const struct agg_bag *bag, struct evs_arena *to);
-void evs_bag_save(struct agg_bag *bag, const struct agg_shape *shape, bool full, evs_agg_put_part *put, void *argument);
+/* What evs_bag_save puts parts with. `detail` is stored in each part: the shape may depend on it. */
+struct agg_part_writer {
+    evs_agg_put_part *put;
+    void *argument;
+    uint32_t detail;
+    bool full;
+};
+void evs_bag_save(struct agg_bag *bag, const struct agg_shape *shape, const struct agg_part_writer *writer);
+/* What a part says of itself. False: damaged. */
+bool evs_bag_part_detail(struct evs_slice part, uint32_t *detail);
+/* Who takes a part in. `is_valid`, if not NULL, looks at each entry: its lengths are right, what it means is the kind's. */
+struct agg_part_reader {
+    struct evs_table *table;
+    const struct agg_shape *shape;
+    bool (*is_valid)(const struct agg_call *call, const struct agg_entry *entry);
+    const struct agg_call *call;
+};
 /* False: damaged. */
-bool evs_bag_load(struct agg_bag **bag, struct evs_table *table, const struct agg_shape *shape, struct evs_slice part);
+bool evs_bag_load(struct agg_bag **bag, const struct agg_part_reader *reader, struct evs_slice part);
 
 #endif

@@ -14,25 +14,58 @@ const struct agg_kind *evs_agg_plain_kind(const struct evs_aggregate_call *confi
     case EVS_AGG_SUM:
     case EVS_AGG_AVG:
         return evs_agg_sum_kind(config);
+    case EVS_AGG_BIT_AND:
+    case EVS_AGG_BIT_OR:
+    case EVS_AGG_BIT_XOR:
+    case EVS_AGG_LOGICAL_AND:
+    case EVS_AGG_LOGICAL_OR:
+        return evs_agg_bits_kind(config);
+    case EVS_AGG_STDDEV_POP:
+    case EVS_AGG_STDDEV_SAMP:
+    case EVS_AGG_VAR_POP:
+    case EVS_AGG_VAR_SAMP:
+    case EVS_AGG_CORR:
+    case EVS_AGG_COVAR_POP:
+    case EVS_AGG_COVAR_SAMP:
+        return evs_agg_stats_kind(config);
+    case EVS_AGG_ARRAY_AGG:
+    case EVS_AGG_ARRAY_CONCAT_AGG:
+    case EVS_AGG_STRING_AGG:
+        return evs_agg_list_kind(config);
+    case EVS_AGG_APPROX_COUNT_DISTINCT:
+        return evs_agg_hyperloglog_kind(config);
+    case EVS_AGG_APPROX_QUANTILES:
+        return evs_agg_quantiles_kind(config);
+    case EVS_AGG_APPROX_TOP_COUNT:
+    case EVS_AGG_APPROX_TOP_SUM:
+        return evs_agg_top_kind(config);
+    case EVS_AGG_WINDOW_FUNNEL:
+        return evs_agg_funnel_kind(config);
     default:
         return evs_agg_pick_kind(config);
     }
 }
 
+static bool keeps_list(enum evs_aggregate_kind kind)
+{
+    return kind == EVS_AGG_ARRAY_AGG || kind == EVS_AGG_ARRAY_CONCAT_AGG || kind == EVS_AGG_STRING_AGG;
+}
+
 /* Functions for which a value that comes twice says nothing new. */
 static bool ignores_repetition(enum evs_aggregate_kind kind)
 {
-    return kind == EVS_AGG_MIN || kind == EVS_AGG_MAX;
+    return kind == EVS_AGG_MIN || kind == EVS_AGG_MAX || kind == EVS_AGG_BIT_AND || kind == EVS_AGG_BIT_OR ||
+           kind == EVS_AGG_LOGICAL_AND || kind == EVS_AGG_LOGICAL_OR || kind == EVS_AGG_APPROX_COUNT_DISTINCT;
 }
 
 static bool has_distinct_set(enum evs_aggregate_kind kind, bool is_distinct)
 {
-    return is_distinct && !ignores_repetition(kind);
+    return is_distinct && !ignores_repetition(kind) && !keeps_list(kind); /* a list has a distinct form of its own */
 }
 
 bool evs_aggregate_grows(enum evs_aggregate_kind kind, bool is_distinct)
 {
-    return has_distinct_set(kind, is_distinct);
+    return has_distinct_set(kind, is_distinct) || keeps_list(kind) || kind == EVS_AGG_WINDOW_FUNNEL;
 }
 
 struct agg_call evs_agg_call(const struct evs_aggregate_call *config, uint32_t offset)
@@ -41,7 +74,18 @@ struct agg_call evs_agg_call(const struct evs_aggregate_call *config, uint32_t o
     bool is_set = has_distinct_set(config->kind, config->is_distinct);
     const struct agg_kind *kind = is_set ? evs_agg_distinct_kind(config) : evs_agg_plain_kind(config);
     EVS_ASSERT(kind->bytes % 8 == 0);
-    return (struct agg_call){config, kind, offset, kind->bytes, kind->shape != NULL};
+    struct agg_scratch *scratch = kind->shape == NULL ? NULL : evs_alloc_zero(sizeof *scratch);
+    return (struct agg_call){config, kind, scratch, offset, kind->bytes, kind->shape != NULL};
+}
+
+void evs_agg_call_fini(struct agg_call *call)
+{
+    if (call->scratch != NULL) {
+        evs_nested_builder_fini(&call->scratch->array);
+        evs_nested_builder_fini(&call->scratch->element);
+        evs_buffer_fini(&call->scratch->text);
+        evs_free(call->scratch);
+    }
 }
 
 void evs_agg_update(const struct agg_call *call, const struct agg_rows *rows)
@@ -69,6 +113,7 @@ const struct evs_agg_failure *evs_agg_failure(enum evs_agg_outcome outcome)
     static const struct evs_agg_failure failures[] = {
         [EVS_AGG_FITS] = {"", "", NULL},
         [EVS_AGG_OVERFLOW] = {"overflow", "R0201", "the result does not fit its type"},
+        [EVS_AGG_NEGATIVE_WEIGHT] = {"negative_weight", "R0203", "a weight is below zero, or no number"},
         [EVS_AGG_TOO_LARGE] =
             {"group_too_large", "R0202",
              "the values that this aggregate keeps of one group are more than `set aggregate_bytes` allows"},
@@ -79,11 +124,28 @@ const struct evs_agg_failure *evs_agg_failure(enum evs_agg_outcome outcome)
 
 /* --- values ------------------------------------------------------------------------------------------------------------------------------------ */
 
-static __int128 interval_length(const void *at)
+__int128 evs_agg_interval_length(const void *element)
 {
     struct evs_interval interval;
-    memcpy(&interval, at, sizeof interval);
+    memcpy(&interval, element, sizeof interval);
     return ((__int128)interval.months * 30 + interval.days) * INT64_C(86400000000) + interval.us;
+}
+
+uint64_t evs_agg_float_code(double number)
+{
+    if (number != number) {
+        return 0;
+    }
+    uint64_t bits = evs_key_bits_float64(number), sign = UINT64_C(1) << 63;
+    return (bits & sign) != 0 ? ~bits : bits | sign;
+}
+
+double evs_agg_float_of_code(uint64_t code)
+{
+    uint64_t sign = UINT64_C(1) << 63, bits = (code & sign) != 0 ? code ^ sign : ~code;
+    double number;
+    memcpy(&number, &bits, sizeof number); /* ~0 is a NaN */
+    return number;
 }
 
 #define COMPARE_AS(type)                                                                                               \
@@ -104,7 +166,7 @@ int evs_agg_compare(enum evs_kind kind, const void *a, const void *b)
     case EVS_NUMERIC:
         COMPARE_AS(evs_numeric)
     case EVS_INTERVAL: {
-        __int128 a_length = interval_length(a), b_length = interval_length(b);
+        __int128 a_length = evs_agg_interval_length(a), b_length = evs_agg_interval_length(b);
         return a_length < b_length ? -1 : a_length > b_length;
     }
     default:
@@ -133,6 +195,17 @@ struct evs_slice evs_agg_element_bytes(enum evs_kind kind, const void *element, 
     return (struct evs_slice){(const char *)bits, width};
 }
 
+bool evs_agg_is_value(const struct evs_type *type, struct evs_slice bytes)
+{
+    if (evs_kind_is_nested(type->kind)) {
+        return evs_nested_valid(bytes.data, bytes.count, type);
+    }
+    if (evs_kind_is_var(type->kind)) {
+        return type->kind == EVS_BYTES || evs_utf8_valid(bytes.data, bytes.count);
+    }
+    return bytes.count == evs_kind_width(type->kind);
+}
+
 void evs_agg_element_value(enum evs_kind kind, struct evs_slice bytes, struct evs_value *value)
 {
     value->is_null = false;
@@ -147,11 +220,17 @@ void evs_agg_element_value(enum evs_kind kind, struct evs_slice bytes, struct ev
 
 /* --- bags ---------------------------------------------------------------------------------------------------------------------------------- */
 
-/* An empty bag stays, so that the next snapshot empties the stored one. */
-static void give_up(struct evs_table *table, struct acc_bag *acc)
+void evs_agg_renew_bag(struct evs_table *table, struct acc_bag *acc, uint32_t detail)
 {
     table->garbage_bytes += evs_bag_held(acc->bag);
     acc->bag = EVS_ARENA_NEW(&table->arena, struct agg_bag);
+    acc->detail = detail;
+}
+
+/* An empty bag stays, so that the next snapshot empties the stored one. */
+static void give_up(struct evs_table *table, struct acc_bag *acc)
+{
+    evs_agg_renew_bag(table, acc, acc->detail);
     acc->is_too_large = 1;
 }
 
@@ -260,12 +339,17 @@ void evs_agg_save_parts(const struct agg_call *call, uint8_t *values, bool full,
     struct acc_bag *acc = (struct acc_bag *)(values + call->offset);
     EVS_ASSERT(call->has_parts);
     if (acc->bag != NULL) {
-        evs_bag_save(acc->bag, call->kind->shape(call), full, put, argument);
+        struct agg_part_writer writer = {put, argument, acc->detail, full};
+        evs_bag_save(acc->bag, call->kind->shape(call, acc->detail), &writer);
     }
 }
 
 bool evs_agg_load_part(const struct agg_call *call, struct evs_table *table, uint8_t *values, struct evs_slice part)
 {
     struct acc_bag *acc = (struct acc_bag *)(values + call->offset);
-    return call->has_parts && evs_bag_load(&acc->bag, table, call->kind->shape(call), part);
+    if (!call->has_parts || !evs_bag_part_detail(part, &acc->detail) || acc->detail > call->kind->detail_max) {
+        return false;
+    }
+    struct agg_part_reader reader = {table, call->kind->shape(call, acc->detail), call->kind->is_valid, call};
+    return evs_bag_load(&acc->bag, &reader, part);
 }

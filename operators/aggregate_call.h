@@ -30,10 +30,12 @@
 #include "evstream/table.h"
 
 struct agg_kind;
+struct agg_scratch;
 
 struct agg_call {
     const struct evs_aggregate_call *config;
     const struct agg_kind *kind; /* the functions below, for this config */
+    struct agg_scratch *scratch; /* for building results: a call belongs to one thread */
     uint32_t offset, bytes;      /* in the values of an entry */
     bool has_parts;
 };
@@ -47,7 +49,7 @@ struct agg_rows {
     uint32_t count;
 };
 
-enum evs_agg_outcome { EVS_AGG_FITS, EVS_AGG_OVERFLOW, EVS_AGG_TOO_LARGE };
+enum evs_agg_outcome { EVS_AGG_FITS, EVS_AGG_OVERFLOW, EVS_AGG_TOO_LARGE, EVS_AGG_NEGATIVE_WEIGHT };
 
 /* What the dead letter of a group says. */
 struct evs_agg_failure {
@@ -57,6 +59,7 @@ const struct evs_agg_failure *evs_agg_failure(enum evs_agg_outcome outcome);
 
 /* The call's bytes begin at `offset`, a multiple of 8. `config` must stay. */
 struct agg_call evs_agg_call(const struct evs_aggregate_call *config, uint32_t offset);
+void evs_agg_call_fini(struct agg_call *call);
 
 /* The rows have met the call's condition (`config->condition` is for the caller). */
 void evs_agg_update(const struct agg_call *call, const struct agg_rows *rows);

@@ -2,11 +2,12 @@
  * it when it is asked for. So sets can be merged, and the order in which values came does not show. */
 #include "aggregate_kind.h"
 
-static const struct agg_shape *distinct_shape(const struct agg_call *call)
+static const struct agg_shape *distinct_shape(const struct agg_call *call, uint32_t detail)
 {
     static const struct agg_shape texts = {0, 0, true}, bools = {0, 1, true}, words = {0, 8, true},
                                   wides = {0, 16, true};
     enum evs_kind kind = argument_kind(call, 0);
+    EVS_ASSERT(detail == 0);
     if (evs_kind_is_var(kind)) {
         return &texts;
     }
@@ -20,7 +21,7 @@ static void add_element(const struct agg_call *call, struct evs_table *table, st
     if (acc->is_too_large != 0) {
         return;
     }
-    evs_bag_add(&acc->bag, table, distinct_shape(call), bytes, NULL);
+    evs_bag_add(&acc->bag, table, distinct_shape(call, 0), bytes, NULL);
     evs_agg_check_bytes(call, table, acc);
 }
 
@@ -40,9 +41,9 @@ static void merge_distinct(const struct agg_call *call, struct evs_table *table,
     struct acc_bag *acc = (struct acc_bag *)into;
     const struct acc_bag *other = (const struct acc_bag *)from;
     if (!evs_agg_merge_failure(table, acc, other)) {
-        EVS_BAG_FOR(other->bag, distinct_shape(call), entry)
+        EVS_BAG_FOR(other->bag, distinct_shape(call, 0), entry)
         {
-            add_element(call, table, acc, evs_bag_key(distinct_shape(call), entry));
+            add_element(call, table, acc, evs_bag_key(distinct_shape(call, 0), entry));
         }
     }
 }
@@ -90,7 +91,7 @@ static enum evs_agg_outcome result_of_values(const struct agg_call *call, const 
     const struct acc_bag *acc = (const struct acc_bag *)at;
     const struct agg_kind *plain = evs_agg_plain_kind(call->config);
     struct evs_aggregate_call config = *call->config;
-    struct fold fold = {.call = {&config, plain, 0, plain->bytes, false}};
+    struct fold fold = {.call = {&config, plain, NULL, 0, plain->bytes, false}};
     EVS_ASSERT(plain->bytes <= sizeof fold.accumulator && plain->shape == NULL && plain->texts == NULL);
     if (acc->is_too_large != 0) {
         return EVS_AGG_TOO_LARGE;
@@ -98,9 +99,10 @@ static enum evs_agg_outcome result_of_values(const struct agg_call *call, const 
     config.arguments = first_column;
     fold.width = evs_kind_width(argument_kind(call, 0));
     fold.column = (struct evs_column){.kind = argument_kind(call, 0), .data = fold.data};
-    EVS_BAG_FOR(acc->bag, distinct_shape(call), entry)
+    EVS_BAG_FOR(acc->bag, distinct_shape(call, 0), entry)
     {
-        memcpy(fold.data + (size_t)fold.count * fold.width, evs_bag_key(distinct_shape(call), entry).data, fold.width);
+        memcpy(fold.data + (size_t)fold.count * fold.width, evs_bag_key(distinct_shape(call, 0), entry).data,
+               fold.width);
         if (++fold.count == FOLD_ROWS) {
             fold_rows(&fold);
         }
@@ -111,9 +113,15 @@ static enum evs_agg_outcome result_of_values(const struct agg_call *call, const 
 
 const struct agg_kind *evs_agg_distinct_kind(const struct evs_aggregate_call *config)
 {
-    static const struct agg_kind counts = {
-        sizeof(struct acc_bag), update_distinct, merge_distinct, result_count_distinct, NULL, distinct_shape};
-    static const struct agg_kind values = {
-        sizeof(struct acc_bag), update_distinct, merge_distinct, result_of_values, NULL, distinct_shape};
+    static const struct agg_kind counts = {.bytes = sizeof(struct acc_bag),
+                                           .update = update_distinct,
+                                           .merge = merge_distinct,
+                                           .result = result_count_distinct,
+                                           .shape = distinct_shape};
+    static const struct agg_kind values = {.bytes = sizeof(struct acc_bag),
+                                           .update = update_distinct,
+                                           .merge = merge_distinct,
+                                           .result = result_of_values,
+                                           .shape = distinct_shape};
     return config->kind == EVS_AGG_COUNT ? &counts : &values;
 }

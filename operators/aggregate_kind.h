@@ -7,6 +7,7 @@
 
 #include "aggregate_bag.h"
 #include "aggregate_call.h"
+#include "evstream/nested.h"
 
 #define AGG_TEXTS_MAX 2
 
@@ -18,17 +19,28 @@ struct agg_kind {
                                    struct evs_value *result);
     /* Points at the text values that the accumulator holds, long or short; NULL: it never holds any. */
     uint32_t (*texts)(const struct agg_call *call, uint8_t *at, struct evs_str *texts[AGG_TEXTS_MAX]);
-    /* The accumulator is a struct acc_bag; NULL: it has no bag. */
-    const struct agg_shape *(*shape)(const struct agg_call *call);
+    /* The accumulator begins with a struct acc_bag, and this is the shape of its entries; NULL: it has no bag. */
+    const struct agg_shape *(*shape)(const struct agg_call *call, uint32_t detail);
+    uint32_t detail_max;
+    /* Whether a restored entry says something; NULL: any does. */
+    bool (*is_valid)(const struct agg_call *call, const struct agg_entry *entry);
 };
 
 /* How an accumulator with a bag begins. */
 struct acc_bag {
     struct agg_bag *bag; /* NULL: empty */
     uint32_t is_too_large;
-    uint32_t detail; /* the kind's own */
+    uint32_t detail; /* the kind's own: which of its forms the bag has */
 };
 
+/* What building a result needs; kept, so that a result costs no general allocation. */
+struct agg_scratch {
+    struct evs_nested_builder array, element;
+    struct evs_buffer text;
+};
+
+/* The bag begins anew with no entry, and what is stored of it will be replaced; its room becomes garbage. */
+void evs_agg_renew_bag(struct evs_table *table, struct acc_bag *acc, uint32_t detail);
 /* After an add: a bag with more than the call's bytes_max is given up, and the group fails. */
 void evs_agg_check_bytes(const struct agg_call *call, struct evs_table *table, struct acc_bag *acc);
 /* Before a merge. True: one of the two was given up, so the result is, and nothing is to be added. */
@@ -39,6 +51,12 @@ const struct agg_kind *evs_agg_count_kind(const struct evs_aggregate_call *confi
 const struct agg_kind *evs_agg_sum_kind(const struct evs_aggregate_call *config);
 const struct agg_kind *evs_agg_bits_kind(const struct evs_aggregate_call *config);
 const struct agg_kind *evs_agg_pick_kind(const struct evs_aggregate_call *config);
+const struct agg_kind *evs_agg_stats_kind(const struct evs_aggregate_call *config);
+const struct agg_kind *evs_agg_list_kind(const struct evs_aggregate_call *config);
+const struct agg_kind *evs_agg_hyperloglog_kind(const struct evs_aggregate_call *config);
+const struct agg_kind *evs_agg_quantiles_kind(const struct evs_aggregate_call *config);
+const struct agg_kind *evs_agg_top_kind(const struct evs_aggregate_call *config);
+const struct agg_kind *evs_agg_funnel_kind(const struct evs_aggregate_call *config);
 const struct agg_kind *evs_agg_distinct_kind(const struct evs_aggregate_call *config);
 /* As if `distinct` did not stand there. */
 const struct agg_kind *evs_agg_plain_kind(const struct evs_aggregate_call *config);
@@ -89,8 +107,16 @@ static inline void value_from_bits(enum evs_kind kind, const void *bits, struct 
 /* The order of two elements as GoogleSQL has it, but for NaN, of which nothing is said here: -1, 0, 1. */
 int evs_agg_compare(enum evs_kind kind, const void *a, const void *b);
 
+/* Months of 30 days, days of 24 hours: µs. */
+__int128 evs_agg_interval_length(const void *element);
+/* A float64 as a word that is ordered as floats are, NaN (0) before all, and back. -0 is 0. */
+uint64_t evs_agg_float_code(double number);
+double evs_agg_float_of_code(uint64_t code);
+
 /* An element as bytes that are equal where the values are. `bits` has room for 16. Text is not copied. */
 struct evs_slice evs_agg_element_bytes(enum evs_kind kind, const void *element, uint8_t bits[16]);
+/* Whether stored bytes are such ones. */
+bool evs_agg_is_value(const struct evs_type *type, struct evs_slice bytes);
 /* And back. Text is borrowed from the bytes. */
 void evs_agg_element_value(enum evs_kind kind, struct evs_slice bytes, struct evs_value *value);
 

@@ -252,11 +252,21 @@ static uint32_t texts_by(const struct agg_call *call, uint8_t *at, struct evs_st
 
 const struct agg_kind *evs_agg_pick_kind(const struct evs_aggregate_call *config)
 {
-    static const struct agg_kind extreme = {
-        sizeof(struct acc_extreme), update_extreme, merge_extreme, result_extreme, texts_extreme, NULL};
-    static const struct agg_kind ordered = {
-        sizeof(struct acc_ordered), update_ordered, merge_ordered, result_ordered, texts_ordered, NULL};
-    static const struct agg_kind by = {sizeof(struct acc_by), update_by, merge_by, result_ordered, texts_by, NULL};
+    static const struct agg_kind extreme = {.bytes = sizeof(struct acc_extreme),
+                                            .update = update_extreme,
+                                            .merge = merge_extreme,
+                                            .result = result_extreme,
+                                            .texts = texts_extreme};
+    static const struct agg_kind ordered = {.bytes = sizeof(struct acc_ordered),
+                                            .update = update_ordered,
+                                            .merge = merge_ordered,
+                                            .result = result_ordered,
+                                            .texts = texts_ordered};
+    static const struct agg_kind by = {.bytes = sizeof(struct acc_by),
+                                       .update = update_by,
+                                       .merge = merge_by,
+                                       .result = result_ordered,
+                                       .texts = texts_by};
     switch (config->kind) {
     case EVS_AGG_MIN:
     case EVS_AGG_MAX:

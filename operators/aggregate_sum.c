@@ -63,9 +63,12 @@ static enum evs_agg_outcome result_count(const struct agg_call *call, const uint
 
 const struct agg_kind *evs_agg_count_kind(const struct evs_aggregate_call *config)
 {
-    static const struct agg_kind rows = {sizeof(int64_t), update_count_rows, merge_count, result_count, NULL, NULL};
-    static const struct agg_kind values = {sizeof(int64_t), update_count, merge_count, result_count, NULL, NULL};
-    static const struct agg_kind trues = {sizeof(int64_t), update_countif, merge_count, result_count, NULL, NULL};
+    static const struct agg_kind rows = {
+        .bytes = sizeof(int64_t), .update = update_count_rows, .merge = merge_count, .result = result_count};
+    static const struct agg_kind values = {
+        .bytes = sizeof(int64_t), .update = update_count, .merge = merge_count, .result = result_count};
+    static const struct agg_kind trues = {
+        .bytes = sizeof(int64_t), .update = update_countif, .merge = merge_count, .result = result_count};
     return config->kind == EVS_AGG_COUNT_ROWS ? &rows : config->kind == EVS_AGG_COUNT ? &values : &trues;
 }
 
@@ -209,11 +212,15 @@ static enum evs_agg_outcome result_numeric(const struct agg_call *call, const ui
 const struct agg_kind *evs_agg_sum_kind(const struct evs_aggregate_call *config)
 {
     static const struct agg_kind ints = {
-        sizeof(struct acc_sum128), update_sum_int64, merge_sum128, result_int64, NULL, NULL};
-    static const struct agg_kind numerics = {
-        sizeof(struct acc_sum128), update_sum_numeric, merge_sum128, result_numeric, NULL, NULL};
-    static const struct agg_kind floats = {
-        sizeof(struct acc_sum_float), update_sum_float64, merge_sum_float, result_float, NULL, NULL};
+        .bytes = sizeof(struct acc_sum128), .update = update_sum_int64, .merge = merge_sum128, .result = result_int64};
+    static const struct agg_kind numerics = {.bytes = sizeof(struct acc_sum128),
+                                             .update = update_sum_numeric,
+                                             .merge = merge_sum128,
+                                             .result = result_numeric};
+    static const struct agg_kind floats = {.bytes = sizeof(struct acc_sum_float),
+                                           .update = update_sum_float64,
+                                           .merge = merge_sum_float,
+                                           .result = result_float};
     EVS_ASSERT(config->argument_count >= 1);
     switch (config->types[0]->kind) {
     case EVS_FLOAT64:
