@@ -62,12 +62,7 @@ static bool bind_column_type(struct evs_binder *binder, const struct evs_ast_col
         return false;
     }
     decode->kind = type->kind;
-    if (type->kind == EVS_DATETIME || type->kind == EVS_TIME || type->kind == EVS_INTERVAL) {
-        struct evs_diag *diag = evs_report(binder, EVS_E0305, column->type->place,
-                                           "a column of a source cannot be of type %s", evs_kind_name(type->kind));
-        evs_diag_hint(diag, "read a string, and cast it");
-        return false;
-    }
+    decode->type = type;
     if (evs_ident_given(&column->unit)) {
         if (type->kind != EVS_TIMESTAMP) {
             evs_report(binder, EVS_E0305, column->unit.place, "`unit` belongs to timestamps, and this is of type %s",
@@ -88,8 +83,7 @@ static bool bind_column(struct evs_binder *binder, const struct evs_ast_column *
     is_right = is_right && bind_column_path(binder, column, decode);
     if (is_right && column->fallback != NULL) {
         decode->has_default = true;
-        is_right =
-            evs_bind_coerced(binder, column->fallback, evs_type_of(decode->kind), "the default", &decode->fallback);
+        is_right = evs_bind_coerced(binder, column->fallback, decode->type, "the default", &decode->fallback);
         if (is_right && decode->fallback.is_null && column->not_null) {
             evs_report(binder, EVS_E0307, column->fallback->place, "the default of a not null column is not NULL");
             is_right = false;
@@ -106,7 +100,9 @@ bool evs_bind_columns(struct evs_binder *binder, const struct evs_ast_columns *c
         const struct evs_ast_column *column = &columns->items[i];
         is_right = bind_column(binder, column, &decode[i]) && is_right;
         bool never_null = decode[i].not_null && !(decode[i].has_default && decode[i].fallback.is_null);
-        fields[i] = (struct evs_field){decode[i].name, evs_type_of(decode[i].kind), !never_null};
+        const struct evs_type *type =
+            decode[i].type != NULL ? decode[i].type : evs_type_of(EVS_STRING); /* wrong: told */
+        fields[i] = (struct evs_field){decode[i].name, type, !never_null};
         for (uint32_t k = 0; k < i; k++) {
             if (evs_name_equal(decode[k].name, decode[i].name)) {
                 struct evs_diag *diag = evs_report(binder, EVS_E0206, column->name.place,

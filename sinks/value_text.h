@@ -13,7 +13,7 @@ uint32_t evs_text_of_value(char *out, const struct evs_column *column, enum evs_
 uint32_t evs_text_of_timestamp(char *out, int64_t us);
 uint32_t evs_text_of_numeric(char *out, evs_numeric value);
 
-/* Whether a sink can write the kind at all. */
+/* Whether an address can hold the kind: arrays and structs have no text that anybody would look up. */
 static inline bool evs_value_has_text(enum evs_kind kind)
 {
     return kind > EVS_NULL_KIND && kind < EVS_ARRAY;

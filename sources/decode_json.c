@@ -61,7 +61,7 @@ static void sort_children(struct json_node *node)
 
 static bool can_decode(enum evs_kind kind)
 {
-    return kind > EVS_NULL_KIND && kind < EVS_INTERVAL;
+    return kind > EVS_NULL_KIND && kind < EVS_KIND_COUNT;
 }
 
 static void add_column(struct json_decoder *decoder, uint32_t number, const struct evs_decode_column *wish)
@@ -75,6 +75,9 @@ static void add_column(struct json_decoder *decoder, uint32_t number, const stru
     }
     struct json_column *column = &decoder->columns[number];
     *column = (struct json_column){.wish = wish, .next = node->columns, .minute_us = INT64_MIN};
+    if (evs_kind_is_nested(wish->kind)) {
+        column->nested = evs_json_nested_new(&decoder->memory, wish->name, wish->type);
+    }
     node->columns = column;
 }
 
@@ -102,6 +105,9 @@ static void json_close(void *instance)
     struct json_decoder *decoder = instance;
     if (decoder == NULL) {
         return;
+    }
+    for (uint32_t i = 0; i < decoder->column_count; i++) {
+        evs_json_nested_fini(decoder->columns[i].nested);
     }
     evs_json_reader_free(decoder->reader);
     evs_arena_fini(&decoder->memory);

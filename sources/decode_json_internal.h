@@ -1,8 +1,9 @@
-/* What the files of the JSON decoder share. Four of them, each of which may use only those before it:
+/* What the files of the JSON decoder share. Six of them, each of which may use only those before it:
  *
  *   json_reader   where the tokens are (simdjson)
  *   json_text     the grammar below the token
  *   decode_json_value    one value into one column
+ *   decode_json_nested   an array or an object into an array or a struct
  *   decode_json_record   one record: the walk over its tokens, guided by what the last records looked like
  *   decode_json          the contract: paths to a tree, payloads to records, what is bad
  *
@@ -20,11 +21,12 @@ struct json_node;
 /* A wanted column, and where its values are written. */
 struct json_column {
     const struct evs_decode_column *wish;
-    struct evs_column *target; /* of the batch in hand */
-    uint64_t record;           /* the last record that gave it a value, a NULL too */
-    struct json_column *next;  /* another column of the same node */
-    uint64_t minute_text[2];   /* timestamps: "2026-01-05T10:00" as it was last seen … */
-    int64_t minute_us;         /* … and its time; INT64_MIN when nothing was seen yet */
+    struct evs_column *target;  /* of the batch in hand */
+    uint64_t record;            /* the last record that gave it a value, a NULL too */
+    struct json_column *next;   /* another column of the same node */
+    uint64_t minute_text[2];    /* timestamps: "2026-01-05T10:00" as it was last seen … */
+    int64_t minute_us;          /* … and its time; INT64_MIN when nothing was seen yet */
+    struct json_nested *nested; /* arrays and structs: how their parts are read */
 };
 
 /* A field's name as it was met in an object, with both its quotes, and what it stands for. Names are compared by whole words: text[i]
@@ -94,6 +96,18 @@ int evs_json_shown(struct evs_slice text);
 bool evs_json_store(struct json_decoder *decoder, struct json_node *node, struct evs_slice text);
 /* Writes the object or array `text`: only json columns take one. It has been checked. */
 bool evs_json_store_container(struct json_decoder *decoder, struct json_node *node, struct evs_slice text);
+/* Writes one scalar `text` to row 0 of a column of its own, a leaf of an array or a struct; *is_null when it is null. */
+bool evs_json_read_leaf(struct json_decoder *decoder, struct json_column *column, struct evs_slice text, bool *is_null);
+
+/* --- arrays and structs (decode_json_nested.c) --- */
+
+/* The parts of a type, in an arena that lives as long as the decoder. */
+struct json_nested *evs_json_nested_new(struct evs_arena *memory, const char *name, const struct evs_type *type);
+void evs_json_nested_fini(struct json_nested *nested); /* NULL is allowed */
+/* Reads the container `text`, whose grammar has been checked, as a value of the type. */
+bool evs_json_read_nested(struct json_decoder *decoder, struct json_nested *nested, struct evs_slice text,
+                          struct evs_str *result);
+
 /* Writes the fallback, else NULL, to every column that the record in hand has not given a value. */
 bool evs_json_store_missing(struct json_decoder *decoder);
 

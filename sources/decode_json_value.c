@@ -10,6 +10,8 @@
  * | json          | its text          | its text                  | its text    | its text      |
  * | timestamp     | ISO 8601          | with a unit; else type    | type        | type          |
  * | date, datetime, time | ISO 8601   | type                      | type        | type          |
+ * | interval      | ISO 8601, Y-M D H:M:S | type                  | type        | type          |
+ * | array, struct | type              | type                      | type        | see decode_json_nested.c |
  *
  * null is NULL in all of them, and bad, reason "null", where the column is not null. A string that does not convert is bad, reason
  * "type". A value is written to the row in hand; when the record turns out bad, the row is not counted and is written again. */
@@ -17,6 +19,7 @@
 #include <stdlib.h>
 
 #include "decode_json_internal.h"
+#include "evstream/json_value.h"
 
 #define JSON_TIME_MIN_US INT64_C(-62135596800000000) /* 0001-01-01T00:00:00Z */
 #define JSON_TIME_END_US INT64_C(253402300800000000) /* 10000-01-01T00:00:00Z */
@@ -71,7 +74,12 @@ static void store_fallback(struct json_column *column, uint32_t row)
     case EVS_STRING:
     case EVS_BYTES:
     case EVS_JSON:
+    case EVS_ARRAY:
+    case EVS_STRUCT:
         VALUE_AT(column, struct evs_str, row) = value->str;
+        break;
+    case EVS_INTERVAL:
+        VALUE_AT(column, struct evs_interval, row) = value->interval;
         break;
     default:
         EVS_ASSERT(evs_kind_width(value->kind) == sizeof(int64_t));
@@ -390,8 +398,9 @@ static inline bool read_string(struct json_column *column, struct evs_slice quot
         return read_local(text, &VALUE_AT(column, int64_t, row));
     case EVS_TIME:
         return read_time(text, &VALUE_AT(column, int64_t, row));
-    default:
-        EVS_ASSERT(!"a kind that open has let through");
+    case EVS_INTERVAL:
+        return evs_parse_interval(text, &VALUE_AT(column, struct evs_interval, row));
+    default: /* array, struct */
         return false;
     }
 }
@@ -436,6 +445,16 @@ static bool store_string(struct json_decoder *decoder, struct json_column *colum
     return true;
 }
 
+static bool bad_number(struct json_decoder *decoder, const struct json_column *column, struct evs_slice text,
+                       enum read read)
+{
+    if (read == READ_TYPE) {
+        return bad_type(decoder, column, text);
+    }
+    return evs_json_bad(decoder, "range", "%s: %.*s is beyond what %s can hold.", column->wish->name,
+                        evs_json_shown(text), text.data, evs_kind_name(column->wish->kind));
+}
+
 static bool store_number(struct json_decoder *decoder, struct json_column *column, struct evs_slice text)
 {
     struct short_number number = read_short(text);
@@ -445,27 +464,23 @@ static bool store_number(struct json_decoder *decoder, struct json_column *colum
     for (; column != NULL; column = column->next) {
         mark(decoder, column);
         enum read read = read_number(column, text, &number, decoder->row);
-        if (EVS_UNLIKELY(read == READ_RANGE)) {
-            return evs_json_bad(decoder, "range", "%s: %.*s is beyond what %s can hold.", column->wish->name,
-                                evs_json_shown(text), text.data, evs_kind_name(column->wish->kind));
-        }
-        if (EVS_UNLIKELY(read == READ_TYPE)) {
-            return bad_type(decoder, column, text);
+        if (EVS_UNLIKELY(read != READ)) {
+            return bad_number(decoder, column, text, read);
         }
     }
     return true;
 }
 
-static bool store_bool(struct json_decoder *decoder, struct json_column *column, struct evs_slice text)
+static bool store_bool(struct json_decoder *decoder, struct json_column *column, struct evs_slice text, uint32_t row)
 {
     switch (column->wish->kind) {
     case EVS_BOOL:
-        VALUE_AT(column, uint8_t, decoder->row) = text.data[0] == 't';
+        VALUE_AT(column, uint8_t, row) = text.data[0] == 't';
         return true;
     case EVS_STRING:
     case EVS_BYTES:
     case EVS_JSON:
-        store_text(column, decoder->row, text);
+        store_text(column, row, text);
         return true;
     default:
         return bad_type(decoder, column, text);
@@ -479,7 +494,8 @@ static bool store_literal(struct json_decoder *decoder, struct json_column *colu
     }
     for (; column != NULL; column = column->next) {
         mark(decoder, column);
-        if (!(text.data[0] == 'n' ? store_null(decoder, column, "null") : store_bool(decoder, column, text))) {
+        if (!(text.data[0] == 'n' ? store_null(decoder, column, "null")
+                                  : store_bool(decoder, column, text, decoder->row))) {
             return false;
         }
     }
@@ -496,9 +512,41 @@ bool evs_json_store(struct json_decoder *decoder, struct json_node *node, struct
                                                        : store_literal(decoder, node->columns, text);
 }
 
+bool evs_json_read_leaf(struct json_decoder *decoder, struct json_column *column, struct evs_slice text, bool *is_null)
+{
+    char first = text.data[0];
+    *is_null = first == 'n';
+    if (first == '"') {
+        struct evs_slice inside = {text.data + 1, text.count - 2};
+        if (evs_json_has_escape(inside) && !unescape(decoder, inside, &inside)) {
+            return false;
+        }
+        return read_string(column, text, inside, 0) || bad_type(decoder, column, text);
+    }
+    if (first == '-' || (uint8_t)(first - '0') <= 9) {
+        struct short_number number = read_short(text);
+        if (!number.is_valid && !evs_json_is_number(text)) {
+            return bad_scalar(decoder, text, "number");
+        }
+        enum read read = read_number(column, text, &number, 0);
+        return read == READ || bad_number(decoder, column, text, read);
+    }
+    if (!evs_json_is_literal(text)) {
+        return bad_scalar(decoder, text, "value");
+    }
+    return *is_null || store_bool(decoder, column, text, 0);
+}
+
 bool evs_json_store_container(struct json_decoder *decoder, struct json_node *node, struct evs_slice text)
 {
     for (struct json_column *column = node->columns; column != NULL; column = column->next) {
+        if (column->nested != NULL) {
+            mark(decoder, column);
+            if (!evs_json_read_nested(decoder, column->nested, text, &VALUE_AT(column, struct evs_str, decoder->row))) {
+                return false;
+            }
+            continue;
+        }
         if (column->wish->kind != EVS_JSON) {
             return evs_json_bad_type(decoder, column->wish->name, evs_kind_name(column->wish->kind),
                                      text.data[0] == '{' ? EVS_SLICE("an object") : EVS_SLICE("an array"));

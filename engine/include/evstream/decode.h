@@ -16,6 +16,7 @@ struct evs_decode_column {
     const char **path; /* object keys from the top; NULL with count 0: the whole record (type json) */
     uint32_t path_count;
     enum evs_kind kind;
+    const struct evs_type *type; /* needed for array and struct: that of their elements and fields */
     int64_t unit_us; /* timestamps from numbers: microseconds a unit (1000000 for s), 0: none said, so ns are -1000 */
     bool not_null;
     bool has_default;
