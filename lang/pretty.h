@@ -1,7 +1,7 @@
 /* The one layout of a pipeline file: evstream fmt, and the formatting of editors.
  *
  * What is kept: every token, the case of names, texts in quotes and JSON objects byte for byte, comments, one blank line where there were some, and
- * a query, a list of columns or a list of options that was written on one line if it fits there.
+ * a query, an operator, a sequence or a list of columns that was begun on several lines stays so.
  * What is made the same everywhere: blanks, line breaks, indentation, lower-case keywords, functions and types, `int64` for `bigint` and its kind,
  * `!=` for `<>`, `agg(x where c)` for `agg(x) filter (where c)`, a `;` behind each statement.
  *
@@ -9,9 +9,10 @@
 #ifndef EVS_PRETTY_H
 #define EVS_PRETTY_H
 
+#include "lexer.h"
 #include "parser.h"
 
-#define EVS_PRETTY_COLUMNS 100 /* a line is longer only where it cannot be broken */
+#define EVS_PRETTY_COLUMNS 110 /* a line is longer only where it cannot be broken */
 
 /* Writes the formatted text behind `out`. False when the text does not parse: `diagnostics` says why, and nothing is written. */
 bool evs_pretty(const struct evs_source_text *text, struct evs_diagnostics *diagnostics, struct evs_buffer *out);

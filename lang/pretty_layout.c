@@ -112,15 +112,24 @@ static bool is_expanded_list(const struct evs_pretty_token *tokens, uint32_t ope
     return may_be && (tokens[open - 1].mark & EVS_MARK_NAME) != 0;
 }
 
-/* Columns of the tokens on one line; NEVER when they cannot stand on one, as the author has written them on several. */
+/* The seams that the author has opened: before an operator, before what an operator's word is followed by, before a step. */
+static bool is_opened_seam(const struct evs_pretty_token *tokens, uint32_t number)
+{
+    if (!tokens[number].new_line) {
+        return false;
+    }
+    return tokens[number].kind == EVS_TOKEN_PIPE || (tokens[number].mark & EVS_MARK_STEP) != 0 ||
+           (number > 1 && tokens[number - 2].kind == EVS_TOKEN_PIPE);
+}
+
+/* Columns of the tokens on one line; NEVER when they cannot stand on one, or the author has opened them up. */
 static uint32_t flat_width(const struct evs_pretty_token *tokens, uint32_t begin, uint32_t end)
 {
     uint32_t width = 0;
     for (uint32_t i = begin; i < end; i++) {
         const struct evs_pretty_token *token = &tokens[i];
         bool ends_line = (token->trailing.count > 0 && i + 1 < end) || (token->comment_count > 0 && i > begin);
-        if (ends_line || is_expanded_list(tokens, i) ||
-            (token->kind == EVS_TOKEN_PIPE && token->new_line && i > begin)) {
+        if (ends_line || is_expanded_list(tokens, i) || (i > begin && is_opened_seam(tokens, i))) {
             return NEVER;
         }
         width += token->width + (token->space_before && i > begin);
@@ -198,14 +207,13 @@ static bool begins_inner_clause(const struct writer *writer, uint32_t number)
     }
 }
 
+/* The first one from `begin` on; `end` when there is none. */
 static uint32_t find_inner_clause(const struct writer *writer, uint32_t begin, uint32_t end)
 {
-    for (uint32_t i = skip(writer, begin); i < end; i = skip(writer, i)) {
-        if (begins_inner_clause(writer, i)) {
-            return i;
-        }
+    while (begin < end && !begins_inner_clause(writer, begin)) {
+        begin = skip(writer, begin);
     }
-    return end;
+    return begin < end ? begin : end;
 }
 
 /* Items between commas, each on a line of its own; the comma stays with its item. */
@@ -225,7 +233,7 @@ static void layout_items(struct writer *writer, uint32_t begin, uint32_t end, ui
 static void layout_inner_clauses(struct writer *writer, uint32_t begin, uint32_t end, uint32_t indent)
 {
     while (begin < end) {
-        uint32_t next = find_inner_clause(writer, begin, end);
+        uint32_t next = find_inner_clause(writer, skip(writer, begin), end);
         layout_clause(writer, begin, next, indent);
         if (next < end) {
             end_line(writer, indent);
@@ -248,7 +256,7 @@ static void layout_bracket(struct writer *writer, uint32_t open, uint32_t indent
     end_part(writer, inside);
     if (holds_query(writer, open)) {
         layout_query(writer, open + 1, close, inside);
-    } else if (find_inner_clause(writer, open, close) < close) {
+    } else if (find_inner_clause(writer, open + 1, close) < close) {
         layout_inner_clauses(writer, open + 1, close, inside);
     } else {
         layout_items(writer, open + 1, close, inside);
@@ -419,10 +427,7 @@ static void layout_query(struct writer *writer, uint32_t begin, uint32_t end, ui
 static uint32_t type_end(const struct writer *writer, uint32_t begin, uint32_t end)
 {
     uint32_t at = begin + 1;
-    int angles = 0;
-    while (at < end && (angles > 0 || (writer->tokens[at].mark & EVS_MARK_TIGHT) != 0)) {
-        enum evs_token_kind kind = writer->tokens[at].kind;
-        angles += kind == EVS_TOKEN_LESS ? 1 : kind == EVS_TOKEN_GREATER ? -1 : kind == EVS_TOKEN_SHIFT_RIGHT ? -2 : 0;
+    while (at < end && (writer->tokens[at].mark & EVS_MARK_TIGHT) != 0) {
         at = skip(writer, at);
     }
     return at;
@@ -518,13 +523,10 @@ static bool begins_declared(const struct writer *writer, uint32_t number)
     }
 }
 
-/* from …, format …, dead letter into …, on error …; the first one stays on the line. `as QUERY` has lines of its own. */
+/* from …, format …, dead letter into …, on error …: `indent` is that of clauses on lines of their own. `as QUERY` has lines of its own. */
 static void layout_declared(struct writer *writer, uint32_t begin, uint32_t end, uint32_t indent)
 {
-    if (fits(writer, begin, end)) {
-        put_all(writer, begin, end);
-        return;
-    }
+    uint32_t bracket_indent = writer->at_start ? indent : 0; /* the first clause may stand behind a bracket */
     while (begin < end) {
         bool has_query = is_word(writer, begin, EVS_WORD_AS);
         uint32_t next = skip(writer, begin);
@@ -537,11 +539,12 @@ static void layout_declared(struct writer *writer, uint32_t begin, uint32_t end,
             end_part(writer, INDENT);
             layout_query(writer, begin + 1, next, INDENT);
         } else {
-            layout(writer, begin, next, indent + INDENT, indent);
+            layout(writer, begin, next, indent + INDENT, bracket_indent);
         }
         if (next < end) {
             end_line(writer, indent);
         }
+        bracket_indent = indent;
         begin = next;
     }
 }
@@ -553,8 +556,13 @@ static void layout_create(struct writer *writer, uint32_t begin, uint32_t end)
     bool has_columns = open < end && writer->tokens[open].kind == EVS_TOKEN_LEFT_PAREN;
     put_all(writer, begin, open < end ? open : end);
     if (has_columns) {
+        uint32_t clauses = writer->tokens[open].partner + 1;
         layout_columns(writer, open);
-        layout_declared(writer, writer->tokens[open].partner + 1, end, 2);
+        if (fits(writer, clauses, end + 1)) {
+            put_all(writer, clauses, end);
+        } else {
+            layout_declared(writer, clauses, end, 2);
+        }
     } else if (is_word(writer, begin + 1, EVS_WORD_SINK)) {
         end_line(writer, INDENT);
         layout_declared(writer, open, end, INDENT);
@@ -599,7 +607,7 @@ static void layout_statement(struct writer *writer, uint32_t begin, uint32_t end
     enum evs_word word = writer->tokens[begin].word;
     if (word == EVS_WORD_TEST) {
         layout_test(writer, begin, end);
-    } else if (fits(writer, begin, end + 1)) {
+    } else if (fits(writer, begin, end + 1) && !(word == EVS_WORD_CREATE && writer->tokens[begin + 3].new_line)) {
         put_all(writer, begin, end);
     } else if (word == EVS_WORD_CREATE) {
         layout_create(writer, begin, end);

@@ -171,20 +171,30 @@ static bool space_between(const struct evs_pretty_tokens *tokens, const struct e
 
 /* --- brackets ------------------------------------------------------------------------------------------------------- */
 
-static bool opens(const struct evs_pretty_token *token)
+static bool is_angle(const struct evs_pretty_token *token, enum evs_token_kind kind)
 {
-    return is_open(token->kind) || token->kind == EVS_TOKEN_LEFT_BRACE || token->word == EVS_WORD_CASE;
+    return token->kind == kind && (token->mark & EVS_MARK_TIGHT) != 0;
 }
 
-static bool closes(const struct evs_pretty_token *token, const struct evs_pretty_token *opener)
+static bool opens(const struct evs_pretty_token *token)
+{
+    return is_open(token->kind) || token->kind == EVS_TOKEN_LEFT_BRACE || token->word == EVS_WORD_CASE ||
+           is_angle(token, EVS_TOKEN_LESS);
+}
+
+/* How many brackets the token closes, if `opener` is the innermost: >> closes two. */
+static uint32_t closes(const struct evs_pretty_token *token, const struct evs_pretty_token *opener)
 {
     if (opener->word == EVS_WORD_CASE) {
         return token->word == EVS_WORD_END;
     }
+    if (opener->kind == EVS_TOKEN_LESS) {
+        return is_angle(token, EVS_TOKEN_GREATER) ? 1 : is_angle(token, EVS_TOKEN_SHIFT_RIGHT) ? 2 : 0;
+    }
     return is_close(token->kind) || token->kind == EVS_TOKEN_RIGHT_BRACE;
 }
 
-/* The text has been parsed: brackets fit. `end` is a keyword outside of case too (end of input). */
+/* The text has been parsed: brackets fit. */
 static void find_partners(struct evs_pretty_tokens *tokens)
 {
     uint32_t *open = evs_alloc((tokens->count + 1u) * sizeof *open);
@@ -193,7 +203,11 @@ static void find_partners(struct evs_pretty_tokens *tokens)
         struct evs_pretty_token *token = &tokens->items[i];
         if (opens(token)) {
             open[depth++] = i;
-        } else if (depth > 0 && closes(token, &tokens->items[open[depth - 1]])) {
+            continue;
+        }
+        uint32_t count = depth > 0 ? closes(token, &tokens->items[open[depth - 1]]) : 0;
+        for (; count > 0; count--) {
+            EVS_ASSERT(depth > 0);
             tokens->items[open[--depth]].partner = i;
             token->partner = open[depth];
         }
