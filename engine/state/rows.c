@@ -196,22 +196,34 @@ static void write_columns(const struct evs_row_layout *layout, const struct evs_
     }
 }
 
-struct evs_row *evs_row_keep(struct evs_row_pool *pool, const struct evs_row_layout *layout,
-                             const struct evs_batch *batch, uint32_t row)
+uint32_t evs_row_size(const struct evs_row_layout *layout, const struct evs_batch *batch, uint32_t row)
 {
     EVS_ASSERT(row < batch->row_count);
     size_t bytes = (layout->text_offset + text_bytes(layout, batch, row) + 7u) & ~(size_t)7;
     EVS_ASSERT(bytes <= EVS_ROW_BYTES_MAX);
-    struct evs_row *kept = evs_row_pool_take(pool, bytes);
-    memset(kept, 0, bytes);
-    *kept = (struct evs_row){
+    return (uint32_t)bytes;
+}
+
+void evs_row_write(const struct evs_row_layout *layout, const struct evs_batch *batch, uint32_t row, uint32_t bytes,
+                   struct evs_row *to)
+{
+    memset(to, 0, bytes);
+    *to = (struct evs_row){
         .event_time_us = batch->event_time_us[row],
         .cause = batch->cause[row],
         .lineage = batch->lineage,
         .ordinal = batch->ordinal == NULL ? 0 : batch->ordinal[row],
-        .bytes_and_kind = (uint32_t)bytes | (batch->cause_kind == EVS_CAUSE_WINDOW),
+        .bytes_and_kind = bytes | (batch->cause_kind == EVS_CAUSE_WINDOW),
     };
-    write_columns(layout, batch, row, (uint8_t *)kept);
+    write_columns(layout, batch, row, (uint8_t *)to);
+}
+
+struct evs_row *evs_row_keep(struct evs_row_pool *pool, const struct evs_row_layout *layout,
+                             const struct evs_batch *batch, uint32_t row)
+{
+    uint32_t bytes = evs_row_size(layout, batch, row);
+    struct evs_row *kept = evs_row_pool_take(pool, bytes);
+    evs_row_write(layout, batch, row, bytes, kept);
     return kept;
 }
 
@@ -255,20 +267,21 @@ static bool fixed_are_valid(const struct evs_row_layout *layout, const struct ev
     return true;
 }
 
+bool evs_row_is_valid(const struct evs_row_layout *layout, const struct evs_row *row, size_t bytes)
+{
+    if (bytes < layout->text_offset || bytes < sizeof *row || bytes > EVS_ROW_BYTES_MAX) {
+        return false;
+    }
+    bool is_sized = evs_row_bytes(row) == bytes && (row->bytes_and_kind & 6u) == 0;
+    return is_sized && texts_are_valid(layout, row) && fixed_are_valid(layout, row);
+}
+
 struct evs_row *evs_row_restore(struct evs_row_pool *pool, const struct evs_row_layout *layout, struct evs_slice bytes)
 {
-    struct evs_row head;
-    if (bytes.count < layout->text_offset || bytes.count < sizeof head || bytes.count > EVS_ROW_BYTES_MAX) {
-        return NULL;
-    }
-    memcpy(&head, bytes.data, sizeof head);
-    if (evs_row_bytes(&head) != bytes.count || (head.bytes_and_kind & 6u) != 0) {
-        return NULL;
-    }
     struct evs_row *row = evs_row_pool_take(pool, bytes.count);
     memcpy(row, bytes.data, bytes.count);
-    if (!texts_are_valid(layout, row) || !fixed_are_valid(layout, row)) {
-        evs_row_free(pool, row);
+    if (!evs_row_is_valid(layout, row, bytes.count)) {
+        evs_row_pool_give(pool, row, bytes.count);
         return NULL;
     }
     return row;

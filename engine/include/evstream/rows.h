@@ -92,6 +92,13 @@ static inline struct evs_slice evs_row_slice(const struct evs_row *row)
  * bool that is neither 0 nor 1, a string that is not valid UTF-8. */
 struct evs_row *evs_row_restore(struct evs_row_pool *pool, const struct evs_row_layout *layout, struct evs_slice bytes);
 
+/* The same for an operator that puts rows into blocks of its own, behind what it notes of them: bytes of the block, the block written to `to`
+ * (aligned to 8), and whether stored bytes at `row` (aligned to 8) are a row of the layout. */
+uint32_t evs_row_size(const struct evs_row_layout *layout, const struct evs_batch *batch, uint32_t row);
+void evs_row_write(const struct evs_row_layout *layout, const struct evs_batch *batch, uint32_t row, uint32_t bytes,
+                   struct evs_row *to);
+bool evs_row_is_valid(const struct evs_row_layout *layout, const struct evs_row *row, size_t bytes);
+
 /* One value; `column` counts the kept columns. Text is borrowed from the row. */
 struct evs_value evs_row_value(const struct evs_row_layout *layout, const struct evs_row *row, uint32_t column);
 bool evs_row_is_null(const struct evs_row_layout *layout, const struct evs_row *row, uint32_t column);
