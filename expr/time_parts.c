@@ -109,6 +109,9 @@ static uint32_t place_of(struct evs_slice name)
 bool evs_call_zone(struct evs_call *call, const struct evs_str *name, struct evs_zone *zone)
 {
     const struct evs_time_call *time = evs_call_time(call);
+    if (time == NULL) { /* a constant that only folding has made, and no zone: an error of each row */
+        return false;
+    }
     if (time->has_zone) {
         *zone = time->zone;
         return true;

@@ -276,8 +276,10 @@ static node parse_extract(struct reader *reader)
 
 static bool takes_part(const char *name, uint32_t argument)
 {
-    const bool third = strcmp(name, "timestamp_diff") == 0 || strcmp(name, "date_diff") == 0;
-    const bool second = strcmp(name, "timestamp_trunc") == 0 || strcmp(name, "date_trunc") == 0;
+    const size_t length = strlen(name);
+    const bool third = length > 5 && strcmp(name + length - 5, "_diff") == 0;
+    const bool second = (length > 6 && strncmp(name, "net.", 4) != 0 && strcmp(name + length - 6, "_trunc") == 0) ||
+                        strcmp(name, "last_day") == 0;
     const bool form = strncmp(name, "normalize", 9) == 0; /* a word, too */
     return (third && argument == 2) || ((second || form) && argument == 1);
 }
@@ -298,10 +300,14 @@ static node parse_call(struct reader *reader, const char *name, bool safe)
 
 static node parse_interval(struct reader *reader)
 {
-    node arguments[2];
+    node arguments[3];
+    uint32_t count = 2;
     arguments[0] = parse_additive(reader);
     arguments[1] = parse_part(reader);
-    return reader->failed ? NULL : call(reader, "interval", false, arguments, 2);
+    if (accept(reader, "to")) {
+        arguments[count++] = parse_part(reader);
+    }
+    return reader->failed ? NULL : call(reader, "interval", false, arguments, count);
 }
 
 static node parse_word(struct reader *reader)
