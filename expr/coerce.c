@@ -328,6 +328,19 @@ static evs_status coerce_nested(struct evs_arena *arena, const struct evs_expr *
     return EVS_OK;
 }
 
+/* NULL has any type, and so has error('…'), which gives no value. */
+static const struct evs_expr *untyped_as(struct evs_arena *arena, const struct evs_expr *expr,
+                                         const struct evs_type *type)
+{
+    if (expr->kind != EVS_EXPR_CALL) {
+        return null_of(arena, type, expr->place);
+    }
+    struct evs_expr *typed = EVS_ARENA_NEW(arena, struct evs_expr);
+    *typed = *expr;
+    typed->type = type;
+    return typed;
+}
+
 evs_status evs_expr_coerce(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_type *type,
                            const struct evs_expr **result, struct evs_error *error)
 {
@@ -337,7 +350,7 @@ evs_status evs_expr_coerce(struct evs_arena *arena, const struct evs_expr *expr,
         return EVS_OK;
     }
     if (from == EVS_NULL_KIND) {
-        *result = null_of(arena, type, expr->place);
+        *result = untyped_as(arena, expr, type);
         return EVS_OK;
     }
     if (evs_coercion_cost_type(expr, type) < 0) {

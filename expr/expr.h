@@ -85,6 +85,8 @@ const struct evs_function *evs_function_at(uint32_t index);
 bool evs_function_known(struct evs_slice name); /* case-insensitive */
 /* The known name nearest to `name`, for did-you-mean; NULL when none is near. */
 const char *evs_function_nearest(struct evs_slice name);
+/* Why a function of GoogleSQL is left out, and what to write instead; NULL for any other name. */
+const char *evs_function_refused(struct evs_slice name);
 
 /* Builds a typed call: chooses the overload, inserts coercions (int64 → numeric → float64, literals as GoogleSQL
  * does: a string literal to timestamp, date, json …), handles function names that are really syntax (coalesce, if,

@@ -45,8 +45,11 @@ static evs_status no_signature(const struct request *request)
 
 static evs_status unknown_function(struct evs_slice name, struct evs_error *error)
 {
-    const char *near = evs_function_nearest(name);
+    const char *near = evs_function_nearest(name), *refused = evs_function_refused(name);
     const int count = name.count > 100 ? 100 : (int)name.count;
+    if (refused != NULL) {
+        return evs_fail(error, EVS_E_PIPELINE, "there is no function %.*s: %s", count, name.data, refused);
+    }
     return near ? evs_fail(error, EVS_E_PIPELINE, "there is no function %.*s; did you mean %s?", count, name.data, near)
                 : evs_fail(error, EVS_E_PIPELINE, "there is no function %.*s", count, name.data);
 }
@@ -394,6 +397,39 @@ static evs_status lower_nullif(struct request *request, const struct evs_expr **
     return EVS_OK;
 }
 
+/* nullifzero(x) is nullif(x, 0), zeroifnull(x) is ifnull(x, 0). */
+static evs_status lower_zero(struct request *request, const struct evs_expr **result)
+{
+    if (request->count != 1) {
+        return count_error(request, "one argument");
+    }
+    const struct evs_value zero = {.kind = EVS_INT64};
+    const struct evs_expr *pair[] = {request->arguments[0], evs_expr_constant(request->arena, zero, request->place)};
+    struct request inner = *request;
+    inner.arguments = pair;
+    inner.count = 2;
+    const bool to_null = strcmp(request->name, "nullifzero") == 0;
+    const evs_status status = to_null ? lower_nullif(&inner, result) : lower_ifnull(&inner, result);
+    if (status == EVS_OK) {
+        with_text(*result, call_text(request));
+    }
+    return status;
+}
+
+/* The name of the type, which is known now: the argument is never computed. */
+static evs_status lower_typeof(struct request *request, const struct evs_expr **result)
+{
+    if (request->count != 1) {
+        return count_error(request, "one argument");
+    }
+    const struct evs_type *type = request->arguments[0]->type;
+    const char *name = evs_type_name_in(request->arena, type->kind == EVS_NULL_KIND ? evs_type_of(EVS_INT64) : type);
+    *result = evs_expr_constant(
+        request->arena, (struct evs_value){.kind = EVS_STRING, .str = evs_str_make(name, (uint32_t)strlen(name))},
+        request->place);
+    return EVS_OK;
+}
+
 static evs_status lower_between(struct request *request, const struct evs_expr **result)
 {
     if (request->count != 3) {
@@ -608,6 +644,9 @@ static const struct {
     {"if", lower_if},
     {"ifnull", lower_ifnull},
     {"nullif", lower_nullif},
+    {"nullifzero", lower_zero},
+    {"zeroifnull", lower_zero},
+    {"typeof", lower_typeof},
     {"between", lower_between},
     {"greatest", lower_extreme},
     {"least", lower_extreme},

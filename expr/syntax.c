@@ -6,6 +6,23 @@
 const struct evs_overload evs_between_overload = {.name = "between", .result = EVS_BOOL, .flags = EVS_CALL_INTERNAL};
 const struct evs_overload evs_nullif_overload = {.name = "nullif", .flags = EVS_CALL_INTERNAL | EVS_CALL_NULLABLE};
 
+/* The type is not known before the call is coerced to what stands beside it: see evs_expr_coerce. */
+static void error_kernel(struct evs_call *call)
+{
+    EVS_EACH_ROW(&call->rows, row)
+    {
+        evs_call_outcome(call, row, EVS_ROW_CALLED);
+    }
+}
+static const struct evs_overload overloads[] = {
+    {.name = "error",
+     .kernel = error_kernel,
+     .result = EVS_NULL_KIND,
+     .arguments = {EVS_STRING},
+     .required = 1,
+     .flags = EVS_CALL_FALLIBLE},
+};
+
 #define ENTRY(name_, family_, signature_, meaning_, example_, result_)                                                 \
     {                                                                                                                  \
         .name = (name_), .family = EVS_FAMILY_##family_, .signature = (signature_), .meaning = (meaning_),             \
@@ -36,6 +53,13 @@ static const struct evs_function functions[] = {
           "5"),
     ENTRY("nullif", CONDITIONAL, "nullif(T, T) → T", "NULL where both are equal, else the first argument.",
           "nullif('x', 'x')", "NULL"),
+    ENTRY("nullifzero", CONDITIONAL, "nullifzero(T) → T", "NULL where the number is 0.", "nullifzero(0)", "NULL"),
+    ENTRY("zeroifnull", CONDITIONAL, "zeroifnull(T) → T", "0 where there is no number.", "zeroifnull(null)", "0"),
+    ENTRY("error", CONDITIONAL, "error(message string) → T",
+          "Never a value: the row goes to the dead letter. For a branch that must not be reached.",
+          "if(1 > 0, 'fine', error('numbers are broken'))", "fine"),
+    ENTRY("typeof", CONDITIONAL, "typeof(T) → string", "The name of the type; the argument is not computed.",
+          "typeof(1 + 0.5)", "float64"),
     ENTRY("coalesce", CONDITIONAL, "coalesce(T, …) → T", "The first argument that is not NULL.",
           "coalesce(null, null, 7)", "7"),
     ENTRY("cast", CONDITIONAL, "cast(T as TYPE) → TYPE", "Converts; a value that cannot be converted is an error.",
@@ -53,4 +77,4 @@ static const struct evs_function functions[] = {
     ENTRY("safe_negate", MATH, "safe_negate(T) → T", "-a, NULL instead of an error.", "safe_negate(5)", "-5"),
 };
 
-const struct evs_family evs_family_syntax = {NULL, 0, functions, EVS_COUNT(functions)};
+const struct evs_family evs_family_syntax = {overloads, EVS_COUNT(overloads), functions, EVS_COUNT(functions)};

@@ -472,7 +472,8 @@ static const struct evs_expr *bind_cast(struct evs_binder *binder, struct evs_co
 static bool takes_part(const char *name, uint32_t argument)
 {
     size_t length = strlen(name);
-    bool is_trunc = length > 6 && strcmp(name + length - 6, "_trunc") == 0;
+    bool is_of_time = strchr(name, '.') == NULL; /* net.ip_trunc is not */
+    bool is_trunc = is_of_time && length > 6 && strcmp(name + length - 6, "_trunc") == 0;
     bool is_diff = length > 5 && strcmp(name + length - 5, "_diff") == 0;
     return (is_trunc && argument == 1) || (is_diff && argument == 2) ||
            (strcmp(name, "last_day") == 0 && argument == 1) || (strncmp(name, "normalize", 9) == 0 && argument == 1);
@@ -487,6 +488,11 @@ static const struct evs_expr *report_unknown_function(struct evs_binder *binder,
 {
     struct evs_diag *diag =
         evs_report(binder, EVS_E0208, ast_call->name_place, "no function `%s`", ast_call->name.data);
+    const char *refused = evs_function_refused(ast_call->name);
+    if (refused != NULL) {
+        evs_diag_hint(diag, "%s", refused);
+        return NULL;
+    }
     const char *nearest_scalar = evs_function_nearest(ast_call->name);
     struct evs_nearest nearest = evs_nearest_begin(ast_call->name);
     if (nearest_scalar != NULL) {
