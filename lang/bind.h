@@ -341,6 +341,9 @@ const struct evs_expr *evs_bind_bool(struct evs_binder *binder, const struct evs
 /* --- bind_query.c, bind_aggregate.c ----------------------------------------------------------------------------------- */
 
 void evs_bind_queries(struct evs_binder *binder);
+/* What stands behind from or join: a source, a stream or a query. */
+bool evs_bind_from(struct evs_binder *binder, const struct evs_ast_relation *from, struct evs_scope *scope);
+bool evs_bind_join(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 /* Binds a query that gives its rows to somebody else. False: broken. */
 bool evs_bind_query(struct evs_binder *binder, const struct evs_ast_query *query, struct evs_scope *scope);
 void evs_bind_aggregate(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);

@@ -88,7 +88,7 @@ static bool bind_from_name(struct evs_binder *binder, const struct evs_ast_relat
     return true;
 }
 
-static bool bind_from(struct evs_binder *binder, const struct evs_ast_relation *from, struct evs_scope *scope)
+bool evs_bind_from(struct evs_binder *binder, const struct evs_ast_relation *from, struct evs_scope *scope)
 {
     switch (from->kind) {
     case EVS_RELATION_NAME:
@@ -214,7 +214,7 @@ static bool bind_pipe(struct evs_binder *binder, struct evs_scope *scope, const 
         return bind_branches(binder, scope, pipe);
     case EVS_PIPE_JOIN:
         return pipe->join->right.kind == EVS_RELATION_UNNEST ? evs_bind_unnest(binder, scope, pipe)
-                                                             : refuse_pipe(binder, pipe);
+                                                             : evs_bind_join(binder, scope, pipe);
     case EVS_PIPE_ASSERT:
         return evs_bind_assert(binder, scope, pipe);
     case EVS_PIPE_LOG:
@@ -267,7 +267,7 @@ static bool bind_pipeline(struct evs_binder *binder, struct evs_scope *scope, co
 
 bool evs_bind_query(struct evs_binder *binder, const struct evs_ast_query *query, struct evs_scope *scope)
 {
-    if (query->is_broken || !bind_from(binder, &query->from, scope)) {
+    if (query->is_broken || !evs_bind_from(binder, &query->from, scope)) {
         scope->is_broken = true;
         return false;
     }
@@ -278,7 +278,7 @@ bool evs_bind_query(struct evs_binder *binder, const struct evs_ast_query *query
 static void bind_outermost(struct evs_binder *binder, const struct evs_ast_query *query)
 {
     struct evs_scope scope = {0};
-    if (query->is_broken || !bind_from(binder, &query->from, &scope)) {
+    if (query->is_broken || !evs_bind_from(binder, &query->from, &scope)) {
         return;
     }
     if (!bind_pipeline(binder, &scope, &query->pipeline, true) && !scope.is_broken) {

@@ -39,6 +39,12 @@ static const struct evs_option settings[] = {
      .kind = EVS_OPTION_ENUM,
      .choices = "exact|fast",
      .help = "exact: rows leave with the commit; fast: at once, under ids that a replay repeats"},
+    {.name = "max_matches",
+     .kind = EVS_OPTION_INT,
+     .fallback = "100000",
+     .min = 1,
+     .max = 1000000000,
+     .help = "pairs that one row of a stream join may give with the rows that were there before it; more are left out, and counted"},
     SOURCE_OPTIONS(true),
     {0},
 };
