@@ -399,7 +399,7 @@ static inline bool read_string(struct json_column *column, struct evs_slice quot
     case EVS_TIME:
         return read_time(text, &VALUE_AT(column, int64_t, row));
     case EVS_INTERVAL:
-        return evs_parse_interval(text, &VALUE_AT(column, struct evs_interval, row));
+        return evs_interval_from_text(text, &VALUE_AT(column, struct evs_interval, row));
     default: /* array, struct */
         return false;
     }

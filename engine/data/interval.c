@@ -181,7 +181,7 @@ static bool within(__int128 value, int64_t max)
     return value <= max && value >= -max;
 }
 
-bool evs_parse_interval(struct evs_slice text, struct evs_interval *interval)
+bool evs_interval_from_text(struct evs_slice text, struct evs_interval *interval)
 {
     struct reading reading = {.at = text.data, .end = text.data + text.count};
     bool read = take(&reading, 'P') ? read_iso(&reading) : read_canonical(&reading);

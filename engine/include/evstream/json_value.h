@@ -30,6 +30,6 @@ void evs_json_put_text(struct evs_buffer *out, struct evs_slice text);
 uint32_t evs_format_duration(char *out, const struct evs_interval *interval);
 /* ISO 8601 durations (P1Y2M3W4DT5H6M7.5S, signs before each number) and the canonical form Y-M D H:M:S[.F]. False when it is neither, or
  * too long: beyond 10,000 years in one of months, days and microseconds. */
-bool evs_parse_interval(struct evs_slice text, struct evs_interval *interval);
+bool evs_interval_from_text(struct evs_slice text, struct evs_interval *interval);
 
 #endif
