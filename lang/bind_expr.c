@@ -540,6 +540,65 @@ static const struct evs_expr *bind_current_timestamp(struct evs_binder *binder, 
     return either[0]->nullable ? call(binder, "coalesce", false, either, 2, ast->place, ast->place) : either[0];
 }
 
+/* current_date(zone) is date(current_timestamp(), zone), and so on. */
+static const struct evs_expr *bind_current(struct evs_binder *binder, struct evs_context *context,
+                                           const struct evs_ast_expr *ast)
+{
+    const struct evs_expr *arguments[2] = {bind_current_timestamp(binder, context, ast)};
+    const char *type = ast->call->name.data + strlen("current_");
+    if (strcmp(type, "timestamp") == 0) {
+        return arguments[0];
+    }
+    uint32_t count = 1;
+    if (ast->argument_count > 0) {
+        arguments[count++] = evs_bind_expr(binder, context, ast->arguments[0]);
+    }
+    return arguments[count - 1] == NULL ? NULL
+                                        : call(binder, type, ast->safe, arguments, count, ast->place, ast->place);
+}
+
+static bool is_current(const struct evs_ast_expr *ast)
+{
+    static const char *const names[] = {"current_timestamp", "current_date", "current_datetime", "current_time"};
+    for (size_t i = 0; i < EVS_COUNT(names); i++) {
+        if (strcmp(ast->call->name.data, names[i]) == 0) {
+            return ast->argument_count <= (i == 0 ? 0 : 1);
+        }
+    }
+    return false;
+}
+
+/* make_interval(day => 2, hour => 6): by number first, then by name; what is not given is 0. */
+static const struct evs_expr *bind_make_interval(struct evs_binder *binder, struct evs_context *context,
+                                                 const struct evs_ast_expr *ast)
+{
+    static const char *const names[] = {"year", "month", "day", "hour", "minute", "second"};
+    const struct evs_expr *arguments[EVS_COUNT(names)] = {NULL};
+    for (uint32_t i = 0; i < ast->argument_count; i++) {
+        const struct evs_ident *name = &ast->argument_names[i];
+        size_t at = i;
+        if (evs_ident_given(name)) {
+            for (at = 0; at < EVS_COUNT(names) && !evs_slice_equal_nocase(name->text, names[at]); at++) {
+            }
+        }
+        if (at >= EVS_COUNT(names) || arguments[at] != NULL) {
+            evs_report(binder, EVS_E0302, evs_ident_given(name) ? name->place : ast->arguments[i]->place,
+                       "`make_interval` takes year, month, day, hour, minute and second, each once");
+            return NULL;
+        }
+        arguments[at] = evs_bind_expr(binder, context, ast->arguments[i]);
+        if (arguments[at] == NULL) {
+            return NULL;
+        }
+    }
+    for (size_t i = 0; i < EVS_COUNT(names); i++) {
+        if (arguments[i] == NULL) {
+            arguments[i] = constant(binder, (struct evs_value){.kind = EVS_INT64}, ast->place);
+        }
+    }
+    return call(binder, "make_interval", ast->safe, arguments, EVS_COUNT(names), ast->place, ast->place);
+}
+
 static const struct evs_expr *bind_scalar_call(struct evs_binder *binder, struct evs_context *context,
                                                const struct evs_ast_expr *ast)
 {
@@ -578,11 +637,14 @@ static const struct evs_expr *bind_call(struct evs_binder *binder, struct evs_co
     if (!evs_function_known(name)) {
         return report_unknown_function(binder, ast->call);
     }
+    if (ast->argument_names != NULL && strcmp(name.data, "make_interval") == 0) {
+        return bind_make_interval(binder, context, ast);
+    }
     if (refuse_clauses(binder, ast)) {
         return NULL;
     }
-    if (evs_slice_equal(name, EVS_SLICE("current_timestamp")) && ast->argument_count == 0) {
-        return bind_current_timestamp(binder, context, ast);
+    if (is_current(ast)) {
+        return bind_current(binder, context, ast);
     }
     return bind_scalar_call(binder, context, ast);
 }

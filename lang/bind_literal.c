@@ -110,15 +110,24 @@ static bool interval_of(int64_t count, enum evs_ast_part part, struct evs_interv
     return !overflows;
 }
 
-/* A count that depends on the row: interval(n, 'minute'). */
-static const struct evs_expr *computed_interval(struct evs_binder *binder, const struct evs_expr *count,
+static const struct evs_expr *part_constant(struct evs_binder *binder, enum evs_ast_part part, struct evs_place place)
+{
+    const char *name = evs_ast_part_name(part);
+    struct evs_value value = {.kind = EVS_STRING, .str = evs_str_make(name, (uint32_t)strlen(name))};
+    return constant(binder, value, place);
+}
+
+/* A count that depends on the row, or a text: interval(n, 'minute'), interval('1-2', 'year', 'month'). */
+static const struct evs_expr *computed_interval(struct evs_binder *binder, const struct evs_expr *amount,
                                                 const struct evs_ast_expr *ast)
 {
-    const char *part = evs_ast_part_name(ast->part);
-    struct evs_value name = {.kind = EVS_STRING, .str = evs_str_make(part, (uint32_t)strlen(part))};
-    const struct evs_expr *arguments[] = {count, constant(binder, name, ast->place)}, *result = NULL;
+    const struct evs_expr *arguments[3] = {amount, part_constant(binder, ast->part, ast->place)}, *result = NULL;
+    uint32_t count = 2;
+    if (ast->part_to != EVS_PART_NONE) {
+        arguments[count++] = part_constant(binder, ast->part_to, ast->place);
+    }
     struct evs_error error;
-    if (evs_expr_call(binder->arena, EVS_SLICE("interval"), false, arguments, 2, evs_bind_place(binder, ast->place),
+    if (evs_expr_call(binder->arena, EVS_SLICE("interval"), false, arguments, count, evs_bind_place(binder, ast->place),
                       &result, &error) != EVS_OK) {
         evs_report_error(binder, EVS_E0313, ast->arguments[0]->place, &error);
         return NULL;
@@ -126,20 +135,41 @@ static const struct evs_expr *computed_interval(struct evs_binder *binder, const
     return result;
 }
 
+/* interval '1-2' year to month: a text that is no such interval is told at once where it is a constant. */
+static const struct evs_expr *text_interval(struct evs_binder *binder, const struct evs_expr *text,
+                                            const struct evs_ast_expr *ast)
+{
+    const struct evs_expr *result = computed_interval(binder, text, ast);
+    struct evs_value value;
+    struct evs_error error;
+    if (result == NULL || !evs_expr_is_constant(result)) {
+        return result;
+    }
+    if (evs_expr_fold(binder->arena, result, &value, &error) == EVS_OK) {
+        return constant(binder, value, ast->place);
+    }
+    struct evs_diag *diag =
+        evs_report(binder, EVS_E0307, ast->arguments[0]->place, "%s is no interval of %s%s%s", text->text,
+                   evs_ast_part_name(ast->part), ast->part_to != EVS_PART_NONE ? " to " : "",
+                   ast->part_to != EVS_PART_NONE ? evs_ast_part_name(ast->part_to) : "");
+    evs_diag_hint(diag, "write interval 5 minute, interval '1-2' year to month or interval '3 4:30:00' day to second");
+    return NULL;
+}
+
 const struct evs_expr *evs_bind_interval(struct evs_binder *binder, struct evs_context *context,
                                          const struct evs_ast_expr *ast)
 {
     EVS_ASSERT(ast->kind == EVS_AST_INTERVAL && ast->argument_count == 1);
-    if (ast->part == EVS_PART_NANOSECOND || ast->part > EVS_PART_YEAR || ast->part_to != EVS_PART_NONE) {
-        evs_report(binder, EVS_E0114, ast->place, "intervals of this unit are not supported yet");
-        return NULL;
-    }
+    EVS_ASSERT(ast->part != EVS_PART_NANOSECOND && ast->part <= EVS_PART_YEAR); /* the parser knows the units */
     const struct evs_expr *expr = evs_bind_expr(binder, context, ast->arguments[0]);
     struct evs_value count;
     if (expr == NULL) {
         return NULL;
     }
-    bool is_number = expr->type->kind == EVS_INT64;
+    if (expr->type->kind == EVS_STRING) {
+        return text_interval(binder, expr, ast);
+    }
+    bool is_number = expr->type->kind == EVS_INT64 && ast->part_to == EVS_PART_NONE;
     if (is_number && !evs_expr_is_constant(expr)) {
         return computed_interval(binder, expr, ast);
     }
@@ -147,7 +177,8 @@ const struct evs_expr *evs_bind_interval(struct evs_binder *binder, struct evs_c
         struct evs_diag *diag =
             evs_report(binder, EVS_E0313, ast->arguments[0]->place, "the number of an interval is an int64, not %s",
                        is_number ? "null" : evs_type_name_in(binder->arena, expr->type));
-        evs_diag_hint(diag, "write a whole number");
+        evs_diag_hint(diag, ast->part_to == EVS_PART_NONE ? "write a whole number"
+                                                          : "write a text, such as interval '1-2' year to month");
         return NULL;
     }
     struct evs_value value = {.kind = EVS_INTERVAL};
