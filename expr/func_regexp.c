@@ -2,7 +2,7 @@
  * rows bring is compiled when it is new (regexp_cache.c), and a faulty one is an error of its row.
  *
  * Results are views into the argument. Occurrences do not overlap; behind an empty match the search goes on one character
- * further. A position does not cut the text: ^ and \b see what stands before it. */
+ * further. A position cuts the text, so that ^ stands there, as GoogleSQL has it. */
 #include "evstream/nested.h"
 #include "kernel.h"
 #include "regexp_cache.h"
@@ -152,12 +152,12 @@ static enum evs_row begin_search(struct evs_call *call, struct search *search, c
         return EVS_ROW_REGEXP;
     }
     const int64_t skipped = position - 1;
-    if (search->by_bytes) {
-        search->from = (uint64_t)skipped < search->text.count ? (size_t)skipped : search->text.count;
-    } else {
-        search->from = evs_utf8_offset(search->text, skipped);
-    }
-    search->ended = search->from == search->text.count && position > 1;
+    const struct evs_slice whole = search->text;
+    const size_t cut = !search->by_bytes                 ? evs_utf8_offset(whole, skipped)
+                       : (uint64_t)skipped < whole.count ? (size_t)skipped
+                                                         : whole.count;
+    search->text = (struct evs_slice){whole.data + cut, whole.count - cut};
+    search->ended = search->text.count == 0 && position > 1;
     return EVS_ROW_OK;
 }
 
@@ -216,10 +216,8 @@ static inline enum evs_row extract_all_row(struct evs_call *call, const struct e
     struct evs_nested_builder *builder = &call->eval->nested;
     evs_nested_begin_array(builder, kind);
     while (next_occurrence(&search)) {
-        struct evs_value value = {.kind = kind, .is_null = search.found.data == NULL};
-        if (!value.is_null) {
-            value.str = evs_str_make(search.found.data, (uint32_t)search.found.count);
-        }
+        const char *found = search.found.data ? search.found.data : ""; /* a group that took no part is empty here */
+        const struct evs_value value = {.kind = kind, .str = evs_str_make(found, (uint32_t)search.found.count)};
         evs_nested_add(builder, &value);
         if (evs_nested_bytes(builder) > EVS_TEXT_BYTES_MAX) {
             return EVS_ROW_TOO_LONG;
@@ -249,8 +247,9 @@ static enum evs_row instr_row(struct evs_call *call, uint32_t row, int64_t *out)
     if (pattern->count == 0 || search.text.count == 0 || !find_occurrence(&search, occurrence)) {
         return EVS_ROW_OK;
     }
+    const char *text = evs_str_data(EVS_COLUMN_AT(call->arguments[0], struct evs_str, row));
     const char *place = search.found.data + (end == 1 ? search.found.count : 0);
-    const struct evs_slice before = {search.text.data, (size_t)(place - search.text.data)};
+    const struct evs_slice before = {text, (size_t)(place - text)};
     *out = 1 + (search.by_bytes ? (int64_t)before.count : evs_utf8_count(before));
     return EVS_ROW_OK;
 }

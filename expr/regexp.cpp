@@ -32,7 +32,7 @@ const char *explain(RE2::ErrorCode code)
     case RE2::ErrorRepeatArgument:
         return "nothing stands before this repetition";
     case RE2::ErrorRepeatSize:
-        return "a repetition goes up to 1000, its first number not above its second";
+        return "a repetition may go up to 1000, together with those around it, and its numbers must rise";
     case RE2::ErrorRepeatOp:
         return "a repetition stands behind a repetition";
     case RE2::ErrorBadPerlOp:
