@@ -363,6 +363,18 @@ void evs_bind_describe(struct evs_binder *binder, const struct evs_scope *scope,
 void evs_bind_log(struct evs_binder *binder, struct evs_scope *scope, struct evs_place place);
 bool evs_bind_unnest(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 
+/* --- bind_keyed.c, bind_top.c, bind_over.c ---------------------------------------------------------------------------- */
+
+bool evs_bind_deduplicate(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+bool evs_bind_throttle(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+bool evs_bind_sample(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+bool evs_bind_hold(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+bool evs_bind_top(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+bool evs_bind_order(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+bool evs_bind_limit(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+/* The visible column that is this end of the rows' windows, unchanged; NULL: none. */
+const struct evs_expr *evs_bind_edge(const struct evs_scope *scope, enum evs_window_edge edge);
+
 /* --- plan_build.c ----------------------------------------------------------------------------------------------------- */
 
 /* Lays the relations out as nodes and edges. False: reported. */

@@ -215,6 +215,20 @@ static bool bind_pipe(struct evs_binder *binder, struct evs_scope *scope, const 
     case EVS_PIPE_JOIN:
         return pipe->join->right.kind == EVS_RELATION_UNNEST ? evs_bind_unnest(binder, scope, pipe)
                                                              : evs_bind_join(binder, scope, pipe);
+    case EVS_PIPE_DEDUPLICATE:
+        return evs_bind_deduplicate(binder, scope, pipe);
+    case EVS_PIPE_THROTTLE:
+        return evs_bind_throttle(binder, scope, pipe);
+    case EVS_PIPE_SAMPLE:
+        return evs_bind_sample(binder, scope, pipe);
+    case EVS_PIPE_HOLD:
+        return evs_bind_hold(binder, scope, pipe);
+    case EVS_PIPE_TOP:
+        return evs_bind_top(binder, scope, pipe);
+    case EVS_PIPE_ORDER:
+        return evs_bind_order(binder, scope, pipe);
+    case EVS_PIPE_LIMIT:
+        return evs_bind_limit(binder, scope, pipe);
     case EVS_PIPE_ASSERT:
         return evs_bind_assert(binder, scope, pipe);
     case EVS_PIPE_LOG:

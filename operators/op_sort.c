@@ -4,6 +4,7 @@
  * (row_rank.h). A limit without an order takes the first rows by the order of the key, so that it gives the same rows in every run. The end of the input is
  * the watermark EVS_TIME_MAX.
  *
+ * A limit behind rows that an order by has sorted already takes them as they come: they come from one worker, in their order, at the end.
  * Event time of every row: the moment that decides it is the end of the input, that is the last watermark before the end, or the latest time of the rows
  * that are kept if that is later. So nothing is late behind, and the rows stay in their order.
  * State: the rows. Ties: the order of the key, then the columns. NULLs come first ascending and last descending, as in GoogleSQL.
@@ -61,6 +62,13 @@ static void offer(struct sort *sort, struct evs_row *row, bool saved)
 {
     const struct evs_sort_config *config = sort->config;
     bool is_all = config->limit > UINT64_MAX - config->offset;
+    if (config->as_they_come) {
+        is_all = is_all || sort->kept.count < config->limit + config->offset;
+        if (!is_all) {
+            evs_row_free(&sort->keeper.pool, row);
+            return;
+        }
+    }
     uint64_t limit = is_all ? EVS_RANKED_ALL : config->limit + config->offset;
     struct evs_ranking ranking = ranking_of(sort);
     struct evs_row *out = evs_ranked_offer(&sort->kept, &sort->keeper.pool, &ranking, limit,
@@ -87,7 +95,9 @@ static void line_up(struct evs_op *op, struct sort *sort)
 {
     struct evs_ranking ranking = ranking_of(sort);
     int64_t end_us = evs_op_watermark(op);
-    evs_ranked_sort(&sort->kept, &ranking);
+    if (!sort->config->as_they_come) {
+        evs_ranked_sort(&sort->kept, &ranking);
+    }
     for (uint32_t i = 0; i < sort->kept.count; i++) {
         int64_t time_us = sort->kept.rows[i].row->event_time_us;
         end_us = time_us > end_us ? time_us : end_us;

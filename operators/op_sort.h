@@ -9,6 +9,7 @@ struct evs_sort_config {
     const struct evs_order_term *terms; /* none: by the order of the key */
     uint32_t term_count;
     uint64_t limit, offset; /* limit UINT64_MAX: all */
+    bool as_they_come;      /* the rows have been sorted already: a limit takes the first ones */
 };
 extern const struct evs_operator evs_op_sort;
 
