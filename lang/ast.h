@@ -211,6 +211,8 @@ struct evs_ast_call {
     bool distinct;
     enum { EVS_NULLS_AS_IS, EVS_NULLS_IGNORE, EVS_NULLS_RESPECT } nulls;
     const struct evs_ast_expr *where; /* agg(x where c), agg(x) filter (where c); or NULL */
+    const struct evs_ast_expr *having; /* having max|min y; or NULL */
+    bool having_max;
     struct evs_ast_orders order;
     const struct evs_ast_expr *limit; /* or NULL */
     const struct evs_ast_over *over;  /* or NULL */

@@ -355,6 +355,10 @@ static void print_call(struct evs_buffer *out, const struct evs_ast_expr *expr)
         evs_buffer_puts(out, expr->argument_count > 0 ? " where " : ") filter (where ");
         evs_ast_print_expr(out, call->where);
     }
+    if (call->having != NULL) {
+        evs_buffer_puts(out, call->having_max ? " having max " : " having min ");
+        evs_ast_print_expr(out, call->having);
+    }
     print_orders(out, &call->order);
     if (call->limit != NULL) {
         evs_buffer_puts(out, " limit ");

@@ -10,203 +10,12 @@
 
 #include <string.h>
 
-struct aggregate_function {
-    const char *name;
-    bool is_supported;
-    enum evs_aggregate_kind kind;
-};
-static const struct aggregate_function functions[] = {
-    {"count", true, EVS_AGG_COUNT},
-    {"countif", true, EVS_AGG_COUNTIF},
-    {"sum", true, EVS_AGG_SUM},
-    {"avg", true, EVS_AGG_AVG},
-    {"min", true, EVS_AGG_MIN},
-    {"max", true, EVS_AGG_MAX},
-    {"any_value", true, EVS_AGG_ANY_VALUE},
-    {"first", true, EVS_AGG_FIRST},
-    {"last", true, EVS_AGG_LAST},
-    {"array_agg", false, 0},
-    {"string_agg", false, 0},
-    {"stddev", false, 0},
-    {"stddev_pop", false, 0},
-    {"stddev_samp", false, 0},
-    {"variance", false, 0},
-    {"var_pop", false, 0},
-    {"var_samp", false, 0},
-    {"approx_count_distinct", false, 0},
-    {"approx_quantiles", false, 0},
-    {"approx_top_count", false, 0},
-    {"bit_and", false, 0},
-    {"bit_or", false, 0},
-    {"bit_xor", false, 0},
-    {"logical_and", false, 0},
-    {"logical_or", false, 0},
-    {"corr", false, 0},
-    {"covar_pop", false, 0},
-    {"covar_samp", false, 0},
-    {"window_funnel", false, 0},
-};
-
-/* --- the functions ---------------------------------------------------------------------------------------------------------- */
-
-static const struct aggregate_function *find_function(struct evs_slice name)
-{
-    for (size_t i = 0; i < EVS_COUNT(functions); i++) {
-        if (evs_slice_equal_nocase(name, functions[i].name)) {
-            return &functions[i];
-        }
-    }
-    return NULL;
-}
-
-bool evs_aggregate_known(struct evs_slice name)
-{
-    return find_function(name) != NULL;
-}
-
-void evs_aggregate_offer(struct evs_nearest *nearest)
-{
-    for (size_t i = 0; i < EVS_COUNT(functions); i++) {
-        evs_nearest_offer(nearest, evs_slice_of(functions[i].name));
-    }
-}
-
-static bool is_numeric(enum evs_kind kind)
-{
-    return kind == EVS_INT64 || kind == EVS_FLOAT64 || kind == EVS_NUMERIC;
-}
-
-/* The type of a call's result; NULL_KIND: the argument's type does not go, `expected` says what does. */
-static enum evs_kind result_kind(enum evs_aggregate_kind kind, enum evs_kind argument, const char **expected)
-{
-    switch (kind) {
-    case EVS_AGG_COUNT_ROWS:
-    case EVS_AGG_COUNT:
-        return EVS_INT64;
-    case EVS_AGG_COUNTIF:
-        *expected = "a bool";
-        return argument == EVS_BOOL ? EVS_INT64 : EVS_NULL_KIND;
-    case EVS_AGG_SUM:
-        *expected = "an int64, numeric or float64";
-        return is_numeric(argument) ? argument : EVS_NULL_KIND;
-    case EVS_AGG_AVG:
-        *expected = "an int64, numeric or float64";
-        if (!is_numeric(argument)) {
-            return EVS_NULL_KIND;
-        }
-        return argument == EVS_NUMERIC ? EVS_NUMERIC : EVS_FLOAT64;
-    case EVS_AGG_MIN:
-    case EVS_AGG_MAX:
-        *expected = "a type with an order";
-        return argument != EVS_JSON ? argument : EVS_NULL_KIND;
-    case EVS_AGG_ANY_VALUE:
-    case EVS_AGG_FIRST:
-    case EVS_AGG_LAST:
-        return argument;
-    default:
-        return EVS_NULL_KIND;
-    }
-}
-
-static bool is_ordered(enum evs_aggregate_kind kind)
-{
-    return kind == EVS_AGG_ANY_VALUE || kind == EVS_AGG_FIRST || kind == EVS_AGG_LAST;
-}
-
 /* --- calls ------------------------------------------------------------------------------------------------------------------ */
 
 bool evs_bind_unsupported(struct evs_binder *binder, struct evs_place place, const char *what)
 {
     evs_report(binder, EVS_E0114, place, "%s not supported yet", what);
     return false;
-}
-
-/* Clauses that this version has not, or that this function cannot have. */
-static bool check_clauses(struct evs_binder *binder, const struct evs_ast_expr *ast,
-                          const struct aggregate_function *function)
-{
-    const struct evs_ast_call *call = ast->call;
-    if (!function->is_supported) {
-        return evs_bind_unsupported(binder, ast->place, evs_arena_printf(binder->arena, "`%s` is", function->name));
-    }
-    if (call->order.count > 0 || call->limit != NULL) {
-        return evs_bind_unsupported(binder, ast->place, "order by and limit inside an aggregate function are");
-    }
-    bool distinct_is_noop = function->kind == EVS_AGG_MIN || function->kind == EVS_AGG_MAX;
-    if (call->distinct && function->kind != EVS_AGG_COUNT && !distinct_is_noop) {
-        return evs_bind_unsupported(binder, ast->place,
-                                    evs_arena_printf(binder->arena, "distinct in `%s` is", function->name));
-    }
-    if (call->nulls == EVS_NULLS_IGNORE && !is_ordered(function->kind)) {
-        evs_report(binder, EVS_E0311, ast->place,
-                   "`%s` ignores NULLs anyway; `ignore nulls` belongs to first, last and any_value", function->name);
-        return false;
-    }
-    if (ast->safe) {
-        evs_report(binder, EVS_E0311, call->name_place, "aggregate functions have no `safe.` form");
-        return false;
-    }
-    return true;
-}
-
-static bool check_arguments(struct evs_binder *binder, const struct evs_ast_expr *ast,
-                            const struct aggregate_function *function)
-{
-    if (ast->argument_count != 1) {
-        struct evs_diag *diag =
-            evs_report(binder, EVS_E0311, ast->place, "`%s` takes one argument, and this call has %u", function->name,
-                       ast->argument_count);
-        evs_diag_hint(diag, function->kind == EVS_AGG_COUNT ? "write count(*) or count(COLUMN)" : "write %s(COLUMN)",
-                      function->name);
-        return false;
-    }
-    if (ast->argument_names != NULL && evs_ident_given(&ast->argument_names[0])) {
-        evs_report(binder, EVS_E0311, ast->argument_names[0].place, "`%s` has no argument of the name `%s`",
-                   function->name, ast->argument_names[0].text.data);
-        return false;
-    }
-    return true;
-}
-
-static bool bind_call_condition(struct evs_binder *binder, struct evs_context *context,
-                                const struct evs_ast_expr *where, struct pending_call *call)
-{
-    if (where == NULL) {
-        return true;
-    }
-    const struct evs_expr *condition = evs_bind_expr(binder, context, where);
-    call->condition = condition != NULL ? evs_bind_bool(binder, condition, where->place) : NULL;
-    return call->condition != NULL;
-}
-
-static bool bind_call_argument(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast,
-                               struct pending_call *call)
-{
-    const struct evs_ast_expr *argument = ast->arguments[0];
-    if (argument->kind == EVS_AST_STAR) {
-        if (call->kind != EVS_AGG_COUNT || ast->call->distinct) {
-            evs_report(binder, EVS_E0311, argument->place, "`*` stands in count(*) only");
-            return false;
-        }
-        call->kind = EVS_AGG_COUNT_ROWS;
-        call->result_type = evs_type_of(EVS_INT64);
-        return true;
-    }
-    const struct evs_expr *expr = evs_bind_expr(binder, context, argument);
-    if (expr == NULL) {
-        return false;
-    }
-    call->argument = evs_bind_typed(binder, expr);
-    call->is_distinct = ast->call->distinct;
-    const char *expected = "a type with equality";
-    enum evs_kind result = result_kind(call->kind, call->argument->type->kind, &expected);
-    call->result_type = result == call->argument->type->kind ? call->argument->type : evs_type_of(result);
-    if (result == EVS_NULL_KIND || (call->is_distinct && call->argument->type->kind == EVS_JSON)) {
-        evs_report(binder, EVS_E0311, argument->place, "`%s` takes %s, and this is of type %s", ast->call->name.data,
-                   expected, evs_kind_name(call->argument->type->kind));
-        return false;
-    }
-    return true;
 }
 
 static bool same_expr(const struct evs_expr *a, const struct evs_expr *b)
@@ -218,10 +27,7 @@ static bool same_expr(const struct evs_expr *a, const struct evs_expr *b)
 static uint32_t add_call(struct evs_aggregation *aggregation, const struct pending_call *call)
 {
     for (uint32_t i = 0; i < aggregation->call_count; i++) {
-        const struct pending_call *other = &aggregation->calls[i];
-        if (other->kind == call->kind && other->ignore_nulls == call->ignore_nulls &&
-            other->is_distinct == call->is_distinct && same_expr(other->argument, call->argument) &&
-            same_expr(other->condition, call->condition)) {
+        if (evs_same_call(&aggregation->calls[i], call)) {
             return i;
         }
     }
@@ -238,30 +44,16 @@ static uint32_t add_call(struct evs_aggregation *aggregation, const struct pendi
     return aggregation->call_count++;
 }
 
-static bool is_count(enum evs_aggregate_kind kind)
-{
-    return kind == EVS_AGG_COUNT_ROWS || kind == EVS_AGG_COUNT || kind == EVS_AGG_COUNTIF;
-}
-
 const struct evs_expr *evs_bind_aggregate_call(struct evs_binder *binder, struct evs_context *context,
                                                const struct evs_ast_expr *ast)
 {
     struct evs_aggregation *aggregation = context->aggregation;
-    const struct aggregate_function *function = find_function(ast->call->name);
-    if (!check_clauses(binder, ast, function) || !check_arguments(binder, ast, function)) {
+    struct pending_call call;
+    if (!evs_bind_call(binder, context, ast, &call)) {
         return NULL;
     }
-    struct pending_call call = {.kind = function->kind, .ignore_nulls = ast->call->nulls == EVS_NULLS_IGNORE};
-    context->in_aggregate = true;
-    bool is_right = bind_call_argument(binder, context, ast, &call);
-    is_right = bind_call_condition(binder, context, ast->call->where, &call) && is_right;
-    context->in_aggregate = false;
-    if (!is_right) {
-        return NULL;
-    }
-    call.text = evs_ast_expr_text(binder->arena, ast);
     uint32_t number = add_call(aggregation, &call);
-    struct evs_field field = {call.text, call.result_type, !is_count(call.kind)};
+    struct evs_field field = {call.text, call.result_type, call.is_nullable};
     return evs_expr_column(binder->arena, aggregation->group_count + number, &field,
                            evs_bind_place(binder, ast->place));
 }
@@ -379,38 +171,56 @@ static void lay_keys(struct evs_aggregation *aggregation, struct evs_columns *co
     out->keys = keys;
 }
 
+/* The columns of one call's arguments. */
+static void lay_arguments(struct evs_binder *binder, struct evs_columns *columns, const struct pending_call *from,
+                          struct evs_aggregate_call *call)
+{
+    uint32_t *arguments = EVS_ARENA_ARRAY(binder->arena, uint32_t, from->argument_count + 1);
+    const struct evs_type **types = EVS_ARENA_ARRAY(binder->arena, const struct evs_type *, from->argument_count + 1);
+    for (uint32_t i = 0; i < from->argument_count; i++) {
+        const char *name = i == 0 ? evs_arena_printf(binder->arena, "%s argument", from->text)
+                                  : evs_arena_printf(binder->arena, "%s argument %u", from->text, i + 1);
+        arguments[i] = input_column(binder, columns, name, from->arguments[i]);
+        types[i] = from->arguments[i]->type;
+    }
+    call->arguments = arguments;
+    call->types = types;
+    call->argument_count = from->argument_count;
+}
+
+static struct evs_aggregate_call lay_call(struct evs_binder *binder, struct evs_columns *columns,
+                                          const struct pending_call *from)
+{
+    struct evs_aggregate_call call = {
+        .kind = from->kind,
+        .condition = -1,
+        .result_type = from->result_type,
+        .is_distinct = from->is_distinct,
+        .ignore_nulls = from->ignore_nulls,
+        .orders = from->orders,
+        .order_count = from->order_count,
+        .limit = from->limit,
+        .number = from->number,
+        .delimiter = from->delimiter,
+        .within_us = from->within_us,
+        .bytes_max = (uint64_t)evs_setting(binder, "aggregate_bytes")->integer,
+        .text = from->text,
+    };
+    lay_arguments(binder, columns, from, &call);
+    if (from->condition != NULL) {
+        call.condition = (int32_t)input_column(binder, columns, evs_arena_printf(binder->arena, "%s where", from->text),
+                                               from->condition);
+    }
+    return call;
+}
+
 static void lay_calls(struct evs_aggregation *aggregation, struct evs_columns *columns, struct evs_rel_aggregate *out,
                       struct evs_aggregate_item *items)
 {
-    struct evs_binder *binder = aggregation->binder;
     struct evs_aggregate_call *calls =
-        EVS_ARENA_ARRAY(binder->arena, struct evs_aggregate_call, aggregation->call_count + 1);
+        EVS_ARENA_ARRAY(aggregation->binder->arena, struct evs_aggregate_call, aggregation->call_count + 1);
     for (uint32_t i = 0; i < aggregation->call_count; i++) {
-        const struct pending_call *from = &aggregation->calls[i];
-        calls[i] = (struct evs_aggregate_call){
-            .kind = from->kind,
-            .condition = -1,
-            .result_type = from->result_type,
-            .is_distinct = from->is_distinct,
-            .ignore_nulls = from->ignore_nulls,
-            .limit = -1,
-            .bytes_max = UINT64_C(256) << 20,
-            .text = from->text,
-        };
-        if (from->argument != NULL) {
-            uint32_t *arguments = EVS_ARENA_NEW(binder->arena, uint32_t);
-            const struct evs_type **types = EVS_ARENA_NEW(binder->arena, const struct evs_type *);
-            arguments[0] = input_column(binder, columns, evs_arena_printf(binder->arena, "%s argument", from->text),
-                                        from->argument);
-            types[0] = from->argument->type;
-            calls[i].arguments = arguments;
-            calls[i].types = types;
-            calls[i].argument_count = 1;
-        }
-        if (from->condition != NULL) {
-            calls[i].condition = (int32_t)input_column(
-                binder, columns, evs_arena_printf(binder->arena, "%s where", from->text), from->condition);
-        }
+        calls[i] = lay_call(aggregation->binder, columns, &aggregation->calls[i]);
         items[aggregation->group_count + i] = (struct evs_aggregate_item){EVS_ITEM_CALL, i};
     }
     out->calls = calls;
@@ -443,7 +253,7 @@ static struct evs_rel_column *output_columns(struct evs_aggregation *aggregation
         columns[aggregation->group_count + i] = (struct evs_rel_column){
             .name = call_name(aggregation, named, i),
             .type = call->result_type,
-            .nullable = !is_count(call->kind),
+            .nullable = call->is_nullable,
         };
     }
     if (is_update) {

@@ -2,14 +2,22 @@
 #ifndef EVS_BIND_AGGREGATE_H
 #define EVS_BIND_AGGREGATE_H
 
+#include "aggregate_table.h"
 #include "bind.h"
 
 /* A call, still over the expressions of the scope. */
 struct pending_call {
     enum evs_aggregate_kind kind;
-    const struct evs_expr *argument, *condition; /* or NULL */
+    const struct evs_expr **arguments; /* the function's, then those of orders */
+    uint32_t argument_count, argument_capacity;
+    const struct evs_expr *condition; /* or NULL */
     const struct evs_type *result_type;
-    bool is_distinct, ignore_nulls;
+    bool is_distinct, ignore_nulls, is_nullable;
+    const struct evs_aggregate_order *orders;
+    uint32_t order_count;
+    int64_t limit; /* -1: none */
+    int64_t number, within_us;
+    struct evs_slice delimiter;
     const char *text;
 };
 
@@ -35,6 +43,11 @@ struct evs_aggregation {
     int64_t retain_us;
     const char *state_bound;
 };
+
+/* bind_call.c: a call of an aggregate function, by itself; false: reported. */
+bool evs_bind_call(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast,
+                   struct pending_call *call);
+bool evs_same_call(const struct pending_call *a, const struct pending_call *b);
 
 /* bind_window.c: each reports and returns false when something is wrong. */
 bool evs_bind_window(struct evs_aggregation *aggregation, const struct evs_ast_group *group);

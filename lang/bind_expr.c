@@ -508,7 +508,7 @@ static bool refuse_clauses(struct evs_binder *binder, const struct evs_ast_expr 
 {
     const struct evs_ast_call *ast_call = ast->call;
     bool has_clause = ast_call->distinct || ast_call->nulls != EVS_NULLS_AS_IS || ast_call->where != NULL ||
-                      ast_call->order.count > 0 || ast_call->limit != NULL;
+                      ast_call->order.count > 0 || ast_call->limit != NULL || ast_call->having != NULL;
     if (has_clause) {
         evs_report(binder, EVS_E0302, ast->place,
                    "`%s` works on one row: distinct, where, order by, limit and nulls belong to aggregate functions",

@@ -44,7 +44,15 @@ static const struct evs_option settings[] = {
      .fallback = "100000",
      .min = 1,
      .max = 1000000000,
-     .help = "pairs that one row of a stream join may give with the rows that were there before it; more are left out, and counted"},
+     .help = "pairs that one row of a stream join may give with the rows that were there before it; more are left out, "
+             "and counted"},
+    {.name = "aggregate_bytes",
+     .kind = EVS_OPTION_BYTES,
+     .fallback = "256MiB",
+     .min = 1024,
+     .max = INT64_C(1) << 30,
+     .help = "the most that one aggregate function keeps of one group (distinct values, arrays, funnels); then the "
+             "group goes to the dead letter"},
     SOURCE_OPTIONS(true),
     {0},
 };

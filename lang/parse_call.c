@@ -74,6 +74,20 @@ static void once(struct evs_parser *parser, bool is_given, const char *what)
     }
 }
 
+/* having max y, having min y: `having` is taken. */
+static void parse_having(struct evs_parser *parser, struct evs_ast_call *call)
+{
+    struct evs_ident which = evs_expect_ident(parser, "`max` or `min` after `having`");
+    once(parser, call->having != NULL, "having");
+    call->having_max = evs_slice_equal_nocase(which.text, "max");
+    if (evs_ident_given(&which) && !call->having_max && !evs_slice_equal_nocase(which.text, "min")) {
+        struct evs_diag *diag =
+            evs_complain(parser, EVS_E0110, which.place, "`having` inside a call is followed by `max` or `min`");
+        evs_diag_hint(diag, "a condition on rows is `where`");
+    }
+    call->having = evs_parse_expression(parser);
+}
+
 /* The next clause of an aggregate's parentheses; false when there is none. */
 static bool parse_clause(struct evs_parser *parser, struct evs_ast_call *call)
 {
@@ -86,6 +100,8 @@ static bool parse_clause(struct evs_parser *parser, struct evs_ast_call *call)
     } else if (evs_take_word(parser, EVS_WORD_WHERE)) {
         once(parser, call->where != NULL, "where");
         call->where = evs_parse_expression(parser);
+    } else if (evs_take_word(parser, EVS_WORD_HAVING)) {
+        parse_having(parser, call);
     } else if (evs_take_words(parser, EVS_WORD_ORDER, EVS_WORD_BY)) {
         once(parser, call->order.count > 0, "order by");
         call->order = evs_parse_orders(parser);
@@ -185,6 +201,7 @@ static struct evs_ast_expr *new_call(struct evs_parser *parser, struct evs_place
     }
     EVS_APPEND(parser, under, count, capacity, ast->where);
     EVS_APPEND(parser, under, count, capacity, ast->limit);
+    EVS_APPEND(parser, under, count, capacity, ast->having);
     for (uint32_t i = 0; i < ast->order.count; i++) {
         EVS_APPEND(parser, under, count, capacity, ast->order.items[i].expr);
     }
