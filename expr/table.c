@@ -23,6 +23,7 @@ static const struct evs_family *const families[] = {
     &evs_family_bucket,
     &evs_family_format_time,
     &evs_family_parse_time,
+    &evs_family_numeric,
     &evs_family_regexp,
     &evs_family_array,
     &evs_family_struct,
