@@ -49,12 +49,11 @@ static void set_used(struct join *join, struct evs_op *op)
     }
 }
 
-/* How much later than its own the operator's watermark is passed on. */
-static int64_t delay(const struct evs_join_config *config)
+static bool is_endless(const struct evs_join_config *config)
 {
-    bool is_endless = (config->sides[LEFT].pads && config->upper_us == EVS_JOIN_UNBOUNDED_UPPER) ||
-                      (config->sides[RIGHT].pads && config->lower_us == EVS_JOIN_UNBOUNDED_LOWER);
-    return is_endless && !config->is_window && !config->is_empty ? EVS_TIME_MAX : config->lateness_us;
+    return !config->is_window && !config->is_empty &&
+           ((config->sides[LEFT].pads && config->upper_us == EVS_JOIN_UNBOUNDED_UPPER) ||
+            (config->sides[RIGHT].pads && config->lower_us == EVS_JOIN_UNBOUNDED_LOWER));
 }
 
 static evs_status join_open(struct evs_op *op, void *state, struct evs_error *error)
@@ -73,7 +72,8 @@ static evs_status join_open(struct evs_op *op, void *state, struct evs_error *er
     if (join->config->residual != NULL) {
         join->eval = evs_eval_new(join->config->residual);
     }
-    evs_op_delay_watermark(op, delay(join->config));
+    join->is_endless = is_endless(join->config);
+    evs_op_delay_watermark(op, join->is_endless ? EVS_TIME_MAX : join->config->lateness_us);
     return EVS_OK;
 }
 
@@ -195,6 +195,7 @@ static void begin_row(struct evs_op *op, struct join *join, uint32_t side, const
     join->last_us = last_us;
     if (evs_join_due(join, side, join->row) > evs_timers_passed(evs_op_watermark(op))) {
         evs_join_insert(join, side, entry, join->row);
+        evs_join_changed(join, side, join->row);
     } else {
         join->loose[join->loose_count++] = join->row;
         evs_join_drop_if_empty(op, join, entry);
@@ -379,6 +380,20 @@ static int64_t next_time(const struct join *join, uint32_t side)
     return config->is_window || reach_us >= 0 ? last_us : last_us - reach_us;
 }
 
+/* At the end of the input rows end that waited for it, of any times: all of them are sorted at once. */
+static bool gather_all(struct evs_op *op, struct join *join)
+{
+    uint32_t first = join->ready_count;
+    struct evs_timer due;
+    for (uint32_t side = LEFT; side <= RIGHT; side++) {
+        while (join->config->sides[side].pads && evs_timers_pop(&join->expiry[side], EVS_TIME_MAX, &due)) {
+            end_rows(op, join, side, &due);
+        }
+    }
+    evs_join_sort_ready(join, first);
+    return join->ready_count > first;
+}
+
 /* Unmatched rows of the next moment, of both sides. False: no row has ended. */
 static bool gather_unmatched(struct evs_op *op, struct join *join, int64_t passed_us)
 {
@@ -386,6 +401,9 @@ static bool gather_unmatched(struct evs_op *op, struct join *join, int64_t passe
     bool is_any = false;
     uint32_t first = join->ready_count;
     struct evs_timer due;
+    if (join->is_endless && passed_us == EVS_TIME_MAX) {
+        return gather_all(op, join);
+    }
     for (uint32_t side = LEFT; side <= RIGHT; side++) {
         if (join->config->sides[side].pads && is_due(join, side, passed_us)) {
             int64_t next_us = next_time(join, side);

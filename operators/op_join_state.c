@@ -122,7 +122,7 @@ void evs_join_free(struct join *join, uint32_t side, struct evs_row *row)
     evs_row_free(&join->pool, row);
 }
 
-static void changed(struct join *join, uint32_t side, const struct evs_row *row)
+void evs_join_changed(struct join *join, uint32_t side, const struct evs_row *row)
 {
     struct changed_rows *list = &join->changed[side];
     if (!join->durable || evs_join_own(join, side, row, OWN_CHANGED) != 0) {
@@ -137,7 +137,7 @@ void evs_join_mark(struct join *join, uint32_t side, const struct evs_row *row, 
 {
     if (evs_join_own(join, side, row, OWN_MARK) != mark) {
         evs_join_set_own(join, side, row, OWN_MARK, mark);
-        changed(join, side, row);
+        evs_join_changed(join, side, row);
     }
 }
 

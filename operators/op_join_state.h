@@ -57,6 +57,7 @@ struct join {
     uint32_t ready_count, ready_capacity, ready_at;
     int64_t told_bytes;
 
+    bool is_endless; /* unmatched rows wait for the end of the input, and the watermark with them */
     struct evs_eval *eval;
     bool *used; /* pair columns that somebody looks at */
 
@@ -112,7 +113,9 @@ static inline void evs_join_set_own(const struct join *join, uint32_t side, cons
 {
     memcpy((uint8_t *)row + join->own[side][own], &value, sizeof value);
 }
-/* Sets the mark; the row goes into the next snapshot. */
+/* The row goes into the next snapshot. */
+void evs_join_changed(struct join *join, uint32_t side, const struct evs_row *row);
+/* Sets the mark, which is a change. */
 void evs_join_mark(struct join *join, uint32_t side, const struct evs_row *row, int64_t mark);
 
 /* -length, of the unbounded ones, too */

@@ -90,8 +90,7 @@ const void *evs_op_config(const struct evs_op *op)
 
 const struct evs_schema *evs_op_input_schema(const struct evs_op *op, uint32_t input)
 {
-    EVS_ASSERT(input == 0);
-    return &op->made->input;
+    return input == 0 ? &op->made->input : &op->made->second;
 }
 
 const struct evs_schema *evs_op_schema(const struct evs_op *op)
@@ -108,6 +107,11 @@ int64_t evs_op_now(const struct evs_op *op)
 int64_t evs_op_watermark(const struct evs_op *op)
 {
     return op->watermark_us;
+}
+
+void evs_op_delay_watermark(struct evs_op *op, int64_t delay_us)
+{
+    op->made->delay_us = delay_us;
 }
 
 struct evs_batch *evs_op_new_batch(struct evs_op *op)
@@ -143,7 +147,8 @@ void evs_op_dead_letter(struct evs_op *op, const struct evs_schema *schema, cons
 static void check_time(struct op_case *made, const struct evs_op *op, int64_t time_us)
 {
     if (made->in_watermark) {
-        ck_assert_int_ge(time_us, op->watermark_us);
+        bool is_behind = op->watermark_us == EVS_TIME_MIN || op->made->delay_us == EVS_TIME_MAX;
+        ck_assert(is_behind || time_us >= op->watermark_us - op->made->delay_us);
         ck_assert_int_ge(time_us, made->last_us);
         made->last_us = time_us;
     }
@@ -265,18 +270,19 @@ static void put_element(struct evs_batch *batch, uint32_t number, uint32_t row, 
 }
 
 /* Now and then each row is followed by one that is not selected. */
-static struct evs_batch *make_batch(struct op_case *made, const struct op_row *rows, uint32_t count)
+static struct evs_batch *make_batch(struct op_case *made, const struct evs_schema *schema, const struct op_row *rows,
+                                    uint32_t count)
 {
     uint32_t step = made->seed != NULL && count * 2 <= EVS_BATCH_ROWS && unit_random(made->seed) % 3 == 0 ? 2 : 1;
-    struct evs_batch *batch = evs_batch_new(made->pool, made->input.count);
+    struct evs_batch *batch = evs_batch_new(made->pool, schema->count);
     uint16_t *selection = evs_arena_alloc(batch->arena, count * sizeof *selection + 64, 64);
     evs_batch_init_rows(batch, count * step);
     batch->row_count = count * step;
     batch->cause_kind = made->cause_kind;
     batch->watermark_us = evs_arena_alloc(batch->arena, batch->row_count * sizeof *batch->watermark_us, 64);
     batch->key = evs_arena_alloc(batch->arena, batch->row_count * sizeof *batch->key, 64);
-    for (uint32_t i = 0; i < made->input.count; i++) {
-        evs_column_init(&batch->columns[i], batch, made->input.fields[i].type->kind, batch->row_count, true);
+    for (uint32_t i = 0; i < schema->count; i++) {
+        evs_column_init(&batch->columns[i], batch, schema->fields[i].type->kind, batch->row_count, true);
     }
     for (uint32_t i = 0; i < batch->row_count; i++) {
         const struct op_row *row = &rows[i / step];
@@ -287,7 +293,7 @@ static struct evs_batch *make_batch(struct op_case *made, const struct op_row *r
         batch->min_time_us = row->time_us < batch->min_time_us ? row->time_us : batch->min_time_us;
         batch->max_time_us = row->time_us > batch->max_time_us ? row->time_us : batch->max_time_us;
         selection[i / step] = (uint16_t)(i / step * step);
-        for (uint32_t k = 0; k < made->input.count; k++) {
+        for (uint32_t k = 0; k < schema->count; k++) {
             put_element(batch, k, i, &row->values[k]);
         }
     }
@@ -297,18 +303,19 @@ static struct evs_batch *make_batch(struct op_case *made, const struct op_row *r
     return batch;
 }
 
-static void process(struct op_case *made, struct evs_op *op, struct evs_batch *batch)
+static void process(struct op_case *made, struct evs_op *op, uint32_t input, struct evs_batch *batch)
 {
     evs_status status;
     do {
         op->emitted = 0;
-        status = made->operator_->process(op, op->state, 0, batch);
+        status = made->operator_->process(op, op->state, input, batch);
     } while (status == EVS_MORE);
     ck_assert_int_eq(status, EVS_OK);
 }
 
 /* The part of a batch that belongs to one worker. */
-static void feed_worker(struct op_case *made, uint32_t worker, struct evs_batch *batch, const uint64_t *hashes)
+static void feed_worker(struct op_case *made, uint32_t worker, uint32_t input, struct evs_batch *batch,
+                        const uint64_t *hashes)
 {
     struct evs_batch *some = evs_batch_derive(batch, batch->column_count);
     uint16_t *selection = evs_arena_alloc(batch->arena, batch->row_count * sizeof *selection + 64, 64);
@@ -320,21 +327,26 @@ static void feed_worker(struct op_case *made, uint32_t worker, struct evs_batch 
     }
     some->selection = selection;
     if (some->selected_count > 0) {
-        process(made, &made->workers[worker], some);
+        process(made, &made->workers[worker], input, some);
     }
     evs_batch_unref(some);
 }
 
 void op_case_feed(struct op_case *made, const struct op_row *rows, uint32_t count)
 {
+    op_case_feed_input(made, 0, rows, count);
+}
+
+void op_case_feed_input(struct op_case *made, uint32_t input, const struct op_row *rows, uint32_t count)
+{
     uint64_t hashes[EVS_BATCH_ROWS];
     if (count == 0) {
         return;
     }
-    struct evs_batch *batch = make_batch(made, rows, count);
-    evs_key_hash_rows(batch, made->keys, made->key_count, hashes);
+    struct evs_batch *batch = make_batch(made, input == 0 ? &made->input : &made->second, rows, count);
+    evs_key_hash_rows(batch, input == 0 ? made->keys : made->second_keys, made->key_count, hashes);
     for (uint32_t i = 0; i < made->worker_count; i++) {
-        feed_worker(made, i, batch, hashes);
+        feed_worker(made, i, input, batch, hashes);
     }
     evs_batch_unref(batch);
 }

@@ -34,6 +34,8 @@ struct op_case {
     struct evs_schema input, output;
     const uint32_t *keys; /* rows are spread by them; none: all to worker 0 */
     uint32_t key_count;
+    struct evs_schema second; /* of input 1, when the operator has two, and the columns that its rows are spread by */
+    const uint32_t *second_keys;
     bool wants_key, has_identity;
     enum evs_cause_kind cause_kind;
     uint64_t *seed; /* of what is left to chance: rows that are not selected, credit */
@@ -47,7 +49,7 @@ struct op_case {
     uint32_t dead;                                /* rows */
     struct evs_slice *blocks;                     /* what the store has */
     uint32_t block_count, block_capacity;
-    int64_t watermark_us;
+    int64_t watermark_us, delay_us; /* see evs_op_delay_watermark */
     bool in_watermark;
     int64_t last_us; /* emitted by the running watermark call */
 };
@@ -56,6 +58,7 @@ void op_case_begin(struct op_case *made, uint32_t worker_count);
 void op_case_end(struct op_case *made);
 /* A batch of rows, split among the workers. */
 void op_case_feed(struct op_case *made, const struct op_row *rows, uint32_t count);
+void op_case_feed_input(struct op_case *made, uint32_t input, const struct op_row *rows, uint32_t count);
 void op_case_watermark(struct op_case *made, int64_t watermark_us);
 /* Snapshot, and everything anew on `worker_count` workers. `full`: the snapshot replaces those before. */
 void op_case_cut(struct op_case *made, uint32_t worker_count, bool full);
