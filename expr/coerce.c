@@ -229,6 +229,19 @@ static const struct evs_expr *no_literal(struct evs_arena *arena, const struct e
     return same;
 }
 
+/* NULL has any type, and so has error('…'), which gives no value. */
+static const struct evs_expr *untyped_as(struct evs_arena *arena, const struct evs_expr *expr,
+                                         const struct evs_type *type, struct evs_place place)
+{
+    if (expr->kind != EVS_EXPR_CALL) {
+        return null_of(arena, type, place);
+    }
+    struct evs_expr *typed = EVS_ARENA_NEW(arena, struct evs_expr);
+    *typed = *expr;
+    typed->type = type;
+    return typed;
+}
+
 evs_status evs_expr_cast(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_type *type, bool safe,
                          struct evs_place place, const struct evs_expr **result, struct evs_error *error)
 {
@@ -242,7 +255,7 @@ evs_status evs_expr_cast(struct evs_arena *arena, const struct evs_expr *expr, c
         return EVS_OK;
     }
     if (from == EVS_NULL_KIND) {
-        *result = null_of(arena, type, place);
+        *result = untyped_as(arena, expr, type, place);
         return EVS_OK;
     }
     const struct evs_overload *overload = evs_cast_overload(from, to);
@@ -328,19 +341,6 @@ static evs_status coerce_nested(struct evs_arena *arena, const struct evs_expr *
     return EVS_OK;
 }
 
-/* NULL has any type, and so has error('…'), which gives no value. */
-static const struct evs_expr *untyped_as(struct evs_arena *arena, const struct evs_expr *expr,
-                                         const struct evs_type *type)
-{
-    if (expr->kind != EVS_EXPR_CALL) {
-        return null_of(arena, type, expr->place);
-    }
-    struct evs_expr *typed = EVS_ARENA_NEW(arena, struct evs_expr);
-    *typed = *expr;
-    typed->type = type;
-    return typed;
-}
-
 evs_status evs_expr_coerce(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_type *type,
                            const struct evs_expr **result, struct evs_error *error)
 {
@@ -350,7 +350,7 @@ evs_status evs_expr_coerce(struct evs_arena *arena, const struct evs_expr *expr,
         return EVS_OK;
     }
     if (from == EVS_NULL_KIND) {
-        *result = untyped_as(arena, expr, type);
+        *result = untyped_as(arena, expr, type, expr->place);
         return EVS_OK;
     }
     if (evs_coercion_cost_type(expr, type) < 0) {

@@ -183,6 +183,9 @@ static bool normal_host(struct evs_slice host, char out[HOST_BYTES_MAX])
         return false;
     }
     out[bytes] = '\0';
+    for (char *nul = out; (nul = memchr(nul, '\0', bytes - (size_t)(nul - out))) != NULL;) {
+        *nul = '_'; /* it would end the name; no suffix has either */
+    }
     return true;
 }
 
