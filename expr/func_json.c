@@ -7,118 +7,24 @@
  * cannot. Text that is no JSON is NULL for json_value and json_query of a string, and an error for parse_json. */
 #include <math.h>
 
-#include "json_access.h"
+#include "json_path.h"
 #include "kernel.h"
 #include "text_tools.h"
 #include "timestamps.h"
 
-struct path {
-    struct evs_json_step *steps;
-    uint32_t count;
-};
-
-static struct evs_json_access *reader_of(struct evs_call *call)
-{
-    if (call->eval->json == NULL) {
-        call->eval->json = evs_json_access_new();
-    }
-    return call->eval->json;
-}
-
-static struct evs_json_text json_text_of(struct evs_slice text)
-{
-    return (struct evs_json_text){text.data, text.count};
-}
-
 /* --- paths -------------------------------------------------------------------------------------------------------- */
-
-static struct evs_json_step *add_step(struct path *path)
-{
-    return &path->steps[path->count++];
-}
-
-/* After the opening quote; a backslash takes the next character. Returns the offset behind the closing quote, 0 when
- * there is none. */
-static size_t parse_quoted(struct evs_arena *arena, struct evs_slice text, size_t at, char quote,
-                           struct evs_json_step *step)
-{
-    char *name = evs_arena_alloc(arena, text.count, 1);
-    size_t count = 0;
-    for (; at < text.count && text.data[at] != quote; at++) {
-        at += text.data[at] == '\\' && at + 1 < text.count;
-        name[count++] = text.data[at];
-    }
-    step->name = (struct evs_json_text){name, count};
-    return at < text.count ? at + 1 : 0;
-}
-
-static bool is_name_end(char c)
-{
-    return c == '.' || c == '[' || c == '"' || c == '\'' || c == ' ';
-}
-
-static size_t parse_name(struct evs_arena *arena, struct evs_slice text, size_t at, struct path *path)
-{
-    if (at < text.count && text.data[at] == '"') {
-        return parse_quoted(arena, text, at + 1, '"', add_step(path));
-    }
-    const size_t from = at;
-    while (at < text.count && !is_name_end(text.data[at])) {
-        at++;
-    }
-    add_step(path)->name = (struct evs_json_text){text.data + from, at - from};
-    return at > from ? at : 0;
-}
-
-static size_t parse_bracket(struct evs_arena *arena, struct evs_slice text, size_t at, struct path *path)
-{
-    struct evs_json_step *step = add_step(path);
-    if (at < text.count && (text.data[at] == '\'' || text.data[at] == '"')) {
-        at = parse_quoted(arena, text, at + 1, text.data[at], step);
-    } else {
-        const size_t from = at;
-        step->is_index = true;
-        while (at < text.count && text.data[at] >= '0' && text.data[at] <= '9') {
-            at++;
-        }
-        int64_t index;
-        if (at == from || !evs_parse_int64((struct evs_slice){text.data + from, at - from}, &index)) {
-            return 0;
-        }
-        step->index = (uint64_t)index;
-    }
-    return at != 0 && at < text.count && text.data[at] == ']' ? at + 1 : 0;
-}
-
-/* NULL when it is no path. Names point into `text`, which must live as long. */
-static const struct path *parse_path(struct evs_arena *arena, struct evs_slice text)
-{
-    struct path *path = EVS_ARENA_NEW(arena, struct path);
-    path->steps = EVS_ARENA_ARRAY(arena, struct evs_json_step, text.count + 1);
-    if (text.count == 0 || text.data[0] != '$') {
-        return NULL;
-    }
-    for (size_t at = 1; at < text.count;) {
-        const char c = text.data[at];
-        at = c == '.' ? parse_name(arena, text, at + 1, path) : c == '[' ? parse_bracket(arena, text, at + 1, path) : 0;
-        if (at == 0) {
-            return NULL;
-        }
-    }
-    return path;
-}
 
 /* json_value and json_query: argument 1 is the path, `$` when it is left out. */
 static evs_status prepare_path(struct evs_arena *arena, const struct evs_expr *expr, const void **prepared,
                                struct evs_error *error)
 {
     if (expr->argument_count < 2) {
-        *prepared = parse_path(arena, EVS_SLICE("$"));
+        *prepared = evs_json_path_parse(arena, EVS_SLICE("$"));
         return EVS_OK;
     }
     const struct evs_str *text = &expr->arguments[1]->value.str;
     const char *copy = evs_arena_strndup(arena, evs_str_data(text), text->count);
-    *prepared = parse_path(arena, (struct evs_slice){copy, text->count});
+    *prepared = evs_json_path_parse(arena, (struct evs_slice){copy, text->count});
     return *prepared ? EVS_OK
                      : evs_fail(error, EVS_E_PIPELINE, "%s is no JSON path; one looks like '$.items[0].\"unit price\"'",
                                 expr->arguments[1]->text);
@@ -129,7 +35,7 @@ static evs_status prepare_field(struct evs_arena *arena, const struct evs_expr *
                                 struct evs_error *error)
 {
     (void)error;
-    struct path *path = EVS_ARENA_NEW(arena, struct path);
+    struct evs_json_path *path = EVS_ARENA_NEW(arena, struct evs_json_path);
     const struct evs_str *text = &expr->arguments[1]->value.str;
     path->steps = EVS_ARENA_NEW(arena, struct evs_json_step);
     path->steps[0].name =
@@ -149,20 +55,20 @@ static bool from_string(const struct evs_call *call)
 /* Where the path of the call leads in this text. */
 static enum evs_json_kind find(struct evs_call *call, const struct evs_str *text, struct evs_slice *raw)
 {
-    const struct path *path = call->step->prepared;
-    const struct evs_json_text all = json_text_of(evs_str_slice(text));
-    if (from_string(call) && !evs_json_valid(reader_of(call), all)) {
+    const struct evs_json_path *path = call->step->prepared;
+    const struct evs_json_text all = evs_json_text_of(evs_str_slice(text));
+    if (from_string(call) && !evs_json_valid(evs_json_reader_of(call), all)) {
         return EVS_JSON_BAD;
     }
     struct evs_json_text found = {"", 0};
     const enum evs_json_kind kind =
-        evs_json_find(reader_of(call), all, path ? path->steps : NULL, path ? path->count : 0, &found);
+        evs_json_find(evs_json_reader_of(call), all, path ? path->steps : NULL, path ? path->count : 0, &found);
     *raw = (struct evs_slice){found.data, found.count};
     return kind;
 }
 
 /* The text between the quotes: a view where nothing is escaped. */
-static bool string_value(struct evs_call *call, struct evs_slice raw, struct evs_str *out)
+bool evs_json_string_value(struct evs_call *call, struct evs_slice raw, struct evs_str *out)
 {
     EVS_ASSERT(raw.count >= 2);
     const struct evs_slice inner = {raw.data + 1, raw.count - 2};
@@ -172,7 +78,7 @@ static bool string_value(struct evs_call *call, struct evs_slice raw, struct evs
     }
     char *text = evs_call_text(call, raw.count);
     size_t count;
-    if (!evs_json_access_unescape(reader_of(call), json_text_of(raw), text, &count)) {
+    if (!evs_json_access_unescape(evs_json_reader_of(call), evs_json_text_of(raw), text, &count)) {
         return false;
     }
     *out = evs_str_make(text, (uint32_t)count);
@@ -184,7 +90,7 @@ static inline enum evs_row json_value_row(struct evs_call *call, const struct ev
     struct evs_slice raw;
     switch (find(call, a, &raw)) {
     case EVS_JSON_STRING:
-        return string_value(call, raw, out) ? EVS_ROW_OK : EVS_ROW_NULL;
+        return evs_json_string_value(call, raw, out) ? EVS_ROW_OK : EVS_ROW_NULL;
     case EVS_JSON_NUMBER:
     case EVS_JSON_BOOL:
         *out = evs_str_make(raw.data, (uint32_t)raw.count);
@@ -212,8 +118,9 @@ static inline enum evs_row json_index_row(struct evs_call *call, const struct ev
 {
     const struct evs_json_step step = {.is_index = true, .index = (uint64_t)*b};
     struct evs_json_text raw = {"", 0};
-    const struct evs_json_text text = json_text_of(evs_str_slice(a));
-    const enum evs_json_kind kind = *b < 0 ? EVS_JSON_MISSING : evs_json_find(reader_of(call), text, &step, 1, &raw);
+    const struct evs_json_text text = evs_json_text_of(evs_str_slice(a));
+    const enum evs_json_kind kind =
+        *b < 0 ? EVS_JSON_MISSING : evs_json_find(evs_json_reader_of(call), text, &step, 1, &raw);
     if (kind == EVS_JSON_MISSING || kind == EVS_JSON_BAD) {
         return EVS_ROW_NULL;
     }
@@ -241,7 +148,7 @@ EVS_ROW_KERNEL_1(json_type, json_type_row, struct evs_str, struct evs_str)
 /* --- strict conversions ------------------------------------------------------------------------------------------- */
 
 /* 10, 10.0 and 1e1 are the int64 10; 10.1 is none. */
-static bool number_to_int64(struct evs_slice raw, int64_t *out)
+bool evs_json_int64(struct evs_slice raw, int64_t *out)
 {
     if (evs_parse_int64(raw, out)) {
         return true;
@@ -264,7 +171,7 @@ static inline enum evs_row json_bool_row(struct evs_call *call, const struct evs
 static inline enum evs_row json_int64_row(struct evs_call *call, const struct evs_str *a, int64_t *out)
 {
     struct evs_slice raw;
-    return find(call, a, &raw) == EVS_JSON_NUMBER && number_to_int64(raw, out) ? EVS_ROW_OK : EVS_ROW_JSON;
+    return find(call, a, &raw) == EVS_JSON_NUMBER && evs_json_int64(raw, out) ? EVS_ROW_OK : EVS_ROW_JSON;
 }
 static inline enum evs_row json_float64_row(struct evs_call *call, const struct evs_str *a, double *out)
 {
@@ -274,7 +181,7 @@ static inline enum evs_row json_float64_row(struct evs_call *call, const struct 
 static inline enum evs_row json_string_row(struct evs_call *call, const struct evs_str *a, struct evs_str *out)
 {
     struct evs_slice raw;
-    return find(call, a, &raw) == EVS_JSON_STRING && string_value(call, raw, out) ? EVS_ROW_OK : EVS_ROW_JSON;
+    return find(call, a, &raw) == EVS_JSON_STRING && evs_json_string_value(call, raw, out) ? EVS_ROW_OK : EVS_ROW_JSON;
 }
 EVS_ROW_KERNEL_1(json_bool, json_bool_row, struct evs_str, uint8_t)
 EVS_ROW_KERNEL_1(json_int64, json_int64_row, struct evs_str, int64_t)
@@ -294,7 +201,7 @@ static inline enum evs_row lax_bool_row(struct evs_call *call, const struct evs_
         *out = raw.data[0] == 't';
         return EVS_ROW_OK;
     case EVS_JSON_STRING:
-        if (!string_value(call, raw, &text) || !evs_parse_bool(evs_str_slice(&text), &value)) {
+        if (!evs_json_string_value(call, raw, &text) || !evs_parse_bool(evs_str_slice(&text), &value)) {
             return EVS_ROW_NULL;
         }
         *out = value;
@@ -324,7 +231,7 @@ static enum evs_row float64_to_int64(double value, int64_t *out)
 static bool lax_number(struct evs_call *call, enum evs_json_kind kind, struct evs_slice raw, struct evs_str *held,
                        struct evs_slice *number)
 {
-    if (kind == EVS_JSON_STRING && string_value(call, raw, held)) {
+    if (kind == EVS_JSON_STRING && evs_json_string_value(call, raw, held)) {
         *number = evs_trimmed(evs_str_slice(held));
         return true;
     }
@@ -367,131 +274,13 @@ static inline enum evs_row parse_json_row(struct evs_call *call, const struct ev
 {
     const struct evs_slice text = evs_trimmed(evs_str_slice(a));
     *out = evs_str_make(text.data, (uint32_t)text.count);
-    return evs_json_valid(reader_of(call), json_text_of(text)) ? EVS_ROW_OK : EVS_ROW_JSON;
+    return evs_json_valid(evs_json_reader_of(call), evs_json_text_of(text)) ? EVS_ROW_OK : EVS_ROW_JSON;
 }
 EVS_ROW_KERNEL_1(parse_json, parse_json_row, struct evs_str, struct evs_str)
 void evs_parse_json_kernel(struct evs_call *call)
 {
     parse_json(call);
 }
-
-static inline enum evs_row json_text_row(struct evs_call *call, const struct evs_str *a, struct evs_str *out)
-{
-    const struct evs_slice text = evs_str_slice(a);
-    char *compact = evs_call_text(call, text.count + 64);
-    size_t count;
-    if (!evs_json_minify(json_text_of(text), compact, &count)) {
-        return EVS_ROW_JSON;
-    }
-    *out = evs_str_make(compact, (uint32_t)count);
-    return EVS_ROW_OK;
-}
-EVS_ROW_KERNEL_1(json_text, json_text_row, struct evs_str, struct evs_str)
-
-static size_t quoted_bytes(struct evs_slice text)
-{
-    size_t bytes = 2;
-    for (size_t i = 0; i < text.count; i++) {
-        const uint8_t c = (uint8_t)text.data[i];
-        bytes += c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t' || c == '\b' || c == '\f' ? 2
-                 : c < 0x20                                                                             ? 6
-                                                                                                        : 1;
-    }
-    return bytes;
-}
-
-static char *put_escaped(char *out, uint8_t c)
-{
-    static const char letters[] = "btn\0fr"; /* of 8 … 13 */
-    if (c == '"' || c == '\\') {
-        *out++ = '\\';
-        *out++ = (char)c;
-    } else if (c >= 8 && c <= 13 && letters[c - 8] != '\0') {
-        *out++ = '\\';
-        *out++ = letters[c - 8];
-    } else if (c < 0x20) {
-        memcpy(out, "\\u00", 4);
-        out[4] = "0123456789abcdef"[c >> 4];
-        out[5] = "0123456789abcdef"[c & 15];
-        out += 6;
-    } else {
-        *out++ = (char)c;
-    }
-    return out;
-}
-
-static enum evs_row quote(struct evs_call *call, struct evs_slice text, struct evs_str *out)
-{
-    const size_t bytes = quoted_bytes(text);
-    if (bytes > EVS_TEXT_BYTES_MAX) {
-        return EVS_ROW_TOO_LONG;
-    }
-    char *built = evs_call_text(call, bytes), *at = built;
-    *at++ = '"';
-    for (size_t i = 0; i < text.count; i++) {
-        at = put_escaped(at, (uint8_t)text.data[i]);
-    }
-    *at++ = '"';
-    EVS_ASSERT((size_t)(at - built) == bytes);
-    *out = evs_str_make(built, (uint32_t)bytes);
-    return EVS_ROW_OK;
-}
-
-static inline enum evs_row string_text_row(struct evs_call *call, const struct evs_str *a, struct evs_str *out)
-{
-    return quote(call, evs_str_slice(a), out);
-}
-static inline enum evs_row bool_text_row(struct evs_call *call, const uint8_t *a, struct evs_str *out)
-{
-    (void)call;
-    *out = *a ? evs_str_make("true", 4) : evs_str_make("false", 5);
-    return EVS_ROW_OK;
-}
-/* Beyond 2^53 a reader that knows float64 only would round it: GoogleSQL writes such numbers as strings. */
-static inline enum evs_row int64_text_row(struct evs_call *call, const int64_t *a, struct evs_str *out)
-{
-    char text[EVS_FORMAT_MAX];
-    const uint32_t count = evs_format_int64(text, *a);
-    const bool exact = *a >= -(INT64_C(1) << 53) && *a <= INT64_C(1) << 53;
-    if (!exact) {
-        return quote(call, (struct evs_slice){text, count}, out);
-    }
-    *out = evs_call_str(call, text, count);
-    return EVS_ROW_OK;
-}
-static inline enum evs_row float64_text_row(struct evs_call *call, const double *a, struct evs_str *out)
-{
-    char text[EVS_FORMAT_MAX];
-    const uint32_t count = evs_format_float64(text, *a);
-    if (!isfinite(*a)) {
-        return quote(call, (struct evs_slice){text, count}, out);
-    }
-    *out = evs_call_str(call, text, count);
-    return EVS_ROW_OK;
-}
-static inline enum evs_row numeric_text_row(struct evs_call *call, const evs_numeric *a, struct evs_str *out)
-{
-    char text[EVS_FORMAT_MAX];
-    *out = evs_call_str(call, text, evs_format_numeric(text, *a));
-    return EVS_ROW_OK;
-}
-static inline enum evs_row timestamp_text_row(struct evs_call *call, const int64_t *a, struct evs_str *out)
-{
-    char text[EVS_FORMAT_MAX];
-    return quote(call, (struct evs_slice){text, evs_format_timestamp(text, *a)}, out);
-}
-static inline enum evs_row date_text_row(struct evs_call *call, const int64_t *a, struct evs_str *out)
-{
-    char text[EVS_FORMAT_MAX];
-    return quote(call, (struct evs_slice){text, evs_format_date(text, *a)}, out);
-}
-EVS_ROW_KERNEL_1(string_text, string_text_row, struct evs_str, struct evs_str)
-EVS_ROW_KERNEL_1(bool_text, bool_text_row, uint8_t, struct evs_str)
-EVS_ROW_KERNEL_1(int64_text, int64_text_row, int64_t, struct evs_str)
-EVS_ROW_KERNEL_1(float64_text, float64_text_row, double, struct evs_str)
-EVS_ROW_KERNEL_1(numeric_text, numeric_text_row, evs_numeric, struct evs_str)
-EVS_ROW_KERNEL_1(timestamp_text, timestamp_text_row, int64_t, struct evs_str)
-EVS_ROW_KERNEL_1(date_text, date_text_row, int64_t, struct evs_str)
 
 /* --- tables ------------------------------------------------------------------------------------------------------- */
 
@@ -534,14 +323,6 @@ static const struct evs_overload overloads[] = {
     ONE("lax_float64", lax_float64, EVS_JSON, EVS_FLOAT64, MAY_BE_NULL),
     ONE("lax_string", json_value, EVS_JSON, EVS_STRING, MAY_BE_NULL),
     ONE("parse_json", parse_json, EVS_STRING, EVS_JSON, MAY_FAIL),
-    ONE("to_json_string", json_text, EVS_JSON, EVS_STRING, MAY_FAIL),
-    ONE("to_json_string", string_text, EVS_STRING, EVS_STRING, MAY_FAIL),
-    ONE("to_json_string", bool_text, EVS_BOOL, EVS_STRING, 0),
-    ONE("to_json_string", int64_text, EVS_INT64, EVS_STRING, 0),
-    ONE("to_json_string", numeric_text, EVS_NUMERIC, EVS_STRING, 0),
-    ONE("to_json_string", float64_text, EVS_FLOAT64, EVS_STRING, 0),
-    ONE("to_json_string", timestamp_text, EVS_TIMESTAMP, EVS_STRING, 0),
-    ONE("to_json_string", date_text, EVS_DATE, EVS_STRING, 0),
 };
 
 #define JSON(name_, signature_, meaning_, example_, result_)                                                           \
@@ -579,8 +360,6 @@ static const struct evs_function functions[] = {
     JSON("lax_string", "lax_string(json) → string", "A scalar as text; else NULL.", "lax_string(json '1.5')", "1.5"),
     JSON("parse_json", "parse_json(string) → json", "The JSON value that a text is; an error when it is none.",
          "parse_json(' [1]')", "[1]"),
-    JSON("to_json_string", "to_json_string(T) → string", "The value as JSON text, without white space.",
-         "to_json_string(json '{\"a\": 1}')", "{\"a\":1}"),
 };
 
 const struct evs_family evs_family_json = {overloads, EVS_COUNT(overloads), functions, EVS_COUNT(functions)};

@@ -5,7 +5,7 @@
  * first of repeated keys counts, a field that is missing is NULL, and a field without a name can never be there: it is NULL. Keys that the
  * type does not name are skipped. */
 #include "decode_json_internal.h"
-#include "evstream/nested.h"
+#include "evstream/json_value.h"
 
 struct json_nested {
     const struct evs_type *type;
@@ -48,66 +48,6 @@ void evs_json_nested_fini(struct json_nested *nested)
     evs_nested_builder_fini(&nested->builder);
 }
 
-/* --- the text -------------------------------------------------------------------------------------------------------- */
-
-static const char *skip_space(const char *at)
-{
-    while (evs_json_is_space(*at)) {
-        at++;
-    }
-    return at;
-}
-
-/* Behind the string that begins at `at`. */
-static const char *skip_string(const char *at)
-{
-    EVS_ASSERT(*at == '"');
-    for (at++; *at != '"'; at++) {
-        at += *at == '\\';
-    }
-    return at + 1;
-}
-
-/* Behind the value that begins at `at`. */
-static const char *skip_value(const char *at)
-{
-    if (*at == '"') {
-        return skip_string(at);
-    }
-    if (*at != '{' && *at != '[') {
-        while (strchr(",]} \n\t\r", *at) == NULL) {
-            at++;
-        }
-        return at;
-    }
-    uint32_t depth = 0;
-    do {
-        if (*at == '"') {
-            at = skip_string(at);
-            continue;
-        }
-        depth += *at == '{' || *at == '[';
-        depth -= *at == '}' || *at == ']';
-        at++;
-    } while (depth > 0);
-    return at;
-}
-
-/* The next value; *at moves behind it. */
-static struct evs_slice take_value(const char **at)
-{
-    const char *start = skip_space(*at);
-    *at = skip_value(start);
-    return (struct evs_slice){start, (size_t)(*at - start)};
-}
-
-/* Behind a value stands a comma or the closing bracket. True when another one follows. */
-static bool take_comma(const char **at)
-{
-    *at = skip_space(*at);
-    return *(*at)++ == ',';
-}
-
 /* --- values ---------------------------------------------------------------------------------------------------------- */
 
 static bool read_value(struct json_decoder *decoder, struct json_nested *nested, struct evs_slice text,
@@ -125,17 +65,15 @@ static bool read_array(struct json_decoder *decoder, struct json_nested *nested,
 {
     struct evs_nested_builder *builder = &nested->builder;
     evs_nested_begin_array(builder, nested->type->element->kind);
-    const char *at = skip_space(text.data + 1);
-    if (*at == ']') {
-        return true;
-    }
-    do {
+    struct evs_json_walk walk = evs_json_walk(text);
+    struct evs_slice key, element;
+    while (evs_json_walk_next(&walk, &key, &element)) {
         struct evs_value value;
-        if (!read_value(decoder, nested->parts[0], take_value(&at), &value)) {
+        if (!read_value(decoder, nested->parts[0], element, &value)) {
             return false;
         }
         evs_nested_add(builder, &value);
-    } while (take_comma(&at));
+    }
     return true;
 }
 
@@ -163,19 +101,14 @@ static int32_t field_of(struct json_decoder *decoder, const struct json_nested *
 static void find_fields(struct json_decoder *decoder, struct json_nested *nested, struct evs_slice text)
 {
     memset(nested->found, 0, sizeof *nested->found * nested->part_count);
-    const char *at = skip_space(text.data + 1);
-    if (*at == '}') {
-        return;
-    }
-    do {
-        struct evs_slice key = take_value(&at);
-        at = skip_space(at) + 1; /* the colon */
-        struct evs_slice value = take_value(&at);
+    struct evs_json_walk walk = evs_json_walk(text);
+    struct evs_slice key, value;
+    while (evs_json_walk_next(&walk, &key, &value)) {
         int32_t field = field_of(decoder, nested, key);
         if (field >= 0 && nested->found[field].count == 0) {
             nested->found[field] = value;
         }
-    } while (take_comma(&at));
+    }
     evs_arena_reset(&decoder->scratch);
 }
 

@@ -120,6 +120,16 @@ static void put_time_value(struct evs_buffer *out, const struct evs_value *value
 
 /* --- arrays and structs ---------------------------------------------------------------------------------------------- */
 
+/* Names must differ in JSON, so a field without one is called by its place. */
+static void put_field_name(struct evs_buffer *out, const char *name, uint32_t index)
+{
+    if (name[0] == '\0') {
+        evs_buffer_printf(out, "\"_field_%u\"", index + 1);
+    } else {
+        evs_json_put_text(out, evs_slice_of(name));
+    }
+}
+
 static void put_nested(struct evs_buffer *out, const struct evs_value *value, const struct evs_type *type,
                        uint32_t flags)
 {
@@ -131,7 +141,7 @@ static void put_nested(struct evs_buffer *out, const struct evs_value *value, co
         struct evs_value element = evs_nested_at(&nested, i);
         evs_buffer_puts(out, i > 0 ? "," : "");
         if (!is_array) {
-            evs_json_put_text(out, evs_slice_of(type->fields[i].name));
+            put_field_name(out, type->fields[i].name, i);
             evs_buffer_puts(out, ":");
         }
         evs_json_put_value(out, &element, is_array ? type->element : type->fields[i].type, flags);

@@ -10,7 +10,7 @@
  * | timestamp … time      | "2026-01-05T10:00:00Z", "2026-01-05", "2026-01-05T10:00:00", "10:00:00"       |
  * | interval              | an ISO 8601 duration: "P1Y2M3DT4H5M6.5S"                                      |
  * | array                 | an array                                                                      |
- * | struct                | an object of its fields in order; a field without a name has the name ""      |
+ * | struct                | an object of its fields in order; the first has, without a name, `_field_1`   |
  * | NULL                  | null                                                                          | */
 #ifndef EVS_JSON_VALUE_H
 #define EVS_JSON_VALUE_H
@@ -25,6 +25,17 @@ void evs_json_put_value(struct evs_buffer *out, const struct evs_value *value, c
                         uint32_t flags);
 /* Appends a JSON string. */
 void evs_json_put_text(struct evs_buffer *out, struct evs_slice text);
+
+/* Walks over the members of an object or the elements of an array, in text that is known to be valid JSON:
+ *   struct evs_json_walk walk = evs_json_walk(text);
+ *   while (evs_json_walk_next(&walk, &key, &value)) …
+ * `key` is the raw string with its quotes (empty in an array), `value` the value's text. Of a scalar there is nothing to walk over. */
+struct evs_json_walk {
+    const char *at, *end;
+    bool is_object;
+};
+struct evs_json_walk evs_json_walk(struct evs_slice text);
+bool evs_json_walk_next(struct evs_json_walk *walk, struct evs_slice *key, struct evs_slice *value);
 
 /* An interval as an ISO 8601 duration; at most EVS_FORMAT_MAX bytes. Each part has its own sign; of nothing: P0D. */
 uint32_t evs_format_duration(char *out, const struct evs_interval *interval);
