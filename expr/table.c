@@ -27,7 +27,7 @@ static const struct evs_family *const families[] = {
     &evs_family_regexp,
     &evs_family_array,
     &evs_family_struct,
-    &evs_family_json_make, &evs_family_json_edit, &evs_family_json_array,
+    &evs_family_json_make, &evs_family_json_edit, &evs_family_json_array, &evs_family_generate,
     &evs_family_unicode,
     &evs_family_encode,
     &evs_family_hash,
