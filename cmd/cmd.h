@@ -15,12 +15,14 @@ enum evs_exit {
     EVS_EXIT_PIPELINE = 1,
     EVS_EXIT_USAGE = 2,
     EVS_EXIT_UNREACHABLE = 3,
+    EVS_EXIT_TEST = 5,
 };
 
 int evs_cmd_check(int argc, char **argv);
 int evs_cmd_explain(int argc, char **argv);
 int evs_cmd_fmt(int argc, char **argv);
 int evs_cmd_run(int argc, char **argv);
+int evs_cmd_test(int argc, char **argv);
 int evs_cmd_version(int argc, char **argv);
 
 /* Every connector and format of this build. */

@@ -13,6 +13,7 @@ struct command {
 static const struct command commands[] = {
     {"run", "runs a pipeline until it is stopped or its input ends", evs_cmd_run},
     {"check", "compiles, and prints every error and warning", evs_cmd_check},
+    {"test", "runs the tests that pipeline files hold", evs_cmd_test},
     {"explain", "shows the plan: operators, columns, keys, exchanges, state, delivery", evs_cmd_explain},
     {"fmt", "lays pipeline files out in the one way", evs_cmd_fmt},
     {"version", "prints the version", evs_cmd_version},

@@ -64,6 +64,10 @@ static bool bind_format(struct evs_binder *binder, struct evs_bound_sink *sink, 
     const struct evs_option_value *values[EVS_OPTION_TABLES];
     bool is_right = evs_bind_options(binder, owner, ast->options, ast->option_count, tables, values);
     sink->format_values = values[0];
+    if (is_right && binder->options->sink_format != NULL) {
+        sink->format = binder->options->sink_format;
+        sink->format_values = evs_option_defaults(binder, sink->format->options);
+    }
     return is_right;
 }
 

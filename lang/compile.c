@@ -1,5 +1,6 @@
 /* Compiling: the order of the passes, and the plan's memory. */
 #include "bind.h"
+#include "test_script.h"
 
 /* What evs_plan_free finds behind the plan. */
 struct compiled {
@@ -41,6 +42,7 @@ static void check_query(struct evs_binder *binder)
 static evs_status bind(struct evs_binder *binder, struct evs_plan *plan)
 {
     evs_bind_declare(binder);
+    evs_tests_check(binder->script, binder->diagnostics);
     if (!evs_bind_check_overrides(binder)) {
         return EVS_E_USAGE;
     }

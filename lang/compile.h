@@ -36,6 +36,7 @@ struct evs_compile_options {
     const char *(*environment)(void *argument, const char *name);
     void *environment_argument;
     const struct evs_registry *registry;
+    const struct evs_format *sink_format; /* of every sink, whatever the file says, with its defaults; NULL: as the file says */
 };
 
 /* Compiles a file. All diagnostics, warnings too, are added to `diagnostics`.

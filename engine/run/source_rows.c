@@ -189,6 +189,14 @@ static void message_done(struct source_node *node, const struct evs_message *mes
 static void read_message(struct source_node *node, struct evs_batch *batch)
 {
     const struct evs_message *message = &node->messages[node->message_at];
+    if (message->has_watermark) {
+        struct partition *partition = &node->partitions[message->partition];
+        partition->watermark_us =
+            message->watermark_us > partition->watermark_us ? message->watermark_us : partition->watermark_us;
+        message_done(node, message);
+        node->message_at++;
+        return;
+    }
     if (node->consumed == 0 && message->first_index != EVS_INDEX_CONTINUES) {
         node->next_index = message->first_index;
     }

@@ -42,6 +42,8 @@ struct evs_message {
     uint32_t fingerprint;     /* evs_fingerprint(payload), filled by durable connectors */
     bool last_of_position;    /* false: more pieces of the same position follow; no barrier may fall here */
     uint64_t byte_offset;     /* goes into the position: see there */
+    bool has_watermark;       /* no rows: the partition's watermark rises to … (tests move time by themselves) */
+    int64_t watermark_us;
 };
 #define EVS_PADDING 64
 #define EVS_INDEX_CONTINUES UINT32_MAX
