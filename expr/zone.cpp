@@ -162,8 +162,8 @@ extern "C" struct evs_zone_span evs_zone_span_at(struct evs_zone zone, int64_t u
     if (rules.NextTransition(time, &change)) {
         span.end_us = moment_us(rules, change);
     }
-    // The change at `time` itself counts as one before it.
-    if (rules.PrevTransition(time + absl::Microseconds(1), &change)) {
+    // The change at `time` itself counts as one before it. Abseil looks for changes by whole seconds.
+    if (rules.PrevTransition(time + absl::Seconds(1), &change)) {
         span.begin_us = moment_us(rules, change);
     }
     return span;
