@@ -217,6 +217,14 @@ static void merge_quantiles(const struct agg_call *call, struct evs_table *table
     fit(table, &acc->bag, 0);
 }
 
+static bool is_valid_entry(const struct agg_call *call, const struct agg_entry *entry)
+{
+    uint64_t count;
+    (void)call;
+    memcpy(&count, entry->payload, sizeof count);
+    return count > 0 && count < UINT64_C(1) << 50; /* sums of them fit */
+}
+
 /* The value of a bucket, not outside of what there was. */
 static struct evs_value bucket_value(const struct agg_call *call, const struct acc_quantiles *acc, uint64_t code)
 {
@@ -275,7 +283,8 @@ const struct agg_kind *evs_agg_quantiles_kind(const struct evs_aggregate_call *c
                                          .merge = merge_quantiles,
                                          .result = result_quantiles,
                                          .shape = quantiles_shape,
-                                         .detail_max = 63};
+                                         .detail_max = 63,
+                                         .is_valid = is_valid_entry};
     EVS_ASSERT(config->argument_count == 1);
     return &kind;
 }
