@@ -33,6 +33,7 @@ TOKENS = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:\\.|[^'\\])*'|;", re.S)
 SOURCE = re.compile(r"create\s+source\s+(\w+)\s*\(.*?\bfrom\s+file\s*\(path\s*=\s*'([^']*)'", re.S | re.I)
 RESTORED = re.compile(r"restored checkpoint [1-9]")
 INSERT_AT_END = re.compile(r"\|>\s*insert\s+into\s+\w+\s*$", re.I)
+FORK_AT_END = re.compile(r"\|>\s*fork\s*\(.*\)$", re.I | re.S)
 
 
 class Golden:
@@ -101,11 +102,11 @@ def without_comments(text):
 
 
 def with_files_for_prints(text):
-    """The pipeline with `insert into printed_N` behind each query that prints, on the same lines; and N."""
+    """The pipeline with `insert into printed_N` behind each query that prints, on the same lines; and N. Branches of a fork do not print in goldens."""
     ends = []
     for statement, end in statements(text):
         words = without_comments(statement)
-        if words.lower().startswith("from") and not INSERT_AT_END.search(words):
+        if words.lower().startswith("from") and not INSERT_AT_END.search(words) and not FORK_AT_END.search(words):
             ends.append(end)
     for number, end in reversed(list(enumerate(ends))):
         text = text[:end] + f" |> insert into printed_{number}" + text[end:]
