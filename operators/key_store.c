@@ -68,6 +68,16 @@ uint32_t evs_entry_index(const struct evs_table *table, const struct evs_entry *
     return (uint32_t)table->directory[slot] - 1;
 }
 
+void evs_key_move(const struct evs_table_layout *layout, struct evs_entry *entry, struct evs_arena *to)
+{
+    for (uint32_t i = 0; i < layout->key_count; i++) {
+        if (is_text(layout, i, entry->nulls)) {
+            struct evs_str *text = evs_entry_key(layout, entry, i);
+            *text = evs_str_keep(to, text);
+        }
+    }
+}
+
 void evs_key_compact(struct evs_table *table)
 {
     if (table->garbage_bytes < COMPACT_BYTES_MIN || table->garbage_bytes < table->arena.used_bytes / 2) {
@@ -75,12 +85,8 @@ void evs_key_compact(struct evs_table *table)
     }
     struct evs_arena moved = {0};
     for (uint32_t i = 0; i < table->used; i++) {
-        struct evs_entry *entry = evs_table_at(table, i);
-        for (uint32_t k = 0; evs_table_is_live(table, i) && k < table->layout->key_count; k++) {
-            if (is_text(table->layout, k, entry->nulls)) {
-                struct evs_str *text = evs_entry_key(table->layout, entry, k);
-                *text = evs_str_keep(&moved, text);
-            }
+        if (evs_table_is_live(table, i)) {
+            evs_key_move(table->layout, evs_table_at(table, i), &moved);
         }
     }
     evs_arena_fini(&table->arena);

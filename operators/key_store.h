@@ -18,6 +18,8 @@ struct evs_entry *evs_key_load(struct evs_table *table, uint64_t hash, uint32_t 
                                struct evs_slice *text, bool *is_new);
 /* The index of an entry of the table. */
 uint32_t evs_entry_index(const struct evs_table *table, const struct evs_entry *entry);
+/* Copies the entry's long texts into another arena. */
+void evs_key_move(const struct evs_table_layout *layout, struct evs_entry *entry, struct evs_arena *to);
 /* Moves long texts of keys together when more than half of the arena belongs to keys that are gone. The arena holds nothing else. */
 void evs_key_compact(struct evs_table *table);
 
