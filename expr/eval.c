@@ -14,6 +14,7 @@
 
 #include "json_access.h"
 #include "kernel.h"
+#include "unnest_query.h"
 #include "regexp_cache.h"
 #include "time_parts.h"
 
@@ -35,6 +36,9 @@ void evs_eval_free(struct evs_eval *eval)
     }
     evs_json_access_free(eval->json);
     evs_nested_builder_fini(&eval->nested);
+    for (uint32_t i = 0; i < eval->program->step_count; i++) {
+        evs_inner_free(eval->slots[i].inner);
+    }
     evs_regexp_cache_free(eval->regexps);
     evs_time_tools_free(eval->times);
     evs_buffer_fini(&eval->buffer);

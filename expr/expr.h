@@ -55,6 +55,15 @@ struct evs_expr {
     uint32_t argument_count;
     struct evs_place place;
     const char *text; /* canonical text, for messages and identity */
+    const struct evs_expr_body *body; /* of a query over an array: evs_expr_unnest */
+};
+
+/* What a query over the elements of an array computes. Its expressions are over columns of their own: 0 is the element, 1 its offset (int64),
+ * 2 + i the value that is captured as number i. */
+struct evs_expr_body {
+    const struct evs_expr *where; /* a bool; NULL: all elements */
+    const struct evs_expr *value;
+    bool keeps_null; /* of a NULL array NULL; else nothing, as of an empty one */
 };
 
 /* --- the function table: what the binder, the reference and the completion use ------------------------------------ */
@@ -132,6 +141,10 @@ evs_status evs_expr_array(struct evs_arena *arena, const struct evs_type *elemen
 /* struct(a as x, b), (a, b): `names` has an empty slice for a field without a name; and struct<…>(a, b): `type` is given. */
 evs_status evs_expr_struct(struct evs_arena *arena, const struct evs_type *type, const struct evs_slice *names,
                            const struct evs_expr **arguments, uint32_t count, struct evs_place place,
+                           const struct evs_expr **result, struct evs_error *error);
+/* array(select value from unnest(array) where …). `captured` are over the row's columns. */
+evs_status evs_expr_unnest(struct evs_arena *arena, const struct evs_expr *array, const struct evs_expr_body *body,
+                           const struct evs_expr **captured, uint32_t captured_count, struct evs_place place,
                            const struct evs_expr **result, struct evs_error *error);
 /* s.name of a struct. */
 evs_status evs_expr_field(struct evs_arena *arena, const struct evs_expr *expr, struct evs_slice name,

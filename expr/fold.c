@@ -7,6 +7,7 @@
  * reach, and makes strict calls of NULL to NULL. A constant expression that fails (1 / 0) stays as it is: it is an
  * error of those rows that need it. */
 #include "internal.h"
+#include "unnest_query.h"
 
 /* --- addresses seen ----------------------------------------------------------------------------------------------- */
 
@@ -78,7 +79,7 @@ void evs_expr_columns(const struct evs_expr *expr, uint64_t *bitmap)
 
 static bool constant_walk(struct evs_seen *seen, const struct evs_expr *expr)
 {
-    if (expr->kind == EVS_EXPR_COLUMN || expr->kind == EVS_EXPR_EVENT_TIME) {
+    if (expr->kind == EVS_EXPR_COLUMN || expr->kind == EVS_EXPR_EVENT_TIME || evs_body_reads_time(expr->body)) {
         return false;
     }
     uintptr_t *visited = evs_seen_at(seen, expr);
@@ -133,7 +134,7 @@ bool evs_expr_equal(const struct evs_expr *a, const struct evs_expr *b)
         return true;
     }
     if (a->kind != b->kind || !evs_type_equal(a->type, b->type) || a->overload != b->overload || a->safe != b->safe ||
-        a->argument_count != b->argument_count) {
+        a->argument_count != b->argument_count || !evs_body_equal(a->body, b->body)) {
         return false;
     }
     if (a->kind == EVS_EXPR_COLUMN && a->column != b->column) {
@@ -411,7 +412,7 @@ static const struct evs_expr *simplify_walk(struct simplify *simplify, const str
     const struct evs_expr *result = simplify_shape(simplify->arena, expr, arguments);
     struct evs_value value;
     struct evs_expr_failure failure;
-    if (result->argument_count > 0 && all_constants(result) && result->type->kind != EVS_NULL_KIND &&
+    if (result->argument_count > 0 && all_constants(result) && !evs_body_reads_time(result->body) && result->type->kind != EVS_NULL_KIND &&
         evs_expr_evaluate(simplify->arena, result, &value, &failure)) {
         result = constant_like(simplify->arena, result, value);
     }

@@ -103,6 +103,36 @@ static enum evs_row end_row(struct evs_call *call, uint32_t row)
 }
 EACH_ROW_KERNEL(end_element, end_row)
 
+/* What a query that must give one value gives: NULL of no element, and several are an error. */
+static enum evs_row only_row(struct evs_call *call, uint32_t row)
+{
+    struct evs_str held;
+    const struct evs_nested array = evs_call_nested(call, 0, row, &held);
+    if (array.count != 1) {
+        return array.count == 0 ? EVS_ROW_NULL : EVS_ROW_ARGUMENT;
+    }
+    return set_element(call, row, &array, 0);
+}
+EACH_ROW_KERNEL(only_element, only_row)
+
+static bool is_before(const struct evs_nested *array, uint32_t index);
+
+/* Each value once, where it comes first. */
+static enum evs_row distinct_row(struct evs_call *call, uint32_t row)
+{
+    struct evs_str held;
+    const struct evs_nested array = evs_call_nested(call, 0, row, &held);
+    evs_nested_begin_array(&call->eval->nested, evs_call_type(call)->element->kind);
+    for (uint32_t i = 0; i < array.count; i++) {
+        if (!is_before(&array, i)) {
+            const struct evs_value value = evs_nested_at(&array, i);
+            evs_nested_add(&call->eval->nested, &value);
+        }
+    }
+    return evs_call_set_built(call, row);
+}
+EACH_ROW_KERNEL(distinct_elements, distinct_row)
+
 static inline enum evs_row length_row(struct evs_call *call, const struct evs_str *a, int64_t *out)
 {
     (void)call;
@@ -273,17 +303,26 @@ static bool same_element(const struct evs_value *a, const struct evs_value *b)
     return evs_kind_is_var(a->kind) ? evs_str_equal(&a->str, &b->str) : evs_value_order(a, b) == 0;
 }
 
+/* Whether an element of the same value stands before this one. */
+static bool is_before(const struct evs_nested *array, uint32_t index)
+{
+    const struct evs_value value = evs_nested_at(array, index);
+    for (uint32_t i = 0; i < index; i++) {
+        const struct evs_value before = evs_nested_at(array, i);
+        if (same_element(&value, &before)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum evs_row is_distinct_row(struct evs_call *call, uint32_t row)
 {
     struct evs_str held;
     const struct evs_nested array = evs_call_nested(call, 0, row, &held);
     bool distinct = true;
     for (uint32_t i = 1; i < array.count && distinct; i++) {
-        const struct evs_value value = evs_nested_at(&array, i);
-        for (uint32_t k = 0; k < i && distinct; k++) {
-            const struct evs_value before = evs_nested_at(&array, k);
-            distinct = !same_element(&value, &before);
-        }
+        distinct = !is_before(&array, i);
     }
     ((uint8_t *)call->result->data)[row] = distinct;
     return EVS_ROW_OK;
@@ -384,6 +423,9 @@ static const struct evs_overload overloads[] = {
     OVERLOAD("array[ordinal]", element, EVS_ARG_T, 2, MAY_FAIL | MAY_BE_NULL, AT_ORDINAL, EVS_ARRAY, EVS_INT64),
     OVERLOAD("array[safe_offset]", element, EVS_ARG_T, 2, MAY_BE_NULL, AT_SAFE_OFFSET, EVS_ARRAY, EVS_INT64),
     OVERLOAD("array[safe_ordinal]", element, EVS_ARG_T, 2, MAY_BE_NULL, AT_SAFE_ORDINAL, EVS_ARRAY, EVS_INT64),
+    OVERLOAD("array[only]", only_element, EVS_ARG_T, 1, MAY_FAIL | MAY_BE_NULL | EVS_CALL_INTERNAL, 0, EVS_ARRAY),
+    OVERLOAD("array[distinct]", distinct_elements, EVS_ARG_ARRAY_T, 1, MAY_FAIL | EVS_CALL_INTERNAL, 0,
+             EVS_ARG_ARRAY_T),
     OVERLOAD("array_first", end_element, EVS_ARG_T, 1, MAY_FAIL | MAY_BE_NULL, 0, EVS_ARRAY),
     OVERLOAD("array_last", end_element, EVS_ARG_T, 1, MAY_FAIL | MAY_BE_NULL, 1, EVS_ARRAY),
     OVERLOAD("array_length", length, EVS_INT64, 1, 0, 0, EVS_ARRAY),
@@ -461,13 +503,3 @@ static const struct evs_function functions[] = {
 };
 
 const struct evs_family evs_family_array = {overloads, EVS_COUNT(overloads), functions, EVS_COUNT(functions)};
-
-evs_status evs_cast_array(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_type *type, bool safe,
-                          struct evs_place place, const struct evs_expr **result, struct evs_error *error)
-{
-    (void)safe;
-    (void)place;
-    (void)result;
-    return evs_fail(error, EVS_E_PIPELINE, "%s cannot be cast to %s", evs_type_name_in(arena, expr->type),
-                    evs_type_name_in(arena, type));
-}

@@ -223,8 +223,10 @@ struct evs_program {
 };
 
 enum evs_slot_state { EVS_SLOT_EMPTY, EVS_SLOT_PART, EVS_SLOT_FULL };
+struct evs_inner;
 struct evs_slot {
     struct evs_column column;
+    struct evs_inner *inner; /* of a query over an array: its own evaluation */
     enum evs_slot_state state;
     uint64_t done[EVS_VALID_WORDS(EVS_BATCH_ROWS)]; /* PART: rows that hold their value */
 };

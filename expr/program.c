@@ -5,6 +5,7 @@
  * apart here. */
 
 #include "internal.h"
+#include "unnest_query.h"
 
 struct compiler {
     struct evs_arena *arena;  /* of the program */
@@ -32,6 +33,9 @@ static bool same_step(const struct evs_step *a, const struct evs_step *b)
         return false;
     }
     if (a->argument_count > 0 && memcmp(a->arguments, b->arguments, sizeof *a->arguments * a->argument_count) != 0) {
+        return false;
+    }
+    if (a->overload == &evs_unnest_overload && !evs_body_equal(a->expr->body, b->expr->body)) {
         return false;
     }
     if (evs_kind_is_nested(a->type) && !evs_type_equal(a->expr->type, b->expr->type)) {
