@@ -1,15 +1,15 @@
 /* The aggregate functions (aggregate_table.h). */
 #include "aggregate_table.h"
 
-const char evs_aggregate_example_columns[] = "at timestamp, user string, item string, price int64, paid bool, "
-                                             "watermark for at as at";
+const char evs_aggregate_example_columns[] = "seen timestamp, user string, item string, price int64, paid bool, "
+                                             "watermark for seen as seen";
 
 const char *const evs_aggregate_example_rows[] = {
-    "{\"at\":\"2026-01-05T10:00:00Z\",\"user\":\"ann\",\"item\":\"tea\",\"price\":4,\"paid\":true}",
-    "{\"at\":\"2026-01-05T10:01:00Z\",\"user\":\"ben\",\"item\":\"cup\",\"price\":9,\"paid\":true}",
-    "{\"at\":\"2026-01-05T10:02:00Z\",\"user\":\"ann\",\"item\":\"tea\",\"price\":5,\"paid\":false}",
-    "{\"at\":\"2026-01-05T10:03:00Z\",\"user\":\"cleo\",\"item\":null,\"price\":null,\"paid\":false}",
-    "{\"at\":\"2026-01-05T10:04:00Z\",\"user\":\"ann\",\"item\":\"pot\",\"price\":22,\"paid\":true}",
+    "{\"seen\":\"2026-01-05T10:00:00Z\",\"user\":\"ann\",\"item\":\"tea\",\"price\":4,\"paid\":true}",
+    "{\"seen\":\"2026-01-05T10:01:00Z\",\"user\":\"ben\",\"item\":\"cup\",\"price\":9,\"paid\":true}",
+    "{\"seen\":\"2026-01-05T10:02:00Z\",\"user\":\"ann\",\"item\":\"tea\",\"price\":5,\"paid\":false}",
+    "{\"seen\":\"2026-01-05T10:03:00Z\",\"user\":\"cleo\",\"item\":null,\"price\":null,\"paid\":false}",
+    "{\"seen\":\"2026-01-05T10:04:00Z\",\"user\":\"ann\",\"item\":\"pot\",\"price\":22,\"paid\":true}",
     NULL,
 };
 
@@ -59,7 +59,7 @@ static const struct evs_aggregate_function functions[] = {
      "array_agg(item order by price desc limit 2)", "[\"pot\",\"cup\"]", 1, 1, EVS_TAKES_ANY, EVS_GIVES_ARRAY,
      LISTS | NULLS},
     {"array_concat_agg", EVS_AGG_ARRAY_CONCAT_AGG, "array_concat_agg(x [order by y, …] [limit n])",
-     "the elements of all arrays; limit counts arrays", "array_concat_agg([price, price + 1] order by at limit 2)",
+     "the elements of all arrays; limit counts arrays", "array_concat_agg([price, price + 1] order by seen limit 2)",
      "[4,5,9,10]", 1, 1, EVS_TAKES_ARRAY, EVS_GIVES_SAME, EVS_AGGREGATE_ORDER},
     {"string_agg", EVS_AGG_STRING_AGG, "string_agg([distinct] x [, delimiter] [order by y, …] [limit n])",
      "texts (string or bytes) one behind the other, with a comma or the delimiter between them",
@@ -79,7 +79,7 @@ static const struct evs_aggregate_function functions[] = {
     {"stddev", EVS_AGG_STDDEV_SAMP, "stddev([distinct] x)", "stddev_samp", "stddev(price where price < 6)",
      "0.7071067811865476", 1, 1, EVS_TAKES_NUMBER, EVS_GIVES_FLOAT64, DISTINCT},
     {"covar_pop", EVS_AGG_COVAR_POP, "covar_pop(y, x)",
-     "the covariance of these pairs; a pair with a NULL does not count", "covar_pop(price, length(user))", "0", 2, 2,
+     "the covariance of these pairs; a pair with a NULL does not count", "covar_pop(price, price * 2)", "103", 2, 2,
      EVS_TAKES_NUMBER, EVS_GIVES_FLOAT64, 0},
     {"covar_samp", EVS_AGG_COVAR_SAMP, "covar_samp(y, x)",
      "the covariance of what these pairs are a sample of; NULL for fewer than two", "covar_samp(price, price)",
@@ -102,7 +102,7 @@ static const struct evs_aggregate_function functions[] = {
      "approx_top_count(user, 1)", "[{\"value\":\"ann\",\"count\":3}]", 2, 2, EVS_TAKES_EQUAL, EVS_GIVES_TOP, 0},
     {"approx_top_sum", EVS_AGG_APPROX_TOP_SUM, "approx_top_sum(x, weight, n)",
      "the n values with the greatest sums of weights, which are not negative", "approx_top_sum(item, price, 2)",
-     "[{\"value\":\"pot\",\"sum\":22},{\"value\":\"tea\",\"sum\":9}]", 3, 3, EVS_TAKES_EQUAL, EVS_GIVES_TOP, 0},
+     "[{\"value\":\"pot\",\"sum\":22},{\"value\":\"cup\",\"sum\":9}]", 3, 3, EVS_TAKES_EQUAL, EVS_GIVES_TOP, 0},
     {"window_funnel", EVS_AGG_WINDOW_FUNNEL, "window_funnel(interval, condition 1, condition 2, …)",
      "how many of the conditions were met in their order, by one row each in the order of the key, all within the "
      "interval from the first one",

@@ -77,13 +77,10 @@ static void once(struct evs_parser *parser, bool is_given, const char *what)
 /* having max y, having min y: `having` is taken. */
 static void parse_having(struct evs_parser *parser, struct evs_ast_call *call)
 {
-    struct evs_ident which = evs_expect_ident(parser, "`max` or `min` after `having`");
     once(parser, call->having != NULL, "having");
-    call->having_max = evs_slice_equal_nocase(which.text, "max");
-    if (evs_ident_given(&which) && !call->having_max && !evs_slice_equal_nocase(which.text, "min")) {
-        struct evs_diag *diag =
-            evs_complain(parser, EVS_E0110, which.place, "`having` inside a call is followed by `max` or `min`");
-        evs_diag_hint(diag, "a condition on rows is `where`");
+    call->having_max = evs_take_word(parser, EVS_WORD_MAX);
+    if (!call->having_max) {
+        evs_expect_word(parser, EVS_WORD_MIN, "or `max` after `having`");
     }
     call->having = evs_parse_expression(parser);
 }

@@ -1,11 +1,13 @@
 /* Prints the parts of docs/language.md that come from the program's own tables: functions, options, settings, codes of diagnostics, reasons of
- * rows that fail in an expression. tests/docs/run holds the document against them, and `tests/docs/run --update` writes them into it.
+ * rows that fail in an expression, aggregate functions. tests/docs/run holds the document against them, and `tests/docs/run --update` writes them into it.
  *
- *   evs_reference functions|options|settings|diagnostics|failures */
+ *   evs_reference functions|aggregates|options|settings|diagnostics|failures
+ *   evs_reference aggregate_rows|aggregate_pipeline|aggregate_results     the examples of the aggregate functions, to be run */
 #include <stdio.h>
 #include <string.h>
 
 #include "../../cmd/cmd.h"
+#include "aggregate_table.h"
 #include "bind.h"
 #include "codes.h"
 #include "expr.h"
@@ -82,6 +84,52 @@ static void print_functions(void)
 {
     for (size_t i = 0; i < EVS_COUNT(families); i++) {
         print_family(families[i].family, families[i].title);
+    }
+}
+
+/* --- aggregate functions -------------------------------------------------------------------------------------------------- */
+
+static void print_aggregate_rows(void)
+{
+    for (const char *const *row = evs_aggregate_example_rows; *row != NULL; row++) {
+        printf("%s\n", *row);
+    }
+}
+
+static void print_aggregates(void)
+{
+    printf("The examples are over these rows:\n\n```\n");
+    print_aggregate_rows();
+    printf("```\n\n| | meaning | example | gives |\n|---|---|---|---|\n");
+    for (uint32_t i = 0; i < evs_aggregate_function_count(); i++) {
+        const struct evs_aggregate_function *function = evs_aggregate_function_at(i);
+        printf("|");
+        print_code_cell(function->signature);
+        printf(" ");
+        print_cell(function->meaning);
+        printf(" |");
+        print_code_cell(function->example);
+        print_code_cell(function->result);
+        printf("\n");
+    }
+    printf("\n");
+}
+
+/* One row, whose columns are the examples' results in the table's order. */
+static void print_aggregate_pipeline(void)
+{
+    printf("create source orders (%s) from file (path = 'orders.ndjson') on error fail;\nfrom orders |> aggregate\n",
+           evs_aggregate_example_columns);
+    for (uint32_t i = 0; i < evs_aggregate_function_count(); i++) {
+        printf("    %s as result_%u,\n", evs_aggregate_function_at(i)->example, i);
+    }
+    printf("    count(*) as n\ngroup by tumble(interval 1 hour);\n");
+}
+
+static void print_aggregate_results(void)
+{
+    for (uint32_t i = 0; i < evs_aggregate_function_count(); i++) {
+        printf("%s\n", evs_aggregate_function_at(i)->result);
     }
 }
 
@@ -193,8 +241,15 @@ int main(int argc, char **argv)
         const char *name;
         void (*print)(void);
     } parts[] = {
-        {"functions", print_functions},     {"options", print_all_options}, {"settings", print_settings},
-        {"diagnostics", print_diagnostics}, {"failures", print_failures},
+        {"functions", print_functions},
+        {"aggregates", print_aggregates},
+        {"aggregate_rows", print_aggregate_rows},
+        {"aggregate_pipeline", print_aggregate_pipeline},
+        {"aggregate_results", print_aggregate_results},
+        {"options", print_all_options},
+        {"settings", print_settings},
+        {"diagnostics", print_diagnostics},
+        {"failures", print_failures},
     };
     for (size_t i = 0; argc == 2 && i < EVS_COUNT(parts); i++) {
         if (strcmp(argv[1], parts[i].name) == 0) {
@@ -202,6 +257,6 @@ int main(int argc, char **argv)
             return 0;
         }
     }
-    fprintf(stderr, "usage: %s functions|options|settings|diagnostics|failures\n", argv[0]);
+    fprintf(stderr, "usage: %s functions|aggregates|options|settings|diagnostics|failures\n", argv[0]);
     return 2;
 }
