@@ -5,7 +5,7 @@
  *   bind_option.c     options against their tables                     bind_expr.c       syntax to typed expressions
  *   bind_setting.c    pipeline, set, param                             bind_literal.c    literals, intervals, constants
  *   bind_source.c     sources: columns, watermark                      bind_query.c      from, chains, tee, insert
- *   bind_nested.c     arrays and structs
+ *   bind_nested.c     arrays and structs                               bind_subquery.c   queries over an array of the row
  *   bind_path.c       paths of columns                                 bind_rowwise.c    where, select, extend, set, drop, rename, as
  *   bind_sink.c       sinks, inserts, dead letters                     bind_union.c      union all
  *   bind_window.c     windows, emit, retain                            bind_aggregate.c  aggregate … group by
@@ -321,6 +321,9 @@ const struct evs_expr *evs_bind_index(struct evs_binder *binder, struct evs_cont
                                       const struct evs_ast_expr *ast);
 const struct evs_expr *evs_bind_in_unnest(struct evs_binder *binder, struct evs_context *context,
                                           const struct evs_ast_expr *ast);
+/* (select …), exists(select …), array(select …) over the elements of an array (bind_subquery.c). */
+const struct evs_expr *evs_bind_subquery(struct evs_binder *binder, struct evs_context *context,
+                                         const struct evs_ast_expr *ast);
 /* expr.name, of json or a struct. `whole`: the place of all of it. */
 const struct evs_expr *evs_bind_member(struct evs_binder *binder, const struct evs_expr *expr,
                                        const struct evs_ident *name, struct evs_place whole);

@@ -379,11 +379,23 @@ static const struct evs_expr *bind_between(struct evs_binder *binder, struct evs
     return negate(binder, ast->negated, special(binder, EVS_EXPR_AND, both, 2, ast->place), ast->place);
 }
 
+/* x in (select y from unnest(a)): among the values of the query. */
+static const struct evs_expr *bind_in_query(struct evs_binder *binder, struct evs_context *context,
+                                            const struct evs_ast_expr *ast)
+{
+    struct evs_ast_expr query = *ast->arguments[1];
+    query.op = EVS_AST_OP_ARRAY;
+    const struct evs_expr *sides[] = {evs_bind_expr(binder, context, ast->arguments[0]),
+                                      evs_bind_subquery(binder, context, &query)};
+    return sides[0] != NULL && sides[1] != NULL ? call(binder, "in unnest", false, sides, 2, ast->place, ast->place)
+                                                : NULL;
+}
+
 static const struct evs_expr *bind_in(struct evs_binder *binder, struct evs_context *context,
                                       const struct evs_ast_expr *ast)
 {
-    if (ast->query != NULL) {
-        return unsupported(binder, ast->place, "a query behind in is");
+    if (ast->argument_count == 2 && ast->arguments[1]->kind == EVS_AST_SUBQUERY) {
+        return negate(binder, ast->negated, bind_in_query(binder, context, ast), ast->place);
     }
     if (ast->op == EVS_AST_OP_IN_UNNEST) {
         return negate(binder, ast->negated, evs_bind_in_unnest(binder, context, ast), ast->place);
@@ -684,7 +696,8 @@ static const struct evs_expr *bind_unsupported(struct evs_binder *binder, struct
         evs_report(binder, EVS_E0302, ast->place, "`*` stands in count(*) only");
         return NULL;
     default:
-        return unsupported(binder, ast->place, "a query inside an expression is");
+        EVS_ASSERT(!"a kind of expression that has a binding");
+        return NULL;
     }
 }
 
@@ -714,7 +727,7 @@ const struct evs_expr *evs_bind_expr(struct evs_binder *binder, struct evs_conte
         [EVS_AST_ARRAY] = evs_bind_array,
         [EVS_AST_STRUCT] = evs_bind_struct,
         [EVS_AST_STAR] = bind_unsupported,
-        [EVS_AST_SUBQUERY] = bind_unsupported,
+        [EVS_AST_SUBQUERY] = evs_bind_subquery,
     };
     EVS_ASSERT(ast->kind < EVS_COUNT(bindings));
     return bindings[ast->kind](binder, context, ast);

@@ -139,6 +139,7 @@ const struct evs_ast_type *evs_parse_type(struct evs_parser *parser);
 
 bool evs_at_query(struct evs_parser *parser); /* from, or words of SQL that a query cannot begin with here */
 const struct evs_ast_query *evs_parse_query(struct evs_parser *parser);
+const struct evs_ast_query *evs_parse_subquery(struct evs_parser *parser); /* inside an expression: select … from … too */
 struct evs_ast_relation evs_parse_relation(struct evs_parser *parser);
 /* [as] NAME, unless the word begins a clause; absent when there is none. */
 struct evs_ident evs_parse_alias(struct evs_parser *parser);

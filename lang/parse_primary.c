@@ -284,10 +284,9 @@ static const struct evs_ast_expr *parse_parameter(struct evs_parser *parser, str
 
 static const struct evs_ast_expr *parse_subquery(struct evs_parser *parser, struct evs_place start, enum evs_ast_op op)
 {
-    bool refused = evs_refuse(parser, start, "a query inside an expression is");
     uint32_t outer_tallest = parser->tallest;
     parser->tallest = 0;
-    const struct evs_ast_query *query = evs_parse_query(parser);
+    const struct evs_ast_query *query = evs_parse_subquery(parser);
     evs_expect(parser, EVS_TOKEN_RIGHT_PAREN, "after the query");
     /* The heights inside count too: a visitor goes through them. */
     const struct evs_ast_expr inside = {.kind = EVS_AST_ERROR, .height = parser->tallest};
@@ -298,7 +297,7 @@ static const struct evs_ast_expr *parse_subquery(struct evs_parser *parser, stru
     expr->op = op;
     expr->query = query;
     parser->tallest = parser->tallest > outer_tallest ? parser->tallest : outer_tallest;
-    return refused ? evs_error_expr(parser) : expr;
+    return expr;
 }
 
 static const struct evs_ast_expr *parse_parentheses(struct evs_parser *parser, struct evs_place start)
