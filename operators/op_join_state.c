@@ -4,9 +4,8 @@
  * end need no record: a restore leaves out those that the commit's watermark had ended. Timers are armed again from the rows. */
 #include "op_join_state.h"
 
+#include "key_table.h"
 #include "row_judge.h"
-
-#define COMPACT_BYTES_MIN (1u << 20)
 
 /* --- layout ------------------------------------------------------------------------------------------------------------------ */
 
@@ -235,24 +234,6 @@ struct join_entry *evs_join_begin_entry(struct evs_op *op, const struct join *jo
     return values;
 }
 
-/* Long text of keys that are gone fills the table's arena: it is moved when more than half of it is garbage. */
-static void compact(struct evs_table *table)
-{
-    struct evs_arena moved = {0};
-    for (uint32_t i = 0; i < table->used; i++) {
-        struct evs_entry *entry = evs_table_at(table, i);
-        for (uint32_t key = 0; evs_table_is_live(table, i) && key < table->layout->key_count; key++) {
-            if (evs_kind_is_var(table->layout->key_kind[key])) {
-                struct evs_str *text = evs_entry_key(table->layout, entry, key);
-                *text = evs_str_keep(&moved, text);
-            }
-        }
-    }
-    evs_arena_fini(&table->arena);
-    table->arena = moved;
-    table->garbage_bytes = 0;
-}
-
 void evs_join_drop_if_empty(struct evs_op *op, struct join *join, struct join_entry *entry)
 {
     if (entry->rows[LEFT].count > 0 || entry->rows[RIGHT].count > 0) {
@@ -260,10 +241,7 @@ void evs_join_drop_if_empty(struct evs_op *op, struct join *join, struct join_en
     }
     evs_table_remove(&join->table, entry->index);
     evs_op_count(op, EVS_COUNT_STATE_KEYS, -1);
-    size_t garbage = join->table.garbage_bytes;
-    if (garbage >= COMPACT_BYTES_MIN && garbage >= join->table.arena.used_bytes / 2) {
-        compact(&join->table);
-    }
+    evs_key_table_compact(&join->table);
 }
 
 void evs_join_tell_bytes(struct evs_op *op, struct join *join)

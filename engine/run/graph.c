@@ -371,6 +371,7 @@ static void op_free(struct evs_op *op)
 
 void evs_graph_free(struct evs_run *run)
 {
+    evs_run_close_shared(run);
     for (uint32_t i = 0; run->workers != NULL && i < run->options.worker_count; i++) {
         struct worker *worker = &run->workers[i];
         for (uint32_t j = 0; j < worker->op_count; j++) {

@@ -155,6 +155,65 @@ int64_t evs_op_passed_watermark(const struct evs_op *op)
                : passed_us;
 }
 
+struct evs_waker *evs_op_waker(struct evs_op *op)
+{
+    return (struct evs_waker *)op->worker;
+}
+
+void evs_waker_wake(struct evs_waker *waker)
+{
+    evs_worker_wake((struct worker *)waker);
+}
+
+evs_status evs_op_fail(struct evs_op *op, const struct evs_error *error)
+{
+    EVS_ASSERT(error->code != EVS_OK);
+    evs_run_fail(op->worker->run, error->code, error);
+    return error->code;
+}
+
+/* --- what instances share ---------------------------------------------------------------------------------------------- */
+
+evs_status evs_op_share(struct evs_op *op, const void *key,
+                        evs_status (*open)(const void *key, const struct evs_shared_open *open, void **object,
+                                           struct evs_error *error),
+                        void (*close)(void *object), void **object, struct evs_error *error)
+{
+    struct evs_run *run = op->worker->run;
+    const struct evs_run_options *options = &run->options;
+    for (uint32_t i = 0; i < run->shared_count; i++) {
+        if (run->shared[i].key == key) {
+            *object = run->shared[i].object;
+            return EVS_OK;
+        }
+    }
+    struct evs_shared_open how = {
+        .os = options->os,
+        .log = options->log,
+        .pipeline = run->plan->pipeline,
+        .nats_url = options->nats_url,
+        .nats_credentials = options->nats_credentials,
+        .redis_url = options->redis_url,
+        .retry_us = options->retry_us,
+    };
+    evs_status status = open(key, &how, object, error);
+    if (status == EVS_OK) {
+        EVS_GROW(run->shared, run->shared_count, run->shared_capacity);
+        run->shared[run->shared_count++] = (struct shared){key, *object, close};
+    }
+    return status;
+}
+
+void evs_run_close_shared(struct evs_run *run)
+{
+    while (run->shared_count > 0) {
+        struct shared *last = &run->shared[--run->shared_count];
+        last->close(last->object);
+    }
+    evs_free(run->shared);
+    run->shared = NULL;
+}
+
 struct evs_batch *evs_op_new_batch(struct evs_op *op)
 {
     struct evs_batch *batch = evs_batch_new(op->worker->pool, op->node->schema.count);

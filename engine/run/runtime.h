@@ -79,6 +79,7 @@ struct evs_op {
     const struct evs_operator *operator_;
     void *state;
     bool opened;
+    bool is_waiting; /* for an answer from outside: only the item at hand goes on */
 
     struct edge **in;
     uint32_t in_count, in_capacity, in_next; /* in_next: where to look first, so that no input starves */
@@ -135,6 +136,13 @@ struct row_encoder {
     const void *config;
 };
 
+/* What instances of operators on all workers have in common (evs_op_share). */
+struct shared {
+    const void *key;
+    void *object;
+    void (*close)(void *object);
+};
+
 struct evs_run {
     const struct evs_plan *plan;
     struct evs_run_options options;
@@ -145,6 +153,8 @@ struct evs_run {
     uint32_t source_count;
     struct row_encoder *row_encoders; /* one a schema that dead rows may have */
     uint32_t row_encoder_count, row_encoder_capacity;
+    struct shared *shared;
+    uint32_t shared_count, shared_capacity;
     struct evs_arena arena;
 
     void *store;
@@ -190,6 +200,7 @@ void evs_op_send_watermark(struct evs_op *op, int64_t watermark_us);
 int64_t evs_op_passed_watermark(const struct evs_op *op); /* the one that downstream may have */
 void evs_op_send_barrier(struct evs_op *op, uint64_t checkpoint);
 void evs_op_flush_dead(struct evs_op *op);
+void evs_run_close_shared(struct evs_run *run); /* when no worker runs any more */
 evs_status evs_dead_prepare(struct evs_run *run, const struct evs_schema *schema, struct evs_error *error);
 
 /* A dead row before it is one: what is known of it. */

@@ -136,7 +136,8 @@ static evs_status take_item(struct evs_op *op, struct edge *edge, const struct i
     return EVS_E_INTERNAL;
 }
 
-/* True when the op did something. Another input's turn comes only when the item at hand is finished: EVS_MORE keeps in_next. */
+/* True when the op did something. Another input's turn comes only when the item at hand is finished: EVS_MORE keeps in_next, and EVS_AGAIN of an
+ * operator that waits for an answer does, too, without counting as something done. */
 static bool op_step(struct evs_op *op)
 {
     if (op->in_count == 0 || !evs_op_has_credit(op)) {
@@ -146,12 +147,15 @@ static bool op_step(struct evs_op *op)
     if (op->watermark_target_us > op->watermark_us) {
         status = advance_watermark(op);
     } else {
-        for (uint32_t i = 0; i < op->in_count && status == EVS_AGAIN; i++) {
+        uint32_t looked_at = op->is_waiting ? 1 : op->in_count;
+        op->is_waiting = false;
+        for (uint32_t i = 0; i < looked_at && status == EVS_AGAIN && !op->is_waiting; i++) {
             uint32_t at = (op->in_next + i) % op->in_count;
             struct item item;
             if (!op->in[at]->at_barrier && evs_edge_peek(op->in[at], &item)) {
                 status = take_item(op, op->in[at], &item);
-                op->in_next = status == EVS_MORE ? at : (at + 1) % op->in_count;
+                op->is_waiting = status == EVS_AGAIN;
+                op->in_next = status == EVS_MORE || status == EVS_AGAIN ? at : (at + 1) % op->in_count;
             }
         }
     }

@@ -66,6 +66,28 @@ int64_t evs_op_watermark(const struct evs_op *op);               /* the last one
  * input is complete). */
 void evs_op_delay_watermark(struct evs_op *op, int64_t delay_us);
 
+/* Answers from another thread. A process slot that cannot go on before one comes returns EVS_AGAIN, with nothing emitted: it is called again with the
+ * same batch, at the latest after evs_waker_wake, and until then the operator gets nothing else; other operators go on. */
+struct evs_waker;
+struct evs_waker *evs_op_waker(struct evs_op *op);
+void evs_waker_wake(struct evs_waker *waker); /* any thread; never blocks; what was written before is seen */
+
+/* What all workers' instances have in common, such as a client of a server: made for the first one that asks (at open, on the thread that opens the run),
+ * and closed before any instance is. `key` tells it apart from others: an address in the plan. */
+struct evs_shared_open {
+    const struct evs_os *os;
+    struct evs_log *log;
+    const char *pipeline;
+    const char *nats_url, *nats_credentials, *redis_url;
+    int64_t retry_us; /* the retry policy: how long a server may be away; 0: for ever */
+};
+EVS_MUST_CHECK evs_status evs_op_share(struct evs_op *op, const void *key,
+                                       evs_status (*open)(const void *key, const struct evs_shared_open *open,
+                                                          void **object, struct evs_error *error),
+                                       void (*close)(void *object), void **object, struct evs_error *error);
+/* Ends the run with this error; the slot returns the status that it gives back. */
+evs_status evs_op_fail(struct evs_op *op, const struct evs_error *error);
+
 /* A new batch of this operator's output schema, columns not yet allocated. */
 struct evs_batch *evs_op_new_batch(struct evs_op *op);
 /* Emits to `output` (0: the main output; others are named by the operator's config, such as late rows). Takes the caller's
@@ -101,6 +123,7 @@ enum evs_counter {
     EVS_COUNT_LIMITED,     /* results or rows that a limit of a key left out */
     EVS_COUNT_STATE_KEYS,  /* a gauge */
     EVS_COUNT_STATE_BYTES, /* a gauge */
+    EVS_COUNT_LATE_WINDOWS, /* late_window_misses: windows that a row came too late for, though it counts in younger ones */
     EVS_COUNTERS
 };
 void evs_op_count(struct evs_op *op, enum evs_counter counter, int64_t delta);
