@@ -210,7 +210,8 @@ static const struct evs_ast_expr *parse_in(struct evs_parser *parser, const stru
                            parse_parenthesised_list(parser, "after `unnest`"));
     }
     const struct evs_token *next = evs_peek_at(parser, 1);
-    if (evs_at(parser, EVS_TOKEN_LEFT_PAREN) && next->kind == EVS_TOKEN_WORD && next->word == EVS_WORD_FROM) {
+    bool is_query = next->kind == EVS_TOKEN_WORD && (next->word == EVS_WORD_FROM || next->word == EVS_WORD_SELECT);
+    if (evs_at(parser, EVS_TOKEN_LEFT_PAREN) && is_query) {
         const struct evs_ast_expr *arguments[] = {comparison->left, evs_parse_primary(parser)};
         return finish_comparison(parser, comparison, EVS_AST_IN, EVS_AST_OP_NONE, arguments, 2);
     }
