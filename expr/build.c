@@ -203,7 +203,7 @@ static void put_call(struct evs_buffer *out, const struct evs_expr *expr)
         evs_buffer_puts(out, "[");
         put_list(out, arguments, expr->argument_count);
         evs_buffer_puts(out, "]");
-    } else if (strchr(overload->name, '[') != NULL) { /* array[offset] */
+    } else if (expr->argument_count == 2 && strchr(overload->name, '[') != NULL) { /* array[offset] */
         const char *how = strchr(overload->name, '[') + 1;
         put_operand(out, arguments[0]);
         evs_buffer_printf(out, "[%.*s(%s)]", (int)strlen(how) - 1, how, arguments[1]->text);
