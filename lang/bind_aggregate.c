@@ -135,7 +135,7 @@ static bool bind_groups(struct evs_aggregation *aggregation)
             (is_window ? evs_bind_window(aggregation, &ast->groups[i]) : bind_key(aggregation, &ast->groups[i])) &&
             is_right;
     }
-    return is_right;
+    return is_right && evs_bind_window_columns(aggregation);
 }
 
 /* --- the relation --------------------------------------------------------------------------------------------------------------- */
@@ -161,7 +161,12 @@ static void lay_keys(struct evs_aggregation *aggregation, struct evs_columns *co
     for (uint32_t i = 0; i < aggregation->group_count; i++) {
         const struct group_column *group = &aggregation->groups[i];
         if (group->what != GROUP_KEY) {
-            items[i].what = group->what == GROUP_WINDOW_START ? EVS_ITEM_WINDOW_START : EVS_ITEM_WINDOW_END;
+            bool is_start = group->what == GROUP_WINDOW_START;
+            items[i].what = is_start ? EVS_ITEM_WINDOW_START : EVS_ITEM_WINDOW_END;
+            if (group->key != NULL) { /* the rows have their window */
+                *(is_start ? &out->window.start_column : &out->window.end_column) =
+                    input_column(aggregation->binder, columns, group->name, group->key);
+            }
             continue;
         }
         items[i].what = EVS_ITEM_KEY;
@@ -240,8 +245,25 @@ static const char *call_name(const struct evs_aggregation *aggregation, const st
     return aggregation->calls[call].text;
 }
 
+/* What an update stream has beside its results; _replaces only where sessions may merge. */
+static const struct {
+    const char *name;
+    enum evs_kind kind;
+    int what;
+} system_columns[] = {
+    {"_revision", EVS_INT64, EVS_ITEM_REVISION},
+    {"_final", EVS_BOOL, EVS_ITEM_FINAL},
+    {"_replaces", EVS_ARRAY, EVS_ITEM_REPLACES},
+};
+
+static uint32_t system_count(const struct evs_aggregation *aggregation)
+{
+    bool is_update = aggregation->emit != EVS_EMIT_ON_CLOSE || aggregation->lateness_us > 0;
+    return is_update ? 2 + (aggregation->window.window.kind == EVS_WINDOW_SESSION) : 0;
+}
+
 static struct evs_rel_column *output_columns(struct evs_aggregation *aggregation, const struct evs_columns *named,
-                                             uint32_t count, bool is_update)
+                                             uint32_t count)
 {
     struct evs_rel_column *columns = EVS_ARENA_ARRAY(aggregation->binder->arena, struct evs_rel_column, count);
     for (uint32_t i = 0; i < aggregation->group_count; i++) {
@@ -256,9 +278,13 @@ static struct evs_rel_column *output_columns(struct evs_aggregation *aggregation
             .nullable = call->is_nullable,
         };
     }
-    if (is_update) {
-        columns[count - 2] = (struct evs_rel_column){.name = "_revision", .type = evs_type_of(EVS_INT64)};
-        columns[count - 1] = (struct evs_rel_column){.name = "_final", .type = evs_type_of(EVS_BOOL)};
+    uint32_t system = system_count(aggregation);
+    for (uint32_t i = 0; i < system; i++) {
+        enum evs_kind kind = system_columns[i].kind;
+        columns[count - system + i] = (struct evs_rel_column){
+            .name = system_columns[i].name,
+            .type = kind == EVS_ARRAY ? evs_type_array_of(EVS_TIMESTAMP) : evs_type_of(kind),
+        };
     }
     return columns;
 }
@@ -267,8 +293,8 @@ static struct evs_rel *make_rel(struct evs_aggregation *aggregation, const struc
                                 struct evs_place place, const char *name)
 {
     struct evs_binder *binder = aggregation->binder;
-    bool is_update = aggregation->emit == EVS_EMIT_ON_CHANGE;
-    uint32_t count = aggregation->group_count + aggregation->call_count + (is_update ? 2 : 0);
+    uint32_t system = system_count(aggregation);
+    uint32_t count = aggregation->group_count + aggregation->call_count + system;
     struct evs_rel_aggregate *out = EVS_ARENA_NEW(binder->arena, struct evs_rel_aggregate);
     struct evs_aggregate_item *items = EVS_ARENA_ARRAY(binder->arena, struct evs_aggregate_item, count);
     struct evs_columns columns = {0};
@@ -277,22 +303,22 @@ static struct evs_rel *make_rel(struct evs_aggregation *aggregation, const struc
         columns = evs_columns_copy(binder, &aggregation->scope->columns);
         out->late_columns = columns.count;
     }
+    out->window = aggregation->window.window;
     lay_keys(aggregation, &columns, out, items);
     lay_calls(aggregation, &columns, out, items);
-    if (is_update) {
-        items[count - 2].what = EVS_ITEM_REVISION;
-        items[count - 1].what = EVS_ITEM_FINAL;
+    for (uint32_t i = 0; i < system; i++) {
+        items[count - system + i].what = system_columns[i].what;
     }
     out->items = items;
-    out->window = aggregation->window;
-    out->size_us = aggregation->size_us;
-    out->offset_us = aggregation->offset_us;
-    out->window_text = aggregation->window_text;
+    out->window_text = aggregation->window.text;
+    out->window_identity = aggregation->window.identity;
     out->emit = aggregation->emit;
+    out->every_us = aggregation->every_us;
+    out->lateness_us = aggregation->lateness_us;
     out->retain_us = aggregation->retain_us;
     out->state_bound = aggregation->state_bound;
     struct evs_rel *input = evs_scope_project(binder, aggregation->scope, &columns, place);
-    struct evs_rel_column *outputs = output_columns(aggregation, named, count, is_update);
+    struct evs_rel_column *outputs = output_columns(aggregation, named, count);
     return evs_rel_aggregate(&binder->rels, input, out, outputs, count, place, name);
 }
 

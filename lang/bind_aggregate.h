@@ -3,7 +3,7 @@
 #define EVS_BIND_AGGREGATE_H
 
 #include "aggregate_table.h"
-#include "bind.h"
+#include "bind_window.h"
 
 /* A call, still over the expressions of the scope. */
 struct pending_call {
@@ -36,11 +36,9 @@ struct evs_aggregation {
     uint32_t group_count;
     struct pending_call *calls;
     uint32_t call_count, call_capacity;
-    enum evs_window_kind window;
-    int64_t size_us, offset_us;
-    const char *window_text;
+    struct evs_bound_window window; /* of kind NONE: none */
     enum evs_emit_kind emit;
-    int64_t retain_us;
+    int64_t every_us, lateness_us, retain_us;
     const char *state_bound;
 };
 
@@ -51,6 +49,8 @@ bool evs_same_call(const struct pending_call *a, const struct pending_call *b);
 
 /* bind_window.c: each reports and returns false when something is wrong. */
 bool evs_bind_window(struct evs_aggregation *aggregation, const struct evs_ast_group *group);
+/* When both ends of the rows' windows are keys, they are the window. After all keys are bound. */
+bool evs_bind_window_columns(struct evs_aggregation *aggregation);
 /* When results come: emit, allow lateness, late into. */
 bool evs_bind_emit(struct evs_aggregation *aggregation);
 /* What bounds the state: a window, retain, or the end of the input. `place`: the operator, for the error. */

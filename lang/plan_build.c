@@ -470,7 +470,7 @@ static bool keeps_call(const struct evs_rel *rel, uint32_t column)
 {
     const struct evs_rel_aggregate *aggregate = rel->aggregate;
     return aggregate->items[column].what == EVS_ITEM_CALL &&
-           (aggregate->emit == EVS_EMIT_ON_CHANGE || evs_rel_needs(rel, column));
+           (evs_rel_gives_updates(aggregate) || evs_rel_needs(rel, column));
 }
 
 /* The calls that are computed, and the items of the needed columns. */
@@ -562,9 +562,13 @@ static struct evs_aggregate_config *aggregate_config(struct evs_builder *builder
     config->keys = keys;
     config->key_count = aggregate->key_count;
     config->window = aggregate->window;
-    config->size_us = aggregate->size_us;
-    config->offset_us = aggregate->offset_us;
+    if (config->window.kind == EVS_WINDOW_COLUMNS) {
+        config->window.start_column = input_map[aggregate->window.start_column];
+        config->window.end_column = input_map[aggregate->window.end_column];
+    }
     config->emit = aggregate->emit;
+    config->every_us = aggregate->every_us;
+    config->lateness_us = aggregate->lateness_us;
     config->retain_us = aggregate->retain_us;
     config->late_output = aggregate->late_output;
     config->late_columns = aggregate->late_columns;
@@ -623,9 +627,10 @@ static uint64_t state_identity(const struct evs_rel *rel)
         hash = evs_lineage_mix(hash, input->columns[aggregate->keys[i]].lineage);
         hash = evs_lineage_mix(hash, input->columns[aggregate->keys[i]].type->kind);
     }
-    const int64_t window[] = {aggregate->window, aggregate->size_us, aggregate->offset_us, aggregate->emit};
+    const uint64_t window[] = {aggregate->window.kind, aggregate->window_identity, aggregate->emit,
+                               (uint64_t)aggregate->every_us, (uint64_t)aggregate->lateness_us};
     for (size_t i = 0; i < EVS_COUNT(window); i++) {
-        hash = evs_lineage_mix(hash, (uint64_t)window[i]);
+        hash = evs_lineage_mix(hash, window[i]);
     }
     for (uint32_t i = 0; i < rel->column_count; i++) {
         if (!keeps_call(rel, i)) {
@@ -645,7 +650,8 @@ static void lay_aggregate(struct evs_builder *builder, const struct evs_rel *rel
     struct evs_laid exchanged = evs_build_exchange(builder, &input, config->keys, config->key_count, rel->place);
     uint32_t node = evs_build_node(builder, EVS_NODE_OPERATOR, name, rel->place);
     struct evs_plan_node *at = evs_build_at(builder, node);
-    at->operator_ = &evs_op_aggregate;
+    at->operator_ =
+        evs_aggregate_operator(config->window.kind, config->emit, config->lateness_us);
     at->config = config;
     at->schema = laid.schema;
     at->label = evs_label_aggregate(builder->arena, rel);

@@ -86,8 +86,24 @@ static void put_keys(struct evs_buffer *out, const struct evs_rel *rel)
         evs_buffer_printf(out, "%s%s", count++ > 0 ? ", " : " by ",
                           rel->inputs[0].rel->columns[aggregate->keys[i]].name);
     }
-    if (aggregate->window_text != NULL) {
-        evs_buffer_printf(out, "%s%s", count > 0 ? ", " : " by ", aggregate->window_text);
+    if (aggregate->window.kind != EVS_WINDOW_NONE) {
+        evs_buffer_printf(out, "%s%s", count > 0 ? ", " : " by ",
+                          aggregate->window_text != NULL ? aggregate->window_text : "window_start, window_end");
+    }
+}
+
+static void put_emission(struct evs_buffer *out, const struct evs_rel_aggregate *aggregate)
+{
+    static const char *const modes[] = {[EVS_EMIT_ON_CLOSE] = ", emit on window close",
+                                        [EVS_EMIT_ON_CHANGE] = ", emit on change",
+                                        [EVS_EMIT_EVERY] = ", emit every "};
+    evs_buffer_puts(out, modes[aggregate->emit]);
+    if (aggregate->emit == EVS_EMIT_EVERY) {
+        evs_put_duration(out, aggregate->every_us);
+    }
+    if (aggregate->lateness_us > 0) {
+        evs_buffer_puts(out, ", allow lateness ");
+        evs_put_duration(out, aggregate->lateness_us);
     }
 }
 
@@ -99,7 +115,7 @@ const char *evs_label_aggregate(struct evs_arena *arena, const struct evs_rel *r
         evs_buffer_printf(&text, "%s%s", i > 0 ? ", " : " ", rel->aggregate->calls[i].text);
     }
     put_keys(&text, rel);
-    evs_buffer_puts(&text, rel->aggregate->emit == EVS_EMIT_ON_CHANGE ? ", emit on change" : ", emit on window close");
+    put_emission(&text, rel->aggregate);
     return take(arena, &text);
 }
 

@@ -49,9 +49,13 @@ static void ask_aggregate(struct evs_rel *rel)
     for (uint32_t i = 0; i < aggregate->key_count; i++) {
         need(input, aggregate->keys[i]);
     }
+    if (aggregate->window.kind == EVS_WINDOW_COLUMNS) {
+        need(input, aggregate->window.start_column);
+        need(input, aggregate->window.end_column);
+    }
     for (uint32_t i = 0; i < rel->column_count; i++) {
         bool is_call = aggregate->items[i].what == EVS_ITEM_CALL;
-        if (!is_call || (aggregate->emit == EVS_EMIT_ON_CLOSE && !evs_rel_needs(rel, i))) {
+        if (!is_call || (!evs_rel_gives_updates(aggregate) && !evs_rel_needs(rel, i))) {
             continue;
         }
         const struct evs_aggregate_call *call = &aggregate->calls[aggregate->items[i].index];

@@ -118,10 +118,11 @@ static uint64_t aggregate_lineage(const struct evs_rel *input, const struct evs_
     for (uint32_t i = 0; i < aggregate->key_count; i++) {
         hash = evs_lineage_mix(hash, input->columns[aggregate->keys[i]].lineage);
     }
-    hash = evs_lineage_mix(hash, aggregate->window);
-    hash = evs_lineage_mix(hash, (uint64_t)aggregate->size_us);
-    hash = evs_lineage_mix(hash, (uint64_t)aggregate->offset_us);
+    hash = evs_lineage_mix(hash, aggregate->window.kind);
+    hash = evs_lineage_mix(hash, aggregate->window_identity);
     hash = evs_lineage_mix(hash, aggregate->emit);
+    hash = evs_lineage_mix(hash, (uint64_t)aggregate->every_us);
+    hash = evs_lineage_mix(hash, (uint64_t)aggregate->lateness_us);
     uint64_t calls = 0; /* in any order: state columns are matched by their text */
     for (uint32_t i = 0; i < aggregate->call_count; i++) {
         const struct evs_aggregate_call *call = &aggregate->calls[i];
@@ -140,8 +141,7 @@ static void set_edge(struct evs_rel_column *column, const struct evs_rel_aggrega
     bool is_start = aggregate->items[index].what == EVS_ITEM_WINDOW_START;
     if (is_start || aggregate->items[index].what == EVS_ITEM_WINDOW_END) {
         column->edge = is_start ? EVS_EDGE_START : EVS_EDGE_END;
-        column->window = evs_lineage_mix(evs_lineage_mix(aggregate->window, (uint64_t)aggregate->size_us),
-                                         (uint64_t)aggregate->offset_us);
+        column->window = aggregate->window_identity;
     }
 }
 
@@ -155,8 +155,8 @@ struct evs_rel *evs_rel_aggregate(struct evs_rels *rels, struct evs_rel *input,
     rel->columns = columns;
     rel->name = name;
     rel->lineage = aggregate_lineage(input, aggregate);
-    rel->is_update = aggregate->emit == EVS_EMIT_ON_CHANGE;
-    if (rel->is_update && !input->is_ordered && rel->unstable == NULL) {
+    rel->is_update = evs_rel_gives_updates(aggregate);
+    if (aggregate->emit == EVS_EMIT_ON_CHANGE && !input->is_ordered && rel->unstable == NULL) {
         rel->unstable = rel; /* which revisions there are depends on how partitions interleave (exactness, 4) */
     }
     rel->is_ordered = false; /* its rows leave several workers */
@@ -345,6 +345,12 @@ static const struct {
     {"_lateness", EVS_INT64},
 };
 
+/* Rows that had their window before have it among their columns. */
+static uint32_t late_first(const struct evs_rel *rel)
+{
+    return rel->aggregate->window.kind == EVS_WINDOW_COLUMNS ? 2 : 0;
+}
+
 uint32_t evs_rel_width(struct evs_rel_input input)
 {
     if (input.output == 0) {
@@ -355,7 +361,7 @@ uint32_t evs_rel_width(struct evs_rel_input input)
         return input.rel->op->sides[input.output - 1].column_count;
     }
     EVS_ASSERT(input.rel->kind == EVS_REL_AGGREGATE && input.rel->aggregate->late_output);
-    return input.rel->aggregate->late_columns + (uint32_t)EVS_COUNT(late_fields);
+    return input.rel->aggregate->late_columns + (uint32_t)EVS_COUNT(late_fields) - late_first(input.rel);
 }
 
 void evs_rel_fields(struct evs_rel_input input, struct evs_field *fields)
@@ -378,7 +384,7 @@ void evs_rel_fields(struct evs_rel_input input, struct evs_field *fields)
     for (uint32_t i = 0; i < count; i++) {
         fields[i] = evs_rel_field(input.rel->inputs[0].rel, i);
     }
-    for (uint32_t i = 0; i < EVS_COUNT(late_fields); i++) {
-        fields[count + i] = (struct evs_field){.name = late_fields[i].name, .type = evs_type_of(late_fields[i].kind)};
+    for (uint32_t i = late_first(input.rel); i < EVS_COUNT(late_fields); i++) {
+        fields[count++] = (struct evs_field){.name = late_fields[i].name, .type = evs_type_of(late_fields[i].kind)};
     }
 }

@@ -53,15 +53,21 @@ struct evs_rel_aggregate {
     const struct evs_aggregate_call *calls;
     uint32_t call_count;
     const struct evs_aggregate_item *items; /* one a column of the relation */
-    enum evs_window_kind window;
-    int64_t size_us, offset_us;
-    const char *window_text; /* "tumble(interval 1 minute)"; NULL: none */
+    struct evs_window window;
+    const char *window_text;  /* "tumble(interval 1 minute)"; NULL: none, or of columns */
+    uint64_t window_identity; /* of windows of the same definition */
     enum evs_emit_kind emit;
-    int64_t retain_us;
+    int64_t every_us, lateness_us, retain_us;
     bool late_output;
     uint32_t late_columns;   /* the input's first columns: what a late row shows */
     const char *state_bound; /* for people */
 };
+
+/* Its results are revisions. */
+static inline bool evs_rel_gives_updates(const struct evs_rel_aggregate *aggregate)
+{
+    return aggregate->emit != EVS_EMIT_ON_CLOSE || aggregate->lateness_us > 0;
+}
 
 /* --- operators of the catalogue --------------------------------------------------------------------------------------
  *

@@ -1,4 +1,4 @@
-/* Windows, dirty lists, retention (aggregate_state.h). */
+/* Windows, lists of what changed, retention (aggregate_state.h). */
 #include "aggregate_state.h"
 
 /* --- windows ----------------------------------------------------------------------------------------------------------------- */
@@ -15,13 +15,18 @@ static struct agg_window *window_new(struct aggregate *agg)
     return window;
 }
 
-/* The place of the first open window that begins at or after start_us. New windows are nearly always the last. */
-static uint32_t window_place(const struct aggregate *agg, int64_t start_us)
+static bool ends_before(const struct evs_span *a, const struct evs_span *b)
+{
+    return a->end_us != b->end_us ? a->end_us < b->end_us : a->start_us < b->start_us;
+}
+
+/* The place of the first window that does not end before `span`. New windows are nearly always the last. */
+static uint32_t window_place(const struct aggregate *agg, struct evs_span span)
 {
     uint32_t low = 0, high = agg->window_count;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        if (agg->windows[middle]->start_us < start_us) {
+        if (ends_before(&agg->windows[middle]->span, &span)) {
             low = middle + 1;
         } else {
             high = middle;
@@ -30,15 +35,20 @@ static uint32_t window_place(const struct aggregate *agg, int64_t start_us)
     return low;
 }
 
-struct agg_window *evs_agg_window(struct aggregate *agg, int64_t start_us, int64_t end_us)
+uint32_t evs_agg_window_after(const struct aggregate *agg, int64_t end_us)
 {
-    uint32_t place = window_place(agg, start_us);
-    if (place < agg->window_count && agg->windows[place]->start_us == start_us) {
+    return window_place(agg, (struct evs_span){INT64_MIN, end_us});
+}
+
+struct agg_window *evs_agg_window(struct aggregate *agg, struct evs_span span)
+{
+    uint32_t place = window_place(agg, span);
+    if (place < agg->window_count && agg->windows[place]->span.start_us == span.start_us &&
+        agg->windows[place]->span.end_us == span.end_us) {
         return agg->windows[place];
     }
     struct agg_window *window = window_new(agg);
-    window->start_us = start_us;
-    window->end_us = end_us;
+    window->span = span;
     EVS_GROW(agg->windows, agg->window_count, agg->window_capacity);
     memmove(&agg->windows[place + 1], &agg->windows[place], (agg->window_count - place) * sizeof *agg->windows);
     agg->windows[place] = window;
@@ -53,7 +63,7 @@ void evs_agg_window_done(struct aggregate *agg)
     agg->window_count--;
     memmove(&agg->windows[0], &agg->windows[1], agg->window_count * sizeof *agg->windows);
     evs_table_clear(&window->table);
-    window->dirty_count = 0;
+    window->dirty_count = window->changed_count = 0;
     window->next_free = agg->free_windows;
     agg->free_windows = window;
     agg->last_window = NULL;
@@ -61,10 +71,20 @@ void evs_agg_window_done(struct aggregate *agg)
 
 void evs_agg_mark(struct aggregate *agg, struct agg_window *window, struct evs_entry *entry, uint32_t index)
 {
-    if (agg->durable && entry->epoch != agg->epoch) {
-        entry->epoch = agg->epoch;
+    if (agg->base.durable && entry->epoch != agg->base.epoch) {
+        entry->epoch = agg->base.epoch;
         EVS_GROW(window->dirty, window->dirty_count, window->dirty_capacity);
         window->dirty[window->dirty_count++] = index;
+    }
+}
+
+void evs_agg_change(struct aggregate *agg, struct agg_window *window, struct evs_entry *entry, uint32_t index)
+{
+    struct group_times *times = evs_group_times(agg, entry);
+    if (times->is_changed == 0) {
+        times->is_changed = 1;
+        EVS_GROW(window->changed, window->changed_count, window->changed_capacity);
+        window->changed[window->changed_count++] = index;
     }
 }
 
@@ -100,7 +120,7 @@ void evs_agg_arm_restored(struct aggregate *agg)
     agg->restored = false;
     for (uint32_t i = 0; i < table->used; i++) {
         if (evs_table_is_live(table, i)) {
-            evs_agg_arm(agg, i, evs_group_times(agg, evs_table_at(table, i))->latest_us + agg->config->retain_us);
+            evs_agg_arm(agg, i, evs_group_times(agg, evs_table_at(table, i))->latest_us + agg->base.config->retain_us);
         }
     }
 }
@@ -127,7 +147,7 @@ bool evs_agg_next_expired(struct aggregate *agg, int64_t watermark_us, uint32_t 
         struct deadline due = heap_pop(agg);
         struct evs_entry *entry = evs_table_at(&agg->windows[0]->table, due.index);
         EVS_ASSERT(evs_table_is_live(&agg->windows[0]->table, due.index));
-        int64_t at_us = evs_group_times(agg, entry)->latest_us + agg->config->retain_us;
+        int64_t at_us = evs_group_times(agg, entry)->latest_us + agg->base.config->retain_us;
         if (at_us <= watermark_us) {
             *index = due.index;
             return true;
@@ -140,8 +160,8 @@ bool evs_agg_next_expired(struct aggregate *agg, int64_t watermark_us, uint32_t 
 static void count_garbage(struct aggregate *agg, struct agg_window *window, struct evs_entry *entry)
 {
     uint8_t *values = evs_entry_values(&agg->layout, entry);
-    for (uint32_t i = 0; i < agg->config->call_count; i++) {
-        window->table.garbage_bytes += evs_agg_held(&agg->calls[i], values);
+    for (uint32_t i = 0; i < agg->base.config->call_count; i++) {
+        window->table.garbage_bytes += evs_agg_held(&agg->base.calls[i], values);
     }
 }
 
@@ -175,8 +195,8 @@ static void move_entry(struct aggregate *agg, struct evs_arena *to, struct evs_e
         }
     }
     uint8_t *values = evs_entry_values(&agg->layout, entry);
-    for (uint32_t i = 0; i < agg->config->call_count; i++) {
-        evs_agg_move(&agg->calls[i], to, values);
+    for (uint32_t i = 0; i < agg->base.config->call_count; i++) {
+        evs_agg_move(&agg->base.calls[i], to, values);
     }
 }
 

@@ -272,7 +272,7 @@ START_TEST(test_compaction)
     struct agg_call call = evs_agg_call(&config, 0);
     struct aggregate *agg = evs_alloc_zero(sizeof *agg);
     struct agg_window window = {.table = table};
-    *agg = (struct aggregate){.config = &operator_config, .layout = layout, .calls = &call};
+    *agg = (struct aggregate){.base = {.config = &operator_config, .calls = &call}, .layout = layout};
     size_t most = 0;
     for (uint32_t i = 0; i < ROWS; i++) {
         tables[i] = &window.table;

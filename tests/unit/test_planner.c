@@ -382,9 +382,9 @@ START_TEST(test_windows)
     for (size_t i = 0; i < EVS_COUNT(cases); i++) {
         struct attempt attempt;
         const struct evs_aggregate_config *config = window_of(&attempt, cases[i].window);
-        ck_assert_int_eq(config->window, EVS_WINDOW_TUMBLE);
-        ck_assert_int_eq(config->size_us, cases[i].size_s * 1000000);
-        ck_assert_int_eq(config->offset_us, cases[i].offset_s * 1000000);
+        ck_assert_int_eq(config->window.kind, EVS_WINDOW_TUMBLE);
+        ck_assert_int_eq(config->window.size_us, cases[i].size_s * 1000000);
+        ck_assert_int_eq(config->window.offset_us, cases[i].offset_s * 1000000);
         attempt_end(&attempt);
     }
 }
