@@ -3,7 +3,7 @@
  * listed divergence). */
 #include <math.h>
 
-#include "kernel.h"
+#include "nested_tools.h"
 
 static inline enum evs_row abs_int64_row(struct evs_call *call, const int64_t *a, int64_t *out)
 {
@@ -229,6 +229,39 @@ EVS_ROW_KERNEL_1(log10_float64, log10_row, double, double)
 EVS_ROW_KERNEL_2(log_float64, log_row, double, double, double)
 EVS_ROW_KERNEL_2(pow_float64, pow_row, double, double, double)
 
+/* --- range_bucket ------------------------------------------------------------------------------------------------- */
+
+static bool is_no_boundary(const struct evs_value *value)
+{
+    return value->is_null || (value->kind == EVS_FLOAT64 && isnan(value->float64));
+}
+
+/* How many boundaries are at or below the point. They must ascend, all of them, so that a mistake is found whatever the
+ * point is. */
+static void range_bucket(struct evs_call *call)
+{
+    int64_t *out = call->result->data;
+    EVS_EACH_ROW(&call->rows, row)
+    {
+        struct evs_str held;
+        const struct evs_value point = evs_call_value(call, 0, row);
+        const struct evs_nested boundaries = evs_call_nested(call, 1, row, &held);
+        struct evs_value last = {0};
+        enum evs_row outcome = is_no_boundary(&point) ? EVS_ROW_NULL : EVS_ROW_OK;
+        out[row] = 0;
+        for (uint32_t i = 0; i < boundaries.count && outcome == EVS_ROW_OK; i++) {
+            const struct evs_value boundary = evs_nested_at(&boundaries, i);
+            if (is_no_boundary(&boundary) || (i > 0 && evs_value_order(&last, &boundary) > 0)) {
+                outcome = EVS_ROW_ARGUMENT;
+            } else {
+                out[row] += evs_value_order(&boundary, &point) <= 0;
+                last = boundary;
+            }
+        }
+        EVS_ROW_DONE(call, row, outcome);
+    }
+}
+
 /* --- tables ------------------------------------------------------------------------------------------------------- */
 
 #define ONE(name_, kernel_, from, to, flags_)                                                                          \
@@ -273,6 +306,7 @@ static const struct evs_overload overloads[] = {
      .required = 3,
      .flags = MAY_FAIL},
     TWO("trunc", trunc_float64_to, F, EVS_INT64, F, MAY_FAIL),
+    TWO("range_bucket", range_bucket, EVS_ARG_T, EVS_ARG_ARRAY_T, EVS_INT64, MAY_FAIL | EVS_CALL_NULLABLE),
     TWO("trunc", trunc_numeric_to, N, EVS_INT64, N, 0),
     ONE("sqrt", sqrt_float64, F, F, MAY_FAIL),
     ONE("exp", exp_float64, F, F, MAY_FAIL),
@@ -301,6 +335,9 @@ static const struct evs_function functions[] = {
          "numeric, to the even digit: 'ROUND_HALF_EVEN'.",
          "round(2.5)", "3"),
     MATH("trunc", "trunc(T [, int64]) → T (numeric, float64)", "Cuts the digits behind.", "trunc(1.789, 1)", "1.7"),
+    MATH("range_bucket", "range_bucket(T, boundaries array<T>) → int64",
+         "How many of the ascending boundaries are at or below the value: the number of its bucket.",
+         "range_bucket(25, [0, 10, 20, 30])", "3"),
     MATH("sqrt", "sqrt(float64) → float64", "Square root; a negative argument is an error.", "sqrt(2.25)", "1.5"),
     MATH("exp", "exp(float64) → float64", "e to the power.", "exp(0)", "1"),
     MATH("ln", "ln(float64) → float64", "Natural logarithm; an argument of 0 or below is an error.", "ln(1)", "0"),

@@ -117,6 +117,7 @@ extern const struct evs_family evs_family_arith, evs_family_bits, evs_family_com
     evs_family_clock, evs_family_format_time, evs_family_parse_time, evs_family_numeric, evs_family_extract,
     evs_family_bucket;
 
+extern const struct evs_family evs_family_bit_bytes;
 extern const struct evs_family evs_family_array, evs_family_struct, evs_family_generate, evs_family_json_make,
     evs_family_json_edit, evs_family_json_array;
 

@@ -41,15 +41,19 @@ static const struct evs_overload overloads[] = {
         .example = (example_), .result = (result_)                                                                     \
     }
 static const struct evs_function functions[] = {
-    OPERATOR("&", "int64 & int64 → int64", "Bits that both have.", "12 & 10", "8"),
-    OPERATOR("|", "int64 | int64 → int64", "Bits that one of them has.", "12 | 10", "14"),
-    OPERATOR("^", "int64 ^ int64 → int64", "Bits that exactly one of them has.", "12 ^ 10", "6"),
-    OPERATOR("~", "~int64 → int64", "All bits turned over.", "~0", "-1"),
-    OPERATOR("<<", "int64 << int64 → int64", "Bits moved up; 0 from 64 on. A negative count is an error.", "1 << 4",
-             "16"),
-    OPERATOR(">>", "int64 >> int64 → int64", "Bits moved down, zeros from above. A negative count is an error.",
-             "-1 >> 60", "15"),
-    {"bit_count", EVS_FAMILY_MATH, "bit_count(int64) → int64", "How many bits are set.", "bit_count(7)", "3"},
+    OPERATOR("&", "int64 & int64 → int64; the same for bytes of one length", "Bits that both have.", "12 & 10", "8"),
+    OPERATOR("|", "int64 | int64 → int64; the same for bytes of one length", "Bits that one of them has.", "12 | 10",
+             "14"),
+    OPERATOR("^", "int64 ^ int64 → int64; the same for bytes of one length", "Bits that exactly one of them has.",
+             "12 ^ 10", "6"),
+    OPERATOR("~", "~int64 → int64; the same for bytes", "All bits turned over.", "~0", "-1"),
+    OPERATOR(
+        "<<", "int64 << int64 → int64; bytes << int64 → bytes",
+        "Bits moved up, zeros from below; all are gone from 64 on (from the length on). A negative count is an error.",
+        "1 << 4", "16"),
+    OPERATOR(">>", "int64 >> int64 → int64; bytes >> int64 → bytes",
+             "Bits moved down, zeros from above. A negative count is an error.", "-1 >> 60", "15"),
+    {"bit_count", EVS_FAMILY_MATH, "bit_count(int64 or bytes) → int64", "How many bits are set.", "bit_count(7)", "3"},
 };
 
 const struct evs_family evs_family_bits = {overloads, EVS_COUNT(overloads), functions, EVS_COUNT(functions)};

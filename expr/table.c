@@ -35,6 +35,8 @@ static const struct evs_family *const families[] = {
     &evs_family_web,
     &evs_family_privacy,
     &evs_family_trig,
+    &evs_family_format,
+    &evs_family_bit_bytes,
 };
 /* clang-format on */
 

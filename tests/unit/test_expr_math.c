@@ -101,6 +101,46 @@ static const struct example rounding[] = {
 };
 EXAMPLES(rounding)
 
+static const struct example buckets[] = {
+    {"range_bucket(20, [0, 10, 20, 30, 40])", "3"},
+    {"range_bucket(20, [0, 10, 20, 20, 40, 40])", "4"},
+    {"range_bucket(-10, [5, 10])", "0"},
+    {"range_bucket(80, [5, 10])", "2"},
+    {"range_bucket('b', ['a', 'b', 'c'])", "2"},
+    {"range_bucket(1.2, [1.0, 1.2, 1.4])", "2"},
+    {"range_bucket(cast('nan' as float64), [1.0])", "NULL"},
+    {"range_bucket(null, [1])", "NULL"},
+    {"range_bucket(1, [null, 2])", "error: R0104"},
+    {"range_bucket(1.0, [0.5, cast('nan' as float64)])", "error: R0104"},
+    {"range_bucket(100, [10, 30, 20])", "error: R0104"},
+    {"range_bucket(1, [10, 30, 20])", "error: R0104"},
+};
+EXAMPLES(buckets)
+
+#define HEX(expression) "to_hex(" expression ")"
+static const struct example bits[] = {
+    {HEX("from_hex('0ff0') & from_hex('3c3c')"), "0c30"},
+    {HEX("from_hex('0ff0') | from_hex('3c3c')"), "3ffc"},
+    {HEX("from_hex('0ff0') ^ from_hex('3c3c')"), "33cc"},
+    {HEX("~from_hex('00ff')"), "ff00"},
+    {"b'a' & b'ab'", "error: R0104"},
+    {"length(b'' | b'')", "0"},
+    {HEX("from_hex('8001ff') << 1"), "0003fe"},
+    {HEX("from_hex('8001ff') << 12"), "1ff000"},
+    {HEX("from_hex('8001ff') >> 1"), "4000ff"},
+    {HEX("from_hex('8001ff') >> 12"), "000800"},
+    {HEX("from_hex('8001ff') >> 0"), "8001ff"},
+    {HEX("from_hex('8001ff') << 24"), "000000"},
+    {HEX("from_hex('8001ff') >> 9223372036854775807"), "000000"},
+    {"b'a' << -1", "error: R0104"},
+    {HEX("from_hex(repeat('81', 20)) << 4"), "1818181818181818181818181818181818181810"},
+    {"bit_count(from_hex('ff01'))", "9"},
+    {"bit_count(b'')", "0"},
+    {"bit_count(-2)", "63"},
+    {"b'a' & null", "NULL"},
+};
+EXAMPLES(bits)
+
 static const struct example conditions[] = {
     {"nullifzero(0)", "NULL"},
     {"nullifzero(0.0)", "NULL"},
@@ -131,6 +171,8 @@ int main(void)
     add_examples(tcase, math);
     add_examples(tcase, angles);
     add_examples(tcase, rounding);
+    add_examples(tcase, buckets);
+    add_examples(tcase, bits);
     add_examples(tcase, conditions);
     return run_examples("expr_math", tcase);
 }
