@@ -231,6 +231,12 @@ struct evs_range {
 };
 #define EVS_RANGES_MAX 8
 
+/* A call with `over (…)`, and the column that it has become. */
+struct evs_over_column {
+    const struct evs_ast_expr *ast;
+    const struct evs_expr *expr;
+};
+
 /* What is visible at one place of a query. Every expression is over the columns of `base`; the columns that operators have computed since
  * are pending: they are made into one projection when something needs them as columns (evs_scope_settle). So select, extend, set, drop and
  * rename in a row cost one projection at most, and a condition on unchanged columns filters before it. */
@@ -243,6 +249,9 @@ struct evs_scope {
     struct evs_range ranges[EVS_RANGES_MAX];
     uint32_t range_count;
     bool is_broken; /* an operator was wrong: nothing more is known */
+    const struct evs_ast_pipe *next;     /* the operator behind the one that is being bound; NULL: none */
+    const struct evs_over_column *overs; /* of the operator that is being bound: its window functions as columns */
+    uint32_t over_count;
 };
 
 void evs_columns_add(struct evs_binder *binder, struct evs_columns *columns, const char *name,
@@ -375,6 +384,11 @@ bool evs_bind_hold(struct evs_binder *binder, struct evs_scope *scope, const str
 bool evs_bind_top(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 bool evs_bind_order(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 bool evs_bind_limit(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+/* Makes columns of all calls with `over (…)` in the items of select, extend or set, before the items are bound. */
+bool evs_bind_overs(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+/* The column of such a call, or NULL (reported). */
+const struct evs_expr *evs_bind_over_call(struct evs_binder *binder, struct evs_context *context,
+                                          const struct evs_ast_expr *ast);
 /* The visible column that is this end of the rows' windows, unchanged; NULL: none. */
 const struct evs_expr *evs_bind_edge(const struct evs_scope *scope, enum evs_window_edge edge);
 

@@ -632,7 +632,7 @@ static const struct evs_expr *bind_call(struct evs_binder *binder, struct evs_co
 {
     struct evs_slice name = ast->call->name;
     if (ast->call->over != NULL) {
-        return unsupported(binder, ast->call->over->place, "over (…) is");
+        return evs_bind_over_call(binder, context, ast);
     }
     if (evs_aggregate_known(name)) {
         if (context->aggregation != NULL && !context->in_aggregate) {

@@ -263,6 +263,7 @@ static bool bind_pipeline(struct evs_binder *binder, struct evs_scope *scope, co
     bool has_ended = false;
     for (uint32_t i = 0; i < pipeline->count; i++) {
         const struct evs_ast_pipe *pipe = &pipeline->pipes[i];
+        scope->next = i + 1 < pipeline->count ? &pipeline->pipes[i + 1] : NULL;
         if (has_ended) {
             struct evs_diag *diag =
                 evs_report(binder, EVS_E0411, pipe->word, "no rows come behind the operator before");

@@ -338,6 +338,10 @@ static bool bind_as(struct evs_binder *binder, struct evs_scope *scope, const st
 
 bool evs_bind_row_operator(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe)
 {
+    bool has_items = pipe->kind == EVS_PIPE_SELECT || pipe->kind == EVS_PIPE_EXTEND || pipe->kind == EVS_PIPE_SET;
+    if (has_items && !evs_bind_overs(binder, scope, pipe)) {
+        return false;
+    }
     switch (pipe->kind) {
     case EVS_PIPE_WHERE:
         return bind_where(binder, scope, pipe);

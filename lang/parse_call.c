@@ -240,7 +240,6 @@ const struct evs_ast_expr *evs_parse_call(struct evs_parser *parser, struct evs_
 {
     bool safe = name_count > 1 && evs_slice_equal_nocase(names[0].text, "safe");
     struct call call = begin_call(parser, start, names, name_count, safe);
-    bool refused = false;
     for (uint32_t i = 0; i < name_count; i++) {
         evs_mark(parser, names[i].place.offset, EVS_MARK_FUNCTION);
     }
@@ -250,12 +249,11 @@ const struct evs_ast_expr *evs_parse_call(struct evs_parser *parser, struct evs_
     if (evs_at_word(parser, EVS_WORD_OVER)) {
         struct evs_place place = evs_here(parser);
         evs_take_token(parser);
-        refused = evs_refuse(parser, place, "`over (…)` is");
         call.ast->over = parse_over(parser, place);
     }
     struct evs_ast_expr *expr = new_call(parser, start, &call);
     expr->safe = safe;
     expr->call = call.ast;
     expr->argument_names = call.has_names ? call.names : NULL;
-    return refused ? evs_error_expr(parser) : expr;
+    return expr;
 }

@@ -13,6 +13,7 @@
 #include "aggregate_call.h"
 #include "evstream/timer.h"
 #include "op_over.h"
+#include "row_judge.h"
 #include "row_keep.h"
 
 struct over_key { /* the values of an entry; accumulators follow */
@@ -77,6 +78,7 @@ static inline bool evs_over_is_running(const struct evs_over_call *call)
 {
     return call->kind == EVS_OVER_AGGREGATE && (call->frame == EVS_OVER_ALL || call->frame == EVS_OVER_ALL_ROWS);
 }
+/* When the partition is forgotten; EVS_TIME_MAX: never. */
 static inline int64_t evs_over_forget_us(const struct over *over, const struct over_key *key);
 
 /* --- over_state.c --- */
@@ -110,10 +112,7 @@ bool evs_over_result(struct over *over, struct evs_entry *entry, const struct ov
 
 static inline int64_t evs_over_forget_us(const struct over *over, const struct over_key *key)
 {
-    int64_t at_us;
-    bool is_never =
-        over->config->retain_us < 0 || __builtin_add_overflow(key->latest_us, over->config->retain_us, &at_us);
-    return is_never ? EVS_TIME_MAX : at_us;
+    return over->config->retain_us < 0 ? EVS_TIME_MAX : evs_time_plus(key->latest_us, over->config->retain_us);
 }
 
 #endif

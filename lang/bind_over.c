@@ -1,0 +1,954 @@
+/* f(…) over (…): window functions in the items of select, extend and set.
+ *
+ * Before the items are bound, every call with an over is found, and those that have one partition, order and retention become one operator:
+ *
+ *   scope ──► project, with keys and arguments as columns ──► over ──► over ──► … ──► scope, where each call is a column
+ *
+ * When the items are bound, such a call is looked up (scope->overs). Ranks inside a window that are ordered by something else than time are the work of
+ * `top` (op_top); behind `row_number() … as r`, a condition `r <= N` in the next where gives it its limit. */
+#include "bind_aggregate.h"
+#include "bind_keyed.h"
+
+#include <string.h>
+
+#include "aggregate_call.h"
+#include "op_over.h"
+#include "op_top.h"
+
+#define OVERS_MAX 64u
+#define ROWS_BACK_MAX 100000
+
+struct over_call {
+    const struct evs_ast_expr *ast;
+    uint32_t group;
+    struct evs_over_call call;     /* columns are filled when they are known */
+    struct pending_call aggregate; /* of EVS_OVER_AGGREGATE: expressions over the scope */
+    const struct evs_expr *argument, *fallback;
+    const struct evs_type *type;
+    uint32_t argument_number, fallback_number, condition_number, *aggregate_numbers; /* columns of the input relation */
+};
+
+struct over_group { /* calls of one partition, order and retention */
+    const struct evs_ast_over *ast;
+    const char *text;
+    const struct evs_expr *keys[EVS_KEYS_MAX + 2];
+    uint32_t key_count;
+    const struct evs_expr *order; /* of a ranking inside a window */
+    bool is_top;
+    int64_t retain_us;
+};
+
+struct overs {
+    struct evs_binder *binder;
+    struct evs_scope *scope;
+    const struct evs_ast_pipe *pipe;
+    struct over_call calls[OVERS_MAX];
+    uint32_t call_count;
+    struct over_group groups[OVERS_MAX];
+    uint32_t group_count;
+    struct evs_over_column done[OVERS_MAX]; /* calls that are columns already */
+    uint32_t done_count;
+};
+
+/* --- finding ------------------------------------------------------------------------------------------------------------------ */
+
+static const char *group_text(struct evs_binder *binder, const struct evs_ast_over *over)
+{
+    struct evs_ast_exprs keys = over->partition;
+    const char *text = evs_arena_printf(binder->arena, "%s |", evs_bind_key_text(binder, &keys));
+    for (uint32_t i = 0; i < over->order.count; i++) {
+        const struct evs_ast_order *order = &over->order.items[i];
+        text = evs_arena_printf(binder->arena, "%s %s %d %d", text, evs_ast_expr_text(binder->arena, order->expr),
+                                order->descending, (int)order->nulls);
+    }
+    return over->retain == NULL
+               ? text
+               : evs_arena_printf(binder->arena, "%s | %s", text, evs_ast_expr_text(binder->arena, over->retain));
+}
+
+static void add_call(struct overs *overs, const struct evs_ast_expr *ast)
+{
+    const char *text = group_text(overs->binder, ast->call->over);
+    uint32_t group = 0;
+    while (group < overs->group_count && strcmp(overs->groups[group].text, text) != 0) {
+        group++;
+    }
+    if (group == overs->group_count) {
+        overs->groups[overs->group_count++] =
+            (struct over_group){.ast = ast->call->over, .text = text, .retain_us = -1};
+    }
+    overs->calls[overs->call_count++] = (struct over_call){.ast = ast, .group = group};
+}
+
+/* False: there are too many. What stands inside a window function is not looked at: they do not nest. */
+static bool find_calls(struct overs *overs, const struct evs_ast_expr *ast)
+{
+    if (ast == NULL) {
+        return true;
+    }
+    if (ast->kind == EVS_AST_CALL && ast->call->over != NULL) {
+        if (overs->call_count == OVERS_MAX) {
+            evs_report(overs->binder, EVS_E0420, ast->place, "one operator has at most %u window functions", OVERS_MAX);
+            return false;
+        }
+        add_call(overs, ast);
+        return true;
+    }
+    for (uint32_t i = 0; i < ast->argument_count; i++) {
+        if (!find_calls(overs, ast->arguments[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const struct evs_ast_items *items_of(const struct evs_ast_pipe *pipe)
+{
+    return pipe->kind == EVS_PIPE_SELECT ? &pipe->select.items : &pipe->items;
+}
+
+static bool find_in_items(struct overs *overs, const struct evs_ast_items *items)
+{
+    for (uint32_t i = 0; i < items->count; i++) {
+        const struct evs_ast_item *item = &items->items[i];
+        if (!item->is_star && !find_calls(overs, item->expr)) {
+            return false;
+        }
+        for (uint32_t k = 0; k < item->replace_count; k++) {
+            if (!find_calls(overs, item->replace[k].expr)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* --- functions -------------------------------------------------------------------------------------------------------------------- */
+
+static bool wrong(struct overs *overs, struct evs_place place, const char *message, const char *hint)
+{
+    struct evs_diag *diag = evs_report(overs->binder, EVS_E0420, place, "%s", message);
+    if (hint != NULL) {
+        evs_diag_hint(diag, "%s", hint);
+    }
+    return false;
+}
+
+static const struct {
+    const char *name;
+    enum evs_over_kind kind;
+} numberings[] = {{"row_number", EVS_OVER_ROW_NUMBER}, {"rank", EVS_OVER_RANK}, {"dense_rank", EVS_OVER_DENSE_RANK}};
+
+static bool is_named(const struct evs_ast_expr *ast, const char *name)
+{
+    return evs_slice_equal_nocase(ast->call->name, name);
+}
+
+static bool is_numbering(const struct evs_ast_expr *ast, enum evs_over_kind *kind)
+{
+    for (size_t i = 0; i < EVS_COUNT(numberings); i++) {
+        if (is_named(ast, numberings[i].name)) {
+            *kind = numberings[i].kind;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct evs_expr *bind_argument(struct overs *overs, const struct evs_ast_expr *ast)
+{
+    struct evs_context context = {.scope = overs->scope};
+    const struct evs_expr *expr = evs_bind_expr(overs->binder, &context, ast);
+    return expr != NULL ? evs_bind_typed(overs->binder, expr) : NULL;
+}
+
+static bool check_count(struct overs *overs, const struct evs_ast_expr *ast, uint32_t least, uint32_t most,
+                        const char *signature)
+{
+    if (ast->argument_count >= least && ast->argument_count <= most) {
+        return true;
+    }
+    evs_report(overs->binder, EVS_E0420, ast->place, "the call has %u arguments; write %s", ast->argument_count,
+               signature);
+    return false;
+}
+
+static bool bind_lag(struct overs *overs, struct over_call *call)
+{
+    const struct evs_ast_expr *ast = call->ast;
+    if (!check_count(overs, ast, 1, 3, "lag(value), lag(value, rows) or lag(value, rows, default)")) {
+        return false;
+    }
+    call->call.kind = EVS_OVER_LAG;
+    call->call.number = 1;
+    call->argument = bind_argument(overs, ast->arguments[0]);
+    bool is_right = call->argument != NULL;
+    if (ast->argument_count > 1) {
+        is_right = evs_bind_row_count(overs->binder, ast->arguments[1], "the number of rows back", 0, ROWS_BACK_MAX,
+                                      &call->call.number) &&
+                   is_right;
+    }
+    if (ast->argument_count > 2 && is_right) {
+        struct evs_error error;
+        call->fallback = bind_argument(overs, ast->arguments[2]);
+        is_right = call->fallback != NULL;
+        if (is_right && evs_expr_coerce(overs->binder->arena, call->fallback, call->argument->type, &call->fallback,
+                                        &error) != EVS_OK) {
+            evs_report_error(overs->binder, EVS_E0302, ast->arguments[2]->place, &error);
+            is_right = false;
+        }
+    }
+    call->type = is_right ? call->argument->type : NULL;
+    return is_right;
+}
+
+static bool bind_nth_value(struct overs *overs, struct over_call *call)
+{
+    const struct evs_ast_expr *ast = call->ast;
+    if (!check_count(overs, ast, 2, 2, "nth_value(value, n)")) {
+        return false;
+    }
+    call->call.kind = EVS_OVER_NTH_VALUE;
+    call->call.ignore_nulls = ast->call->nulls == EVS_NULLS_IGNORE;
+    call->argument = bind_argument(overs, ast->arguments[0]);
+    bool is_right = evs_bind_row_count(overs->binder, ast->arguments[1], "the place in the frame", 1, ROWS_BACK_MAX,
+                                       &call->call.number);
+    if (call->argument == NULL || !is_right) {
+        return false;
+    }
+    call->type = call->argument->type;
+    return true;
+}
+
+/* first_value(x) and last_value(x) are first(x) and last(x) of the frame. */
+static bool bind_end_value(struct overs *overs, struct over_call *call, enum evs_aggregate_kind kind)
+{
+    const struct evs_ast_expr *ast = call->ast;
+    if (!check_count(overs, ast, 1, 1, kind == EVS_AGG_FIRST ? "first_value(value)" : "last_value(value)")) {
+        return false;
+    }
+    const struct evs_expr **arguments = EVS_ARENA_NEW(overs->binder->arena, const struct evs_expr *);
+    arguments[0] = bind_argument(overs, ast->arguments[0]);
+    if (arguments[0] == NULL) {
+        return false;
+    }
+    call->call.kind = EVS_OVER_AGGREGATE;
+    call->type = arguments[0]->type;
+    call->aggregate = (struct pending_call){.kind = kind,
+                                            .arguments = arguments,
+                                            .argument_count = 1,
+                                            .result_type = call->type,
+                                            .ignore_nulls = ast->call->nulls == EVS_NULLS_IGNORE,
+                                            .limit = -1,
+                                            .text = evs_ast_expr_text(overs->binder->arena, ast)};
+    return true;
+}
+
+static bool refuse_function(struct overs *overs, const struct evs_ast_expr *ast)
+{
+    static const char *const whole[] = {"ntile", "percent_rank", "cume_dist", "percentile_cont", "percentile_disc"};
+    if (is_named(ast, "lead")) {
+        return wrong(overs, ast->place, "`lead` looks at a row that is still to come",
+                     "turn the question round: lag(…) on the later row; or write sequence by … then …");
+    }
+    for (size_t i = 0; i < EVS_COUNT(whole); i++) {
+        if (is_named(ast, whole[i])) {
+            return wrong(overs, ast->place, "this function needs all rows of the partition, also those to come",
+                         "rank the rows of a window: rank() over (partition by window_start, window_end order by …)");
+        }
+    }
+    struct evs_diag *diag = evs_report(overs->binder, EVS_E0420, ast->call->name_place,
+                                       "`%s` cannot have an `over (…)`", ast->call->name.data);
+    evs_diag_hint(diag, "aggregate functions can, and lag, first_value, last_value, nth_value, row_number, rank, "
+                        "dense_rank");
+    return false;
+}
+
+static bool bind_function(struct overs *overs, struct over_call *call)
+{
+    const struct evs_ast_expr *ast = call->ast;
+    call->call.text = evs_ast_expr_text(overs->binder->arena, ast);
+    if (is_numbering(ast, &call->call.kind)) {
+        call->type = evs_type_of(EVS_INT64);
+        return check_count(overs, ast, 0, 0, "row_number(), rank() or dense_rank()");
+    }
+    if (is_named(ast, "lag")) {
+        return bind_lag(overs, call);
+    }
+    if (is_named(ast, "nth_value")) {
+        return bind_nth_value(overs, call);
+    }
+    if (is_named(ast, "first_value") || is_named(ast, "last_value")) {
+        return bind_end_value(overs, call, is_named(ast, "first_value") ? EVS_AGG_FIRST : EVS_AGG_LAST);
+    }
+    if (!evs_aggregate_known(ast->call->name)) {
+        return refuse_function(overs, ast);
+    }
+    struct evs_context context = {.scope = overs->scope};
+    call->call.kind = EVS_OVER_AGGREGATE;
+    if (!evs_bind_call(overs->binder, &context, ast, &call->aggregate)) {
+        return false;
+    }
+    call->type = call->aggregate.result_type;
+    return true;
+}
+
+/* --- frames ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool bind_frame_amount(struct overs *overs, struct over_call *call, const struct evs_ast_over *over)
+{
+    const struct evs_ast_frame_bound *start = &over->start;
+    bool by_rows = over->frame == EVS_FRAME_ROWS;
+    call->call.frame = by_rows ? EVS_OVER_ROWS : EVS_OVER_RANGE;
+    if (start->kind == EVS_BOUND_CURRENT) {
+        return true;
+    }
+    if (by_rows) {
+        return evs_bind_row_count(overs->binder, start->amount, "the number of rows", 0, ROWS_BACK_MAX,
+                                  &call->call.preceding);
+    }
+    if (!evs_bind_duration(overs->binder, start->amount, "the frame", &call->call.preceding)) {
+        return false;
+    }
+    return call->call.preceding >= 0 ||
+           wrong(overs, start->place, "a frame goes back, by an interval not below zero", NULL);
+}
+
+static bool bind_frame(struct overs *overs, struct over_call *call)
+{
+    const struct evs_ast_over *over = call->ast->call->over;
+    bool has_frame = call->call.kind == EVS_OVER_AGGREGATE || call->call.kind == EVS_OVER_NTH_VALUE;
+    if (over->frame == EVS_FRAME_NONE) {
+        call->call.frame = EVS_OVER_ALL;
+        return true;
+    }
+    if (!has_frame) {
+        return wrong(overs, over->start.place, "this function has no frame: it looks at all rows before",
+                     "leave rows … or range … out");
+    }
+    if (over->end.kind == EVS_BOUND_FOLLOWING || over->end.kind == EVS_BOUND_UNBOUNDED_FOLLOWING ||
+        over->start.kind == EVS_BOUND_FOLLOWING) {
+        return wrong(overs, over->end.place, "`following` looks at rows that are still to come",
+                     "write between … preceding and current row");
+    }
+    if (over->end.kind != EVS_BOUND_CURRENT) {
+        return wrong(overs, over->end.place, "a frame ends with the current row",
+                     "write between … preceding and current row");
+    }
+    if (over->start.kind == EVS_BOUND_UNBOUNDED_PRECEDING) {
+        call->call.frame = over->frame == EVS_FRAME_ROWS ? EVS_OVER_ALL_ROWS : EVS_OVER_ALL;
+        return true;
+    }
+    return bind_frame_amount(overs, call, over);
+}
+
+/* What a running accumulator may not be. */
+static bool check_growth(struct overs *overs, const struct over_call *call)
+{
+    bool is_running = call->call.frame == EVS_OVER_ALL || call->call.frame == EVS_OVER_ALL_ROWS;
+    if (!is_running) {
+        return true;
+    }
+    if (call->call.kind == EVS_OVER_NTH_VALUE) {
+        return wrong(overs, call->ast->place, "`nth_value` needs a frame that begins somewhere",
+                     "write rows between 9 preceding and current row, for example");
+    }
+    if (call->call.kind == EVS_OVER_AGGREGATE &&
+        evs_aggregate_grows(call->aggregate.kind, call->aggregate.is_distinct)) {
+        return wrong(overs, call->ast->place, "this function keeps every value, and the frame has no beginning",
+                     "write range between interval 1 day preceding and current row, for example");
+    }
+    return true;
+}
+
+/* --- order and retention --------------------------------------------------------------------------------------------------------------- */
+
+/* Is it the rows' event time, or, of a window's result, the end of the window? */
+static bool is_time_order(const struct evs_scope *scope, const struct evs_expr *expr)
+{
+    if (evs_scope_is_event_time(scope, expr)) {
+        return true;
+    }
+    return scope->base->event_time_column == EVS_NO_COLUMN && expr->kind == EVS_EXPR_COLUMN &&
+           scope->base->columns[expr->column].edge == EVS_EDGE_END;
+}
+
+static bool all_are_numberings(const struct overs *overs, uint32_t group)
+{
+    for (uint32_t i = 0; i < overs->call_count; i++) {
+        enum evs_over_kind kind;
+        if (overs->calls[i].group == group && !is_numbering(overs->calls[i].ast, &kind)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool refuse_order(struct overs *overs, const struct over_group *group, struct evs_place place)
+{
+    const struct evs_rel *base = overs->scope->base;
+    const char *column = base->event_time_column == EVS_NO_COLUMN ? NULL : base->columns[base->event_time_column].name;
+    struct evs_diag *diag = evs_report(overs->binder, EVS_E0403, place,
+                                       "window functions go through a partition's rows in event-time order");
+    if (group->ast->order.count == 1 && group->ast->order.items[0].descending) {
+        evs_diag_hint(diag, "leave `desc` out: the frame already looks back from each row");
+    } else if (column != NULL) {
+        evs_diag_hint(diag,
+                      "write order by %s; to rank the rows of a window by something else, partition by window_start, "
+                      "window_end",
+                      column);
+    } else {
+        evs_diag_hint(diag, "of a window's results it is order by window_end");
+    }
+    return false;
+}
+
+/* partition by window_start, window_end, …: the ends of the rows' windows come first. */
+static bool order_keys_by_window(struct overs *overs, struct over_group *group)
+{
+    static const enum evs_window_edge edges[2] = {EVS_EDGE_START, EVS_EDGE_END};
+    for (uint32_t edge = 0; edge < 2; edge++) {
+        uint32_t at = edge;
+        while (at < group->key_count && (group->keys[at]->kind != EVS_EXPR_COLUMN ||
+                                         overs->scope->base->columns[group->keys[at]->column].edge != edges[edge])) {
+            at++;
+        }
+        if (at >= group->key_count) {
+            return false;
+        }
+        const struct evs_expr *key = group->keys[at];
+        memmove(&group->keys[edge + 1], &group->keys[edge], (at - edge) * sizeof *group->keys);
+        group->keys[edge] = key;
+    }
+    return true;
+}
+
+static bool bind_order(struct overs *overs, uint32_t number)
+{
+    struct over_group *group = &overs->groups[number];
+    const struct evs_ast_orders *orders = &group->ast->order;
+    if (orders->count != 1) {
+        return refuse_order(overs, group, orders->count == 0 ? group->ast->place : orders->items[1].expr->place);
+    }
+    const struct evs_expr *order = bind_argument(overs, orders->items[0].expr);
+    if (order == NULL) {
+        return false;
+    }
+    if (!orders->items[0].descending && is_time_order(overs->scope, order)) {
+        return true;
+    }
+    group->is_top = all_are_numberings(overs, number) && order_keys_by_window(overs, group);
+    group->order = order;
+    enum evs_kind kind = order->type->kind;
+    if (group->is_top && (kind == EVS_JSON || kind == EVS_ARRAY || kind == EVS_STRUCT)) {
+        evs_report(overs->binder, EVS_E0312, orders->items[0].expr->place, "values of type %s have no order",
+                   evs_type_name_in(overs->binder->arena, order->type));
+        return false;
+    }
+    return group->is_top || refuse_order(overs, group, orders->items[0].expr->place);
+}
+
+/* How long a partition is kept; what nothing bounds is an error. */
+static bool bind_retention(struct overs *overs, uint32_t number)
+{
+    struct over_group *group = &overs->groups[number];
+    if (group->ast->retain != NULL) {
+        if (!evs_bind_duration(overs->binder, group->ast->retain, "retain", &group->retain_us)) {
+            return false;
+        }
+        return group->retain_us > 0 || wrong(overs, group->ast->retain->place, "`retain` is above zero", NULL);
+    }
+    if (group->is_top || group->key_count == 0) {
+        return true;
+    }
+    int64_t range_us = 0;
+    for (uint32_t i = 0; i < overs->call_count; i++) {
+        const struct over_call *call = &overs->calls[i];
+        bool is_range = (call->call.kind == EVS_OVER_AGGREGATE || call->call.kind == EVS_OVER_NTH_VALUE) &&
+                        call->call.frame == EVS_OVER_RANGE;
+        if (call->group == number && !is_range) {
+            range_us = -1;
+            break;
+        }
+        range_us = call->group == number && call->call.preceding > range_us ? call->call.preceding : range_us;
+    }
+    if (range_us >= 0) {
+        group->retain_us = range_us + 1; /* a row exactly `range` later still sees it */
+        return true;
+    }
+    if (overs->scope->base->is_bounded) {
+        return true;
+    }
+    struct evs_diag *diag =
+        evs_report(overs->binder, EVS_E0401, group->ast->place,
+                   "nothing bounds the state of this window function: it keeps every partition for ever");
+    evs_diag_hint(diag,
+                  "add retain interval 30 day inside over (…), or range between interval 1 hour preceding and current "
+                  "row");
+    return false;
+}
+
+/* --- the operator ---------------------------------------------------------------------------------------------------------------------- */
+
+/* Everything that must be a column, in one list: keys, the order, arguments, and the columns of calls that are done. */
+struct wanted {
+    const struct evs_expr **exprs;
+    uint32_t *numbers, count;
+};
+
+static uint32_t want(struct wanted *wanted, const struct evs_expr *expr)
+{
+    wanted->exprs[wanted->count] = expr;
+    return wanted->count++;
+}
+
+static uint32_t most_wanted(const struct overs *overs, uint32_t number)
+{
+    uint32_t count = overs->groups[number].key_count + overs->done_count + 1;
+    for (uint32_t i = 0; i < overs->call_count; i++) {
+        count += overs->calls[i].group == number ? overs->calls[i].aggregate.argument_count + 3 : 0;
+    }
+    return count;
+}
+
+/* Positions in the list for now; settle() makes them columns. */
+static void want_call(struct overs *overs, struct over_call *call, struct wanted *wanted)
+{
+    call->argument_number = call->argument != NULL ? want(wanted, call->argument) : EVS_NO_COLUMN;
+    call->fallback_number = call->fallback != NULL ? want(wanted, call->fallback) : EVS_NO_COLUMN;
+    call->condition_number =
+        call->aggregate.condition != NULL ? want(wanted, call->aggregate.condition) : EVS_NO_COLUMN;
+    call->aggregate_numbers = EVS_ARENA_ARRAY(overs->binder->arena, uint32_t, call->aggregate.argument_count + 1);
+    for (uint32_t i = 0; i < call->aggregate.argument_count; i++) {
+        call->aggregate_numbers[i] = want(wanted, call->aggregate.arguments[i]);
+    }
+}
+
+static uint32_t number_of(const struct wanted *wanted, uint32_t position)
+{
+    return position == EVS_NO_COLUMN ? EVS_NO_COLUMN : wanted->numbers[position];
+}
+
+static void number_call(struct over_call *call, const struct wanted *wanted)
+{
+    call->argument_number = number_of(wanted, call->argument_number);
+    call->fallback_number = number_of(wanted, call->fallback_number);
+    call->condition_number = number_of(wanted, call->condition_number);
+    for (uint32_t i = 0; i < call->aggregate.argument_count; i++) {
+        call->aggregate_numbers[i] = number_of(wanted, call->aggregate_numbers[i]);
+    }
+}
+
+/* Makes columns of what the group reads. `keys` and `order` are their numbers. */
+static void settle(struct overs *overs, uint32_t number, uint32_t *keys, uint32_t *order)
+{
+    struct evs_binder *binder = overs->binder;
+    struct over_group *group = &overs->groups[number];
+    uint32_t most = most_wanted(overs, number);
+    struct wanted wanted = {.exprs = EVS_ARENA_ARRAY(binder->arena, const struct evs_expr *, most + 1),
+                            .numbers = EVS_ARENA_ARRAY(binder->arena, uint32_t, most + 1)};
+    for (uint32_t i = 0; i < group->key_count; i++) {
+        want(&wanted, group->keys[i]);
+    }
+    uint32_t order_at = group->is_top ? want(&wanted, group->order) : EVS_NO_COLUMN;
+    uint32_t done_at = wanted.count;
+    for (uint32_t i = 0; i < overs->done_count; i++) {
+        want(&wanted, overs->done[i].expr);
+    }
+    for (uint32_t i = 0; i < overs->call_count; i++) {
+        if (overs->calls[i].group == number) {
+            want_call(overs, &overs->calls[i], &wanted);
+        }
+    }
+    evs_scope_settle_with(binder, overs->scope, wanted.exprs, wanted.count, wanted.numbers,
+                          evs_bind_place(binder, overs->pipe->place));
+    memcpy(keys, wanted.numbers, group->key_count * sizeof *keys);
+    *order = number_of(&wanted, order_at);
+    for (uint32_t i = 0; i < overs->done_count; i++) {
+        uint32_t column = wanted.numbers[done_at + i];
+        struct evs_field field = evs_rel_field(overs->scope->base, column);
+        overs->done[i].expr = evs_expr_column(binder->arena, column, &field, overs->done[i].expr->place);
+    }
+    for (uint32_t i = 0; i < overs->call_count; i++) {
+        if (overs->calls[i].group == number) {
+            number_call(&overs->calls[i], &wanted);
+        }
+    }
+}
+
+struct bound_over {
+    struct over_call *calls; /* of one group */
+    uint32_t call_count;
+    int64_t retain_us;
+    uint64_t limit; /* top */
+    struct evs_order_term term;
+    uint64_t bytes_max;
+};
+
+/* The aggregate of a call, as the operator takes it: over the columns of its batches. */
+static struct evs_aggregate_call *aggregate_of(const struct evs_rel_layout *layout, const struct over_call *call,
+                                               uint64_t bytes_max)
+{
+    const struct pending_call *pending = &call->aggregate;
+    struct evs_aggregate_call *out = EVS_ARENA_NEW(layout->arena, struct evs_aggregate_call);
+    const struct evs_type **types =
+        EVS_ARENA_ARRAY(layout->arena, const struct evs_type *, pending->argument_count + 1);
+    for (uint32_t i = 0; i < pending->argument_count; i++) {
+        types[i] = pending->arguments[i]->type;
+    }
+    *out = (struct evs_aggregate_call){
+        .kind = pending->kind,
+        .arguments = evs_bind_map_columns(layout, call->aggregate_numbers, pending->argument_count),
+        .types = types,
+        .argument_count = pending->argument_count,
+        .condition = -1,
+        .result_type = pending->result_type,
+        .is_distinct = pending->is_distinct,
+        .ignore_nulls = pending->ignore_nulls,
+        .orders = pending->orders,
+        .order_count = pending->order_count,
+        .limit = pending->limit,
+        .number = pending->number,
+        .delimiter = pending->delimiter,
+        .within_us = pending->within_us,
+        .bytes_max = bytes_max,
+        .text = call->call.text};
+    if (call->condition_number != EVS_NO_COLUMN) {
+        out->condition = (int32_t)layout->input_map[0][call->condition_number];
+    }
+    return out;
+}
+
+/* Only the calls that somebody asks for, in the order of their columns. */
+static const void *configure_over(const struct evs_rel_layout *layout)
+{
+    const struct bound_over *bound = layout->rel->op->bound;
+    const struct evs_rel_reading *reading = &layout->rel->op->readings[0];
+    uint32_t first = layout->rel->column_count - bound->call_count;
+    struct evs_over_config *config = EVS_ARENA_NEW(layout->arena, struct evs_over_config);
+    struct evs_over_call *calls = EVS_ARENA_ARRAY(layout->arena, struct evs_over_call, bound->call_count + 1);
+    for (uint32_t i = 0; i < bound->call_count; i++) {
+        const struct over_call *from = &bound->calls[i];
+        if (layout->map[first + i] == EVS_NO_COLUMN) {
+            continue;
+        }
+        struct evs_over_call *call = &calls[config->call_count++];
+        *call = from->call;
+        call->result_kind = from->type->kind;
+        call->fallback = -1;
+        if (from->argument_number != EVS_NO_COLUMN) {
+            call->argument = layout->input_map[0][from->argument_number];
+        }
+        if (from->fallback_number != EVS_NO_COLUMN) {
+            call->fallback = (int32_t)layout->input_map[0][from->fallback_number];
+        }
+        if (call->kind == EVS_OVER_AGGREGATE) {
+            call->aggregate = *aggregate_of(layout, from, bound->bytes_max);
+        }
+    }
+    config->calls = calls;
+    config->keys = evs_bind_map_columns(layout, reading->keys, reading->key_count);
+    config->key_count = reading->key_count;
+    config->retain_us = bound->retain_us;
+    config->file = layout->place.file;
+    config->line = layout->place.line;
+    return config;
+}
+
+static const void *configure_ranks(const struct evs_rel_layout *layout)
+{
+    const struct bound_over *bound = layout->rel->op->bound;
+    const struct evs_rel_reading *reading = &layout->rel->op->readings[0];
+    uint32_t first = layout->rel->column_count - bound->call_count;
+    struct evs_top_config *config = EVS_ARENA_NEW(layout->arena, struct evs_top_config);
+    enum evs_top_number *numbers = EVS_ARENA_ARRAY(layout->arena, enum evs_top_number, bound->call_count + 1);
+    struct evs_order_term *term = EVS_ARENA_NEW(layout->arena, struct evs_order_term);
+    *term = bound->term;
+    term->column = layout->input_map[0][term->column];
+    for (uint32_t i = 0; i < bound->call_count; i++) {
+        enum evs_over_kind kind = bound->calls[i].call.kind;
+        if (layout->map[first + i] != EVS_NO_COLUMN) {
+            numbers[config->number_count++] = kind == EVS_OVER_ROW_NUMBER ? EVS_TOP_ROW_NUMBER
+                                              : kind == EVS_OVER_RANK     ? EVS_TOP_RANK
+                                                                          : EVS_TOP_DENSE_RANK;
+        }
+    }
+    config->keys = evs_bind_map_columns(layout, reading->keys, reading->key_count);
+    config->key_count = reading->key_count;
+    config->terms = term;
+    config->term_count = 1;
+    config->limit = bound->limit;
+    config->numbers = numbers;
+    return config;
+}
+
+/* --- `where r <= N` behind `row_number() … as r` ----------------------------------------------------------------------------------------- */
+
+static const struct evs_ident *alias_of(const struct overs *overs, const struct evs_ast_expr *call)
+{
+    const struct evs_ast_items *items = items_of(overs->pipe);
+    for (uint32_t i = 0; i < items->count; i++) {
+        if (items->items[i].expr == call && evs_ident_given(&items->items[i].alias)) {
+            return &items->items[i].alias;
+        }
+    }
+    return NULL;
+}
+
+static bool is_name(const struct evs_ast_expr *expr, const struct evs_ident *name)
+{
+    return expr->kind == EVS_AST_PATH && expr->name_count == 1 &&
+           evs_slice_equal_nocase(expr->names[0].text, name->text.data);
+}
+
+static bool literal_of(const struct evs_ast_expr *expr, int64_t *number)
+{
+    *number = expr->value.int64;
+    return expr->kind == EVS_AST_LITERAL && expr->value.kind == EVS_INT64 && !expr->value.is_null;
+}
+
+/* The largest rank that can meet the condition; INT64_MAX: it says nothing. */
+static int64_t limit_of(const struct evs_ast_expr *where, const struct evs_ident *name)
+{
+    int64_t number, least = INT64_MAX;
+    if (where->kind == EVS_AST_LOGIC && where->op == EVS_AST_OP_AND) {
+        for (uint32_t i = 0; i < where->argument_count; i++) {
+            int64_t limit = limit_of(where->arguments[i], name);
+            least = limit < least ? limit : least;
+        }
+        return least;
+    }
+    if (where->kind != EVS_AST_BINARY) {
+        return INT64_MAX;
+    }
+    bool is_turned = is_name(where->arguments[1], name);
+    const struct evs_ast_expr *left = where->arguments[is_turned], *right = where->arguments[!is_turned];
+    if (!is_name(left, name) || !literal_of(right, &number)) {
+        return INT64_MAX;
+    }
+    bool at_most =
+        where->op == EVS_AST_OP_EQUAL || where->op == (is_turned ? EVS_AST_OP_GREATER_EQUAL : EVS_AST_OP_LESS_EQUAL);
+    bool below = where->op == (is_turned ? EVS_AST_OP_GREATER : EVS_AST_OP_LESS);
+    return at_most ? number : below ? number - 1 : INT64_MAX;
+}
+
+static uint64_t find_limit(const struct overs *overs, const struct bound_over *bound)
+{
+    const struct evs_ast_pipe *next = overs->scope->next;
+    if (next == NULL || next->kind != EVS_PIPE_WHERE || next->is_broken || bound->call_count != 1 ||
+        bound->calls[0].call.kind != EVS_OVER_ROW_NUMBER) {
+        return UINT64_MAX;
+    }
+    const struct evs_ident *alias = alias_of(overs, bound->calls[0].ast);
+    int64_t limit = alias == NULL ? INT64_MAX : limit_of(next->expr, alias);
+    return limit == INT64_MAX ? UINT64_MAX : limit < 0 ? 0 : (uint64_t)limit;
+}
+
+/* --- relations ------------------------------------------------------------------------------------------------------------------------------ */
+
+/* What beside keys and rows decides the meaning of stored state: the columns that the calls read, and how. */
+static uint64_t identity_of(const struct evs_rel *base, const struct bound_over *bound)
+{
+    uint64_t identity = evs_lineage_mix((uint64_t)bound->retain_us, bound->call_count);
+    for (uint32_t i = 0; i < bound->call_count; i++) {
+        const struct over_call *call = &bound->calls[i];
+        identity = evs_lineage_text(identity, call->call.text);
+        for (uint32_t k = 0; k < call->aggregate.argument_count; k++) {
+            identity = evs_lineage_mix(identity, base->columns[call->aggregate_numbers[k]].lineage);
+        }
+        if (call->argument_number != EVS_NO_COLUMN) {
+            identity = evs_lineage_mix(identity, base->columns[call->argument_number].lineage);
+        }
+    }
+    return identity;
+}
+
+static void set_reads(struct overs *overs, struct evs_rel_operator *op, const struct bound_over *bound, uint32_t order)
+{
+    struct evs_rel_reading *reading = (struct evs_rel_reading *)op->readings;
+    uint32_t most = 1;
+    for (uint32_t i = 0; i < bound->call_count; i++) {
+        most += bound->calls[i].aggregate.argument_count + 3;
+    }
+    uint32_t *reads = EVS_ARENA_ARRAY(overs->binder->arena, uint32_t, most);
+    for (uint32_t i = 0; i < bound->call_count; i++) {
+        const struct over_call *call = &bound->calls[i];
+        const uint32_t single[3] = {call->argument_number, call->fallback_number, call->condition_number};
+        for (uint32_t k = 0; k < 3; k++) {
+            reads[reading->read_count] = single[k];
+            reading->read_count += single[k] != EVS_NO_COLUMN;
+        }
+        for (uint32_t k = 0; k < call->aggregate.argument_count; k++) {
+            reads[reading->read_count++] = call->aggregate_numbers[k];
+        }
+    }
+    if (order != EVS_NO_COLUMN) {
+        reads[reading->read_count++] = order;
+    }
+    reading->reads = reads;
+}
+
+/* Columns of the base, then one a call. */
+static struct evs_rel_column *extend_columns(struct overs *overs, const struct bound_over *bound,
+                                             struct evs_rel_operator *op)
+{
+    const struct evs_rel *base = overs->scope->base;
+    uint32_t count = base->column_count + bound->call_count;
+    struct evs_rel_column *columns = EVS_ARENA_ARRAY(overs->binder->arena, struct evs_rel_column, count + 1);
+    struct evs_rel_origin *origins = EVS_ARENA_ARRAY(overs->binder->arena, struct evs_rel_origin, count + 1);
+    memcpy(columns, base->columns, base->column_count * sizeof *columns);
+    memcpy(origins, op->origins, base->column_count * sizeof *origins);
+    for (uint32_t i = 0; i < bound->call_count; i++) {
+        const struct over_call *call = &bound->calls[i];
+        enum evs_over_kind kind = call->call.kind;
+        bool is_number = kind == EVS_OVER_ROW_NUMBER || kind == EVS_OVER_RANK || kind == EVS_OVER_DENSE_RANK;
+        columns[base->column_count + i] =
+            (struct evs_rel_column){.name = call->call.text, .type = call->type, .nullable = !is_number};
+        origins[base->column_count + i] = (struct evs_rel_origin){EVS_COMPUTED, i};
+    }
+    op->origins = origins;
+    return columns;
+}
+
+static const char *label_of(struct overs *overs, const struct over_group *group, const struct bound_over *bound)
+{
+    const char *text = "";
+    for (uint32_t i = 0; i < bound->call_count; i++) {
+        text = evs_arena_printf(overs->binder->arena, "%s%s%s", text, i > 0 ? ", " : "", bound->calls[i].call.text);
+    }
+    if (group->is_top && bound->limit != UINT64_MAX) {
+        text = evs_arena_printf(overs->binder->arena, "%s up to %llu", text, (unsigned long long)bound->limit);
+    }
+    return text;
+}
+
+static const char *bound_of(struct overs *overs, const struct over_group *group, const struct bound_over *bound)
+{
+    struct evs_arena *arena = overs->binder->arena;
+    if (group->is_top && bound->limit != UINT64_MAX) {
+        return evs_arena_printf(arena,
+                                "%llu rows a partition of a window; a window goes when the watermark passes its end",
+                                (unsigned long long)bound->limit);
+    }
+    if (group->is_top) {
+        return "a window's rows; a window goes when the watermark passes its end";
+    }
+    if (group->retain_us >= 0) {
+        return evs_arena_printf(arena, "a partition goes %s after its latest row",
+                                evs_bind_duration_text(overs->binder, group->retain_us));
+    }
+    return group->key_count == 0 ? "one partition" : "the input ends";
+}
+
+static struct bound_over *bound_group(struct overs *overs, uint32_t number, uint32_t order)
+{
+    struct over_group *group = &overs->groups[number];
+    struct bound_over *bound = EVS_ARENA_NEW(overs->binder->arena, struct bound_over);
+    bound->calls = EVS_ARENA_ARRAY(overs->binder->arena, struct over_call, overs->call_count + 1);
+    for (uint32_t i = 0; i < overs->call_count; i++) {
+        if (overs->calls[i].group == number) {
+            bound->calls[bound->call_count++] = overs->calls[i];
+        }
+    }
+    bound->retain_us = group->retain_us;
+    bound->bytes_max = (uint64_t)evs_setting(overs->binder, "aggregate_bytes")->integer;
+    if (group->is_top) {
+        const struct evs_ast_order *ast = &group->ast->order.items[0];
+        bool nulls_last = ast->nulls == EVS_NULLS_DEFAULT ? ast->descending : ast->nulls == EVS_NULLS_LAST;
+        bound->term = (struct evs_order_term){order, ast->descending, nulls_last};
+        bound->limit = find_limit(overs, bound);
+    }
+    return bound;
+}
+
+static void add_operator(struct overs *overs, uint32_t number)
+{
+    struct evs_binder *binder = overs->binder;
+    struct over_group *group = &overs->groups[number];
+    uint32_t keys[EVS_KEYS_MAX + 2], order;
+    settle(overs, number, keys, &order);
+    struct bound_over *bound = bound_group(overs, number, order);
+    struct evs_rel *base = overs->scope->base;
+    struct evs_rel_operator *op = evs_bind_keyed_operator(
+        binder, overs->scope, group->is_top ? &evs_op_top : &evs_op_over, keys, group->key_count);
+    struct evs_rel_column *columns = extend_columns(overs, bound, op);
+    set_reads(overs, op, bound, order);
+    op->spread = group->key_count == 0 ? EVS_SPREAD_GATHER : EVS_SPREAD_KEYS;
+    op->configure = group->is_top ? configure_ranks : configure_over;
+    op->bound = bound;
+    op->identity = identity_of(base, bound);
+    op->label = label_of(overs, group, bound);
+    op->state_bound = bound_of(overs, group, bound);
+    struct evs_rel *rel =
+        evs_rel_operator(&binder->rels, &base, 1, op, columns, base->column_count + bound->call_count, EVS_NO_COLUMN,
+                         evs_bind_place(binder, group->ast->place), evs_bind_operator_name(binder, overs->pipe));
+    if (group->is_top) {
+        rel->event_time_column = EVS_NO_COLUMN; /* the end of the window less a microsecond */
+    }
+    overs->scope->base = rel;
+    for (uint32_t i = 0; i < bound->call_count; i++) {
+        struct evs_field field = evs_rel_field(rel, base->column_count + i);
+        overs->done[overs->done_count++] = (struct evs_over_column){
+            bound->calls[i].ast, evs_expr_column(binder->arena, base->column_count + i, &field,
+                                                 evs_bind_place(binder, bound->calls[i].ast->place))};
+    }
+}
+
+/* Binds the calls and the window of a group over the scope as it stands. */
+static bool bind_group(struct overs *overs, uint32_t number)
+{
+    struct over_group *group = &overs->groups[number];
+    bool is_right = evs_bind_key_exprs(overs->binder, overs->scope, &group->ast->partition, group->keys);
+    group->key_count = group->ast->partition.count;
+    for (uint32_t i = 0; i < overs->call_count; i++) {
+        struct over_call *call = &overs->calls[i];
+        if (call->group == number) {
+            is_right = bind_function(overs, call) && bind_frame(overs, call) && check_growth(overs, call) && is_right;
+        }
+    }
+    return is_right && bind_order(overs, number) && bind_retention(overs, number);
+}
+
+bool evs_bind_overs(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe)
+{
+    scope->overs = NULL;
+    scope->over_count = 0;
+    struct overs *overs = evs_alloc_zero(sizeof *overs);
+    overs->binder = binder;
+    overs->scope = scope;
+    overs->pipe = pipe;
+    bool is_right = find_in_items(overs, items_of(pipe));
+    if (is_right && overs->call_count > 0) {
+        is_right = !evs_bind_refuse_update(binder, scope, overs->calls[0].ast->place, "a window function");
+    }
+    bool is_update = overs->call_count > 0 && scope->base->is_update;
+    for (uint32_t i = 0; !is_update && i < overs->group_count; i++) {
+        is_right = bind_group(overs, i) && is_right; /* all are bound, so that all mistakes are told */
+        if (is_right) {
+            add_operator(overs, i);
+        }
+    }
+    if (is_right && overs->done_count > 0) {
+        struct evs_over_column *columns = EVS_ARENA_ARRAY(binder->arena, struct evs_over_column, overs->done_count);
+        memcpy(columns, overs->done, overs->done_count * sizeof *columns);
+        scope->overs = columns;
+        scope->over_count = overs->done_count;
+    }
+    evs_free(overs);
+    return is_right;
+}
+
+const struct evs_expr *evs_bind_over_call(struct evs_binder *binder, struct evs_context *context,
+                                          const struct evs_ast_expr *ast)
+{
+    for (uint32_t i = 0; context->scope != NULL && i < context->scope->over_count; i++) {
+        if (context->scope->overs[i].ast == ast) {
+            context->used_computed = true;
+            return context->scope->overs[i].expr;
+        }
+    }
+    struct evs_diag *diag = evs_report(binder, EVS_E0420, ast->call->over->place,
+                                       "window functions stand in select, extend and set, and not inside each other");
+    evs_diag_hint(diag, "write |> extend %s as NAME in front", ast->call->name.data);
+    return NULL;
+}
