@@ -99,8 +99,8 @@ const char *evs_function_refused(struct evs_slice name);
 
 /* Builds a typed call: chooses the overload, inserts coercions (int64 → numeric → float64, literals as GoogleSQL
  * does: a string literal to timestamp, date, json …), handles function names that are really syntax (coalesce, if,
- * ifnull, nullif). On failure the text says what was expected: "no signature of substr takes (int64); it has
- * substr(string, int64 [, int64])". Arguments and result live in `arena`.
+ * ifnull, nullif). On failure the text says what was expected: "`substr` does not take (int64); there is
+ * substr(string, int64 [, int64]) → string". Arguments and result live in `arena`.
  *
  * How syntax becomes a call:
  *
@@ -121,6 +121,10 @@ evs_status evs_expr_call(struct evs_arena *arena, struct evs_slice name, bool sa
                          struct evs_error *error);
 evs_status evs_expr_cast(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_type *type, bool safe,
                          struct evs_place place, const struct evs_expr **result, struct evs_error *error);
+/* cast(arguments[0] as type format arguments[1] [at time zone arguments[2]]); the format is a constant. */
+evs_status evs_expr_cast_format(struct evs_arena *arena, const struct evs_expr *const *arguments, uint32_t count,
+                                const struct evs_type *type, bool safe, struct evs_place place,
+                                const struct evs_expr **result, struct evs_error *error);
 /* Coerces implicitly, as an assignment of a literal or a wider number would; fails when GoogleSQL would. */
 evs_status evs_expr_coerce(struct evs_arena *arena, const struct evs_expr *expr, const struct evs_type *type,
                            const struct evs_expr **result, struct evs_error *error);

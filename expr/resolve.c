@@ -28,18 +28,72 @@ static const char *signature_of(const char *name)
     return NULL;
 }
 
-static evs_status no_signature(const struct request *request)
+static bool is_sign(const char *name)
 {
-    struct evs_buffer given = {0};
+    return !(name[0] >= 'a' && name[0] <= 'z') || strcmp(name, "like") == 0;
+}
+
+static bool is_comparison(const char *name)
+{
+    return strchr("=<>!", name[0]) != NULL && strcmp(name, "<<") != 0 && strcmp(name, ">>") != 0;
+}
+
+/* "a string", "an int64" */
+static void put_with_article(struct evs_buffer *out, const struct evs_type *type)
+{
+    const size_t start = out->count;
+    evs_buffer_puts(out, "an ");
+    evs_type_name(type, out);
+    if (strchr("aeiou", out->data[start + 3]) == NULL) {
+        memmove(out->data + start + 1, out->data + start + 2, out->count - start - 2);
+        out->count--;
+    }
+}
+
+/* `>` cannot compare a string with an int64; cast one of them */
+static void put_comparison(struct evs_buffer *out, const struct request *request)
+{
+    const struct evs_type *a = request->arguments[0]->type, *b = request->arguments[1]->type;
+    evs_buffer_printf(out, "`%s` cannot compare ", request->name);
+    if (evs_type_equal(a, b)) {
+        evs_buffer_puts(out, "two values of type ");
+        evs_type_name(a, out);
+        evs_buffer_puts(out, a->kind == EVS_JSON ? "; take a value out of each first, as with json_value(…)" : "");
+    } else {
+        put_with_article(out, a);
+        evs_buffer_puts(out, " with ");
+        put_with_article(out, b);
+        evs_buffer_puts(out, "; cast one of them");
+    }
+}
+
+/* `+` does not work on a string and an int64; `substr` does not take (int64) */
+static void put_call_of(struct evs_buffer *out, const struct request *request)
+{
+    const bool sign = is_sign(request->name);
+    evs_buffer_printf(out, sign ? "`%s` does not work on " : "`%s` does not take (", request->name);
     for (uint32_t i = 0; i < request->count; i++) {
-        evs_buffer_puts(&given, i > 0 ? ", " : "");
-        evs_type_name(request->arguments[i]->type, &given);
+        evs_buffer_puts(out, i == 0 ? "" : sign ? " and " : ", ");
+        if (sign) {
+            put_with_article(out, request->arguments[i]->type);
+        } else {
+            evs_type_name(request->arguments[i]->type, out);
+        }
     }
     const char *signature = signature_of(request->name);
-    const evs_status status =
-        evs_fail(request->error, EVS_E_PIPELINE, "no signature of %s takes (%.*s); it has %s", request->name,
-                 (int)given.count, given.count ? given.data : "", signature ? signature : "others");
-    evs_buffer_fini(&given);
+    evs_buffer_printf(out, "%s; there is %s", sign ? "" : ")", signature != NULL ? signature : "another form");
+}
+
+static evs_status no_signature(const struct request *request)
+{
+    struct evs_buffer text = {0};
+    if (request->count == 2 && is_comparison(request->name)) {
+        put_comparison(&text, request);
+    } else {
+        put_call_of(&text, request);
+    }
+    const evs_status status = evs_fail(request->error, EVS_E_PIPELINE, "%.*s", (int)text.count, text.data);
+    evs_buffer_fini(&text);
     return status;
 }
 
@@ -292,11 +346,6 @@ static evs_status choose(const struct request *request, struct evs_slice written
 }
 
 /* --- comparisons of a column with a literal of the other number type ---------------------------------------------- */
-
-static bool is_comparison(const char *name)
-{
-    return strchr("=<>!", name[0]) != NULL && strcmp(name, "<<") != 0 && strcmp(name, ">>") != 0;
-}
 
 /* An int64 literal beside a float64 column becomes float64 when that loses nothing, and the reverse: the kernels of
  * one type are faster, and give the same. */

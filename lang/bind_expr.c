@@ -19,17 +19,6 @@ static const struct evs_expr *told(struct evs_binder *binder, evs_status status,
     return NULL;
 }
 
-static bool is_comparison(const char *name)
-{
-    static const char *const names[] = {"=", "!=", "<>", "<", "<=", ">", ">="};
-    for (size_t i = 0; i < EVS_COUNT(names); i++) {
-        if (strcmp(name, names[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* A call of a function or operator that is known to exist. `place`: what an error underlines. */
 static const struct evs_expr *call(struct evs_binder *binder, const char *name, bool safe,
                                    const struct evs_expr **arguments, uint32_t count, struct evs_place whole,
@@ -42,10 +31,7 @@ static const struct evs_expr *call(struct evs_binder *binder, const char *name, 
     if (status == EVS_OK) {
         return result;
     }
-    struct evs_diag *diag = evs_report_error(binder, EVS_E0302, place, &error);
-    if (is_comparison(name) && arguments[0]->type->kind != arguments[1]->type->kind) {
-        evs_diag_hint(diag, "compare values of one type: write the other as it, or cast it");
-    }
+    evs_report_error(binder, EVS_E0302, place, &error);
     return NULL;
 }
 
@@ -239,6 +225,9 @@ const struct evs_expr *evs_bind_path(struct evs_binder *binder, struct evs_conte
 static const struct evs_expr *bind_path(struct evs_binder *binder, struct evs_context *context,
                                         const struct evs_ast_expr *ast)
 {
+    if (context->match != NULL) {
+        return evs_bind_match_path(binder, context, ast);
+    }
     if (context->aggregation != NULL && !context->in_aggregate) {
         return evs_bind_aggregate_path(binder, context, ast);
     }
@@ -464,17 +453,17 @@ static const struct evs_expr *bind_cast(struct evs_binder *binder, struct evs_co
                                         const struct evs_ast_expr *ast)
 {
     const struct evs_type *type = evs_bind_type(binder, ast->type);
-    if (ast->argument_count > 1) {
-        return unsupported(binder, ast->place, "a format or a time zone of a cast is");
-    }
-    const struct evs_expr *expr = evs_bind_expr(binder, context, ast->arguments[0]);
-    if (expr == NULL || type == NULL) {
+    const struct evs_expr **arguments = bind_arguments(binder, context, ast);
+    if (arguments == NULL || type == NULL) {
         return NULL;
     }
     struct evs_error error;
     const struct evs_expr *result = NULL;
-    evs_status status =
-        evs_expr_cast(binder->arena, expr, type, ast->safe, evs_bind_place(binder, ast->place), &result, &error);
+    struct evs_place place = evs_bind_place(binder, ast->place);
+    evs_status status = ast->argument_count > 1
+                            ? evs_expr_cast_format(binder->arena, arguments, ast->argument_count, type, ast->safe,
+                                                   place, &result, &error)
+                            : evs_expr_cast(binder->arena, arguments[0], type, ast->safe, place, &result, &error);
     return told(binder, status, result, EVS_E0303, ast->place, &error);
 }
 
@@ -635,6 +624,9 @@ static const struct evs_expr *bind_call(struct evs_binder *binder, struct evs_co
         return evs_bind_over_call(binder, context, ast);
     }
     if (evs_aggregate_known(name)) {
+        if (context->match != NULL && !context->in_aggregate) {
+            return evs_bind_match_call(binder, context, ast);
+        }
         if (context->aggregation != NULL && !context->in_aggregate) {
             return evs_bind_aggregate_call(binder, context, ast);
         }

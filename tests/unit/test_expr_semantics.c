@@ -87,8 +87,7 @@ static const struct example arithmetic[] = {
     {"safe_negate(-9223372036854775808)", "NULL"},
     {"safe_multiply(1e308, 10.0)", "NULL"},
     {"safe.div(1, 0)", "NULL"},
-    {"safe.div(1 / 0 > 0.0, 1)",
-     "plan: no signature of div takes (bool, int64); it has div(T, T) → T (int64, numeric)"},
+    {"safe.div(1 / 0 > 0.0, 1)", "plan: `div` does not take (bool, int64); there is div(T, T) → T (int64, numeric)"},
     {"1 << 63", "-9223372036854775808"},
     {"1 << 64", "0"},
     {"-1 >> 1", "9223372036854775807"},
@@ -137,8 +136,9 @@ static const struct example comparison[] = {
     {"null = null", "NULL"},
     {"1 = null", "NULL"},
     {"1 <> 2", "true"},
-    {"json '1' = json '1'", "plan: no signature of = takes (json, json); it has T = T → bool"},
-    {"1 = 'a'", "plan: no signature of = takes (int64, string); it has T = T → bool"},
+    {"json '1' = json '1'",
+     "plan: `=` cannot compare two values of type json; take a value out of each first, as with json_value(…)"},
+    {"1 = 'a'", "plan: `=` cannot compare an int64 with a string; cast one of them"},
     {"timestamp '2026-01-05 10:00:00Z' = 'soon'",
      "plan: 'soon' cannot be read as a timestamp, as in '2026-01-05T10:00:00Z'"},
     {"greatest(1, 2.5, numeric '2')", "2.5"},
@@ -149,7 +149,7 @@ static const struct example comparison[] = {
     {"greatest(date '2026-01-05', '2026-02-01')", "2026-02-01"},
     {"greatest(true, false)", "true"},
     {"least(interval 1 day, interval 1 hour)", "0-0 0 1:0:0"},
-    {"greatest(1, 'a')", "plan: no signature of greatest takes (int64, string); it has greatest(T, …) → T"},
+    {"greatest(1, 'a')", "plan: `greatest` does not take (int64, string); there is greatest(T, …) → T"},
 };
 TABLE(comparison)
 
