@@ -87,6 +87,14 @@ static void print_functions(void)
     }
 }
 
+/* For the page that holds them against GoogleSQL's: a name a line. */
+static void print_names(void)
+{
+    for (uint32_t i = 0; i < evs_function_count(); i++) {
+        printf("%s\n", evs_function_at(i)->name);
+    }
+}
+
 /* --- aggregate functions -------------------------------------------------------------------------------------------------- */
 
 static void print_aggregate_rows(void)
@@ -242,6 +250,7 @@ int main(int argc, char **argv)
         void (*print)(void);
     } parts[] = {
         {"functions", print_functions},
+        {"names", print_names},
         {"aggregates", print_aggregates},
         {"aggregate_rows", print_aggregate_rows},
         {"aggregate_pipeline", print_aggregate_pipeline},
