@@ -225,6 +225,17 @@ static node parse_case(struct reader *reader)
     return expect(reader, "end") ? special(reader, EVS_EXPR_CASE, arguments, count) : NULL;
 }
 
+static node cast_with_format(struct reader *reader, node *arguments, uint32_t count, enum evs_kind kind, bool safe)
+{
+    const struct evs_expr *result;
+    if (evs_expr_cast_format(reader->arena, arguments, count, evs_type_of(kind), safe, (struct evs_place){0}, &result,
+                             reader->error) != EVS_OK) {
+        reader->failed = true;
+        return NULL;
+    }
+    return result;
+}
+
 static node parse_cast(struct reader *reader, bool safe)
 {
     char word[64];
@@ -233,10 +244,21 @@ static node parse_cast(struct reader *reader, bool safe)
     expect(reader, "as");
     take_word(reader, word, sizeof word);
     const enum evs_kind kind = evs_kind_parse(evs_slice_of(word));
+    node arguments[3] = {expr};
+    uint32_t count = 1;
+    if (accept(reader, "format")) {
+        arguments[count++] = parse_or(reader);
+        if (accept(reader, "at")) {
+            expect(reader, "time");
+            expect(reader, "zone");
+            arguments[count++] = parse_or(reader);
+        }
+    }
     expect(reader, ")");
-    return reader->failed          ? NULL
-           : kind == EVS_NULL_KIND ? give_up(reader, "no such type")
-                                   : cast_to(reader, expr, kind, safe);
+    if (reader->failed || kind == EVS_NULL_KIND) {
+        return reader->failed ? NULL : give_up(reader, "no such type");
+    }
+    return count == 1 ? cast_to(reader, expr, kind, safe) : cast_with_format(reader, arguments, count, kind, safe);
 }
 
 /* A date part: a word, or week(monday), as a constant string. */

@@ -385,6 +385,109 @@ static const struct example formats[] = {
 };
 TABLE(formats)
 
+/* --- casts with a format ------------------------------------------------------------------------------------------ */
+
+static const struct example casts[] = {
+    {"cast(date '2018-01-30' as string format 'YYYY-MM-DD')", "2018-01-30"},
+    {"cast(date '0076-01-03' as string format 'yyyy;yyy;yy;y;rrrr;rr;y,yyy')", "0076;076;76;6;0076;76;0,076"},
+    {"cast(date '2026-01-05' as string format 'YYYY' )", "2026"},
+    {"cast(date '2020-12-31' as string format 'DAY')", "THURSDAY "},
+    {"cast(date '2020-12-31' as string format 'Day Dy dy D DDD')", "Thursday  Thu thu 5 366"},
+    {"cast(date '2026-03-05' as string format 'MON Mon mon MONTH')", "MAR Mar mar MARCH"},
+    {"cast(date '2026-03-05' as string format 'HH24')",
+     "plan: the format of the cast has an element that the type lacks, at byte 0; there are YYYY YYY YY Y RRRR RR "
+     "Y,YYY "
+     "MM MON MONTH DD DDD D DAY DY HH HH12 HH24 MI SS SSSSS FF1 … FF9 AM PM A.M. P.M. TZH TZM, - . / , ' ; : and "
+     "spaces, and \"text\""},
+    {"cast(time '21:30:05.25' as string format 'HH HH12 HH24:MI:SS.FF3 SSSSS')", "09 09 21:30:05.250 77405"},
+    {"cast(time '00:30:00' as string format 'HH AM A.M. a.m. pm Pm')", "12 AM A.M. a.m. am Am"},
+    {"cast(datetime '2026-03-05 01:02:03' as string format '\"at \\\\\"x\\\\\" \"HH24;MI/SS')", "at \"x\" 01;02/03"},
+    {"cast(timestamp '2026-07-05 10:00:00Z' as string format 'YYYY-MM-DD HH24:MI TZH:TZM' at time zone "
+     "'Asia/Kathmandu')",
+     "2026-07-05 15:45 +05:45"},
+    {"cast(timestamp '2026-07-05 10:00:00Z' as string format 'TZH' at time zone '-03:30')", "-03"},
+    {"cast(timestamp '2026-07-05 10:00:00Z' as string format 'TZH:TZM')", "+00:00"},
+    {"cast(date '2026-07-05' as string format 'YYYY' at time zone 'UTC')",
+     "plan: a cast of date to string takes no format with a time zone"},
+    {"cast('18-12-03' as date format 'YY-MM-DD')", "2018-12-03"},
+    {"cast('49/2/9' as date format 'RR/MM/DD')", "2049-02-09"},
+    {"cast('50/2/9' as date format 'RR/MM/DD')", "1950-02-09"},
+    {"cast('20261203' as date format 'YYYYMMDD')", "2026-12-03"},
+    {"cast('2026123' as date format 'YYYYMMDD')", "2026-12-03"},
+    {"cast('202612' as date format 'YYYYMMDD')", "error: R0102"},
+    {"cast('2,018-12-03' as date format 'Y,YYY-MM-DD')", "2018-12-03"},
+    {"cast(' dec 03, 2018 ' as date format 'MON DD, YYYY')", "2018-12-03"},
+    {"cast('December 03, 2018' as date format 'MONTH DD, YYYY')", "2018-12-03"},
+    {"cast('2026-02-30' as date format 'YYYY-MM-DD')", "error: R0102"},
+    {"cast('03:30 P.M.' as time format 'HH:MI A.M.')", "15:30:00"},
+    {"cast('12:30 a.m.' as time format 'HH12:MI P.M.')", "00:30:00"},
+    {"cast('01:05:07.16' as time format 'HH24:MI:SS.FF2')", "01:05:07.160"},
+    {"cast('03723' as time format 'SSSSS')", "01:02:03"},
+    {"cast('2026-07-05 10:00 +02:30' as timestamp format 'YYYY-MM-DD HH24:MI TZH:TZM')", "2026-07-05 07:30:00+00"},
+    {"cast('2026-07-05 10:00' as timestamp format 'YYYY-MM-DD HH24:MI' at time zone 'Europe/Berlin')",
+     "2026-07-05 08:00:00+00"},
+    {"safe_cast('x' as date format 'YYYY')", "NULL"},
+    {"cast(cast(null as string) as date format 'YYYY')", "NULL"},
+    {"extract(year from cast('2026' as datetime format 'YYYY'))", "2026"},
+    {"cast(cast('Hi' as bytes) as string format 'hex')", "4869"},
+    {"cast(cast('4869' as bytes format 'HEX') as string)", "Hi"},
+    {"cast(cast('Hi' as bytes) as string format 'base64')", "SGk="},
+    {"cast(cast('Hi' as bytes) as string format 'BASE7')",
+     "plan: there is no format 'BASE7' for bytes; there are HEX, BASE16, BASE32, BASE64 and UTF-8"},
+    /* numbers */
+    {"cast(12 as string format '999')", "  12"},
+    {"cast(-12 as string format '999')", " -12"},
+    {"cast(numeric '12.5' as string format '99.99')", " 12.50"},
+    {"cast(12345 as string format '999,999')", "  12,345"},
+    {"cast(numeric '1.29' as string format '9.9')", " 1.3"},
+    {"cast(numeric '-1.25' as string format '9.9')", "-1.3"},
+    {"cast(numeric '9.99' as string format '9.9')", " #.#"},
+    {"cast(-1234567 as string format '999,999.99')", "-###,###.##"},
+    {"cast(numeric '0.12' as string format '999.999')", "    .120"},
+    {"cast(numeric '1.2' as string format '090.000')", " 001.200"},
+    {"cast(0 as string format '999')", "   0"},
+    {"cast(0 as string format '99.')", "  0."},
+    {"cast(1 as string format '90909')", "  0001"},
+    {"cast(12 as string format 'S999')", " +12"},
+    {"cast(-7 as string format '999S')", "  7-"},
+    {"cast(12 as string format '999MI')", " 12 "},
+    {"cast(-7 as string format '999PR')", "  <7>"},
+    {"cast(12 as string format '999PR')", "  12 "},
+    {"cast(-12 as string format '$9999')", "  -$12"},
+    {"cast(-12 as string format 'c9999')", "  -usd12"},
+    {"cast(numeric '0.1' as string format 'B99.99')", "      "},
+    {"cast(numeric '-12.3' as string format 'FM$9999.99999')", "-$12.3"},
+    {"cast(0 as string format 'FM$99.99')", "$0."},
+    {"cast(123 as string format 'FM99999.999')", "123."},
+    {"cast(cast(123.456 as float64) as string format '9.9EEEE')", " 1.2E+02"},
+    {"cast(numeric '9.99' as string format '9eeee')", " 1e+01"},
+    {"cast(numeric '0.0123' as string format '9d99EEEE')", " 1.23E-02"},
+    {"cast(123 as string format '.99EEEE')", " .######"},
+    {"cast(0 as string format '0.00EEEE')", " 0.00E+00"},
+    {"cast(cast(1e123 as float64) as string format '9.9EEEE')", " 1.0E+123"},
+    {"cast(9223372036854775807 as string format '9.999999999999999999eeee')", " 9.223372036854775807e+18"},
+    {"cast(-9223372036854775808 as string format '9,999,999,999,999,999,999')", "-9,223,372,036,854,775,808"},
+    {"cast(numeric '12.3' as string format '99V99')", " 1230"},
+    {"cast(numeric '0.1' as string format '0V99')", " 010"},
+    {"cast(numeric '0.1' as string format 'FM9V99')", "1"},
+    {"cast(43981 as string format 'xXxX')", " aBcD"},
+    {"cast(43981 as string format '00x0')", " abcD"},
+    {"cast(-123 as string format 'XXXX')", "  -7B"},
+    {"cast(2147483647 as string format 'XXXX')", " ####"},
+    {"cast(cast('nan' as float64) as string format '9999.99')", "  NAN   "},
+    {"cast(cast('-inf' as float64) as string format '9,9.9S')", "INF  -"},
+    {"cast(cast('inf' as float64) as string format '9.99EEEE')", "      INF"},
+    {"cast(cast('nan' as float64) as string format '99')", " ##"},
+    {"cast(1 as string format '9.9.9')", "plan: the format of the cast has two of point, V and exponent in a wrong "
+                                         "order, at byte 4; there are 0 9 X . D , G $ "
+                                         "L C S MI PR B EEEE V FM"},
+    {"cast(1 as string format '')",
+     "plan: the format of the cast has no digit, at byte 0; there are 0 9 X . D , G $ L C S "
+     "MI PR B EEEE V FM"},
+    {"cast(true as string format '9')", "plan: a cast of bool to string takes no format"},
+};
+TABLE(casts)
+
 /* --- numerics ----------------------------------------------------------------------------------------------------- */
 
 static const struct example numerics[] = {
@@ -489,6 +592,7 @@ int main(void)
     LOOP(calendar);
     LOOP(intervals);
     LOOP(formats);
+    LOOP(casts);
     LOOP(numerics);
     tcase_add_test(tcase, test_zone_column);
     suite_add_tcase(suite, tcase);
