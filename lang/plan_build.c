@@ -249,7 +249,8 @@ static bool reaches_expiry(const struct evs_rel *rel, const struct evs_rel *scan
     for (uint32_t i = 0; i < rel->input_count; i++) {
         const struct evs_rel *input = rel->inputs[i].rel;
         bool has_other_rows = input->kind == EVS_REL_AGGREGATE ||
-                              (input->kind == EVS_REL_OPERATOR && input->op->spread != EVS_SPREAD_NONE);
+                              (input->kind == EVS_REL_OPERATOR && input->op->is_built &&
+                               input->op->spread != EVS_SPREAD_NONE);
         if (input == scan || (!has_other_rows && reaches_expiry(input, scan))) {
             return true;
         }
