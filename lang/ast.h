@@ -365,7 +365,7 @@ struct evs_ast_sequence {
     enum evs_ast_skip skip;
     const struct evs_ast_step *steps;
     uint32_t step_count;
-    struct evs_ident timeout_into;
+    struct evs_ident timeout_into, late_into; /* optional */
     struct evs_ast_items select;
 };
 
@@ -394,6 +394,8 @@ struct evs_ast_match_recognize {
     const struct evs_ast_item *definitions; /* expr as alias: DEFINE alias AS expr */
     uint32_t definition_count;
     const struct evs_ast_expr *within; /* or NULL */
+    const struct evs_ast_expr *longest; /* options (use_longest_match = …), or NULL */
+    struct evs_ident late_into;         /* optional */
 };
 
 enum evs_pipe_kind {

@@ -36,6 +36,7 @@ struct evs_entity {
     union {
         struct evs_bound_source *source;
         struct evs_bound_sink *sink;
+        struct evs_bound_table *table;
         struct evs_scope *stream;
         struct evs_value value; /* a parameter's; its type is the kind, NULL too */
     };
@@ -70,6 +71,24 @@ struct evs_bound_source {
     uint32_t partitions;
     struct evs_entity *dead_letter; /* a sink, or NULL */
     struct evs_rel *scan;
+};
+
+/* A table: looked up in a connector, or kept from a stream. */
+struct evs_bound_table {
+    const char *name;
+    struct evs_place place;
+    struct evs_decode_column *columns;
+    struct evs_field *fields;
+    uint32_t column_count;
+    const uint32_t *keys; /* the columns of the primary key */
+    uint32_t key_count;
+    const struct evs_lookup_table *lookup; /* NULL: it is kept from a stream */
+    const uint32_t *values;                /* a column → that of the looked-up value; EVS_NO_COLUMN: it is a key */
+    struct evs_slice key_text;             /* template of the key; count 0: the connector wants the columns */
+    struct evs_place key_place;
+    const char *label;     /* "redis (key = 'profile:{user_id}')" */
+    struct evs_rel *rows;  /* kept: the query's rows, one column for each of the table's */
+    int64_t retain_us;
 };
 
 /* One stream of rows into a sink. */
@@ -192,7 +211,7 @@ struct evs_place evs_option_place(const struct evs_ast_connector *connector, con
 void evs_bind_settings(struct evs_binder *binder); /* pipeline, param, set */
 const struct evs_option_value *evs_setting(const struct evs_binder *binder, const char *name);
 /* Options that every source, or every sink, takes beside its connector's. */
-extern const struct evs_option evs_source_options[], evs_sink_options[];
+extern const struct evs_option evs_source_options[], evs_sink_options[], evs_table_options[];
 extern const struct evs_option *const evs_setting_options; /* all settings but dead_letter, which names a sink */
 
 /* --- bind_source.c, bind_sink.c --------------------------------------------------------------------------------------- */
@@ -200,7 +219,8 @@ extern const struct evs_option *const evs_setting_options; /* all settings but d
 /* Binds on first use. NULL when the declaration is wrong (reported). */
 struct evs_bound_source *evs_bind_source(struct evs_binder *binder, struct evs_entity *entity);
 struct evs_bound_sink *evs_bind_sink(struct evs_binder *binder, struct evs_entity *entity);
-/* Checks declarations that no query uses, and tables. */
+struct evs_bound_table *evs_bind_table(struct evs_binder *binder, struct evs_entity *entity);
+/* Checks declarations that no query uses. */
 void evs_bind_rest(struct evs_binder *binder);
 bool evs_bind_columns(struct evs_binder *binder, const struct evs_ast_columns *columns, struct evs_field *fields,
                       struct evs_decode_column *decode);
@@ -290,7 +310,8 @@ struct evs_context {
     const char *place;       /* for messages when there are no columns: "a default" */
     struct evs_aggregation
         *aggregation;   /* the items of an aggregate: calls of aggregate functions are collected there */
-    bool in_aggregate;  /* inside the argument of such a call */
+    struct evs_match_scope *match; /* conditions and results of sequence and match_recognize (bind_measure.h) */
+    bool in_aggregate;             /* inside the argument of such a call */
     bool used_computed; /* out: a pending computed column was read */
 };
 
@@ -374,6 +395,15 @@ void evs_bind_describe(struct evs_binder *binder, const struct evs_scope *scope,
 /* Shows the scope's rows in the log; the scope is used up. */
 void evs_bind_log(struct evs_binder *binder, struct evs_scope *scope, struct evs_place place);
 bool evs_bind_unnest(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+
+/* --- bind_measure.c, bind_sequence.c, bind_match.c -------------------------------------------------------------------- */
+
+const struct evs_expr *evs_bind_match_path(struct evs_binder *binder, struct evs_context *context,
+                                           const struct evs_ast_expr *ast);
+const struct evs_expr *evs_bind_match_call(struct evs_binder *binder, struct evs_context *context,
+                                           const struct evs_ast_expr *ast);
+bool evs_bind_sequence(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+bool evs_bind_match_recognize(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 
 /* --- bind_keyed.c, bind_top.c, bind_over.c ---------------------------------------------------------------------------- */
 

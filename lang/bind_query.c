@@ -47,8 +47,9 @@ static void report_unreadable(struct evs_binder *binder, struct evs_entity *enti
     struct evs_diag *diag;
     if (entity->kind == EVS_ENTITY_TABLE) {
         diag = evs_report(binder, EVS_E0216, name->place,
-                          "`%s` is a table: it is looked up by a join, and lookup joins are not supported yet",
+                          "`%s` is a table: it has no rows of its own to read, it is joined",
                           entity->name);
+        evs_diag_hint(diag, "write from SOURCE |> join %s using (…)", entity->name);
     } else {
         diag = evs_report(binder, EVS_E0216, name->place, "`%s` is a sink: rows go into it, and cannot be read from it",
                           entity->name);
@@ -229,6 +230,10 @@ static bool bind_pipe(struct evs_binder *binder, struct evs_scope *scope, const 
         return evs_bind_order(binder, scope, pipe);
     case EVS_PIPE_LIMIT:
         return evs_bind_limit(binder, scope, pipe);
+    case EVS_PIPE_SEQUENCE:
+        return evs_bind_sequence(binder, scope, pipe);
+    case EVS_PIPE_MATCH_RECOGNIZE:
+        return evs_bind_match_recognize(binder, scope, pipe);
     case EVS_PIPE_ASSERT:
         return evs_bind_assert(binder, scope, pipe);
     case EVS_PIPE_LOG:
@@ -314,34 +319,6 @@ void evs_bind_queries(struct evs_binder *binder)
 
 /* --- what no query uses ------------------------------------------------------------------------------------------------------- */
 
-static void bind_table(struct evs_binder *binder, struct evs_entity *entity)
-{
-    const struct evs_ast_table *ast = &entity->statement->table;
-    struct evs_decode_column *decode = EVS_ARENA_ARRAY(binder->arena, struct evs_decode_column, ast->columns.count + 1);
-    struct evs_field *fields = EVS_ARENA_ARRAY(binder->arena, struct evs_field, ast->columns.count + 1);
-    evs_bind_columns(binder, &ast->columns, fields, decode);
-    struct evs_columns names = {0};
-    for (uint32_t i = 0; i < ast->columns.count; i++) {
-        evs_columns_add(binder, &names, fields[i].name, evs_expr_column(binder->arena, i, &fields[i], entity->place));
-    }
-    for (uint32_t i = 0; i < ast->primary_key.count; i++) {
-        const struct evs_ident *key = &ast->primary_key.items[i];
-        const struct evs_scope_column *column = evs_bind_expect_column(binder, &names, key);
-        if (column != NULL && column->expr->type->kind == EVS_JSON) {
-            evs_report(binder, EVS_E0312, key->place, "json has no equality and cannot be a key");
-        }
-    }
-    if (ast->query != NULL) {
-        struct evs_scope scope = {0};
-        evs_bind_query(binder, ast->query, &scope);
-    }
-    int64_t retain_us;
-    if (ast->retain != NULL) {
-        evs_bind_duration(binder, ast->retain, "retain", &retain_us);
-    }
-    entity->state = EVS_ENTITY_BOUND;
-}
-
 static void bind_unused(struct evs_binder *binder, struct evs_entity *entity)
 {
     struct evs_scope scope = {0};
@@ -357,7 +334,7 @@ static void bind_unused(struct evs_binder *binder, struct evs_entity *entity)
         evs_bind_sink(binder, entity);
         break;
     case EVS_ENTITY_TABLE:
-        bind_table(binder, entity);
+        evs_bind_table(binder, entity);
         break;
     case EVS_ENTITY_PARAM:
         break;

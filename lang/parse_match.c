@@ -134,6 +134,22 @@ static void parse_definitions(struct evs_parser *parser, struct evs_ast_match_re
     match->definitions = items;
 }
 
+/* options ( use_longest_match = true ) */
+static void parse_options(struct evs_parser *parser, struct evs_ast_match_recognize *match)
+{
+    if (!evs_take_word(parser, EVS_WORD_OPTIONS)) {
+        return;
+    }
+    evs_expect(parser, EVS_TOKEN_LEFT_PAREN, "after `options`");
+    struct evs_ident name = evs_expect_ident(parser, "use_longest_match");
+    if (!parser->panic && !evs_slice_equal_nocase(name.text, "use_longest_match")) {
+        evs_complain(parser, EVS_E0123, name.place, "the only option of match_recognize is use_longest_match");
+    }
+    evs_expect(parser, EVS_TOKEN_EQUAL, "and true or false");
+    match->longest = evs_parse_expression(parser);
+    evs_expect(parser, EVS_TOKEN_RIGHT_PAREN, "after the option");
+}
+
 static void parse_inside(struct evs_parser *parser, struct evs_ast_match_recognize *match)
 {
     if (evs_take_words(parser, EVS_WORD_PARTITION, EVS_WORD_BY)) {
@@ -153,8 +169,12 @@ static void parse_inside(struct evs_parser *parser, struct evs_ast_match_recogni
     if (evs_take_word(parser, EVS_WORD_WITHIN)) {
         match->within = evs_parse_interval(parser, "an interval after `within`");
     }
+    if (evs_take_words(parser, EVS_WORD_LATE, EVS_WORD_INTO)) {
+        match->late_into = evs_expect_ident(parser, "the sink of late rows");
+    }
     evs_expect_word(parser, EVS_WORD_DEFINE, "after the pattern");
     parse_definitions(parser, match);
+    parse_options(parser, match);
 }
 
 void evs_parse_match_recognize(struct evs_parser *parser, struct evs_ast_pipe *pipe)

@@ -115,6 +115,9 @@ void evs_parse_sequence(struct evs_parser *parser, struct evs_ast_pipe *pipe)
         evs_expect_word(parser, EVS_WORD_TIMEOUT, "after `on`");
         sequence->timeout_into = evs_parse_into(parser);
     }
+    if (evs_take_words(parser, EVS_WORD_LATE, EVS_WORD_INTO)) {
+        sequence->late_into = evs_expect_ident(parser, "the sink of late rows");
+    }
     evs_expect_word(parser, EVS_WORD_SELECT, "and what a match gives");
     sequence->select = evs_parse_items(parser, true);
 }
