@@ -135,9 +135,14 @@ static bool bind_argument(struct binding *binding, const struct evs_ast_expr *as
     bool is_right = evs_aggregate_accepts(takes, expr->type->kind);
     bool has_equality = !binding->ast->call->distinct || evs_aggregate_accepts(EVS_TAKES_EQUAL, expr->type->kind);
     if (!is_right || !has_equality) {
-        evs_report(binding->binder, EVS_E0311, ast->place, "`%s` takes %s, and this is of type %s",
-                   binding->function->name, evs_aggregate_takes_text(is_right ? EVS_TAKES_EQUAL : takes),
-                   evs_type_name_in(binding->binder->arena, expr->type));
+        struct evs_diag *diag =
+            evs_report(binding->binder, EVS_E0311, ast->place, "`%s` takes %s, and this is of type %s",
+                       is_right ? "distinct" : binding->function->name,
+                       evs_aggregate_takes_text(is_right ? EVS_TAKES_EQUAL : takes),
+                       evs_type_name_in(binding->binder->arena, expr->type));
+        if (takes == EVS_TAKES_TEXT) {
+            evs_diag_hint(diag, "write cast(%s as string)", evs_ast_expr_text(binding->binder->arena, ast));
+        }
         return false;
     }
     add_argument(binding, expr);
@@ -221,12 +226,10 @@ static bool bind_rest(struct binding *binding)
         return bind_argument(binding, ast->arguments[1], EVS_TAKES_NUMBER);
     case EVS_AGG_APPROX_QUANTILES:
     case EVS_AGG_APPROX_TOP_COUNT:
-        return bind_number(binding, ast->arguments[1], "how many there are to be", 1, NUMBER_MAX,
-                           &binding->call.number);
+        return bind_number(binding, ast->arguments[1], "the number of values", 1, NUMBER_MAX, &binding->call.number);
     case EVS_AGG_APPROX_TOP_SUM:
         return bind_argument(binding, ast->arguments[1], EVS_TAKES_NUMBER) &&
-               bind_number(binding, ast->arguments[2], "how many there are to be", 1, NUMBER_MAX,
-                           &binding->call.number);
+               bind_number(binding, ast->arguments[2], "the number of values", 1, NUMBER_MAX, &binding->call.number);
     default:
         EVS_ASSERT(ast->argument_count == 1);
         return true;

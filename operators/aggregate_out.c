@@ -20,6 +20,9 @@ void evs_agg_base_init(struct agg_base *base, struct evs_op *op, uint32_t offset
 
 void evs_agg_base_fini(struct agg_base *base)
 {
+    for (uint32_t i = 0; base->calls != NULL && i < base->config->call_count; i++) {
+        evs_agg_call_fini(&base->calls[i]);
+    }
     evs_free(base->calls);
 }
 

@@ -56,6 +56,13 @@ static struct twofold divided(struct twofold a, double by)
     return fast_sum(quotient, rest / by);
 }
 
+static double root(struct twofold a)
+{
+    double first = sqrt(a.high);
+    double rest = __builtin_fma(-first, first, a.high) + a.low;
+    return first + rest / (2 * first);
+}
+
 static struct twofold of_double(double value)
 {
     return (struct twofold){value, 0};
@@ -207,7 +214,9 @@ static void merge_covariance(const struct agg_call *call, struct evs_table *tabl
 
 static double correlation(const struct acc_covariance *acc)
 {
-    double deviations = sqrt(rounded(acc->squares[0])) * sqrt(rounded(acc->squares[1]));
+    struct twofold product = times(acc->squares[0], acc->squares[1]);
+    bool is_safe = product.high > 0x1p-900 && product.high < 0x1p900;
+    double deviations = is_safe ? root(product) : sqrt(rounded(acc->squares[0])) * sqrt(rounded(acc->squares[1]));
     double quotient = rounded(acc->products) / deviations; /* 0 / 0 where one of the values is always the same: NaN */
     return quotient > 1 ? 1 : quotient < -1 ? -1 : quotient;
 }
