@@ -76,12 +76,6 @@ static const struct evs_expr **bind_arguments(struct evs_binder *binder, struct 
     return is_broken ? NULL : arguments;
 }
 
-static const struct evs_expr *unsupported(struct evs_binder *binder, struct evs_place place, const char *what)
-{
-    evs_report(binder, EVS_E0114, place, "%s not supported yet", what);
-    return NULL;
-}
-
 /* --- names ---------------------------------------------------------------------------------------------------------------- */
 
 static void offer_columns(const struct evs_scope *scope, struct evs_nearest *nearest)
