@@ -47,8 +47,7 @@ static void report_unreadable(struct evs_binder *binder, struct evs_entity *enti
     struct evs_diag *diag;
     if (entity->kind == EVS_ENTITY_TABLE) {
         diag = evs_report(binder, EVS_E0216, name->place,
-                          "`%s` is a table: it has no rows of its own to read, it is joined",
-                          entity->name);
+                          "`%s` is a table: it has no rows of its own to read, it is joined", entity->name);
         evs_diag_hint(diag, "write from SOURCE |> join %s using (…)", entity->name);
     } else {
         diag = evs_report(binder, EVS_E0216, name->place, "`%s` is a sink: rows go into it, and cannot be read from it",
@@ -261,12 +260,52 @@ static bool is_misplaced(struct evs_binder *binder, const struct evs_ast_pipe *p
     return false;
 }
 
-/* True when the rows have gone into sinks: nothing is left to print or to hand on. */
+/* What is wrong with a query so far. */
+enum wrong {
+    WRONG_NOTHING,
+    WRONG_ROWS,    /* an operator that changes no columns: all that follows can be checked */
+    WRONG_COLUMNS, /* columns of unknown types: what computes row by row can be checked, and their names are known */
+    WRONG_ALL,
+};
+
+static enum wrong wrong_after(const struct evs_ast_pipe *pipe)
+{
+    if (pipe->is_broken) {
+        return WRONG_ALL;
+    }
+    switch (pipe->kind) {
+    case EVS_PIPE_WHERE:
+    case EVS_PIPE_ASSERT:
+    case EVS_PIPE_DEDUPLICATE:
+    case EVS_PIPE_THROTTLE:
+    case EVS_PIPE_SAMPLE:
+    case EVS_PIPE_HOLD:
+    case EVS_PIPE_ORDER:
+    case EVS_PIPE_LIMIT:
+        return WRONG_ROWS;
+    case EVS_PIPE_SELECT:
+    case EVS_PIPE_EXTEND:
+        return WRONG_COLUMNS;
+    default:
+        return WRONG_ALL;
+    }
+}
+
+/* Whether an operator can be checked behind wrong ones without being told mistakes that only follow from those. */
+static bool is_checkable(const struct evs_ast_pipe *pipe, enum wrong wrong)
+{
+    bool is_row_wise = pipe->kind == EVS_PIPE_WHERE || pipe->kind == EVS_PIPE_SELECT || pipe->kind == EVS_PIPE_EXTEND;
+    return wrong < WRONG_COLUMNS || (wrong == WRONG_COLUMNS && is_row_wise);
+}
+
+/* True when the rows have gone into sinks: nothing is left to print or to hand on. Behind a wrong operator the others are checked where
+ * that is safe, so that one run tells all mistakes. */
 static bool bind_pipeline(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipeline *pipeline,
                           bool is_outermost)
 {
     bool has_ended = false;
-    for (uint32_t i = 0; i < pipeline->count; i++) {
+    enum wrong wrong = WRONG_NOTHING;
+    for (uint32_t i = 0; i < pipeline->count && !scope->is_broken; i++) {
         const struct evs_ast_pipe *pipe = &pipeline->pipes[i];
         scope->next = i + 1 < pipeline->count ? &pipeline->pipes[i + 1] : NULL;
         if (has_ended) {
@@ -275,13 +314,18 @@ static bool bind_pipeline(struct evs_binder *binder, struct evs_scope *scope, co
             evs_diag_hint(diag, "tee (|> insert into …) lets them go on");
             scope->is_broken = true;
         }
-        scope->is_broken = scope->is_broken || (!is_outermost && is_misplaced(binder, pipe));
-        if (scope->is_broken || !bind_pipe(binder, scope, pipe)) {
-            scope->is_broken = true;
-            return has_ended;
+        scope->is_broken =
+            scope->is_broken || (!is_outermost && is_misplaced(binder, pipe)) || !is_checkable(pipe, wrong);
+        if (scope->is_broken) {
+            break;
+        }
+        if (!bind_pipe(binder, scope, pipe)) {
+            enum wrong more = wrong_after(pipe);
+            wrong = more > wrong ? more : wrong;
         }
         has_ended = pipe->kind == EVS_PIPE_INSERT || pipe->kind == EVS_PIPE_FORK;
     }
+    scope->is_broken = scope->is_broken || wrong != WRONG_NOTHING;
     return has_ended;
 }
 

@@ -156,9 +156,10 @@ static bool bind_items(struct evs_binder *binder, struct evs_scope *scope, const
             continue;
         }
         const struct evs_expr *expr = bind_item_expr(binder, scope, item->expr);
-        if (expr == NULL) {
+        if (expr == NULL) { /* what follows may name it, and anything goes with a NULL */
             is_right = false;
-            continue;
+            struct evs_value unknown = {.kind = EVS_NULL_KIND, .is_null = true};
+            expr = evs_expr_constant(binder->arena, unknown, evs_bind_place(binder, item->place));
         }
         evs_columns_add(binder, out, evs_bind_item_name(binder, &item->alias, item->expr), expr);
     }
@@ -252,25 +253,21 @@ static bool bind_select(struct evs_binder *binder, struct evs_scope *scope, cons
         return false;
     }
     struct evs_columns columns = {0};
-    if (!bind_items(binder, scope, &pipe->select.items, &columns)) {
-        return false;
-    }
+    bool is_right = bind_items(binder, scope, &pipe->select.items, &columns);
     scope->columns = columns;
     scope->range_count = 0;
-    if (columns.count == 0) {
+    if (columns.count == 0 && is_right) {
         evs_report(binder, EVS_E0414, pipe->place, "no column is left");
     }
-    return columns.count > 0;
+    return is_right && columns.count > 0;
 }
 
 static bool bind_extend(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe)
 {
     struct evs_columns columns = evs_columns_copy(binder, &scope->columns);
-    if (!bind_items(binder, scope, &pipe->items, &columns)) {
-        return false;
-    }
+    bool is_right = bind_items(binder, scope, &pipe->items, &columns);
     scope->columns = columns;
-    return true;
+    return is_right;
 }
 
 static bool bind_set(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe)
