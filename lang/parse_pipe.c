@@ -108,11 +108,23 @@ static const struct evs_ast_query *parse_union_query(struct evs_parser *parser)
     return query;
 }
 
+/* It would have to know every row that ever came. */
+static void refuse_union_distinct(struct evs_parser *parser, struct evs_ast_pipe *pipe)
+{
+    if (parser->script->accept_all) {
+        return;
+    }
+    struct evs_diag *diag =
+        evs_complain(parser, EVS_E0124, pipe->word, "`union distinct` would remember every row of the stream for ever");
+    evs_diag_hint(diag, "write union all (…), then |> deduplicate by … within interval 1 day");
+    pipe->is_broken = true;
+}
+
 static void parse_union(struct evs_parser *parser, struct evs_ast_pipe *pipe)
 {
     pipe->set_operation.distinct = evs_take_word(parser, EVS_WORD_DISTINCT);
     if (pipe->set_operation.distinct) {
-        pipe->is_broken = evs_refuse(parser, pipe->word, "`union distinct` is");
+        refuse_union_distinct(parser, pipe);
     } else {
         evs_expect_word(parser, EVS_WORD_ALL, "after `union`");
     }
