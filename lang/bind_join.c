@@ -373,13 +373,7 @@ static const struct evs_expr *used_value(struct evs_joining *joining, const stru
     return either;
 }
 
-/* The columns that `*` means, and, for each, where a late row of either side finds it. */
-struct listing {
-    struct evs_columns columns;
-    uint32_t *late[2];
-};
-
-static void list_column(struct evs_joining *joining, struct listing *listing, const char *name,
+static void list_column(struct evs_joining *joining, struct evs_join_listing *listing, const char *name,
                         const struct evs_expr *expr, uint32_t left, uint32_t right)
 {
     listing->late[0][listing->columns.count] = left;
@@ -387,8 +381,8 @@ static void list_column(struct evs_joining *joining, struct listing *listing, co
     evs_columns_add(joining->binder, &listing->columns, name, expr);
 }
 
-static void list_used(struct evs_joining *joining, const struct stream_join *join, const struct evs_rel *rel,
-                      struct listing *listing)
+static void list_used(struct evs_joining *joining, bool has_right, const struct evs_rel *rel,
+                      struct evs_join_listing *listing)
 {
     const struct evs_ast_join *ast = joining->ast;
     for (uint32_t i = 0; i < ast->using_columns.count; i++) {
@@ -396,29 +390,28 @@ static void list_used(struct evs_joining *joining, const struct stream_join *joi
         evs_columns_find(&joining->left->columns, ast->using_columns.items[i].text, &left);
         evs_columns_find(&joining->right.columns, ast->using_columns.items[i].text, &right);
         const struct evs_expr *value =
-            has_right(join) ? used_value(joining, rel, left->expr->column, right_number(joining, right->expr))
-                            : column_of(joining, rel, left->expr->column);
+            has_right ? used_value(joining, rel, left->expr->column, right_number(joining, right->expr))
+                      : column_of(joining, rel, left->expr->column);
         list_column(joining, listing, left->name, value, left->expr->column, right->expr->column);
     }
 }
 
 /* The columns of using once and first, then those of the left side, then those of the right one, as GoogleSQL has it. */
-static struct listing list_columns(struct evs_joining *joining, const struct stream_join *join,
-                                   const struct evs_rel *rel)
+struct evs_join_listing evs_join_list(struct evs_joining *joining, const struct evs_rel *rel, bool has_right)
 {
     struct evs_arena *arena = joining->binder->arena;
     const struct evs_columns *left = &joining->left->columns, *right = &joining->right.columns;
-    struct listing listing = {0};
+    struct evs_join_listing listing = {0};
     listing.late[0] = EVS_ARENA_ARRAY(arena, uint32_t, left->count + right->count + 1);
     listing.late[1] = EVS_ARENA_ARRAY(arena, uint32_t, left->count + right->count + 1);
-    list_used(joining, join, rel, &listing);
+    list_used(joining, has_right, rel, &listing);
     for (uint32_t i = 0; i < left->count; i++) {
         uint32_t column = left->items[i].expr->column;
         if (!is_used(joining->ast, left->items[i].name)) {
             list_column(joining, &listing, left->items[i].name, column_of(joining, rel, column), column, EVS_NO_COLUMN);
         }
     }
-    for (uint32_t i = 0; has_right(join) && i < right->count; i++) {
+    for (uint32_t i = 0; has_right && i < right->count; i++) {
         const struct evs_expr *expr = right->items[i].expr;
         if (!is_used(joining->ast, right->items[i].name)) {
             list_column(joining, &listing, right->items[i].name, column_of(joining, rel, right_number(joining, expr)),
@@ -588,8 +581,8 @@ static struct evs_rel *make_rel(struct evs_joining *joining, const struct stream
 }
 
 /* Names after the join: the columns of both sides, and the range variables of both. System columns are the left row's. */
-static void set_scope(struct evs_joining *joining, const struct stream_join *join, struct evs_rel *rel,
-                      const struct evs_columns *columns)
+void evs_join_set_scope(struct evs_joining *joining, struct evs_rel *rel, const struct evs_columns *columns,
+                        bool has_right)
 {
     struct evs_binder *binder = joining->binder;
     struct evs_scope scope = {.base = rel, .columns = *columns};
@@ -599,7 +592,7 @@ static void set_scope(struct evs_joining *joining, const struct stream_join *joi
     }
     for (uint32_t i = 0; i < joining->both.range_count; i++) {
         const struct evs_range *from = &joining->both.ranges[i];
-        if (i >= joining->left->range_count && !has_right(join)) {
+        if (i >= joining->left->range_count && !has_right) {
             break;
         }
         struct evs_range *to = &scope.ranges[scope.range_count++];
@@ -676,7 +669,7 @@ static bool bind_streams(struct evs_joining *joining, const char *name)
     }
     struct evs_rel_operator *op = EVS_ARENA_NEW(binder->arena, struct evs_rel_operator);
     struct evs_rel *rel = make_rel(joining, join, op, name);
-    struct listing listing = list_columns(joining, join, rel);
+    struct evs_join_listing listing = evs_join_list(joining, rel, has_right(join));
     if (evs_ident_given(&joining->ast->late_into)) {
         struct evs_entity *sink = evs_bind_sink_name(binder, &joining->ast->late_into);
         join->late[0] = listing.late[0];
@@ -689,7 +682,7 @@ static bool bind_streams(struct evs_joining *joining, const char *name)
         }
         evs_bind_insert(binder, sink, (struct evs_rel_input){rel, 1}, joining->ast->late_into.place);
     }
-    set_scope(joining, join, rel, &listing.columns);
+    evs_join_set_scope(joining, rel, &listing.columns, has_right(join));
     return true;
 }
 
@@ -710,5 +703,10 @@ bool evs_bind_join(struct evs_binder *binder, struct evs_scope *scope, const str
         .upper_us = EVS_JOIN_UNBOUNDED_UPPER,
     };
     const char *name = evs_ident_given(&pipe->name) ? evs_bind_text(binder, pipe->name.text) : NULL;
+    struct evs_entity *entity =
+        ast->right.kind == EVS_RELATION_NAME ? evs_entity_find(binder, false, ast->right.name.text) : NULL;
+    if (entity != NULL && entity->kind == EVS_ENTITY_TABLE) {
+        return evs_join_bind_table(&joining, entity, name);
+    }
     return evs_bind_from(binder, &ast->right, &joining.right) && bind_streams(&joining, name);
 }

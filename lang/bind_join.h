@@ -35,6 +35,20 @@ bool evs_join_bind_on(struct evs_joining *joining);
 /* The scope of both sides; both are settled. */
 bool evs_join_bind_both(struct evs_joining *joining);
 
+/* The columns that `*` means after a join, and, for each, where a late row of either side finds it (EVS_NO_COLUMN: nowhere). The relation has all columns of
+ * the left side, then, with `has_right`, all of the right one. */
+struct evs_join_listing {
+    struct evs_columns columns;
+    uint32_t *late[2];
+};
+struct evs_join_listing evs_join_list(struct evs_joining *joining, const struct evs_rel *rel, bool has_right);
+/* Names after the join: these columns, and the range variables of both sides. */
+void evs_join_set_scope(struct evs_joining *joining, struct evs_rel *rel, const struct evs_columns *columns,
+                        bool has_right);
+
+/* bind_table_join.c: a join with a table, looked up or kept from a stream. */
+bool evs_join_bind_table(struct evs_joining *joining, struct evs_entity *entity, const char *name);
+
 /* "left join profiles using (user_id)" */
 const char *evs_join_label(struct evs_binder *binder, const struct evs_ast_join *ast, const char *right);
 

@@ -9,6 +9,7 @@
 #define EVS_COMPILE_H
 
 #include "diag.h"
+#include "evstream/lookup.h"
 #include "evstream/plan.h"
 #include "source_text.h"
 
@@ -16,6 +17,7 @@
 struct evs_registry {
     const struct evs_source *const *sources;
     const struct evs_sink *const *sinks;
+    const struct evs_lookup *const *tables;                /* NULL: none */
     const struct evs_decode_format *const *decode_formats; /* the first is the default */
     const struct evs_format *const *formats;               /* the first is the default */
     /* The sink that takes the rows of a query without `insert into`, and its main option: "file", "-". */

@@ -8,7 +8,7 @@
 #define PAUSE_MAX_US 2000000
 #define VALUE_BYTES_MAX (16u << 20)
 #define BAD_MAX 64u
-#define EVS_LOOKUP_PADDING 64 /* readable bytes behind the input of a decoder */
+#define INPUT_PADDING 64 /* readable bytes behind the input of a decoder */
 
 struct evs_lookup_client {
     const struct evs_lookup_table *table;
@@ -131,8 +131,8 @@ static void decode_values(struct evs_lookup_client *client, struct evs_lookup_re
                           const struct evs_lookup_fetch *fetch)
 {
     struct evs_batch *batch = decode_batch(client);
-    evs_buffer_reserve(&client->json, EVS_LOOKUP_PADDING);
-    memset(client->json.data + client->json.count, 0, EVS_LOOKUP_PADDING);
+    evs_buffer_reserve(&client->json, INPUT_PADDING);
+    memset(client->json.data + client->json.count, 0, INPUT_PADDING);
     for (uint32_t i = 0; i < request->count; i++) {
         const struct evs_lookup_value *value = &fetch->values[i];
         request->answers[i] = (struct evs_lookup_answer){0};

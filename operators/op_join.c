@@ -35,20 +35,6 @@
 
 /* --- opening --------------------------------------------------------------------------------------------------------------------- */
 
-/* The columns that somebody looks at: those that are shown, and all where a residual condition may fail and the pair be shown as dead. */
-static void set_used(struct join *join, struct evs_op *op)
-{
-    const struct evs_join_config *config = join->config;
-    join->used = evs_alloc_zero(config->pair_schema.count + 1);
-    for (uint32_t i = 0; i < config->pair_schema.count; i++) {
-        join->used[i] = config->residual != NULL;
-    }
-    for (uint32_t i = 0; i < evs_op_schema(op)->count; i++) {
-        EVS_ASSERT(config->items[i] < config->pair_schema.count);
-        join->used[config->items[i]] = true;
-    }
-}
-
 static bool is_endless(const struct evs_join_config *config)
 {
     return !config->is_window && !config->is_empty &&
@@ -60,15 +46,9 @@ static evs_status join_open(struct evs_op *op, void *state, struct evs_error *er
 {
     struct join *join = state;
     (void)error;
-    join->config = evs_op_config(op);
-    join->durable = evs_op_is_durable(op);
-    join->wants_key = evs_op_wants_key(op);
-    join->next_number = 1;
-    EVS_ASSERT(join->config->pair_schema.count ==
-               join->config->sides[LEFT].column_count + join->config->sides[RIGHT].column_count);
-    EVS_ASSERT(join->config->result != EVS_JOIN_GIVES_FIRST || !join->config->sides[LEFT].pads);
-    evs_join_layout(join, op);
-    set_used(join, op);
+    const struct evs_join_config *config = evs_op_config(op);
+    EVS_ASSERT(config->result != EVS_JOIN_GIVES_FIRST || !config->sides[LEFT].pads);
+    evs_join_begin(join, op, config);
     if (join->config->residual != NULL) {
         join->eval = evs_eval_new(join->config->residual);
     }
@@ -84,7 +64,6 @@ static void join_close(struct evs_op *op, void *state)
     if (join->eval != NULL) {
         evs_eval_free(join->eval);
     }
-    evs_free(join->used);
     evs_join_state_fini(join);
 }
 
@@ -142,32 +121,13 @@ static void begin_batch(struct evs_op *op, struct join *join, struct evs_batch *
 
 /* --- a row ---------------------------------------------------------------------------------------------------------------------------- */
 
-/* A key that equals nothing, not even itself: one with a NULL or a NaN. */
-static bool matches_nothing(const struct join *join, uint32_t side, const struct evs_batch *batch, uint32_t row)
-{
-    const struct evs_join_side *about = &join->config->sides[side];
-    if (evs_row_has_null(batch, row, about->columns, about->key_count)) {
-        return true;
-    }
-    for (uint32_t i = 0; i < about->key_count; i++) {
-        const struct evs_column *column = &batch->columns[about->columns[i]];
-        if (column->kind == EVS_FLOAT64) {
-            double value = *EVS_COLUMN_AT(column, double, row);
-            if (value != value) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 /* A row that matches nothing whatever comes. */
 static void begin_lonely(struct join *join, uint32_t side, const struct evs_batch *extended, uint32_t row)
 {
     if (join->config->sides[side].pads) {
         struct evs_row *kept = evs_join_keep(join, side, extended, row, join->hashes[join->position]);
         int64_t time_us = join->config->is_window ? evs_join_alone_time(join, side, kept) : kept->event_time_us;
-        evs_join_add_ready(join, (struct ready_row){time_us, kept, side, true});
+        evs_join_add_ready(join, (struct ready_row){time_us, kept, side, true, NULL});
     }
 }
 
@@ -251,7 +211,7 @@ static bool add_rows(struct evs_op *op, struct join *join, uint32_t side, const 
         if (join->row == NULL && join->is_late[join->position]) {
             continue;
         }
-        if (join->row == NULL && (join->config->is_empty || matches_nothing(join, side, extended, row))) {
+        if (join->row == NULL && (join->config->is_empty || evs_join_matches_nothing(join, side, extended, row))) {
             begin_lonely(join, side, extended, row);
             continue;
         }
@@ -271,7 +231,7 @@ static void settle_loose(struct join *join, uint32_t side)
     for (uint32_t i = 0; i < join->loose_count; i++) {
         struct evs_row *row = join->loose[i];
         if (join->config->sides[side].pads && evs_join_own(join, side, row, OWN_MARK) == MARK_UNMATCHED) {
-            evs_join_add_ready(join, (struct ready_row){evs_join_alone_time(join, side, row), row, side, true});
+            evs_join_add_ready(join, (struct ready_row){evs_join_alone_time(join, side, row), row, side, true, NULL});
         } else {
             evs_join_free(join, side, row);
         }
@@ -333,7 +293,7 @@ static bool gather_decided(struct join *join, int64_t watermark_us)
         int64_t mark = evs_join_own(join, LEFT, row, OWN_MARK);
         if (mark != MARK_MATCHED && evs_time_plus(mark, lateness_us) == due.at_us) {
             evs_join_mark(join, LEFT, row, MARK_MATCHED);
-            evs_join_add_ready(join, (struct ready_row){mark, row, LEFT, false});
+            evs_join_add_ready(join, (struct ready_row){mark, row, LEFT, false, NULL});
         }
     }
     evs_join_sort_ready(join, first);
@@ -343,17 +303,15 @@ static bool gather_decided(struct join *join, int64_t watermark_us)
 /* The rows of a key that have ended: to the ready ones, or gone. */
 static void end_rows(struct evs_op *op, struct join *join, uint32_t side, const struct evs_timer *due)
 {
-    uint32_t index = (uint32_t)due->payload;
-    bool is_live = index < join->table.used && evs_table_is_live(&join->table, index);
-    struct join_entry *entry = is_live ? evs_join_entry_at(join, index) : NULL;
-    if (entry == NULL || entry->armed_us[side] != due->at_us) {
-        return; /* an earlier row came, or the key is gone */
+    struct join_entry *entry = evs_join_due_entry(join, side, due);
+    if (entry == NULL) {
+        return;
     }
     struct evs_row_list *list = &entry->rows[side];
     while (list->count > 0 && evs_join_due(join, side, evs_row_list_at(list, 0)) <= due->at_us) {
         struct evs_row *row = evs_row_list_pop(list, &join->pool);
         if (join->config->sides[side].pads && evs_join_own(join, side, row, OWN_MARK) == MARK_UNMATCHED) {
-            evs_join_add_ready(join, (struct ready_row){evs_join_alone_time(join, side, row), row, side, true});
+            evs_join_add_ready(join, (struct ready_row){evs_join_alone_time(join, side, row), row, side, true, NULL});
         } else {
             evs_join_free(join, side, row);
         }

@@ -10,9 +10,10 @@
 #define EVS_JOIN_NO_COLUMN UINT32_MAX
 
 enum evs_join_result {
-    EVS_JOIN_GIVES_PAIRS, /* inner, left, right, full */
-    EVS_JOIN_GIVES_FIRST, /* semi: a left row, once, when it is known to match */
-    EVS_JOIN_GIVES_NONE,  /* anti: a left row, once, when it is known to match nothing */
+    EVS_JOIN_GIVES_PAIRS,   /* inner, left, right, full */
+    EVS_JOIN_GIVES_FIRST,   /* semi: a left row, once, when it is known to match */
+    EVS_JOIN_GIVES_NONE,    /* anti: a left row, once, when it is known to match nothing */
+    EVS_JOIN_GIVES_VERSION, /* op_version_join.c: a left row, once, with one right row */
 };
 
 struct evs_join_side {

@@ -172,7 +172,7 @@ static void mark_first(struct join *join, const struct evs_row *left, int64_t ti
     }
     if (join->config->is_window || time_us <= left->event_time_us) {
         evs_join_mark(join, LEFT, left, MARK_MATCHED);
-        evs_join_add_ready(join, (struct ready_row){time_us, (struct evs_row *)left, LEFT, false});
+        evs_join_add_ready(join, (struct ready_row){time_us, (struct evs_row *)left, LEFT, false, NULL});
     } else if (time_us < mark) {
         evs_join_mark(join, LEFT, left, time_us);
         evs_join_arm_decided(join, left, time_us);
@@ -295,7 +295,7 @@ static void emit_alone(struct evs_op *op, struct join *join, uint32_t count)
     batch->lineage = join->config->result != EVS_JOIN_GIVES_PAIRS ? ready[0].row->lineage : 0;
     for (uint32_t i = 0; i < count; i++) {
         rows[ready[i].side][i] = ready[i].row;
-        rows[1 - ready[i].side][i] = NULL;
+        rows[1 - ready[i].side][i] = ready[i].other;
         set_alone(join, batch, i, &ready[i]);
     }
     decode_side(join, LEFT, rows[LEFT], batch);

@@ -48,7 +48,7 @@ static void layout_side(struct join *join, struct evs_op *op, uint32_t side)
     evs_free(columns);
 }
 
-void evs_join_layout(struct join *join, struct evs_op *op)
+static void set_layouts(struct join *join, struct evs_op *op)
 {
     const struct evs_join_side *left = &join->config->sides[LEFT], *right = &join->config->sides[RIGHT];
     enum evs_kind kinds[EVS_KEYS_MAX];
@@ -61,6 +61,31 @@ void evs_join_layout(struct join *join, struct evs_op *op)
     }
     evs_table_layout_init(&join->table_layout, kinds, left->key_count, sizeof(struct join_entry));
     evs_table_init(&join->table, &join->table_layout);
+}
+
+/* The columns that somebody looks at: those that are shown, and all where a residual condition may fail and the pair be shown as dead. */
+static void set_used(struct join *join, struct evs_op *op)
+{
+    const struct evs_join_config *config = join->config;
+    join->used = evs_alloc_zero(config->pair_schema.count + 1);
+    for (uint32_t i = 0; i < config->pair_schema.count; i++) {
+        join->used[i] = config->residual != NULL;
+    }
+    for (uint32_t i = 0; i < evs_op_schema(op)->count; i++) {
+        EVS_ASSERT(config->items[i] < config->pair_schema.count);
+        join->used[config->items[i]] = true;
+    }
+}
+
+void evs_join_begin(struct join *join, struct evs_op *op, const struct evs_join_config *config)
+{
+    join->config = config;
+    join->durable = evs_op_is_durable(op);
+    join->wants_key = evs_op_wants_key(op);
+    join->next_number = 1;
+    EVS_ASSERT(config->pair_schema.count == config->sides[LEFT].column_count + config->sides[RIGHT].column_count);
+    set_layouts(join, op);
+    set_used(join, op);
 }
 
 void evs_join_state_fini(struct join *join)
@@ -77,6 +102,7 @@ void evs_join_state_fini(struct join *join)
     evs_free(join->changed[LEFT].rows);
     evs_free(join->changed[RIGHT].rows);
     evs_free(join->ready);
+    evs_free(join->used);
 }
 
 /* --- rows ---------------------------------------------------------------------------------------------------------------------- */
@@ -140,6 +166,25 @@ void evs_join_mark(struct join *join, uint32_t side, const struct evs_row *row, 
     }
 }
 
+/* A key that equals nothing, not even itself: one with a NULL or a NaN. */
+bool evs_join_matches_nothing(const struct join *join, uint32_t side, const struct evs_batch *batch, uint32_t row)
+{
+    const struct evs_join_side *about = &join->config->sides[side];
+    if (evs_row_has_null(batch, row, about->columns, about->key_count)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < about->key_count; i++) {
+        const struct evs_column *column = &batch->columns[about->columns[i]];
+        if (column->kind == EVS_FLOAT64) {
+            double value = *EVS_COLUMN_AT(column, double, row);
+            if (value != value) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* --- times ----------------------------------------------------------------------------------------------------------------------- */
 
 int64_t evs_join_last_match(const struct join *join, uint32_t side, const struct evs_row *row)
@@ -200,6 +245,16 @@ void evs_join_insert(struct join *join, uint32_t side, struct join_entry *entry,
     if (evs_row_list_insert(&entry->rows[side], &join->pool, row) == 0) {
         evs_join_arm(join, side, entry);
     }
+}
+
+struct join_entry *evs_join_due_entry(const struct join *join, uint32_t side, const struct evs_timer *due)
+{
+    uint32_t index = (uint32_t)due->payload;
+    if (index >= join->table.used || !evs_table_is_live(&join->table, index)) {
+        return NULL;
+    }
+    struct join_entry *entry = evs_join_entry_at(join, index);
+    return entry->armed_us[side] == due->at_us ? entry : NULL;
 }
 
 void evs_join_arm_decided(struct join *join, const struct evs_row *row, int64_t time_us)

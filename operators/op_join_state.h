@@ -31,7 +31,8 @@ struct ready_row {
     int64_t time_us; /* event time from now on */
     struct evs_row *row;
     uint32_t side;
-    bool is_gone; /* it is kept no more: freed when it is out */
+    bool is_gone;                /* it is kept no more: freed when it is out */
+    const struct evs_row *other; /* the right row that it comes with; NULL: none */
 };
 
 struct changed_rows { /* since the last snapshot; NULL: gone again */
@@ -93,9 +94,12 @@ static inline struct join_entry *evs_join_entry_at(const struct join *join, uint
 
 /* --- op_join_state.c: rows kept ------------------------------------------------------------------------------------------- */
 
-void evs_join_layout(struct join *join, struct evs_op *op);
+/* For open: layouts, table, what is shown. */
+void evs_join_begin(struct join *join, struct evs_op *op, const struct evs_join_config *config);
 void evs_join_state_fini(struct join *join);
 
+/* A key that equals nothing, not even itself: one with a NULL or a NaN. */
+bool evs_join_matches_nothing(const struct join *join, uint32_t side, const struct evs_batch *batch, uint32_t row);
 /* The batch with the own columns behind its columns; unref it. */
 struct evs_batch *evs_join_extend(struct join *join, uint32_t side, struct evs_batch *batch);
 struct evs_row *evs_join_keep(struct join *join, uint32_t side, const struct evs_batch *extended, uint32_t row,
@@ -138,6 +142,8 @@ void evs_join_range(const struct join *join, uint32_t side, const struct evs_row
 /* Puts the row among those of its key, and arms its timer. */
 void evs_join_insert(struct join *join, uint32_t side, struct join_entry *entry, struct evs_row *row);
 void evs_join_arm(struct join *join, uint32_t side, struct join_entry *entry);
+/* The entry that a timer is for; NULL: an earlier row came since, or the key is gone. */
+struct join_entry *evs_join_due_entry(const struct join *join, uint32_t side, const struct evs_timer *due);
 /* A row of a semi join has a match at that time, the earliest so far. */
 void evs_join_arm_decided(struct join *join, const struct evs_row *row, int64_t time_us);
 void evs_join_arm_restored(struct join *join);
