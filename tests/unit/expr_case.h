@@ -21,7 +21,7 @@ static void free_examples(void)
     evs_arena_fini(&example_arena);
 }
 
-static void check_example(const struct example *example)
+static inline void check_example(const struct example *example)
 {
     const char *result = result_of(&example_arena, example->text);
     ck_assert_msg(strcmp(result, example->result) == 0, "%s gave %s and not %s", example->text, result,
