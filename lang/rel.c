@@ -145,6 +145,14 @@ static void set_edge(struct evs_rel_column *column, const struct evs_rel_aggrega
     }
 }
 
+/* Which revisions there are, or where a session of limited length begins, depends on how partitions interleave. */
+static bool shows_order(const struct evs_rel_aggregate *aggregate)
+{
+    bool is_session = aggregate->window.kind == EVS_WINDOW_SESSION;
+    return aggregate->emit == EVS_EMIT_ON_CHANGE || aggregate->lateness_us > 0 ||
+           (is_session && (aggregate->emit == EVS_EMIT_EVERY || aggregate->window.max_us > 0));
+}
+
 struct evs_rel *evs_rel_aggregate(struct evs_rels *rels, struct evs_rel *input,
                                   const struct evs_rel_aggregate *aggregate, struct evs_rel_column *columns,
                                   uint32_t count, struct evs_place place, const char *name)
@@ -156,7 +164,7 @@ struct evs_rel *evs_rel_aggregate(struct evs_rels *rels, struct evs_rel *input,
     rel->name = name;
     rel->lineage = aggregate_lineage(input, aggregate);
     rel->is_update = evs_rel_gives_updates(aggregate);
-    if (aggregate->emit == EVS_EMIT_ON_CHANGE && !input->is_ordered && rel->unstable == NULL) {
+    if (shows_order(aggregate) && !input->is_ordered && rel->unstable == NULL) {
         rel->unstable = rel; /* which revisions there are depends on how partitions interleave (exactness, 4) */
     }
     rel->is_ordered = false; /* its rows leave several workers */

@@ -229,6 +229,10 @@ static void expire(struct evs_op *op, struct aggregate *agg, int64_t until_us)
     int64_t limit_us = has_ticks ? evs_floor_to(until_us, 0, config->every_us) : until_us;
     struct agg_window *window = agg->windows[0];
     while (evs_agg_next_expired(agg, limit_us, &index)) {
+        if (evs_group_times(agg, evs_table_at(&window->table, index))->is_changed != 0) {
+            evs_agg_arm(agg, index, evs_time_plus(limit_us, 1)); /* it is told first, at the next tick */
+            continue;
+        }
         evs_agg_remember_deleted(agg, evs_table_at(&window->table, index));
         evs_agg_forget(agg, window, index);
         evs_op_count(op, EVS_COUNT_STATE_KEYS, -1);

@@ -311,7 +311,6 @@ static void merge(struct evs_op *op, struct sessions *all, const struct session_
     if (all->is_update) {
         struct session *a = session_of(all, into), *b = session_of(all, from);
         a->revision = b->revision > a->revision ? b->revision : a->revision;
-        a->flags &= b->flags | ~(uint32_t)SESSION_CLOSED;
     }
     into->last_us = from->last_us > into->last_us ? from->last_us : into->last_us;
     evs_agg_slices_remember_deleted(&all->slices, right);
@@ -344,6 +343,19 @@ static uint32_t move_start(struct evs_op *op, struct sessions *all, const struct
     return moved;
 }
 
+/* A row that falls into no session begins one, or moves the start of the right one; with a longest duration that may end it earlier. True: when that
+ * end, too, is over for its watermark. */
+static bool is_late(struct sessions *all, const struct session_row *row, uint32_t right)
+{
+    int64_t last_us = right != 0 ? evs_agg_slice(&all->slices, right - 1)->last_us : row->time_us;
+    struct evs_span merged = {row->time_us, end_of(all, row->time_us, last_us)};
+    if (evs_time_plus(merged.end_us, all->lateness_us) > row->watermark_us) {
+        return false;
+    }
+    all->late[all->late_count++] = (struct agg_late){(uint16_t)row->row, row->watermark_us, merged};
+    return true;
+}
+
 /* The session of the row, found, made or merged: its number. EVS_AGG_NO_SLICE: the row is late. */
 static uint32_t join(struct evs_op *op, struct sessions *all, const struct session_row *row, struct replaced *replaced)
 {
@@ -352,13 +364,11 @@ static uint32_t join(struct evs_op *op, struct sessions *all, const struct sessi
     evs_table_find_or_add(&all->slices.table, row->hash, row->batch, row->row, all->base.config->keys, &key, &is_new);
     evs_op_count(op, EVS_COUNT_STATE_KEYS, is_new);
     struct neighbours found = find(all, evs_agg_key(&all->slices, key), row);
-    struct evs_span own = {row->time_us, end_of(all, row->time_us, row->time_us)};
+    if (found.left == 0 && is_late(all, row, found.right)) {
+        evs_op_count(op, EVS_COUNT_STATE_KEYS, -(int64_t)evs_agg_slices_drop_key(&all->slices, key));
+        return EVS_AGG_NO_SLICE;
+    }
     if (found.left == 0 && found.right == 0) {
-        if (evs_time_plus(own.end_us, all->lateness_us) <= row->watermark_us) {
-            all->late[all->late_count++] = (struct agg_late){(uint16_t)row->row, row->watermark_us, own};
-            evs_op_count(op, EVS_COUNT_STATE_KEYS, -(int64_t)evs_agg_slices_drop_key(&all->slices, key));
-            return EVS_AGG_NO_SLICE;
-        }
         uint32_t number = evs_agg_slice_add(&all->slices, key, found.before, row->time_us);
         arm(all, number);
         return number;
@@ -369,6 +379,9 @@ static uint32_t join(struct evs_op *op, struct sessions *all, const struct sessi
         note_replaced(all, number, replaced);
         number = move_start(op, all, row, key, found.before, number);
         slice = evs_agg_slice(&all->slices, number);
+        if (all->max_us > 0) { /* it may end earlier now */
+            arm(all, number);
+        }
     } else if (found.right != 0) {
         merge(op, all, row, number, found.right - 1, replaced);
     }
@@ -376,9 +389,19 @@ static uint32_t join(struct evs_op *op, struct sessions *all, const struct sessi
     return number;
 }
 
+/* A hash of the session's results and its ends. */
+static uint64_t hash_of(const struct sessions *all, struct agg_slice *slice)
+{
+    struct evs_arena scratch = {0};
+    uint64_t parts[3] = {evs_agg_hash_results(&all->base, evs_agg_slice_values(slice), &scratch),
+                         (uint64_t)slice->start_us, (uint64_t)slice->last_us};
+    evs_arena_fini(&scratch);
+    return evs_hash64(parts, sizeof parts);
+}
+
 /* The row's session was shown, or gives a result with each row: the row is counted at once, and told if it changes something. */
 static void count_shown(struct sessions *all, const struct session_row *row, uint32_t number,
-                        const struct replaced *replaced, bool is_moved, struct agg_out *out)
+                        const struct replaced *replaced, struct agg_out *out)
 {
     struct agg_slice *slice = evs_agg_slice(&all->slices, number);
     uint16_t rows[1] = {(uint16_t)row->row};
@@ -386,14 +409,13 @@ static void count_shown(struct sessions *all, const struct session_row *row, uin
     struct evs_table *tables[1] = {&all->slices.table};
     struct agg_rows one = {.batch = row->batch, .rows = rows, .values = values, .tables = tables, .count = 1};
     flush_rows(all, row->batch);
-    bool is_changed = evs_agg_update_one(&all->base, &one, &all->some) || is_moved || replaced->count > 0;
-    if (all->base.config->emit == EVS_EMIT_EVERY) {
-        note_change(all, number);
-        is_changed = replaced->count > 0;
-    }
-    if (is_changed) {
-        int64_t due_us = row->time_us > row->watermark_us ? row->time_us : row->watermark_us;
-        emit(all, out, number, is_on_change(all) ? row->time_us : due_us, false, replaced, row);
+    evs_agg_update_calls(&all->base, &one, &all->some);
+    int64_t due_us = row->time_us > row->watermark_us ? row->time_us : row->watermark_us;
+    emit(all, out, number, is_on_change(all) ? row->time_us : due_us, false, replaced, row);
+    if (all->base.config->emit == EVS_EMIT_EVERY) { /* the next tick need not tell it again */
+        struct session *session = session_of(all, slice);
+        session->shown = hash_of(all, slice);
+        session->flags &= ~(uint32_t)SESSION_CHANGED;
     }
 }
 
@@ -425,7 +447,7 @@ static void count_row(struct evs_op *op, struct sessions *all, const struct sess
         is_shown = is_shown || (is_closed && all->base.config->emit == EVS_EMIT_ON_CLOSE);
     }
     if (is_shown) {
-        count_shown(all, row, number, &replaced, true, out);
+        count_shown(all, row, number, &replaced, out);
         return;
     }
     if (all->base.config->emit == EVS_EMIT_EVERY) {
@@ -448,16 +470,6 @@ static void finish_batch(struct evs_op *op, struct sessions *all, struct evs_bat
 }
 
 /* --- moments ---------------------------------------------------------------------------------------------------------------------- */
-
-/* A hash of the session's results and its ends. */
-static uint64_t hash_of(const struct sessions *all, struct agg_slice *slice)
-{
-    struct evs_arena scratch = {0};
-    uint64_t parts[3] = {evs_agg_hash_results(&all->base, evs_agg_slice_values(slice), &scratch),
-                         (uint64_t)slice->start_us, (uint64_t)slice->last_us};
-    evs_arena_fini(&scratch);
-    return evs_hash64(parts, sizeof parts);
-}
 
 /* A changed session at a tick or at its end: nothing if it is what was shown last. */
 static void emit_changed(struct sessions *all, struct agg_out *out, uint32_t number, int64_t at_us)
@@ -647,7 +659,7 @@ static bool step(struct evs_op *op, struct sessions *all, struct agg_out *out, i
         flush_rows(all, all->released);
     }
     if (has_timer && all->timers.count > 0) {
-        set_clock(all, timer_us);
+        set_clock(all, timer_us - 1); /* a tick of the same moment is still to come */
         fire(op, all, out);
     } else if (has_tick) {
         set_clock(all, tick_us);

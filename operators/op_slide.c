@@ -48,14 +48,14 @@ struct slide {
     struct agg_base base;
     struct agg_slices panes;
     struct agg_hold hold;
-    bool has_sums;            /* suffixes and prefixes are kept */
-    struct evs_table scratch; /* its arena: of results made of several panes */
-    uint8_t *merged;          /* accumulators of a result */
-    int64_t clock_us;         /* windows that end up to here are out */
-    int64_t earliest_us;      /* no pane begins before; EVS_TIME_MAX: there is none */
-    struct evs_span closed;   /* the last window that is out; valid when has_closed */
-    bool has_closed, is_closing;
-    struct evs_span closing; /* the window being emitted, from the key `at` on */
+    bool has_sums;                              /* suffixes and prefixes are kept */
+    struct evs_table scratch;                   /* its arena: of results made of several panes */
+    uint8_t *merged;                            /* accumulators of a result */
+    int64_t clock_us;                           /* windows that end up to here are out */
+    int64_t earliest_us;                        /* no pane begins before; EVS_TIME_MAX: there is none */
+    struct evs_span closed;                     /* the last window that is out; valid when has_closed */
+    bool has_closed, is_closing, is_clock_over; /* windows that end at the clock are out too, all of them */
+    struct evs_span closing;                    /* the window being emitted, from the key `at` on */
     uint32_t at;
     int64_t least_us; /* start of the first pane of the keys visited */
     int64_t told_bytes;
@@ -351,7 +351,8 @@ static bool close_window(struct evs_op *op, struct slide *slide, struct agg_out 
     slide->closed = slide->closing;
     slide->has_closed = true;
     slide->is_closing = false;
-    slide->clock_us = slide->closed.end_us > slide->clock_us ? slide->closed.end_us : slide->clock_us;
+    slide->clock_us = slide->closed.end_us;
+    slide->is_clock_over = false;
     return true;
 }
 
@@ -370,10 +371,16 @@ static bool next_window(const struct slide *slide, struct evs_span *span)
     if (slide->has_closed && !ends_before(&slide->closed, span)) {
         *span = evs_window_next(window_of(slide), slide->closed);
     }
-    while (span->end_us <= slide->clock_us && (!slide->has_closed || slide->closed.end_us < slide->clock_us)) {
+    while (span->end_us < slide->clock_us || (span->end_us == slide->clock_us && slide->is_clock_over)) {
         *span = evs_window_next(window_of(slide), *span); /* out before the restore, or had no rows then */
     }
     return true;
+}
+
+static void set_clock(struct slide *slide, int64_t clock_us)
+{
+    slide->clock_us = clock_us;
+    slide->is_clock_over = true;
 }
 
 static void begin_window(struct slide *slide, const struct evs_span *span)
@@ -520,7 +527,7 @@ static evs_status slide_process(struct evs_op *op, void *state, uint32_t input, 
 {
     struct slide *slide = state;
     EVS_ASSERT(input == 0 && batch->selected_count <= EVS_BATCH_ROWS && !slide->is_closing);
-    slide->clock_us = evs_op_watermark(op);
+    set_clock(slide, evs_op_watermark(op));
     count_rows(op, slide, batch, false);
     settle(op, slide);
     return EVS_OK;
@@ -529,10 +536,12 @@ static evs_status slide_process(struct evs_op *op, void *state, uint32_t input, 
 /* Rows that waited for this moment. */
 static bool count_held(struct evs_op *op, struct slide *slide, int64_t until_us, int64_t below_us)
 {
+    int64_t due_us = evs_agg_hold_next(&slide->hold);
     struct evs_batch *batch = evs_agg_hold_release(op, &slide->hold, until_us, below_us);
     if (batch == NULL) {
         return false;
     }
+    set_clock(slide, due_us > slide->clock_us ? due_us : slide->clock_us);
     count_rows(op, slide, batch, true);
     evs_batch_unref(batch);
     return true;
@@ -551,7 +560,7 @@ static evs_status slide_watermark(struct evs_op *op, void *state, int64_t waterm
     struct agg_out out = evs_agg_out_begin(op, &slide->base);
     bool is_over = false;
     if (slide->clock_us < evs_op_watermark(op)) {
-        slide->clock_us = evs_op_watermark(op);
+        set_clock(slide, evs_op_watermark(op));
     }
     while (!is_over && has_credit(&out)) {
         if (!slide->is_closing) {
@@ -573,7 +582,7 @@ static evs_status slide_watermark(struct evs_op *op, void *state, int64_t waterm
     if (!is_over) {
         return EVS_MORE;
     }
-    slide->clock_us = watermark_us;
+    set_clock(slide, watermark_us);
     settle(op, slide);
     return EVS_OK;
 }
