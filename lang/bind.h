@@ -380,6 +380,8 @@ bool evs_bind_join(struct evs_binder *binder, struct evs_scope *scope, const str
 /* Binds a query that gives its rows to somebody else. False: broken. */
 bool evs_bind_query(struct evs_binder *binder, const struct evs_ast_query *query, struct evs_scope *scope);
 void evs_bind_aggregate(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+/* bind_distinct.c: rows that are equal in all columns become one. False: wrong (reported). */
+bool evs_bind_distinct(struct evs_binder *binder, struct evs_scope *scope, struct evs_place place);
 bool evs_aggregate_known(struct evs_slice name);
 void evs_aggregate_offer(struct evs_nearest *nearest);
 /* In the items of an aggregate: a call of an aggregate function, or a column that must be a key. */

@@ -100,6 +100,16 @@ const struct evs_expr *evs_bind_aggregate_path(struct evs_binder *binder, struct
     return NULL;
 }
 
+bool evs_check_key(struct evs_binder *binder, const struct evs_expr *key, struct evs_place place)
+{
+    if (key->type->kind != EVS_JSON) {
+        return true;
+    }
+    struct evs_diag *diag = evs_report(binder, EVS_E0312, place, "json has no equality and cannot be a key");
+    evs_diag_hint(diag, "take a value out of it: json_value(…)");
+    return false;
+}
+
 static bool bind_key(struct evs_aggregation *aggregation, const struct evs_ast_group *group)
 {
     struct evs_binder *binder = aggregation->binder;
@@ -113,10 +123,7 @@ static bool bind_key(struct evs_aggregation *aggregation, const struct evs_ast_g
         evs_diag_hint(diag, "group by takes columns and expressions; without group by all rows are one group");
         return false;
     }
-    if (key->type->kind == EVS_JSON) {
-        struct evs_diag *diag =
-            evs_report(binder, EVS_E0312, group->expr->place, "json has no equality and cannot be a key");
-        evs_diag_hint(diag, "take a value out of it: json_value(…)");
+    if (!evs_check_key(binder, key, group->expr->place)) {
         return false;
     }
     aggregation->groups[aggregation->group_count++] =
@@ -258,7 +265,8 @@ static const struct {
 
 static uint32_t system_count(const struct evs_aggregation *aggregation)
 {
-    bool is_update = aggregation->emit != EVS_EMIT_ON_CLOSE || aggregation->lateness_us > 0;
+    bool is_update =
+        !aggregation->is_distinct && (aggregation->emit != EVS_EMIT_ON_CLOSE || aggregation->lateness_us > 0);
     return is_update ? 2 + (aggregation->window.window.kind == EVS_WINDOW_SESSION) : 0;
 }
 
@@ -317,6 +325,7 @@ static struct evs_rel *make_rel(struct evs_aggregation *aggregation, const struc
     out->lateness_us = aggregation->lateness_us;
     out->retain_us = aggregation->retain_us;
     out->state_bound = aggregation->state_bound;
+    out->is_distinct = aggregation->is_distinct;
     struct evs_rel *input = evs_scope_project(binder, aggregation->scope, &columns, place);
     struct evs_rel_column *outputs = output_columns(aggregation, named, count);
     return evs_rel_aggregate(&binder->rels, input, out, outputs, count, place, name);
@@ -339,6 +348,14 @@ static void leave(struct evs_aggregation *aggregation, struct evs_scope *scope, 
         evs_columns_add(binder, &scope->system, field.name,
                         evs_expr_column(binder->arena, i, &field, evs_bind_place(binder, place)));
     }
+}
+
+struct evs_rel *evs_aggregation_end(struct evs_aggregation *aggregation, struct evs_scope *scope,
+                                    const struct evs_columns *items, struct evs_place place, const char *name)
+{
+    struct evs_rel *rel = make_rel(aggregation, items, evs_bind_place(aggregation->binder, place), name);
+    leave(aggregation, scope, rel, items, place);
+    return rel;
 }
 
 static bool bind_items(struct evs_aggregation *aggregation, struct evs_columns *out)
@@ -393,8 +410,7 @@ void evs_bind_aggregate(struct evs_binder *binder, struct evs_scope *scope, cons
         return;
     }
     const char *name = evs_ident_given(&pipe->name) ? evs_bind_text(binder, pipe->name.text) : NULL;
-    struct evs_rel *rel = make_rel(&aggregation, &items, evs_bind_place(binder, pipe->place), name);
-    leave(&aggregation, scope, rel, &items, pipe->place);
+    struct evs_rel *rel = evs_aggregation_end(&aggregation, scope, &items, pipe->place, name);
     if (late != NULL) {
         evs_bind_insert(binder, late, (struct evs_rel_input){rel, 1}, pipe->aggregate->late_into.place);
     }

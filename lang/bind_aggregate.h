@@ -40,7 +40,14 @@ struct evs_aggregation {
     enum evs_emit_kind emit;
     int64_t every_us, lateness_us, retain_us;
     const char *state_bound;
+    bool is_distinct; /* |> distinct, select distinct */
 };
+
+/* Makes the relation of an aggregation, and what is visible behind it: keys, then items (over groups and calls). */
+struct evs_rel *evs_aggregation_end(struct evs_aggregation *aggregation, struct evs_scope *scope,
+                                    const struct evs_columns *items, struct evs_place place, const char *name);
+/* Whether rows can be told apart by a value. False: reported. */
+bool evs_check_key(struct evs_binder *binder, const struct evs_expr *key, struct evs_place place);
 
 /* bind_call.c: a call of an aggregate function, by itself; false: reported. */
 bool evs_bind_call(struct evs_binder *binder, struct evs_context *context, const struct evs_ast_expr *ast,

@@ -205,7 +205,10 @@ static bool is_constant_true(struct evs_binder *binder, const struct evs_expr *e
     if (!value.is_null && value.boolean) {
         return true;
     }
-    evs_report(binder, EVS_W0002, place, "this condition is never true: no row passes");
+    bool is_told = evs_diagnostics_errors(binder->diagnostics) > 0; /* it may be NULL because it is wrong */
+    if (!is_told) {
+        evs_report(binder, EVS_W0002, place, "this condition is never true: no row passes");
+    }
     return false;
 }
 
@@ -247,11 +250,6 @@ static bool bind_where(struct evs_binder *binder, struct evs_scope *scope, const
 
 static bool bind_select(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe)
 {
-    if (pipe->select.distinct) {
-        struct evs_diag *diag = evs_report(binder, EVS_E0114, pipe->word, "select distinct is not supported yet");
-        evs_diag_hint(diag, "write aggregate group by …");
-        return false;
-    }
     struct evs_columns columns = {0};
     bool is_right = bind_items(binder, scope, &pipe->select.items, &columns);
     scope->columns = columns;
@@ -259,7 +257,8 @@ static bool bind_select(struct evs_binder *binder, struct evs_scope *scope, cons
     if (columns.count == 0 && is_right) {
         evs_report(binder, EVS_E0414, pipe->place, "no column is left");
     }
-    return is_right && columns.count > 0;
+    is_right = is_right && columns.count > 0;
+    return is_right && (!pipe->select.distinct || evs_bind_distinct(binder, scope, pipe->word));
 }
 
 static bool bind_extend(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe)

@@ -10,13 +10,7 @@ static void parse_where(struct evs_parser *parser, struct evs_ast_pipe *pipe)
 
 static void parse_select(struct evs_parser *parser, struct evs_ast_pipe *pipe)
 {
-    pipe->select.distinct = false;
-    if (evs_at_word(parser, EVS_WORD_DISTINCT)) {
-        struct evs_place place = evs_here(parser);
-        evs_take_token(parser);
-        pipe->select.distinct = true;
-        pipe->is_broken = evs_refuse(parser, place, "`select distinct` is");
-    }
+    pipe->select.distinct = evs_take_word(parser, EVS_WORD_DISTINCT);
     pipe->select.items = evs_parse_items(parser, true);
 }
 
@@ -227,7 +221,7 @@ static const struct {
     {EVS_PIPE_JOIN, EVS_WORD_ANTI, EVS_WORD_NONE, PIPE_WORDS, evs_parse_join},
     {EVS_PIPE_JOIN, EVS_WORD_NATURAL, EVS_WORD_NONE, PIPE_WORDS, evs_parse_join},
     {EVS_PIPE_CALL, EVS_WORD_CALL, EVS_WORD_NONE, PIPE_LATER, parse_call_operator},
-    {EVS_PIPE_DISTINCT, EVS_WORD_DISTINCT, EVS_WORD_NONE, PIPE_LATER, parse_nothing},
+    {EVS_PIPE_DISTINCT, EVS_WORD_DISTINCT, EVS_WORD_NONE, 0, parse_nothing},
     {EVS_PIPE_DEDUPLICATE, EVS_WORD_DEDUPLICATE, EVS_WORD_NONE, PIPE_NAMED, evs_parse_deduplicate},
     {EVS_PIPE_THROTTLE, EVS_WORD_THROTTLE, EVS_WORD_NONE, PIPE_NAMED, evs_parse_throttle},
     {EVS_PIPE_SAMPLE, EVS_WORD_SAMPLE, EVS_WORD_NONE, PIPE_NAMED, evs_parse_sample},

@@ -61,12 +61,13 @@ struct evs_rel_aggregate {
     bool late_output;
     uint32_t late_columns;   /* the input's first columns: what a late row shows */
     const char *state_bound; /* for people */
+    bool is_distinct; /* keys alone: a group has one result, which is never revised */
 };
 
 /* Its results are revisions. */
 static inline bool evs_rel_gives_updates(const struct evs_rel_aggregate *aggregate)
 {
-    return aggregate->emit != EVS_EMIT_ON_CLOSE || aggregate->lateness_us > 0;
+    return !aggregate->is_distinct && (aggregate->emit != EVS_EMIT_ON_CLOSE || aggregate->lateness_us > 0);
 }
 
 /* --- operators of the catalogue --------------------------------------------------------------------------------------
