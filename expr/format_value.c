@@ -1,3 +1,4 @@
+/* Values as format's %t and %T show them (format_value.h). */
 #include "format_value.h"
 
 #include <math.h>

@@ -1,3 +1,4 @@
+/* Characters of UTF-8 that need a table (text_tools.h). */
 #include "text_tools.h"
 
 bool evs_is_unicode_space(const char *data, uint32_t bytes)

@@ -1,3 +1,4 @@
+/* URLs by best effort, and the domains of their hosts; libpsl has the list of public suffixes (url_tools.h). */
 #include "url_tools.h"
 
 #include <libpsl.h>
