@@ -75,8 +75,9 @@ static int made_cost(const struct evs_expr *expr, const struct evs_type *to)
     }
     int total = 1;
     for (uint32_t i = 0; i < expr->argument_count; i++) {
-        const int cost =
-            evs_coercion_cost_type(expr->arguments[i], to->kind == EVS_ARRAY ? to->element : to->fields[i].type);
+        const struct evs_type *part = to->kind == EVS_ARRAY ? to->element : to->fields[i].type;
+        /* a NULL that was written in it has taken a type only because it needed one */
+        const int cost = evs_expr_is_null(expr->arguments[i]) ? 1 : evs_coercion_cost_type(expr->arguments[i], part);
         if (cost < 0) {
             return -1;
         }
@@ -315,6 +316,10 @@ static evs_status coerce_made(struct evs_arena *arena, const struct evs_expr *ex
     copy->arguments = EVS_ARENA_ARRAY(arena, const struct evs_expr *, expr->argument_count + 1);
     for (uint32_t i = 0; i < expr->argument_count; i++) {
         const struct evs_type *to = type->kind == EVS_ARRAY ? type->element : type->fields[i].type;
+        if (evs_expr_is_null(expr->arguments[i])) {
+            copy->arguments[i] = null_of(arena, to, expr->place);
+            continue;
+        }
         const evs_status status = evs_expr_coerce(arena, expr->arguments[i], to, &copy->arguments[i], error);
         if (status != EVS_OK) {
             return status;

@@ -176,7 +176,8 @@ static uint32_t compile_compare(struct compiler *compiler, const char *name, uin
                                 const struct evs_expr *expr)
 {
     const enum evs_kind kinds[] = {compiler->steps[a].type, compiler->steps[b].type};
-    const struct evs_overload *overload = evs_overload_exact(name, kinds, 2);
+    const bool structs = kinds[0] == EVS_STRUCT && strcmp(name, "=") == 0;
+    const struct evs_overload *overload = structs ? &evs_struct_equal_overload : evs_overload_exact(name, kinds, 2);
     EVS_ASSERT(overload != NULL);
     uint32_t *arguments = step_arguments(compiler, 2);
     arguments[0] = a;
@@ -198,6 +199,7 @@ static uint32_t compile_between(struct compiler *compiler, const struct evs_expr
 static uint32_t compile_nullif(struct compiler *compiler, const struct evs_expr *expr)
 {
     struct evs_expr *null = evs_expr_new(compiler->arena, EVS_EXPR_CONSTANT, kind_of(expr), expr->place);
+    null->type = expr->type;
     null->value = (struct evs_value){.kind = kind_of(expr), .is_null = true};
     null->text = "null";
     const uint32_t a = compile_expr(compiler, expr->arguments[0]);

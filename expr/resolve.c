@@ -342,7 +342,13 @@ static evs_status choose(const struct request *request, struct evs_slice written
     if (!choice.any) {
         return unknown_function(written, request->error);
     }
-    return choice.best ? build_chosen(request, choice.best, choice.best_t, result) : no_signature(request);
+    if (choice.best == NULL) {
+        return no_signature(request);
+    }
+    const evs_status status = build_chosen(request, choice.best, choice.best_t, result);
+    /* id + 'x': that a date could stand there is not what is wrong with it */
+    const bool is_arithmetic = is_sign(request->name) && !is_comparison(request->name);
+    return status != EVS_OK && is_arithmetic ? no_signature(request) : status;
 }
 
 /* --- comparisons of a column with a literal of the other number type ---------------------------------------------- */
