@@ -347,7 +347,7 @@ static evs_status choose(const struct request *request, struct evs_slice written
     }
     const evs_status status = build_chosen(request, choice.best, choice.best_t, result);
     /* id + 'x': that a date could stand there is not what is wrong with it */
-    const bool is_arithmetic = is_sign(request->name) && !is_comparison(request->name);
+    const bool is_arithmetic = strchr("+-*/", request->name[0]) != NULL && request->name[1] == '\0';
     return status != EVS_OK && is_arithmetic ? no_signature(request) : status;
 }
 
