@@ -25,6 +25,8 @@ constexpr int64_t second_us = 1000000;
 constexpr int64_t day_us = 86400 * second_us;
 constexpr int64_t first_us = std::numeric_limits<int64_t>::min() + day_us;
 constexpr int64_t last_us = std::numeric_limits<int64_t>::max() - day_us;
+constexpr int64_t listed_until_us = 13569465600 * second_us; // 2400-01-01
+constexpr int64_t search_step = 20 * 86400;
 constexpr int minutes_max = 14 * 60; // GoogleSQL's limit for offsets
 constexpr size_t name_max = 64;      // the longest name of the tz database has 32 bytes
 
@@ -113,6 +115,30 @@ int64_t moment_us(const absl::TimeZone &zone, const absl::TimeZone::CivilTransit
     return absl::ToUnixMicros(zone.At(change.to).trans);
 }
 
+int offset_at(const absl::TimeZone &zone, int64_t seconds)
+{
+    return zone.At(absl::FromUnixSeconds(seconds)).offset;
+}
+
+// Abseil lists the changes of the clocks up to about the year 2400, although it knows the offset of any later moment. There they
+// are searched: in steps that no summer time is shorter than, for longer than a year, then by halves. `step` has the direction;
+// returns the first second behind the change (or the last before it, backward), or `none`.
+int64_t search_change(const absl::TimeZone &zone, int64_t seconds, int64_t step, int64_t none)
+{
+    const int offset = offset_at(zone, seconds);
+    int64_t same = seconds, other = seconds + step;
+    for (int i = 0; offset_at(zone, other) == offset; i++, same = other, other += step) {
+        if (i == 20) {
+            return none;
+        }
+    }
+    while (other - same > 1 || same - other > 1) {
+        const int64_t middle = same + (other - same) / 2;
+        (offset_at(zone, middle) == offset ? same : other) = middle;
+    }
+    return other;
+}
+
 absl::TimeZone::TimeInfo info_at(evs_zone zone, int64_t seconds)
 {
     return zone_of(zone).At(absl::CivilSecond(1970, 1, 1, 0, 0, 0) + seconds);
@@ -159,12 +185,19 @@ extern "C" struct evs_zone_span evs_zone_span_at(struct evs_zone zone, int64_t u
     const absl::Time time = absl::FromUnixMicros(clamped(utc_us));
     span.offset_us = rules.At(time).offset * second_us;
     absl::TimeZone::CivilTransition change;
-    if (rules.NextTransition(time, &change)) {
-        span.end_us = moment_us(rules, change);
-    }
     // The change at `time` itself counts as one before it. Abseil looks for changes by whole seconds.
     if (rules.PrevTransition(time + absl::Seconds(1), &change)) {
         span.begin_us = moment_us(rules, change);
+    }
+    if (rules.NextTransition(time, &change)) {
+        span.end_us = moment_us(rules, change);
+    }
+    if (utc_us >= listed_until_us) {
+        const int64_t seconds = floor_seconds(clamped(utc_us)), none = std::numeric_limits<int64_t>::min();
+        const int64_t next = search_change(rules, seconds, search_step, none);
+        const int64_t before = search_change(rules, seconds, -search_step, none);
+        span.end_us = next == none ? span.end_us : next * second_us;
+        span.begin_us = before == none ? span.begin_us : (before + 1) * second_us;
     }
     return span;
 }

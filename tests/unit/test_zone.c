@@ -163,6 +163,27 @@ START_TEST(test_ends)
 }
 END_TEST
 
+/* Far ahead the rules go on: Dublin's winter, which is its summer time the other way round, and a zone that changes no more. */
+START_TEST(test_far_ahead)
+{
+    const struct evs_zone dublin = zone_of("Europe/Dublin");
+    for (int64_t year = 2390; year < 9990; year += 317) {
+        const int64_t august = evs_days_from_civil(year, 8, 1) * DAY, february = evs_days_from_civil(year, 2, 1) * DAY;
+        const struct evs_zone_span summer = evs_zone_span_at(dublin, august),
+                                   winter = evs_zone_span_at(dublin, february);
+        ck_assert_int_eq(summer.offset_us, HOUR);
+        ck_assert_int_eq(winter.offset_us, 0);
+        ck_assert(summer.begin_us >= winter.end_us && summer.end_us > august && winter.begin_us <= february);
+        ck_assert_int_eq(evs_zone_local(dublin, summer.end_us), summer.end_us);
+        ck_assert_int_eq(evs_zone_local(dublin, summer.end_us - 1), summer.end_us - 1 + HOUR);
+        ck_assert_int_eq(evs_zone_local(dublin, summer.begin_us - 1), summer.begin_us - 1);
+    }
+    const struct evs_zone_span tokyo = evs_zone_span_at(zone_of("Asia/Tokyo"), at("8000-01-01T00:00:00Z"));
+    ck_assert_int_eq(tokyo.end_us, INT64_MAX);
+    check_moment(tokyo.begin_us, "1951-09-08T15:00:00Z", "Tokyo's last change");
+}
+END_TEST
+
 /* --- periods ------------------------------------------------------------------------------------------------------ */
 
 static const struct {
@@ -297,6 +318,7 @@ int main(void)
     tcase_add_loop_test(tcase, test_span, 0, 5);
     tcase_add_test(tcase, test_abbreviation);
     tcase_add_test(tcase, test_ends);
+    tcase_add_test(tcase, test_far_ahead);
     LOOP(tcase, test_period, periods);
     tcase_add_test(tcase, test_period_offset);
     tcase_add_test(tcase, test_no_period);
