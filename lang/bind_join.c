@@ -293,6 +293,19 @@ static bool bind_lateness(struct evs_joining *joining, struct stream_join *join)
 
 /* --- late rows ---------------------------------------------------------------------------------------------------------------------------- */
 
+/* A name that both sides have is the left one's; the right side's column then has the side's name in front. */
+static const char *late_name(struct evs_joining *joining, const struct evs_columns *columns, uint32_t number)
+{
+    const char *name = columns->items[number].name;
+    for (uint32_t i = 0; name != NULL && i < number; i++) {
+        const char *other = columns->items[i].name;
+        if (other != NULL && evs_name_equal(other, name)) {
+            return evs_arena_printf(joining->binder->arena, "%s_%s", name_of(&joining->right, "right"), name);
+        }
+    }
+    return name;
+}
+
 /* A late row has the columns of the result, those of the other side NULL, then _watermark and _lateness. */
 static struct evs_rel_side *make_late_side(struct evs_joining *joining, struct stream_join *join,
                                            const struct evs_columns *columns)
@@ -304,7 +317,7 @@ static struct evs_rel_side *make_late_side(struct evs_joining *joining, struct s
     struct evs_rel_origin *origins = EVS_ARENA_ARRAY(arena, struct evs_rel_origin, count + 2);
     enum evs_kind *kinds = EVS_ARENA_ARRAY(arena, enum evs_kind, count + 1);
     for (uint32_t i = 0; i < count; i++) {
-        const char *name = columns->items[i].name;
+        const char *name = late_name(joining, columns, i);
         shown[i] = (struct evs_rel_column){
             .name = name != NULL ? name : "", .type = columns->items[i].expr->type, .nullable = true};
         kinds[i] = shown[i].type->kind;
@@ -547,10 +560,10 @@ static const char *bound_of(struct evs_joining *joining, const struct stream_joi
     if (join->upper_us == EVS_JOIN_UNBOUNDED_UPPER || join->lower_us == EVS_JOIN_UNBOUNDED_LOWER) {
         return "the input ends";
     }
-    evs_buffer_puts(&text, "a row goes when no match can come: left ones after ");
-    evs_put_duration(&text, join->upper_us > 0 ? join->upper_us : 0);
-    evs_buffer_puts(&text, ", right ones after ");
-    evs_put_duration(&text, join->lower_us < 0 ? -join->lower_us : 0);
+    evs_buffer_puts(&text, "a row goes when the watermark has passed its last match: a left one's time + ");
+    evs_put_duration(&text, join->upper_us);
+    evs_buffer_puts(&text, ", a right one's + ");
+    evs_put_duration(&text, -join->lower_us);
     const char *bound = evs_bind_text(joining->binder, (struct evs_slice){text.data, text.count});
     evs_buffer_fini(&text);
     return bound;

@@ -122,7 +122,7 @@ static void decode_value(struct evs_lookup_client *client, struct evs_lookup_req
     }
     answer->found = EVS_LOOKUP_BAD;
     batch->row_count = row;
-    evs_fail(&request->error, EVS_E_DATA, "Table %s has a value that does not fit its columns: %s.",
+    evs_fail(&request->error, EVS_E_DATA, "Table %s has a value that does not fit its columns: %s",
              client->table->name, out.bad_count > 0 ? client->bad[0].detail : "it is no JSON object");
 }
 
