@@ -404,6 +404,7 @@ const struct evs_expr *evs_bind_match_path(struct evs_binder *binder, struct evs
                                            const struct evs_ast_expr *ast);
 const struct evs_expr *evs_bind_match_call(struct evs_binder *binder, struct evs_context *context,
                                            const struct evs_ast_expr *ast);
+bool evs_match_is_number(struct evs_slice function); /* match_number */
 bool evs_bind_sequence(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 bool evs_bind_match_recognize(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 

@@ -632,6 +632,9 @@ static const struct evs_expr *bind_call(struct evs_binder *binder, struct evs_co
                                             : "it stands in |> aggregate … group by …");
         return NULL;
     }
+    if (context->match != NULL && evs_match_is_number(name)) {
+        return evs_bind_match_call(binder, context, ast);
+    }
     if (!evs_function_known(name)) {
         return report_unknown_function(binder, ast->call);
     }

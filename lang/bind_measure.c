@@ -189,8 +189,32 @@ static void visit_columns(struct columns_of_parts *seen, const struct evs_expr *
     }
 }
 
-/* The same expression over the rows, whatever part they belong to. */
-static const struct evs_expr *over_rows(struct evs_match_scope *match, const struct evs_expr *expr)
+bool evs_match_is_of_row(const struct evs_match_scope *match, const struct evs_expr *expr)
+{
+    if (expr->kind == EVS_EXPR_COLUMN) {
+        uint32_t block = expr->column / match->row_columns;
+        bool is_own = block == 0 || (match->own_part != EVS_NO_PART && block == match->own_part + 1);
+        return expr->column < evs_match_first(match) && is_own;
+    }
+    bool is_own = true;
+    for (uint32_t i = 0; i < expr->argument_count; i++) {
+        is_own = is_own && evs_match_is_of_row(match, expr->arguments[i]);
+    }
+    return is_own;
+}
+
+void evs_match_columns_of(const struct evs_expr *expr, const struct evs_expr **columns, uint32_t *count, bool *seen)
+{
+    if (expr->kind == EVS_EXPR_COLUMN && !seen[expr->column]) {
+        seen[expr->column] = true;
+        columns[(*count)++] = expr;
+    }
+    for (uint32_t i = 0; i < expr->argument_count; i++) {
+        evs_match_columns_of(expr->arguments[i], columns, count, seen);
+    }
+}
+
+const struct evs_expr *evs_match_over_rows(struct evs_match_scope *match, const struct evs_expr *expr)
 {
     uint32_t count = evs_match_first(match) + match->measure_count;
     uint32_t *map = EVS_ARENA_ARRAY(match->binder->arena, uint32_t, count + 1);
@@ -207,11 +231,11 @@ static bool part_of_call(struct evs_match_scope *match, struct pending_call *cal
     struct columns_of_parts seen = {.match = match, .has_part = *part != EVS_NO_PART, .part = *part};
     for (uint32_t i = 0; i < call->argument_count; i++) {
         visit_columns(&seen, call->arguments[i]);
-        call->arguments[i] = over_rows(match, call->arguments[i]);
+        call->arguments[i] = evs_match_over_rows(match, call->arguments[i]);
     }
     if (call->condition != NULL) {
         visit_columns(&seen, call->condition);
-        call->condition = over_rows(match, call->condition);
+        call->condition = evs_match_over_rows(match, call->condition);
     }
     if (seen.is_mixed) {
         struct evs_diag *diag = evs_report(
@@ -265,11 +289,30 @@ static bool counts_part(const struct evs_match_scope *match, const struct evs_as
     return *part != EVS_NO_PART;
 }
 
+bool evs_match_is_number(struct evs_slice function)
+{
+    return evs_slice_equal_nocase(function, "match_number");
+}
+
+static const struct evs_expr *number_measure(struct evs_match_scope *match, const struct evs_ast_expr *ast)
+{
+    if (!match->aggregates_alone || match->own_part != EVS_NO_PART || ast->argument_count > 0) {
+        evs_report(match->binder, EVS_E0311, ast->place, "match_number() stands in the measures of match_recognize");
+        return NULL;
+    }
+    struct evs_pending_measure number = {
+        .kind = EVS_MEASURE_NUMBER, .type = evs_type_of(EVS_INT64), .text = "match_number"};
+    return measure_expr(match, &number, ast->place);
+}
+
 const struct evs_expr *evs_bind_match_call(struct evs_binder *binder, struct evs_context *context,
                                            const struct evs_ast_expr *ast)
 {
     struct evs_match_scope *match = context->match;
     uint32_t part = EVS_NO_PART;
+    if (evs_match_is_number(ast->call->name)) {
+        return number_measure(match, ast);
+    }
     struct evs_ast_expr star = {.kind = EVS_AST_STAR, .place = ast->place}, changed = *ast;
     const struct evs_ast_expr *arguments[1] = {&star};
     const char *text = evs_ast_expr_text(binder->arena, ast);

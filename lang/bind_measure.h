@@ -55,6 +55,11 @@ static inline uint32_t evs_match_first(const struct evs_match_scope *match)
 }
 /* The number of an equal measure, or of a new one. */
 uint32_t evs_match_measure(struct evs_match_scope *match, const struct evs_pending_measure *measure);
+/* Whether an expression looks at the row that is judged alone; and the same expression over the rows' own columns, whatever part they belong to. */
+bool evs_match_is_of_row(const struct evs_match_scope *match, const struct evs_expr *expr);
+const struct evs_expr *evs_match_over_rows(struct evs_match_scope *match, const struct evs_expr *expr);
+/* Adds the columns of an expression that have not been seen yet. */
+void evs_match_columns_of(const struct evs_expr *expr, const struct evs_expr **columns, uint32_t *count, bool *seen);
 /* A select's expression in terms of measures alone: column i is measure i. */
 const struct evs_expr *evs_match_select(struct evs_match_scope *match, const struct evs_expr *expr);
 

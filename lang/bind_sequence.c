@@ -121,30 +121,6 @@ static const struct evs_expr *conjunction(struct sequencing *s, const struct evs
     return all;
 }
 
-static bool is_of_row(const struct evs_match_scope *match, const struct evs_expr *expr)
-{
-    if (expr->kind == EVS_EXPR_COLUMN) {
-        uint32_t block = expr->column / match->row_columns;
-        return expr->column < evs_match_first(match) &&
-               (block == 0 || (match->own_part != EVS_NO_PART && block == match->own_part + 1));
-    }
-    bool is_own = true;
-    for (uint32_t i = 0; i < expr->argument_count; i++) {
-        is_own = is_own && is_of_row(match, expr->arguments[i]);
-    }
-    return is_own;
-}
-
-static const struct evs_expr *over_row(struct sequencing *s, const struct evs_expr *expr)
-{
-    uint32_t count = evs_match_first(&s->match);
-    uint32_t *map = EVS_ARENA_ARRAY(s->binder->arena, uint32_t, count + 1);
-    for (uint32_t i = 0; i < count; i++) {
-        map[i] = i % s->match.row_columns;
-    }
-    return evs_expr_remap(s->binder->arena, expr, map);
-}
-
 /* The measure that a column of a condition on earlier steps means. */
 static uint32_t input_measure(struct sequencing *s, const struct evs_expr *expr)
 {
@@ -203,8 +179,8 @@ static void split_condition(struct sequencing *s, struct condition *condition, c
     const struct evs_expr **row = EVS_ARENA_ARRAY(s->binder->arena, const struct evs_expr *, count);
     const struct evs_expr **rest = EVS_ARENA_ARRAY(s->binder->arena, const struct evs_expr *, count);
     for (uint32_t i = 0; i < count; i++) {
-        if (is_of_row(&s->match, parts[i])) {
-            row[row_count++] = over_row(s, parts[i]);
+        if (evs_match_is_of_row(&s->match, parts[i])) {
+            row[row_count++] = evs_match_over_rows(&s->match, parts[i]);
         } else {
             rest[rest_count++] = parts[i];
         }
@@ -421,18 +397,6 @@ static const uint32_t *all_reads(struct sequencing *s, const struct evs_expr *co
     return reads;
 }
 
-static void add_columns(struct sequencing *s, const struct evs_expr *expr, const struct evs_expr **columns,
-                        uint32_t *count, bool *seen)
-{
-    if (expr->kind == EVS_EXPR_COLUMN && !seen[expr->column]) {
-        seen[expr->column] = true;
-        columns[(*count)++] = expr;
-    }
-    for (uint32_t i = 0; i < expr->argument_count; i++) {
-        add_columns(s, expr->arguments[i], columns, count, seen);
-    }
-}
-
 static struct evs_rel *make_rel(struct sequencing *s, struct evs_scope *scope, const struct evs_ast_pipe *pipe)
 {
     struct evs_arena *arena = s->binder->arena;
@@ -441,7 +405,7 @@ static struct evs_rel *make_rel(struct sequencing *s, struct evs_scope *scope, c
     uint32_t *numbers = EVS_ARENA_ARRAY(arena, uint32_t, s->match.row_columns + 1), count = 0;
     bool *seen = EVS_ARENA_ARRAY(arena, bool, s->match.row_columns + 1);
     for (uint32_t i = 0; i < s->condition_count; i++) {
-        add_columns(s, s->conditions[i].row, columns, &count, seen);
+        evs_match_columns_of(s->conditions[i].row, columns, &count, seen);
     }
     uint64_t identity = identity_of(s, rows);
     evs_match_keep(&s->match, &s->kept, columns, count, numbers, evs_bind_place(s->binder, pipe->place));

@@ -2,7 +2,6 @@
  * aggregate … group by uses, too. */
 #include "match_measure.h"
 
-
 struct evs_measuring {
     const struct evs_row_layout *layout;
     struct evs_batch_pool *batches;
