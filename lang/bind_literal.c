@@ -169,16 +169,22 @@ const struct evs_expr *evs_bind_interval(struct evs_binder *binder, struct evs_c
     if (expr->type->kind == EVS_STRING) {
         return text_interval(binder, expr, ast);
     }
-    bool is_number = expr->type->kind == EVS_INT64 && ast->part_to == EVS_PART_NONE;
-    if (is_number && !evs_expr_is_constant(expr)) {
+    bool is_number = expr->type->kind == EVS_INT64;
+    if (is_number && ast->part_to == EVS_PART_NONE && !evs_expr_is_constant(expr)) {
         return computed_interval(binder, expr, ast);
+    }
+    if (ast->part_to != EVS_PART_NONE) {
+        struct evs_diag *diag = evs_report(binder, EVS_E0313, ast->arguments[0]->place,
+                                           "an interval from one unit to another is written as a text, not as %s",
+                                           evs_type_name_in(binder->arena, expr->type));
+        evs_diag_hint(diag, "such as interval '1-2' year to month");
+        return NULL;
     }
     if (!is_number || !fold(binder, expr, ast->arguments[0]->place, &count) || count.is_null) {
         struct evs_diag *diag =
             evs_report(binder, EVS_E0313, ast->arguments[0]->place, "the number of an interval is an int64, not %s",
                        is_number ? "null" : evs_type_name_in(binder->arena, expr->type));
-        evs_diag_hint(diag, ast->part_to == EVS_PART_NONE ? "write a whole number"
-                                                          : "write a text, such as interval '1-2' year to month");
+        evs_diag_hint(diag, "write a whole number");
         return NULL;
     }
     struct evs_value value = {.kind = EVS_INTERVAL};
