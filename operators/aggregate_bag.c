@@ -132,6 +132,19 @@ struct agg_entry *evs_bag_add(struct agg_bag **bag, struct evs_table *table, con
     return append(*bag, table, shape, tag, key);
 }
 
+void evs_bag_reserve(struct agg_bag **bag, struct evs_table *table, uint32_t bytes)
+{
+    if (*bag == NULL) {
+        *bag = EVS_ARENA_NEW(&table->arena, struct agg_bag);
+    }
+    EVS_ASSERT((*bag)->used == 0 && bytes % 8 == 0);
+    if ((*bag)->capacity < bytes) {
+        table->garbage_bytes += (*bag)->capacity;
+        (*bag)->log = evs_arena_alloc(&table->arena, bytes, 8);
+        (*bag)->capacity = bytes;
+    }
+}
+
 void evs_bag_clear(struct agg_bag *bag)
 {
     bag->count = bag->used = bag->saved = 0;

@@ -72,6 +72,8 @@ static inline void evs_bag_changed(struct agg_bag *bag, struct agg_entry *entry)
     entry->head |= 1;
     bag->is_changed = true;
 }
+/* Room for so many bytes of entries, and no more: for a bag whose size is known. The bag is empty, or NULL. */
+void evs_bag_reserve(struct agg_bag **bag, struct evs_table *table, uint32_t bytes);
 /* Empty, with its room; what is stored of it will be replaced. */
 void evs_bag_clear(struct agg_bag *bag);
 

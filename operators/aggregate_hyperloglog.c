@@ -62,6 +62,7 @@ static void promote(struct evs_table *table, struct acc_bag *acc)
     struct agg_bag *set = acc->bag;
     EVS_ASSERT(acc->detail == FORM_SET);
     evs_agg_renew_bag(table, acc, FORM_REGISTERS);
+    evs_bag_reserve(&acc->bag, table, PAGES * evs_bag_entry_bytes(&page_shape, page_shape.key_bytes));
     for (uint32_t page = 0; page < PAGES; page++) {
         evs_bag_add(&acc->bag, table, &page_shape, bytes_of(&page, sizeof page), NULL);
     }
