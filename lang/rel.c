@@ -145,12 +145,12 @@ static void set_edge(struct evs_rel_column *column, const struct evs_rel_aggrega
     }
 }
 
-/* Which revisions there are, or where a session of limited length begins, depends on how partitions interleave. */
+/* Which revisions there are depends on how partitions interleave. (Sessions take late rows in one order.) */
 static bool shows_order(const struct evs_rel_aggregate *aggregate)
 {
     bool is_session = aggregate->window.kind == EVS_WINDOW_SESSION;
-    return aggregate->emit == EVS_EMIT_ON_CHANGE || aggregate->lateness_us > 0 ||
-           (is_session && (aggregate->emit == EVS_EMIT_EVERY || aggregate->window.max_us > 0));
+    return aggregate->emit == EVS_EMIT_ON_CHANGE ||
+           (aggregate->lateness_us > 0 && aggregate->emit == EVS_EMIT_ON_CLOSE && !is_session);
 }
 
 struct evs_rel *evs_rel_aggregate(struct evs_rels *rels, struct evs_rel *input,

@@ -1,12 +1,15 @@
 /* Rows that wait for the watermark (aggregate_hold.h). */
 #include "aggregate_hold.h"
 
+#include "evstream/timer.h"
+
 struct held_head { /* the fixed bytes of a record; the row is its variable part */
     int64_t due_us, watermark_us;
 };
 
-void evs_agg_hold_init(struct agg_hold *hold, struct evs_op *op)
+void evs_agg_hold_init(struct agg_hold *hold, struct evs_op *op, bool is_strict)
 {
+    hold->is_strict = is_strict;
     evs_row_layout_init(&hold->layout, evs_op_input_schema(op, 0), NULL, 0);
 }
 
@@ -123,6 +126,7 @@ static bool is_due(const struct agg_hold *hold, int64_t until_us, int64_t below_
 
 struct evs_batch *evs_agg_hold_release(struct evs_op *op, struct agg_hold *hold, int64_t until_us, int64_t below_us)
 {
+    until_us = hold->is_strict ? evs_timers_passed(until_us) : until_us;
     if (!is_due(hold, until_us, below_us)) {
         return NULL;
     }
@@ -159,7 +163,8 @@ bool evs_agg_hold_restore(struct evs_op *op, struct agg_hold *hold, const struct
         return false;
     }
     memcpy(&head, record->fixed.data, sizeof head);
-    if (head.due_us <= evs_op_watermark(op)) {
+    int64_t watermark_us = evs_op_watermark(op);
+    if (head.due_us <= (hold->is_strict ? evs_timers_passed(watermark_us) : watermark_us)) {
         return true; /* given back before the commit */
     }
     struct evs_row *row = evs_row_restore(&hold->pool, &hold->layout, record->variable);

@@ -28,15 +28,17 @@ struct agg_hold {
     struct evs_row_pool pool;
     struct agg_held *heap;
     uint32_t count, capacity;
+    bool is_strict;
 };
 
-void evs_agg_hold_init(struct agg_hold *hold, struct evs_op *op);
+/* `is_strict`: a row is given back when the watermark has passed its moment, so that other rows of that very moment, from other partitions, are there too. */
+void evs_agg_hold_init(struct agg_hold *hold, struct evs_op *op, bool is_strict);
 void evs_agg_hold_fini(struct agg_hold *hold);
 void evs_agg_hold_row(struct agg_hold *hold, const struct evs_batch *batch, uint32_t row, uint64_t hash, int64_t due_us,
                       int64_t watermark_us);
 /* When the first held row is due; EVS_TIME_MAX: none is held. */
 int64_t evs_agg_hold_next(const struct agg_hold *hold);
-/* The rows that are due at or before `until_us` and before `below_us`, at most a batch of them, with their watermarks; NULL when there is none. Rows of
+/* The rows that are due at the watermark `until_us`, and before `below_us`, at most a batch of them, with their watermarks; NULL when there is none. Rows of
  * one lineage and kind of cause share a batch. */
 struct evs_batch *evs_agg_hold_release(struct evs_op *op, struct agg_hold *hold, int64_t until_us, int64_t below_us);
 

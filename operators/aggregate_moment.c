@@ -309,6 +309,9 @@ evs_status evs_agg_advance(struct evs_op *op, struct aggregate *agg, int64_t unt
                     out.batch = NULL;
                 }
                 status = out.emitted > 0 ? EVS_MORE : count_held(op, agg, until_us, below_us, &any);
+                if (any && agg->emitted > 0) {
+                    status = EVS_MORE;
+                }
             }
             if (any || status != EVS_OK) {
                 continue;

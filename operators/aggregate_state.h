@@ -62,6 +62,7 @@ struct aggregate {
     struct agg_hold hold;
     bool holds;                 /* the configuration may need it */
     struct evs_batch *released; /* held rows being counted, from `position` on */
+    uint32_t emitted;           /* batches, by the last evs_agg_count_rows */
     uint32_t position;          /* of the batch being counted: rows before it are done */
     struct agg_work work;
     int64_t told_bytes; /* of the tables and held rows, as the runtime knows it */

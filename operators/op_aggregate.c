@@ -59,7 +59,7 @@ static evs_status aggregate_open(struct evs_op *op, void *state, struct evs_erro
     evs_agg_layout_init(&agg->layout, op, lead + agg->base.values_bytes);
     agg->holds = config->emit == EVS_EMIT_EVERY || (config->emit == EVS_EMIT_ON_CLOSE && config->lateness_us > 0);
     if (agg->holds) {
-        evs_agg_hold_init(&agg->hold, op);
+        evs_agg_hold_init(&agg->hold, op, false);
     }
     if (!evs_agg_is_windowed(agg)) {
         evs_agg_window(agg, (struct evs_span){EVS_TIME_MIN, EVS_TIME_MAX});
@@ -244,8 +244,8 @@ static bool must_wait(const struct aggregate *agg, const struct judged_row *row,
     const struct evs_aggregate_config *config = agg->base.config;
     int64_t due_us = row->time_us > row->watermark_us ? row->time_us : row->watermark_us;
     bool has_tick = config->emit == EVS_EMIT_EVERY && evs_floor_to(due_us, 0, config->every_us) > agg->clock_us;
-    bool has_end = span->end_us > agg->clock_us && span->end_us <= row->watermark_us;
-    return has_tick || has_end;
+    bool is_closed = span->end_us <= row->watermark_us; /* late rows are told one by one, in their order */
+    return has_tick || (is_closed && row->watermark_us > agg->clock_us);
 }
 
 /* False: the row has gone to the held ones, or to the late ones, or nowhere. */
@@ -380,6 +380,7 @@ static evs_status count_updates(struct evs_op *op, struct aggregate *agg, struct
         }
     }
     evs_agg_out_end(&out);
+    agg->emitted = out.emitted;
     return status;
 }
 
@@ -398,6 +399,7 @@ evs_status evs_agg_count_rows(struct evs_op *op, struct aggregate *agg, struct e
     if (agg->late_count > 0) {
         evs_agg_emit_late(op, batch, agg->late, agg->late_count);
         agg->late_count = 0;
+        agg->emitted++;
     }
     return status;
 }

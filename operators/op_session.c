@@ -10,7 +10,7 @@
  * Merging does not depend on the order in which rows come, so rows are counted as they come. What does depend on it waits for the watermark
  * (aggregate_hold.h) and is counted in the order of event time: rows behind their watermark, which may or may not find a session still open, and all rows
  * that are ahead of it where a session has a longest duration (which row begins a new session is known only when all before are there), or where
- * results come at ticks.
+ * results show what has been counted so far: at ticks, and after late rows.
  *
  * A session ends at min(latest row + gap, first row + max_duration). A timer for each session fires then and, when rows have come meanwhile, is armed again;
  * so a row that extends a session touches no timer.
@@ -111,13 +111,14 @@ static evs_status session_open(struct evs_op *op, void *state, struct evs_error 
     all->gap_us = config->window.gap_us;
     all->max_us = config->window.max_us;
     all->lateness_us = config->lateness_us;
-    all->waits_always = config->emit == EVS_EMIT_EVERY || (all->max_us > 0 && config->emit == EVS_EMIT_ON_CLOSE);
+    all->waits_always = config->emit == EVS_EMIT_EVERY ||
+                        (config->emit == EVS_EMIT_ON_CLOSE && (config->window.max_us > 0 || config->lateness_us > 0));
     all->clock_us = EVS_TIME_MIN;
     EVS_ASSERT(all->gap_us > 0 && (all->max_us == 0 || all->max_us >= all->gap_us));
     uint32_t lead = all->is_update ? (uint32_t)sizeof(struct session) : 0;
     evs_agg_base_init(&all->base, op, lead);
     evs_agg_slices_init(&all->slices, op, &all->base, 0, lead, 0);
-    evs_agg_hold_init(&all->hold, op);
+    evs_agg_hold_init(&all->hold, op, true);
     return EVS_OK;
 }
 
@@ -565,7 +566,7 @@ static bool must_wait(const struct sessions *all, const struct session_row *row)
 {
     int64_t due_us = row->time_us > row->watermark_us ? row->time_us : row->watermark_us;
     bool is_behind = row->watermark_us > row->time_us;
-    return !is_on_change(all) && (all->waits_always || is_behind) && due_us > all->clock_us;
+    return !is_on_change(all) && (all->waits_always || is_behind) && due_us >= all->clock_us;
 }
 
 static void hash_rows(struct sessions *all, const struct evs_batch *batch)

@@ -100,7 +100,7 @@ static evs_status slide_open(struct evs_op *op, void *state, struct evs_error *e
     uint32_t sums = slide->has_sums ? slide->base.values_bytes : 0;
     uint32_t key_bytes = (uint32_t)(sizeof(struct slide_key) - sizeof(struct agg_key)) + sums;
     evs_agg_slices_init(&slide->panes, op, &slide->base, key_bytes, 0, sums);
-    evs_agg_hold_init(&slide->hold, op);
+    evs_agg_hold_init(&slide->hold, op, false);
     slide->merged = evs_alloc_zero(slide->base.values_bytes + 8u);
     slide->clock_us = EVS_TIME_MIN;
     slide->earliest_us = EVS_TIME_MAX;

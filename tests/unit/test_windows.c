@@ -228,10 +228,9 @@ static void check_case(uint64_t number)
     seed = number * 2654435761u + 17;
     draw_config(&config);
     uint32_t count = (uint32_t)dice(1, dice(0, 3) == 0 ? ROWS_MAX : 25);
-    bool is_session = config.window.kind ==
-                      EVS_WINDOW_SESSION; /* where rows of one moment show their order, there is one partition */
-    bool shows_order = config.emit == EVS_EMIT_ON_CHANGE || config.lateness_us > 0 ||
-                       (is_session && (config.emit == EVS_EMIT_EVERY || config.window.max_us > 0));
+    bool is_session = config.window.kind == EVS_WINDOW_SESSION;
+    bool shows_order = config.emit == EVS_EMIT_ON_CHANGE || /* of rows of one moment: there is one partition then */
+                       (config.lateness_us > 0 && config.emit == EVS_EMIT_ON_CLOSE && !is_session);
     draw_rows(rows, count, shows_order ? 1 : (uint32_t)dice(1, 3), &config.window, least_us);
     set_field(&input_fields[MODEL_KEY], "key", EVS_INT64);
     set_field(&input_fields[MODEL_VALUE], "value", EVS_INT64);

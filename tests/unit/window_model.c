@@ -366,9 +366,11 @@ static void join_sessions(struct run *run, const struct op_row *row)
             continue;
         }
         if (group->span.start_us <= row->time_us && row->time_us < group->span.end_us) {
-            left = i;
+            bool is_nearer = left == UINT32_MAX || group->span.start_us > run->groups[left].span.start_us;
+            left = is_nearer ? i : left;
         } else if (group->span.start_us > row->time_us && group->span.start_us < row->time_us + gap_us) {
-            right = i;
+            bool is_nearer = right == UINT32_MAX || group->span.start_us < run->groups[right].span.start_us;
+            right = is_nearer ? i : right;
         }
     }
     int64_t first = left != UINT32_MAX ? run->groups[left].span.start_us : row->time_us;
