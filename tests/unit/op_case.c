@@ -100,8 +100,38 @@ const struct evs_schema *evs_op_schema(const struct evs_op *op)
 
 int64_t evs_op_now(const struct evs_op *op)
 {
-    (void)op;
-    return 0;
+    return op->made->now_us;
+}
+
+struct evs_waker *evs_op_waker(struct evs_op *op)
+{
+    return (struct evs_waker *)op->made;
+}
+
+void evs_waker_wake(struct evs_waker *waker)
+{
+    evs_os_system()->threads.wake(((struct op_case *)waker)->park);
+}
+
+evs_status evs_op_fail(struct evs_op *op, const struct evs_error *error)
+{
+    op->made->failure = *error;
+    return error->code;
+}
+
+evs_status evs_op_share(struct evs_op *op, const void *key,
+                        evs_status (*open)(const void *key, const struct evs_shared_open *open, void **object,
+                                           struct evs_error *error),
+                        void (*close)(void *object), void **object, struct evs_error *error)
+{
+    struct op_case *made = op->made;
+    struct evs_shared_open how = {.os = evs_os_system(), .pipeline = "case", .retry_us = made->retry_us};
+    evs_status status = made->shared != NULL ? EVS_OK : open(key, &how, &made->shared, error);
+    ck_assert(made->shared_key == NULL || made->shared_key == key);
+    made->shared_key = key;
+    made->close_shared = close;
+    *object = made->shared;
+    return status;
 }
 
 int64_t evs_op_watermark(const struct evs_op *op)
@@ -215,6 +245,7 @@ static void close_workers(struct op_case *made)
 void op_case_begin(struct op_case *made, uint32_t worker_count)
 {
     made->pool = evs_batch_pool_new();
+    made->park = evs_os_system()->threads.park_new(evs_os_system()->threads.self);
     made->watermark_us = EVS_TIME_MIN;
     open_workers(made, worker_count);
 }
@@ -229,7 +260,11 @@ static void forget_blocks(struct op_case *made)
 
 void op_case_end(struct op_case *made)
 {
+    if (made->shared != NULL) {
+        made->close_shared(made->shared);
+    }
     close_workers(made);
+    evs_os_system()->threads.park_free(made->park);
     forget_blocks(made);
     evs_free(made->blocks);
     for (uint32_t i = 0; i < OP_CASE_OUTPUTS_MAX; i++) {
@@ -309,8 +344,12 @@ static void process(struct op_case *made, struct evs_op *op, uint32_t input, str
     do {
         op->emitted = 0;
         status = made->operator_->process(op, op->state, input, batch);
-    } while (status == EVS_MORE);
-    ck_assert_int_eq(status, EVS_OK);
+        if (status == EVS_AGAIN) {
+            const struct evs_sockets *sockets = &evs_os_system()->sockets;
+            sockets->wait(sockets->self, made->park, NULL, 0, -1);
+        }
+    } while (status == EVS_MORE || status == EVS_AGAIN);
+    ck_assert_int_eq(status, made->failure.code); /* EVS_OK unless the operator said why it fails */
 }
 
 /* The part of a batch that belongs to one worker. */

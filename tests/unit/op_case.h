@@ -38,7 +38,9 @@ struct op_case {
     const uint32_t *second_keys;
     bool wants_key, has_identity;
     enum evs_cause_kind cause_kind;
-    uint64_t *seed; /* of what is left to chance: rows that are not selected, credit */
+    int64_t now_us;   /* what evs_op_now says */
+    int64_t retry_us; /* the retry policy of shared clients */
+    uint64_t *seed;   /* of what is left to chance: rows that are not selected, credit */
 
     /* the case's own */
     uint32_t worker_count;
@@ -49,6 +51,11 @@ struct op_case {
     uint32_t dead;                                /* rows */
     struct evs_slice *blocks;                     /* what the store has */
     uint32_t block_count, block_capacity;
+    const void *shared_key; /* of evs_op_share: one object a case */
+    void *shared;
+    void (*close_shared)(void *object);
+    struct evs_park *park;          /* woken by evs_waker_wake */
+    struct evs_error failure;       /* by evs_op_fail */
     int64_t watermark_us, delay_us; /* see evs_op_delay_watermark */
     bool in_watermark;
     int64_t last_us; /* emitted by the running watermark call */
