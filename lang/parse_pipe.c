@@ -225,14 +225,13 @@ static const struct {
     {EVS_PIPE_DEDUPLICATE, EVS_WORD_DEDUPLICATE, EVS_WORD_NONE, PIPE_NAMED, evs_parse_deduplicate},
     {EVS_PIPE_THROTTLE, EVS_WORD_THROTTLE, EVS_WORD_NONE, PIPE_NAMED, evs_parse_throttle},
     {EVS_PIPE_SAMPLE, EVS_WORD_SAMPLE, EVS_WORD_NONE, PIPE_NAMED, evs_parse_sample},
-    {EVS_PIPE_SEQUENCE, EVS_WORD_SEQUENCE, EVS_WORD_NONE, PIPE_LATER | PIPE_NAMED, evs_parse_sequence},
+    {EVS_PIPE_SEQUENCE, EVS_WORD_SEQUENCE, EVS_WORD_NONE, PIPE_NAMED, evs_parse_sequence},
     {EVS_PIPE_TOP, EVS_WORD_TOP, EVS_WORD_NONE, PIPE_NAMED, evs_parse_top},
     {EVS_PIPE_HOLD, EVS_WORD_HOLD, EVS_WORD_NONE, PIPE_NAMED, evs_parse_hold},
     {EVS_PIPE_ASSERT, EVS_WORD_ASSERT, EVS_WORD_NONE, 0, parse_assert},
     {EVS_PIPE_LOG, EVS_WORD_LOG, EVS_WORD_NONE, 0, parse_log},
     {EVS_PIPE_DESCRIBE, EVS_WORD_DESCRIBE, EVS_WORD_NONE, 0, parse_nothing},
-    {EVS_PIPE_MATCH_RECOGNIZE, EVS_WORD_MATCH_RECOGNIZE, EVS_WORD_NONE, PIPE_LATER | PIPE_NAMED,
-     evs_parse_match_recognize},
+    {EVS_PIPE_MATCH_RECOGNIZE, EVS_WORD_MATCH_RECOGNIZE, EVS_WORD_NONE, PIPE_NAMED, evs_parse_match_recognize},
 };
 
 /* What other SQL has behind |>, or in place of an operator, and what to write here. */
