@@ -33,12 +33,13 @@ struct evs_entity {
     struct evs_place place; /* of the name */
     const struct evs_ast_statement *statement;
     bool is_used;
+    const struct evs_type *type; /* a parameter's */
     union {
         struct evs_bound_source *source;
         struct evs_bound_sink *sink;
         struct evs_bound_table *table;
         struct evs_scope *stream;
-        struct evs_value value; /* a parameter's; its type is the kind, NULL too */
+        struct evs_value value; /* a parameter's */
     };
 };
 
@@ -268,6 +269,9 @@ struct evs_scope {
     struct evs_columns system; /* _subject …: not part of `*`, found by name; they follow the row like its event time */
     struct evs_range ranges[EVS_RANGES_MAX];
     uint32_t range_count;
+    /* In a query inside an expression: columns behind those of the base, the elements and offsets of the arrays that are open. */
+    const struct evs_field *elements;
+    uint32_t element_count;
     bool is_broken; /* an operator was wrong: nothing more is known */
     const struct evs_ast_pipe *next;     /* the operator behind the one that is being bound; NULL: none */
     const struct evs_over_column *overs; /* of the operator that is being bound: its window functions as columns */
@@ -333,7 +337,10 @@ const struct evs_type *evs_bind_type(struct evs_binder *binder, const struct evs
 /* A value of a text given from outside or as a literal: cast, folded, copied into the plan's arena. False: `error` says why. */
 bool evs_bind_cast_text(struct evs_binder *binder, struct evs_slice text, enum evs_kind kind, struct evs_place place,
                         struct evs_value *value, struct evs_error *error);
-/* Coerces a constant to a kind and copies its text. */
+/* The same for every type: an array is given as JSON. */
+bool evs_bind_given(struct evs_binder *binder, struct evs_slice text, const struct evs_type *type,
+                    struct evs_place place, struct evs_value *value, struct evs_error *error);
+/* Coerces a constant to a type and copies its text. */
 bool evs_bind_coerced(struct evs_binder *binder, const struct evs_ast_expr *ast, const struct evs_type *type,
                       const char *where, struct evs_value *value);
 struct evs_value evs_bind_own(struct evs_binder *binder, struct evs_value value); /* its text in the plan's arena */

@@ -245,7 +245,9 @@ static const struct evs_expr *bind_parameter(struct evs_binder *binder, struct e
         return NULL;
     }
     entity->is_used = true;
-    return entity->state == EVS_ENTITY_BOUND ? constant(binder, entity->value, ast->place) : NULL;
+    return entity->state == EVS_ENTITY_BOUND
+               ? evs_expr_constant_of(binder->arena, entity->type, entity->value, evs_bind_place(binder, ast->place))
+               : NULL;
 }
 
 static const struct evs_expr *bind_field(struct evs_binder *binder, struct evs_context *context,

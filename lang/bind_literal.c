@@ -52,6 +52,39 @@ bool evs_bind_cast_text(struct evs_binder *binder, struct evs_slice text, enum e
     return true;
 }
 
+/* An array as JSON, '[1, 2]': its elements are texts that are cast. */
+static evs_status read_array(struct evs_binder *binder, const struct evs_expr *text, const struct evs_type *type,
+                             const struct evs_expr **result, struct evs_error *error)
+{
+    evs_status status =
+        evs_expr_call(binder->arena, EVS_SLICE("json_value_array"), false, &text, 1, text->place, &text, error);
+    return status != EVS_OK ? status : evs_expr_cast(binder->arena, text, type, false, text->place, result, error);
+}
+
+bool evs_bind_given(struct evs_binder *binder, struct evs_slice text, const struct evs_type *type,
+                    struct evs_place place, struct evs_value *value, struct evs_error *error)
+{
+    if (!evs_kind_is_nested(type->kind)) {
+        return evs_bind_cast_text(binder, text, type->kind, place, value, error);
+    }
+    if (type->kind == EVS_STRUCT || evs_kind_is_nested(type->element->kind)) {
+        evs_fail(error, EVS_E_PIPELINE,
+                 "A struct cannot be given as a text; give its fields as parameters of their own.");
+        return false;
+    }
+    struct evs_value string = {.kind = EVS_STRING, .str = evs_str_make(text.data, (uint32_t)text.count)};
+    const struct evs_expr *expr = constant(binder, string, place);
+    if (read_array(binder, expr, type, &expr, error) != EVS_OK ||
+        evs_expr_fold(binder->arena, expr, value, error) != EVS_OK) {
+        return false;
+    }
+    *value = evs_bind_own(binder, *value);
+    if (value->is_null) {
+        evs_fail(error, EVS_E_PIPELINE, "An array is given as JSON, such as [1, 2].");
+    }
+    return !value->is_null;
+}
+
 static const struct evs_expr *bind_typed(struct evs_binder *binder, const struct evs_ast_expr *ast)
 {
     struct evs_value value;
@@ -197,34 +230,65 @@ const struct evs_expr *evs_bind_interval(struct evs_binder *binder, struct evs_c
 
 /* --- constants ------------------------------------------------------------------------------------------------------------ */
 
-bool evs_bind_constant(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *where,
-                       struct evs_value *value)
+static const struct evs_expr *bind_constant_expr(struct evs_binder *binder, const struct evs_ast_expr *ast,
+                                                 const char *where)
 {
     struct evs_context context = {.place = where};
     const struct evs_expr *expr = evs_bind_expr(binder, &context, ast);
+    if (expr != NULL && !evs_expr_is_constant(expr)) { /* current_timestamp() and its kind */
+        evs_report(binder, EVS_E0305, ast->place, "%s is a constant, and this depends on the row", where);
+        return NULL;
+    }
+    return expr;
+}
+
+bool evs_bind_constant(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *where,
+                       struct evs_value *value)
+{
+    const struct evs_expr *expr = bind_constant_expr(binder, ast, where);
+    return expr != NULL && fold(binder, expr, ast->place, value);
+}
+
+/* [1, 2] for an array<numeric>: what is written bends, so it is coerced before it is a value. */
+static bool bind_coerced_nested(struct evs_binder *binder, const struct evs_ast_expr *ast, const struct evs_type *type,
+                                const char *where, struct evs_value *value)
+{
+    const struct evs_expr *expr = bind_constant_expr(binder, ast, where), *coerced;
+    struct evs_error error;
     if (expr == NULL) {
         return false;
     }
-    if (!evs_expr_is_constant(expr)) { /* current_timestamp() and its kind */
-        evs_report(binder, EVS_E0305, ast->place, "%s is a constant, and this depends on the row", where);
+    if (evs_expr_coerce(binder->arena, expr, type, &coerced, &error) != EVS_OK) {
+        evs_report(binder, EVS_E0307, ast->place, "%s has type %s, and this is of type %s", where,
+                   evs_type_name_in(binder->arena, type), evs_type_name_in(binder->arena, expr->type));
         return false;
     }
-    return fold(binder, expr, ast->place, value);
+    return fold(binder, coerced, ast->place, value);
 }
 
 bool evs_bind_coerced(struct evs_binder *binder, const struct evs_ast_expr *ast, const struct evs_type *type,
                       const char *where, struct evs_value *value)
 {
-    if (!evs_bind_constant(binder, ast, where, value)) {
-        return false;
+    if (evs_kind_is_nested(type->kind)) {
+        return bind_coerced_nested(binder, ast, type, where, value);
     }
     struct evs_error error;
-    const struct evs_expr *expr = constant(binder, *value, ast->place);
+    const struct evs_expr *expr = bind_constant_expr(binder, ast, where);
+    if (expr == NULL || !fold(binder, expr, ast->place, value)) {
+        return false;
+    }
+    if (evs_kind_is_nested(expr->type->kind)) {
+        evs_report(binder, EVS_E0307, ast->place, "%s has type %s, and this is of type %s", where,
+                   evs_kind_name(type->kind), evs_type_name_in(binder->arena, expr->type));
+        return false;
+    }
+    expr = constant(binder, *value, ast->place);
     if (evs_expr_coerce(binder->arena, expr, type, &expr, &error) == EVS_OK) {
         return fold(binder, expr, ast->place, value);
     }
     bool is_text_of_time =
-        value->kind == EVS_STRING && (type->kind == EVS_TIMESTAMP || type->kind == EVS_DATE || type->kind == EVS_JSON);
+        value->kind == EVS_STRING && (type->kind == EVS_TIMESTAMP || type->kind == EVS_DATE || type->kind == EVS_JSON ||
+                                      type->kind == EVS_DATETIME || type->kind == EVS_TIME);
     if (is_text_of_time) { /* the type goes, but not this text */
         struct evs_slice text = evs_str_slice(&value->str);
         evs_report(binder, EVS_E0307, ast->place, "`%.*s` is no %s", (int)text.count, text.data,

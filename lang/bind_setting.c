@@ -57,8 +57,9 @@ static const struct evs_option settings[] = {
      .fallback = "10000",
      .min = 1,
      .max = 1000000,
-     .help = "rows that one attempt of a sequence, or one partition of match_recognize, keeps; it takes no more, which is "
-             "counted"},
+     .help =
+         "rows that one attempt of a sequence, or one partition of match_recognize, keeps; it takes no more, which is "
+         "counted"},
     {.name = "aggregate_bytes",
      .kind = EVS_OPTION_BYTES,
      .fallback = "256MiB",
@@ -172,11 +173,11 @@ static bool bind_given_param(struct evs_binder *binder, struct evs_entity *entit
                              const struct evs_type *type)
 {
     struct evs_error error;
-    if (evs_bind_cast_text(binder, evs_slice_of(text), type->kind, entity->place, &entity->value, &error)) {
+    if (evs_bind_given(binder, evs_slice_of(text), type, entity->place, &entity->value, &error)) {
         return true;
     }
     struct evs_diag *diag = evs_report(binder, EVS_E0307, entity->place, "the value given for `%s` is no %s",
-                                       entity->name, evs_kind_name(type->kind));
+                                       entity->name, evs_type_name_in(binder->arena, type));
     evs_diag_note(diag, (struct evs_place){0}, "%s", error.text);
     return false;
 }
@@ -189,6 +190,7 @@ static void bind_param(struct evs_binder *binder, struct evs_entity *entity)
     if (type == NULL) {
         return;
     }
+    entity->type = type;
     const char *given = parameter_text(binder, entity->name);
     if (given != NULL) {
         entity->state = bind_given_param(binder, entity, given, type) ? EVS_ENTITY_BOUND : EVS_ENTITY_BROKEN;

@@ -62,14 +62,29 @@ static void add_fields(struct subquery *sub, const struct evs_expr *element)
     }
 }
 
+/* The element and its offset, behind those of the queries round this one. */
+static void add_elements(struct subquery *sub, const struct evs_type *type)
+{
+    uint32_t count = sub->scope.element_count;
+    struct evs_field *fields = EVS_ARENA_ARRAY(sub->binder->arena, struct evs_field, count + 2);
+    if (count > 0) {
+        memcpy(fields, sub->scope.elements, sizeof *fields * count);
+    }
+    fields[count] = (struct evs_field){"element", type, true};
+    fields[count + 1] = (struct evs_field){"offset", evs_type_of(EVS_INT64), false};
+    sub->scope.elements = fields;
+    sub->scope.element_count = count + 2;
+}
+
 static void make_scope(struct subquery *sub, const struct evs_ast_relation *from)
 {
     struct evs_scope *outer = sub->outer->scope;
     if (outer != NULL) {
         sub->scope = evs_scope_copy(sub->binder, outer);
-        sub->element_column = outer->base->column_count;
+        sub->element_column = (outer->base != NULL ? outer->base->column_count : 0) + outer->element_count;
     }
     const struct evs_type *type = sub->array->type->element;
+    add_elements(sub, type);
     bool is_named = evs_ident_given(&from->alias);
     const char *name = is_named ? evs_bind_text(sub->binder, from->alias.text) : "element";
     const struct evs_expr *element = inner_column(sub, 0, name, type, true);
@@ -207,7 +222,8 @@ static const struct evs_expr **capture(struct subquery *sub, struct evs_expr_bod
     *captured_count = 0;
     for (uint32_t i = 0; i < sub->element_column; i++) {
         if ((bitmap[i / 64] >> (i % 64)) & 1) {
-            struct evs_field field = evs_rel_field(sub->scope.base, i);
+            uint32_t own = sub->scope.base != NULL ? sub->scope.base->column_count : 0;
+            struct evs_field field = i < own ? evs_rel_field(sub->scope.base, i) : sub->scope.elements[i - own];
             captured[*captured_count] = evs_expr_column(arena, i, &field, evs_bind_place(sub->binder, sub->ast->place));
             map[i] = 2 + (*captured_count)++;
         }
@@ -398,7 +414,14 @@ static const struct evs_expr *bind_result(struct subquery *sub)
         }
         return result;
     }
-    return fold >= 0 ? result : call(sub, "array[only]", &result, 1);
+    if (fold >= 0) {
+        return result;
+    }
+    const struct evs_expr *one = call(sub, "array[only]", &result, 1);
+    if (one != NULL) { /* as it was written: (select …) for array(select …) */
+        ((struct evs_expr *)one)->text = result->text + strlen("array");
+    }
+    return one;
 }
 
 const struct evs_expr *evs_bind_subquery(struct evs_binder *binder, struct evs_context *context,
