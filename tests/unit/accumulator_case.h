@@ -66,5 +66,7 @@ void case_move(const struct agg_call *call, struct case_group *group);
 /* The result as text: NULL, 12, "text", [1, NULL]. Floats with 12 digits. In the batch's arena. */
 const char *case_result(const struct agg_call *call, const struct case_group *group);
 void case_print(struct evs_buffer *out, const struct evs_value *value);
+/* accumulator_model.c: the result by a plain reading of the rows, in any order. */
+const char *case_read_plainly(const struct case_call *call, const uint16_t *rows, uint32_t count);
 
 #endif
