@@ -3,6 +3,7 @@
 #include "expr.h"
 #include "op_case.h"
 #include "op_join.h"
+#include "op_version_join.h"
 
 #define ROWS_MAX 40
 #define WINDOW 10
@@ -235,7 +236,7 @@ static void make_config(struct trial *trial, struct evs_arena *arena)
     }
 }
 
-static void begin_case(struct trial *trial)
+static void begin_case_of(struct trial *trial, const struct evs_operator *operator_, const void *config)
 {
     static struct evs_field input[COLUMNS];
     bool is_alone = trial->config.result != EVS_JOIN_GIVES_PAIRS;
@@ -243,8 +244,8 @@ static void begin_case(struct trial *trial)
     input[NUMBER] = (struct evs_field){"number", evs_type_of(EVS_INT64), true};
     input[WINDOW_END] = (struct evs_field){"window_end", evs_type_of(EVS_TIMESTAMP), true};
     trial->made = (struct op_case){
-        .operator_ = &evs_op_join,
-        .config = &trial->config,
+        .operator_ = operator_,
+        .config = config,
         .input = {COLUMNS, input},
         .second = {COLUMNS, input},
         .output = {is_alone ? 2 : 4, typed},
@@ -255,6 +256,11 @@ static void begin_case(struct trial *trial)
         .seed = &trial->seed,
     };
     op_case_begin(&trial->made, 1 + (uint32_t)below(trial, 3));
+}
+
+static void begin_case(struct trial *trial)
+{
+    begin_case_of(trial, &evs_op_join, &trial->config);
 }
 
 static void feed(struct trial *trial, uint32_t which)
@@ -361,6 +367,80 @@ START_TEST(test_against_loops)
 }
 END_TEST
 
+/* --- a table kept from a stream ------------------------------------------------------------------------------------------------------------- */
+
+/* The latest version at or before a row's time, by the order of the key; NULL: none counts. */
+static const struct op_row *version_of(const struct trial *trial, const struct op_row *row, int64_t retain_us)
+{
+    const struct side *versions = &trial->sides[1];
+    const struct op_row *best = NULL;
+    for (uint32_t i = 0; i < versions->count; i++) {
+        const struct op_row *version = &versions->rows[i];
+        bool is_candidate = !is_late(trial, versions, i) && !version->values[KEY].is_null &&
+                            !row->values[KEY].is_null && version->values[KEY].int64 == row->values[KEY].int64 &&
+                            version->time_us <= row->time_us;
+        best = is_candidate && (best == NULL || version->time_us >= best->time_us) ? version : best;
+    }
+    bool counts =
+        best != NULL && !best->values[NUMBER].is_null && (retain_us < 0 || row->time_us < best->time_us + retain_us);
+    return counts ? best : NULL;
+}
+
+static void check_versions(struct trial *trial, int64_t retain_us, uint64_t seed)
+{
+    struct op_lines expected = {0};
+    const struct side *rows = &trial->sides[0];
+    char what[64];
+    snprintf(what, sizeof what, "seed %llu", (unsigned long long)seed);
+    for (uint32_t i = 0; i < rows->count; i++) {
+        const struct op_row *version = version_of(trial, &rows->rows[i], retain_us);
+        if (!is_late(trial, rows, i) && (version != NULL || trial->pads[0])) {
+            op_lines_add(&expected, line_of(rows->rows[i].time_us, rows->rows[i].cause, &rows->rows[i], version));
+        }
+    }
+    op_lines_sort(&expected);
+    op_lines_sort(&trial->made.outputs[0]);
+    op_lines_check(&trial->made.outputs[0], &expected, what);
+    UNIT_CHECK(op_case_counter(&trial->made, EVS_COUNT_LATE) == count_late(trial), "%s: late rows", what);
+    op_lines_clear(&expected);
+}
+
+START_TEST(test_versions_against_loops)
+{
+    begin_types();
+    for (uint64_t seed = (uint64_t)_i * 1500; seed < (uint64_t)(_i + 1) * 1500; seed++) {
+        struct trial *trial = evs_alloc_zero(sizeof *trial);
+        struct evs_version_join_config config = {0};
+        struct evs_arena arena = {0};
+        static const uint32_t values[1] = {NUMBER};
+        trial->seed = seed;
+        make_side(trial, 0);
+        make_side(trial, 1);
+        for (uint32_t i = 0; i < trial->sides[1].count; i++) {
+            trial->sides[1].rows[i].values[NUMBER] =
+                below(trial, 5) == 0 ? null : trial->sides[1].rows[i].values[NUMBER];
+        }
+        make_config(trial, &arena);
+        int64_t retain_us = below(trial, 3) == 0 ? -1 : 1 + (int64_t)below(trial, 20);
+        trial->config.is_window = trial->config.is_empty = trial->config.late_output = trial->has_residual = false;
+        trial->config.residual = NULL;
+        trial->config.lateness_us = 0;
+        trial->config.sides[0].key_count = trial->config.sides[1].key_count = 1;
+        trial->config.sides[0].pads = trial->pads[0] = below(trial, 2) == 0;
+        trial->config.sides[1].pads = trial->pads[1] = false;
+        config = (struct evs_version_join_config){trial->config, values, 1};
+        evs_version_bounds(&config, retain_us);
+        trial->config.result = EVS_JOIN_GIVES_PAIRS; /* four columns */
+        begin_case_of(trial, &evs_op_version_join, &config);
+        run(trial);
+        check_versions(trial, retain_us, seed);
+        op_case_end(&trial->made);
+        evs_arena_fini(&arena);
+        evs_free(trial);
+    }
+}
+END_TEST
+
 /* --- large ---------------------------------------------------------------------------------------------------------------------------------- */
 
 /* Many more pairs than one call may emit, and more than a limit allows. */
@@ -411,6 +491,7 @@ int main(void)
     TCase *tests = tcase_create("join");
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, test_against_loops, 0, 6);
+    tcase_add_loop_test(tests, test_versions_against_loops, 0, 2);
     tcase_add_test(tests, test_hot_key);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
