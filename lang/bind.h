@@ -403,6 +403,7 @@ bool evs_bind_assert(struct evs_binder *binder, struct evs_scope *scope, const s
 void evs_bind_describe(struct evs_binder *binder, const struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 /* Shows the scope's rows in the log; the scope is used up. */
 void evs_bind_log(struct evs_binder *binder, struct evs_scope *scope, struct evs_place place);
+bool evs_bind_call_operator(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 bool evs_bind_unnest(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 
 /* --- bind_measure.c, bind_sequence.c, bind_match.c -------------------------------------------------------------------- */

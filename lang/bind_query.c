@@ -205,6 +205,8 @@ static bool bind_pipe(struct evs_binder *binder, struct evs_scope *scope, const 
     case EVS_PIPE_AGGREGATE:
         evs_bind_aggregate(binder, scope, pipe);
         return !scope->is_broken;
+    case EVS_PIPE_CALL:
+        return evs_bind_call_operator(binder, scope, pipe);
     case EVS_PIPE_DISTINCT:
         return evs_bind_distinct(binder, scope, pipe->word);
     case EVS_PIPE_UNION:
