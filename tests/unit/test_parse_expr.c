@@ -254,6 +254,10 @@ START_TEST(calls)
     ck_assert(aggregate->call->order.items[0].descending);
     ck_assert_str_eq(parse_case_expr_text(aggregate->call->limit), "2");
     ck_assert_uint_eq(aggregate->argument_count, 1);
+    const struct evs_ast_expr *having = parse_case_expr("any_value(a having min b + 1 limit 2)");
+    ck_assert(!having->call->having_max);
+    ck_assert_str_eq(parse_case_expr_text(having->call->having), "b + 1");
+    ck_assert(parse_case_expr("any_value(max having max min)")->call->having_max); /* both are names elsewhere */
     ck_assert_uint_eq(evs_diagnostics_count(parse_case.diagnostics), 0);
 }
 END_TEST
