@@ -99,11 +99,10 @@ static int hex_value(char c)
 /* The decoded byte at the front, which is taken away. A % that no two digits follow stands for itself. */
 static char take_decoded(struct evs_slice *text)
 {
-    const bool encoded =
-        text->count >= 3 && text->data[0] == '%' && hex_value(text->data[1]) >= 0 && hex_value(text->data[2]) >= 0;
-    const char c = encoded                ? (char)(hex_value(text->data[1]) << 4 | hex_value(text->data[2]))
-                   : text->data[0] == '+' ? ' '
-                                          : text->data[0];
+    const bool has_digits = text->count >= 3 && text->data[0] == '%';
+    const int high = has_digits ? hex_value(text->data[1]) : -1, low = has_digits ? hex_value(text->data[2]) : -1;
+    const bool encoded = high >= 0 && low >= 0;
+    const char c = encoded ? (char)(high * 16 + low) : text->data[0] == '+' ? ' ' : text->data[0];
     text->data += encoded ? 3 : 1;
     text->count -= encoded ? 3 : 1;
     return c;
