@@ -38,7 +38,7 @@ static inline void row_case_fini(struct row_case *made)
 static inline struct evs_column *row_case_column(struct row_case *made, const char *name, enum evs_kind kind)
 {
     uint32_t number = made->schema.count++;
-    made->fields[number] = (struct evs_field){.name = name, .type = evs_type_of(kind), .nullable = true};
+    made->fields[number] = (struct evs_field){.name = name, .type = evs_kind_is_nested(kind) ? NULL : evs_type_of(kind), .nullable = true};
     made->batch->column_count = made->schema.count;
     struct evs_column *column = &made->batch->columns[number];
     evs_column_init(column, made->batch, kind, made->batch->row_count, true);

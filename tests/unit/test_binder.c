@@ -144,7 +144,11 @@ START_TEST(test_mistakes_are_told_once)
     EXPECT(CLICKS "create sink out to nowhere (x = 1); from clicks |> insert into out; from clicks |> insert into out;",
            "E0209");
     EXPECT(CLICKS "create stream s as from clicks |> select nothing; from s |> where x = 1; from s;", "E0203");
-    EXPECT(CLICKS "from clicks |> extend nothing as a, nobody as b |> where c = 1;", "E0203 E0203");
+    EXPECT(CLICKS "from clicks |> extend nothing as a, nobody as b |> where a = 1 and b = 'x' |> select a, price;",
+           "E0203 E0203");
+    EXPECT(CLICKS "from clicks |> extend nothing as a |> where c = 1 |> aggregate max(b) group by a;", "E0203 E0203");
+    EXPECT(CLICKS "from clicks |> where c = 1 |> aggregate max(b) as m group by type retain interval 1 day;",
+           "E0203 E0203");
     EXPECT(CLICKS "param p int64 default 'x'; from clicks |> where quantity > @p;", "E0307");
     EXPECT(CLICKS "from clicks |> where foo > 1 and bar > 2 and baz > 3;", "E0203 E0203 E0203");
 }
@@ -525,8 +529,14 @@ START_TEST(test_columns_of_sources)
 {
 #define SOURCE(columns) "create source s (" columns ") from file (path = 'x') on error fail; from s;"
     EXPECT(SOURCE("a string, A int64"), "E0206");
-    EXPECT(SOURCE("a array<int64>"), "E0114");
-    EXPECT(SOURCE("a datetime"), "E0305");
+    EXPECT(SOURCE("a array<array<int64>>"), "E0304");
+    EXPECT(SOURCE("a array<int6>, b struct<c strin>"), "E0304 E0304");
+    EXPECT(SOURCE("a array"), "E0304");
+    EXPECT(SOURCE("a struct"), "E0304");
+    EXPECT(SOURCE("a array<int64> default ['x']"), "E0307");
+    EXPECT(SOURCE("a int64 default [1]"), "E0307");
+    EXPECT(SOURCE("a array<numeric> default [1, null], b struct<int64, c date> default (1, '2026-01-05'), c datetime"),
+           "");
     EXPECT(SOURCE("a int64 unit ms"), "E0305");
     EXPECT(SOURCE("a string path '$'"), "E0506");
     EXPECT(SOURCE("a string path '$.a[0]'"), "E0506");
