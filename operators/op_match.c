@@ -246,7 +246,7 @@ static void write_match(struct match *match, struct evs_op *op, struct partition
     struct evs_match_view view = view_of(match, partition, rows);
     batch->event_time_us[row] = at_us;
     batch->cause[row] = (struct evs_cause){(uint64_t)view.begin->event_time_us, (uint64_t)at_us};
-    batch->ordinal[row] = (uint32_t)partition->matches;
+    batch->ordinal[row] = view.begin->ordinal;
     if (batch->key != NULL) {
         struct evs_slice first = evs_row_slice(view.begin);
         batch->key[row] = evs_hash128(first.data, first.count);

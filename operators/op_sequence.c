@@ -286,14 +286,6 @@ static void flush(struct sequence *sequence, struct evs_op *op)
     }
 }
 
-/* Results of one key, from and to the same moments, are told apart by the ordinal. They follow each other. */
-static uint32_t ordinal_of(const struct evs_batch *batch, uint32_t row)
-{
-    bool is_same = row > 0 && batch->event_time_us[row] == batch->event_time_us[row - 1] &&
-                   batch->cause[row].major == batch->cause[row - 1].major;
-    return is_same ? batch->ordinal[row - 1] + 1 : 0;
-}
-
 static bool write_measures(struct sequence *sequence, struct evs_op *op, struct evs_batch *batch, uint32_t row,
                            const struct evs_match_view *view)
 {
@@ -331,7 +323,7 @@ static void write_result(struct sequence *sequence, struct evs_op *op, const str
     view.is_timeout = is_timeout;
     batch->event_time_us[row] = at_us;
     batch->cause[row] = (struct evs_cause){(uint64_t)attempt->opened_us, (uint64_t)at_us};
-    batch->ordinal[row] = ordinal_of(batch, row);
+    batch->ordinal[row] = view.begin->ordinal;
     if (batch->key != NULL) {
         struct evs_slice first = evs_row_slice(view.begin);
         batch->key[row] = evs_hash128(first.data, first.count);
@@ -370,7 +362,7 @@ static void complete(struct sequence *sequence, struct evs_op *op, struct attemp
 /* After a change: a new deadline, or the end. True: it was a match. */
 static bool settle(struct sequence *sequence, struct evs_op *op, struct attempt *attempt, int64_t at_us)
 {
-    if (evs_attempt_time(sequence->config, attempt)) {
+    if (evs_attempt_time(sequence->config, attempt, at_us)) {
         evs_sequence_arm(sequence, attempt);
         return false;
     }

@@ -76,7 +76,7 @@ static int64_t own_limit(const struct evs_sequence_config *config, const struct 
 
 /* --- time ---------------------------------------------------------------------------------------------------------------------------------- */
 
-bool evs_attempt_time(const struct evs_sequence_config *config, struct attempt *attempt)
+bool evs_attempt_time(const struct evs_sequence_config *config, struct attempt *attempt, int64_t now_us)
 {
     struct place place = first_place(attempt);
     int64_t behind_us = EVS_TIME_MIN; /* the latest beginning of a step behind */
@@ -98,7 +98,7 @@ bool evs_attempt_time(const struct evs_sequence_config *config, struct attempt *
         ways_us = own_us; /* what comes behind needs a new last row */
     }
     attempt->deadline_us = attempt->is_complete ? later(ways_us, place.hold_us) : ways_us;
-    return attempt->deadline_us != EVS_TIME_MIN;
+    return attempt->deadline_us != EVS_TIME_MIN && attempt->deadline_us >= now_us;
 }
 
 /* Every place that an attempt can stand in, tried out: behind each step, with the least number of rows, one more, and with or without a gap. */
@@ -117,7 +117,7 @@ bool evs_sequence_is_bounded(const struct evs_sequence_config *config, uint32_t 
             tried.attempt.step = (uint16_t)*step;
             tried.attempt.has_gap = i % 2 == 1;
             tried.attempt.row_count = tried.attempt.counts[*step] = counts[i / 2];
-            bool is_open = evs_attempt_time(&probe, &tried.attempt);
+            bool is_open = evs_attempt_time(&probe, &tried.attempt, EVS_TIME_MIN);
             if (is_open && tried.attempt.deadline_us == EVS_TIME_MAX) {
                 *is_complete = tried.attempt.is_complete;
                 return false;

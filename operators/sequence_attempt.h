@@ -55,8 +55,8 @@ uint32_t evs_attempt_opening(const struct evs_sequence_judge *judge, const struc
 /* Moves it to a step that takes a row of this time. The row itself is the caller's. */
 void evs_attempt_move(const struct evs_sequence_config *config, struct attempt *attempt, uint32_t step,
                       int64_t time_us);
-/* Sets deadline_us and is_complete. False: nothing can come any more: it is a match if is_complete, else it has ended. */
-bool evs_attempt_time(const struct evs_sequence_config *config, struct attempt *attempt);
+/* Sets deadline_us and is_complete, at a moment. False: nothing can come any more: it is a match if is_complete, else it has ended. */
+bool evs_attempt_time(const struct evs_sequence_config *config, struct attempt *attempt, int64_t now_us);
 /* No event up to this moment gives the attempt a deadline before it. */
 int64_t evs_attempt_horizon(const struct evs_sequence_config *config, const struct attempt *attempt);
 /* The conditions that a row of this time could be asked for: a bit each. */

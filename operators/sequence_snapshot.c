@@ -232,7 +232,7 @@ static bool put_attempt(struct reading *reading, struct evs_keyed_row *first)
     attempt->is_saved = true;
     attempt->is_dirty = false;
     place_attempt(sequence, attempt);
-    if (!evs_attempt_time(sequence->config, attempt)) {
+    if (!evs_attempt_time(sequence->config, attempt, EVS_TIME_MIN)) {
         return false; /* it would not have been stored */
     }
     evs_sequence_arm(sequence, attempt);
