@@ -201,6 +201,11 @@ static void print_all_options(void)
     }
     printf("### Every source\n\n");
     print_options(evs_source_options);
+    for (const struct evs_lookup *const *at = evs_registry.tables; *at != NULL; at++) {
+        print_titled("Table: ", (*at)->kind, "", (*at)->options);
+    }
+    printf("### Every table\n\n");
+    print_options(evs_table_options);
     for (const struct evs_sink *const *at = evs_registry.sinks; *at != NULL; at++) {
         print_titled("Sink: ", (*at)->kind, "", (*at)->options);
     }
