@@ -44,6 +44,7 @@ static const struct {
     {EVS_FAMILY_STRING, "Text"},
     {EVS_FAMILY_TIME, "Dates and times"},
     {EVS_FAMILY_JSON, "JSON"},
+    {EVS_FAMILY_ARRAY, "Arrays and structs"},
     {EVS_FAMILY_HASH, "Hashes and encodings"},
     {EVS_FAMILY_REGEXP, "Regular expressions"},
     {EVS_FAMILY_NET, "Addresses and the web"},
