@@ -21,6 +21,7 @@ struct evs_joining {
     struct evs_scope *left, right;
     struct evs_scope both;
     struct evs_place place;
+    bool takes_constants; /* a key of the right side may be tied to a constant, too: of a table */
     struct evs_join_key keys[EVS_JOIN_KEYS_MAX];
     uint32_t key_count;
     const struct evs_ast_expr *rest[EVS_JOIN_CONDITIONS_MAX]; /* conditions that are neither keys nor bounds */

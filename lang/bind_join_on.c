@@ -125,13 +125,15 @@ static bool take_key(struct evs_joining *joining, const struct evs_expr *equalit
     }
     const struct evs_expr *a = equality->arguments[0], *b = equality->arguments[1];
     unsigned reads_a = reading_of(joining, a), reads_b = reading_of(joining, b);
-    bool is_key = (reads_a | reads_b) == READS_BOTH && reads_a != READS_BOTH && reads_b != READS_BOTH &&
-                  can_be_key(a, b) && joining->key_count < EVS_JOIN_KEYS_MAX;
+    bool is_tie = (reads_a | reads_b) == READS_BOTH ||
+                  (joining->takes_constants && (reads_a | reads_b) == READS_RIGHT && reads_a != reads_b);
+    bool is_key = is_tie && reads_a != READS_BOTH && reads_b != READS_BOTH && can_be_key(a, b) &&
+                  joining->key_count < EVS_JOIN_KEYS_MAX;
     if (is_key) {
         struct evs_join_key *key = &joining->keys[joining->key_count++];
         key->place = equality->place;
-        key->sides[0] = reads_a == READS_LEFT ? a : b;
-        key->sides[1] = of_right(joining, reads_a == READS_LEFT ? b : a);
+        key->sides[0] = reads_a == READS_RIGHT ? b : a;
+        key->sides[1] = of_right(joining, reads_a == READS_RIGHT ? a : b);
     }
     return is_key;
 }

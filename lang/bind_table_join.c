@@ -428,6 +428,7 @@ bool evs_join_bind_table(struct evs_joining *joining, struct evs_entity *entity,
     const struct evs_expr *exprs[EVS_JOIN_KEYS_MAX + 1];
     join->table = table;
     join->keeps_unmatched = joining->ast->kind == EVS_JOIN_LEFT;
+    joining->takes_constants = true;
     evs_scope_settle(joining->binder, joining->left, joining->place);
     table_scope(joining, table);
     if (!evs_join_bind_on(joining) || !order_keys(joining, table, exprs) || !settle_left(joining, join, exprs) ||
