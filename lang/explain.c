@@ -44,8 +44,9 @@ static void put_columns(struct evs_buffer *out, const struct evs_schema *schema)
 {
     for (uint32_t i = 0; i < schema->count; i++) {
         const struct evs_field *field = &schema->fields[i];
-        evs_buffer_printf(out, "%s%s %s%s", i > 0 ? ", " : "", field->name, evs_kind_name(field->type->kind),
-                          field->nullable ? "" : " not null");
+        evs_buffer_printf(out, "%s%s ", i > 0 ? ", " : "", field->name);
+        evs_type_name(field->type, out);
+        evs_buffer_puts(out, field->nullable ? "" : " not null");
     }
     evs_buffer_puts(out, schema->count == 0 ? "none" : "");
 }
@@ -150,7 +151,11 @@ static void json_columns(struct evs_buffer *out, const struct evs_schema *schema
         const struct evs_field *field = &schema->fields[i];
         evs_buffer_puts(out, i > 0 ? ",{\"name\":" : "{\"name\":");
         json_string(out, field->name);
-        json_member(out, "type", evs_kind_name(field->type->kind));
+        struct evs_buffer type = {0};
+        evs_type_name(field->type, &type);
+        evs_buffer_put(&type, "", 1);
+        json_member(out, "type", type.data);
+        evs_buffer_fini(&type);
         evs_buffer_printf(out, ",\"nullable\":%s}", field->nullable ? "true" : "false");
     }
     evs_buffer_puts(out, "]");

@@ -70,7 +70,9 @@ const char *evs_label_project(struct evs_arena *arena, const struct evs_rel *rel
         }
         evs_buffer_printf(&text, "%s%s = ", text.count > 0 ? ", " : "compute ", rel->columns[i].name);
         if (is_silent_cast(expr)) {
-            evs_buffer_printf(&text, "cast(%s as %s)", expr->text, evs_kind_name(expr->type->kind));
+            evs_buffer_printf(&text, "cast(%s as ", expr->text);
+            evs_type_name(expr->type, &text);
+            evs_buffer_puts(&text, ")");
         } else {
             evs_buffer_puts(&text, expr->text);
         }
