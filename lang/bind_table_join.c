@@ -62,6 +62,17 @@ static bool report_condition(struct evs_joining *joining, const struct evs_bound
     return false;
 }
 
+/* The table's column had to be converted: a key is asked for by its own type. */
+static bool report_type(struct evs_joining *joining, const struct evs_bound_table *table,
+                        const struct evs_join_key *key)
+{
+    struct evs_diag *diag =
+        evs_report(joining->binder, EVS_E0433, key->place,
+                   "the key of the table `%s` is compared with a value of another type", table->name);
+    evs_diag_hint(diag, "cast the value to the type of the key's column");
+    return false;
+}
+
 /* The left side's expression for each column of the primary key. */
 static bool order_keys(struct evs_joining *joining, const struct evs_bound_table *table, const struct evs_expr **exprs)
 {
@@ -73,6 +84,9 @@ static bool order_keys(struct evs_joining *joining, const struct evs_bound_table
         while (at < table->key_count &&
                (key->sides[1]->kind != EVS_EXPR_COLUMN || key->sides[1]->column != table->keys[at])) {
             at++;
+        }
+        if (key->sides[1]->kind != EVS_EXPR_COLUMN) {
+            return report_type(joining, table, key);
         }
         if (at == table->key_count || exprs[at] != NULL) {
             return report_condition(joining, table, key->place);
