@@ -17,11 +17,11 @@
 struct evs_registry {
     const struct evs_source *const *sources;
     const struct evs_sink *const *sinks;
-    const struct evs_lookup *const *tables;                /* NULL: none */
     const struct evs_decode_format *const *decode_formats; /* the first is the default */
     const struct evs_format *const *formats;               /* the first is the default */
     /* The sink that takes the rows of a query without `insert into`, and its main option: "file", "-". */
     const char *print_connector, *print_argument;
+    const struct evs_lookup *const *tables; /* looked-up ones; NULL: none */
 };
 
 struct evs_compile_options {
