@@ -70,9 +70,23 @@ static const struct evs_sink *const sinks[] = {&file_sink, &bus_sink, &log_sink,
 static const struct evs_decode_format *const decode_formats[] = {&json_decode, NULL};
 static const struct evs_format *const formats[] = {&json_format, &envelope_format, NULL};
 
+static evs_status table_configure(const struct evs_option_value *values, const struct evs_lookup_columns *columns,
+                                  struct evs_arena *arena, const void **config, struct evs_error *error)
+{
+    (void)values, (void)columns, (void)error;
+    *config = evs_arena_strndup(arena, "table", 5);
+    return EVS_OK;
+}
+static const struct evs_option table_options[] = {
+    {.name = "key", .kind = EVS_OPTION_STRING, .required = true, .help = "the key"}, {0}};
+static const struct evs_lookup table_redis = {
+    .kind = "redis", .options = table_options, .key_option = "key", .configure = table_configure};
+static const struct evs_lookup *const tables[] = {&table_redis, NULL};
+
 const struct evs_registry compile_registry = {
     .sources = sources,
     .sinks = sinks,
+    .tables = tables,
     .decode_formats = decode_formats,
     .formats = formats,
     .print_connector = "file",

@@ -424,7 +424,12 @@ static const struct evs_source *const sources[] = {&fake_source, &fake_other_sou
 static const struct evs_sink *const sinks[] = {&fake_sink, &fake_exact_sink, NULL};
 static const struct evs_decode_format *const decode_formats[] = {&evs_decode_json, NULL};
 static const struct evs_format *const formats[] = {&evs_format_json, NULL};
-const struct evs_registry fake_registry = {sources, sinks, decode_formats, formats, "fake", ""};
+const struct evs_registry fake_registry = {.sources = sources,
+                                           .sinks = sinks,
+                                           .decode_formats = decode_formats,
+                                           .formats = formats,
+                                           .print_connector = "fake",
+                                           .print_argument = ""};
 
 /* --- the system's clocks, moved -------------------------------------------------------------------------------------------------- */
 
