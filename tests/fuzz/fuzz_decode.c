@@ -21,7 +21,7 @@ static const char *const declarations[] = {
     "a int64; b string; p.x float64; p.y string default none",
     "a numeric not null; t timestamp; t string; b bool",
     "t timestamp unit ms; a int64 default 3; p json; p.x.z int64; d date",
-    "$ json; a string; zz bytes",
+    "$ json; a string; zz bytes; p nested; a int64[]; t interval",
 };
 
 static void run_once(struct decode_case *made, struct evs_slice payload, struct decode_case_run run,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "decode_json.h"
+#include "evstream/json_value.h"
 #include "evstream/source.h"
 
 /* --- declarations ------------------------------------------------------------------------------------------------------------ */
@@ -49,15 +50,30 @@ static int64_t unit_us(const char *unit)
     return strcmp(unit, "s") == 0 ? 1000000 : strcmp(unit, "ms") == 0 ? 1000 : strcmp(unit, "us") == 0 ? 1 : -1000;
 }
 
+/* The type of a word: a kind, `kind[]`, or `nested`. */
+static const struct evs_type *type_of(struct decode_case *made, const char *word)
+{
+    size_t length = strlen(word);
+    if (strcmp(word, "nested") == 0) {
+        const struct evs_type_field fields[] = {
+            {"n", evs_type_of(EVS_INT64)}, {"s", evs_type_of(EVS_STRING)}, {"x", evs_type_array_of(EVS_FLOAT64)}};
+        return evs_type_array(&made->arena, evs_type_struct(&made->arena, fields, 3));
+    }
+    bool is_array = length > 2 && strcmp(word + length - 2, "[]") == 0;
+    enum evs_kind kind = evs_kind_parse((struct evs_slice){word, is_array ? length - 2 : length});
+    EVS_ASSERT(kind != EVS_NULL_KIND);
+    return is_array ? evs_type_array_of(kind) : evs_type_of(kind);
+}
+
 static void add_column(struct decode_case *made, char *text)
 {
     EVS_ASSERT(made->column_count < DECODE_CASE_COLUMNS_MAX);
     struct evs_decode_column *column = &made->columns[made->column_count];
     char *name = next_word(&text), *kind = next_word(&text);
     EVS_ASSERT(name != NULL && kind != NULL);
-    *column = (struct evs_decode_column){.name = evs_arena_strndup(&made->arena, name, strlen(name)),
-                                         .kind = evs_kind_parse(evs_slice_of(kind))};
-    EVS_ASSERT(column->kind != EVS_NULL_KIND);
+    const struct evs_type *type = type_of(made, kind);
+    *column = (struct evs_decode_column){
+        .name = evs_arena_strndup(&made->arena, name, strlen(name)), .kind = type->kind, .type = type};
     set_path(made, column, name);
     for (char *word; (word = next_word(&text)) != NULL;) {
         if (strcmp(word, "not") == 0) {
@@ -110,7 +126,8 @@ static void put_string(struct evs_buffer *out, struct evs_slice text)
     evs_buffer_put(out, "\"", 1);
 }
 
-static void put_value(struct evs_buffer *out, const struct evs_column *column, uint32_t row)
+static void put_value(struct evs_buffer *out, const struct evs_column *column, const struct evs_type *type,
+                      uint32_t row)
 {
     struct evs_value value = evs_column_value(column, row);
     char text[EVS_FORMAT_MAX];
@@ -140,6 +157,14 @@ static void put_value(struct evs_buffer *out, const struct evs_column *column, u
     case EVS_JSON:
         put_string(out, evs_str_slice(&value.str));
         return;
+    case EVS_ARRAY:
+    case EVS_STRUCT:
+        EVS_ASSERT(evs_nested_valid(evs_str_data(&value.str), value.str.count, type));
+        evs_json_put_value(out, &value, type, 0);
+        return;
+    case EVS_INTERVAL:
+        count = evs_format_duration(text, &value.interval);
+        break;
     default:
         count = evs_format_int64(text, value.int64);
     }
@@ -188,7 +213,7 @@ static void put_row(struct result *result, uint32_t row)
     evs_buffer_printf(result->text, "#%u", result->out->record_index[row]);
     for (uint32_t i = 0; i < result->made->column_count; i++) {
         evs_buffer_put(result->text, " ", 1);
-        put_value(result->text, &result->out->batch->columns[i], row);
+        put_value(result->text, &result->out->batch->columns[i], result->made->columns[i].type, row);
     }
     put_raw(result, result->out->raw[row]);
 }

@@ -18,7 +18,8 @@ struct decode_case {
 };
 
 /* `declaration`: columns with `;` between them, as in "a int64 not null; p.q string; t timestamp unit ms; d string default x; $ json".
- * A dot separates the keys of a path; a default is an integer or a bare word. `row_bytes_max` 0: 1 MiB. */
+ * A dot separates the keys of a path; a default is an integer or a bare word. `int64[]` is an array, `nested` the type
+ * array<struct<n int64, s string, x array<float64>>>; what they give is shown as JSON. `row_bytes_max` 0: 1 MiB. */
 void decode_case_init(struct decode_case *made, const char *declaration, uint32_t row_bytes_max);
 void decode_case_fini(struct decode_case *made);
 

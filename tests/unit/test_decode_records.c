@@ -65,6 +65,40 @@ static const struct row message_rows[] = {
     {"a int64; b.c int64", IN("[{\"b\":{\"c\":1}},{\"a\":2}]"), "#0 NULL 1\n#1 2 NULL\n"},
 };
 
+static const struct row nested_rows[] = {
+    {"a int64[]", IN("{\"a\":[1,null, \"2\" ,3.0]}\n{\"a\":[ ]}\n{}\n{\"a\":null}"),
+     "#0 [1,null,2,3]\n#1 []\n#2 NULL\n#3 NULL\n"},
+    {"a int64[]",
+     IN("{\"a\":1}\n{\"a\":\"[1]\"}\n{\"a\":{}}\n{\"a\":[[1]]}\n{\"a\":[1.5]}\n{\"a\":[true]}\n{\"a\":[1e30]}"),
+     "#0 !type\n#1 !type\n#2 !type\n#3 !type\n#4 !type\n#5 !type\n#6 !range\n"},
+    {"a int64[]", IN("{\"a\":[1,]}\n{\"a\":[1 2]}\n{\"a\":[nul]}\n{\"a\":[1}"),
+     "#0 !json\n#1 !json\n#2 !json\n#3 !json\n"},
+    {"a int64[] not null", IN("{\"a\":null}\n{\"a\":[null]}"), "#0 !null\n#1 [null]\n"},
+    {"a string[]", IN("{\"a\":[\"x\",\"\\u00e4\\n\",7,false,\"]\\\"[\"]}"),
+     "#0 [\"x\",\"ä\\n\",\"7\",\"false\",\"]\\\"[\"]\n"},
+    {"a json[]", IN("{\"a\":[{\"b\":[1]}, \"x\" ,null]}"), "#0 [{\"b\":[1]},\"x\",null]\n"},
+    {"a timestamp[]", IN("{\"a\":[\"2026-01-05T10:00:00+01:00\"]}\n{\"a\":[7]}"),
+     "#0 [\"2026-01-05T09:00:00Z\"]\n#1 !type\n"},
+    {"t interval",
+     IN("{\"t\":\"PT90M\"}\n{\"t\":\"1-2 3 "
+        "-4:5:6.5\"}\n{\"t\":\"PT\"}\n{\"t\":\"P1H\"}\n{\"t\":5}\n{\"t\":\"P99999Y\"}"),
+     "#0 PT1H30M\n#1 P1Y2M3DT-4H-5M-6.5S\n#2 !type\n#3 !type\n#4 !type\n#5 !type\n"},
+    {"a nested",
+     IN("{\"a\":[{\"s\":\"x\",\"other\":{\"n\":9},\"n\":1,\"n\":2,\"x\":[1,2.5]},{},null,{\"\\u006e\":3}]}"),
+     "#0 "
+     "[{\"n\":1,\"s\":\"x\",\"x\":[1,2.5]},{\"n\":null,\"s\":null,\"x\":null},null,{\"n\":3,\"s\":null,\"x\":null}]\n"},
+    {"a nested", IN("{\"a\":[{\"n\":\"x\"}]}\n{\"a\":[{\"x\":{}}]}\n{\"a\":[1]}\n{\"a\":{\"n\":1}}"),
+     "#0 !type\n#1 !type\n#2 !type\n#3 !type\n"},
+    {"a int64[]; a json; a.b int64", IN("{\"a\":[1, 2]}"), "#0 !type\n"},
+    {"a int64[]; a json", IN("{\"a\":[1, 2]}"), "#0 [1,2] \"[1, 2]\"\n"},
+};
+
+START_TEST(arrays_structs_and_intervals)
+{
+    CHECK_ROWS(nested_rows, as_file);
+}
+END_TEST
+
 START_TEST(lines_of_files)
 {
     CHECK_ROWS(file_rows, as_file);
@@ -429,6 +463,7 @@ int main(void)
     Suite *suite = suite_create("decode_records");
     TCase *cases = tcase_create("decode_records");
     tcase_add_test(cases, lines_of_files);
+    tcase_add_test(cases, arrays_structs_and_intervals);
     tcase_add_test(cases, messages);
     tcase_add_test(cases, a_bad_line_harms_no_neighbour);
     tcase_add_test(cases, any_order_of_fields);
