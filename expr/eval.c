@@ -14,9 +14,9 @@
 
 #include "json_access.h"
 #include "kernel.h"
-#include "unnest_query.h"
 #include "regexp_cache.h"
 #include "time_parts.h"
+#include "unnest_query.h"
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
 

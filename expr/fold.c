@@ -412,8 +412,8 @@ static const struct evs_expr *simplify_walk(struct simplify *simplify, const str
     const struct evs_expr *result = simplify_shape(simplify->arena, expr, arguments);
     struct evs_value value;
     struct evs_expr_failure failure;
-    if (result->argument_count > 0 && all_constants(result) && !evs_body_reads_time(result->body) && result->type->kind != EVS_NULL_KIND &&
-        evs_expr_evaluate(simplify->arena, result, &value, &failure)) {
+    if (result->argument_count > 0 && all_constants(result) && !evs_body_reads_time(result->body) &&
+        result->type->kind != EVS_NULL_KIND && evs_expr_evaluate(simplify->arena, result, &value, &failure)) {
         result = constant_like(simplify->arena, result, value);
     }
     *evs_seen_at(&simplify->seen, expr) = (uintptr_t)result;
