@@ -1,0 +1,174 @@
+/* Nanoseconds a row and bytes kept of the joins: `bench_join`. A million rows on each side, a millisecond apart, in batches of 1024 that alternate, with a
+ * watermark behind each pair of batches; one worker, processor time. The making of the batches is not counted. The program is the runtime: it defines what
+ * operators may ask, and drops what they emit. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "op_join.h"
+#include "op_version_join.h"
+
+#define ROWS 1000000u
+#define MINUTE_US INT64_C(60000000)
+
+enum { USER, ID, TEXT, COLUMNS };
+static struct evs_field fields[2 * COLUMNS];
+
+/* --- the runtime ------------------------------------------------------------------------------------------------------------------- */
+
+struct evs_op {
+    const void *config;
+    struct evs_schema input, output;
+    struct evs_batch_pool *pool;
+    int64_t watermark_us, counters[EVS_COUNTERS];
+    uint64_t emitted;
+};
+
+const void *evs_op_config(const struct evs_op *op)
+{
+    return op->config;
+}
+const struct evs_schema *evs_op_input_schema(const struct evs_op *op, uint32_t input)
+{
+    (void)input;
+    return &op->input;
+}
+const struct evs_schema *evs_op_schema(const struct evs_op *op)
+{
+    return &op->output;
+}
+int64_t evs_op_watermark(const struct evs_op *op)
+{
+    return op->watermark_us;
+}
+void evs_op_delay_watermark(struct evs_op *op, int64_t delay_us)
+{
+    (void)op, (void)delay_us;
+}
+struct evs_batch *evs_op_new_batch(struct evs_op *op)
+{
+    return evs_batch_new(op->pool, op->output.count);
+}
+bool evs_op_wants_key(const struct evs_op *op)
+{
+    (void)op;
+    return true;
+}
+bool evs_op_is_durable(const struct evs_op *op)
+{
+    (void)op;
+    return false;
+}
+void evs_op_count(struct evs_op *op, enum evs_counter counter, int64_t delta)
+{
+    op->counters[counter] += delta;
+}
+void evs_op_dead_letter(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
+                        const struct evs_row_error *error)
+{
+    (void)op, (void)schema, (void)batch, (void)row, (void)error;
+}
+void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch)
+{
+    op->emitted += output == 0 ? batch->selected_count : 0;
+    evs_batch_unref(batch);
+}
+
+/* --- rows ---------------------------------------------------------------------------------------------------------------------------- */
+
+static struct evs_batch *make_batch(struct evs_op *op, uint32_t side, uint32_t first, uint32_t users)
+{
+    static const char text[] = "a text of thirty-six bytes in each row";
+    uint32_t count = ROWS - first < EVS_BATCH_ROWS ? ROWS - first : EVS_BATCH_ROWS;
+    struct evs_batch *batch = evs_batch_new(op->pool, COLUMNS);
+    evs_batch_init_rows(batch, count);
+    batch->row_count = batch->selected_count = count;
+    for (uint32_t i = 0; i < COLUMNS; i++) {
+        evs_column_init(&batch->columns[i], batch, op->input.fields[i].type->kind, count, false);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t number = first + i;
+        batch->event_time_us[i] = (int64_t)number * 1000;
+        batch->cause[i] = evs_cause_record(side, number + 1, 0);
+        ((int64_t *)batch->columns[USER].data)[i] = (int64_t)((number * UINT64_C(2654435761) + side * 7) % users);
+        ((int64_t *)batch->columns[ID].data)[i] = (int64_t)number;
+        ((struct evs_str *)batch->columns[TEXT].data)[i] = evs_str_make(text, 36);
+    }
+    batch->min_time_us = batch->event_time_us[0];
+    batch->max_time_us = batch->event_time_us[count - 1];
+    return batch;
+}
+
+static double now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+}
+
+static void feed(const struct evs_operator *operator_, struct evs_op *op, void *state, uint32_t side,
+                 struct evs_batch *batch)
+{
+    while (operator_->process(op, state, side, batch) == EVS_MORE) {
+    }
+    evs_batch_unref(batch);
+}
+
+static void run(const char *name, const struct evs_operator *operator_, const void *config, uint32_t users,
+                uint32_t columns)
+{
+    struct evs_op op = {.config = config, .watermark_us = EVS_TIME_MIN, .pool = evs_batch_pool_new()};
+    op.input = (struct evs_schema){COLUMNS, fields};
+    op.output = (struct evs_schema){columns, fields};
+    size_t bytes = (operator_->state_bytes + 127u) & ~(size_t)63;
+    void *state = evs_alloc_aligned(64, bytes);
+    memset(state, 0, bytes);
+    evs_status status = operator_->open(&op, state, NULL);
+    EVS_ASSERT(status == EVS_OK);
+    double spent_ns = 0;
+    int64_t most = 0;
+    for (uint32_t first = 0; first < ROWS; first += EVS_BATCH_ROWS) {
+        struct evs_batch *left = make_batch(&op, 0, first, users), *right = make_batch(&op, 1, first, users);
+        int64_t watermark_us = left->max_time_us;
+        double began = now_ns();
+        feed(operator_, &op, state, 0, left);
+        feed(operator_, &op, state, 1, right);
+        while (operator_->watermark(&op, state, watermark_us) == EVS_MORE) {
+        }
+        op.watermark_us = watermark_us;
+        spent_ns += now_ns() - began;
+        most = op.counters[EVS_COUNT_STATE_BYTES] > most ? op.counters[EVS_COUNT_STATE_BYTES] : most;
+    }
+    printf("%-32s %8.1f ns a row  %8.0f k rows/s  %9llu results  %6.1f MiB at most\n", name, spent_ns / (2.0 * ROWS),
+           2e6 * ROWS / spent_ns, (unsigned long long)op.emitted, (double)most / 1048576);
+    operator_->close(&op, state);
+    evs_free(state);
+    evs_batch_pool_free(op.pool);
+}
+
+int main(void)
+{
+    static const uint32_t kept[COLUMNS] = {USER, ID, TEXT}, items[4] = {0, 1, 4, 5}, values[1] = {ID};
+    struct evs_join_config config = {.matches_max = UINT32_MAX, .upper_us = MINUTE_US, .items = items};
+    for (uint32_t i = 0; i < 2 * COLUMNS; i++) {
+        fields[i] = (struct evs_field){"column", evs_type_of(i % COLUMNS == TEXT ? EVS_STRING : EVS_INT64), true};
+    }
+    config.pair_schema = (struct evs_schema){2 * COLUMNS, fields};
+    for (uint32_t i = 0; i < 2; i++) {
+        config.sides[i] = (struct evs_join_side){.columns = kept, .column_count = COLUMNS, .key_count = 1};
+    }
+    run("inner, 100,000 keys, 1 minute", &evs_op_join, &config, 100000, 4);
+    run("inner, 20,000 keys, 3 matches", &evs_op_join, &config, 20000, 4);
+    config.sides[0].pads = true;
+    run("left, 100,000 keys, 1 minute", &evs_op_join, &config, 100000, 4);
+    config.result = EVS_JOIN_GIVES_NONE;
+    run("anti, 100,000 keys, 1 minute", &evs_op_join, &config, 100000, 2);
+    config.sides[0].pads = false;
+    config.result = EVS_JOIN_GIVES_FIRST;
+    run("semi, 20,000 keys, 1 minute", &evs_op_join, &config, 20000, 2);
+    config.sides[0].pads = true;
+    struct evs_version_join_config versions = {config, values, 1};
+    evs_version_bounds(&versions, 10 * MINUTE_US);
+    run("table, 100,000 keys, 10 minutes", &evs_op_version_join, &versions, 100000, 4);
+    return 0;
+}
