@@ -343,11 +343,12 @@ bool evs_bind_match_recognize(struct evs_binder *binder, struct evs_scope *scope
     r->config.rows_max = (uint32_t)evs_setting(binder, "sequence_rows")->integer;
     bool is_right = !evs_bind_refuse_update(binder, scope, pipe->word, "match_recognize") &&
                     bind_partition(r, scope, pipe) && check_order(r, scope) && bind_symbols(r);
-    if (!is_right || !bind_conditions(r)) {
+    if (!is_right) {
         return false;
     }
+    is_right = bind_conditions(r);
     add_partition(r, &items);
-    is_right = evs_match_items(&r->match, &r->ast->measures, &items);
+    is_right = evs_match_items(&r->match, &r->ast->measures, &items) && is_right;
     if (!bind_pattern(r) || !is_right || !bind_bound(r, scope->base, pipe)) {
         return false;
     }

@@ -149,11 +149,45 @@ static const struct evs_expr *select_column(struct evs_match_scope *match, const
     return NULL;
 }
 
+/* `name.column` where nothing has the name: not a step, a column or the rows themselves. */
+static bool report_unknown_part(struct evs_match_scope *match, const struct evs_ident *name)
+{
+    const struct evs_scope_column *found;
+    bool is_known = evs_columns_find(&match->scope->columns, name->text, &found) > 0 ||
+                    evs_columns_find(&match->scope->system, name->text, &found) > 0;
+    for (uint32_t i = 0; i < match->scope->range_count; i++) {
+        is_known = is_known || evs_slice_equal_nocase(name->text, match->scope->ranges[i].name);
+    }
+    for (uint32_t i = 0; i < match->absent_count && !is_known; i++) {
+        if (evs_slice_equal_nocase(name->text, match->absent[i].text.data)) {
+            struct evs_diag *diag =
+                evs_report(match->binder, EVS_E0440, name->place,
+                           "`%s` is what must not come: no row of a match belongs to it", name->text.data);
+            evs_diag_hint(diag, "name a step that comes");
+            return true;
+        }
+    }
+    if (is_known) {
+        return false;
+    }
+    struct evs_diag *diag =
+        evs_report(match->binder, EVS_E0440, name->place, "no %s `%s`", match->part_word, name->text.data);
+    struct evs_nearest nearest = evs_nearest_begin(name->text);
+    for (uint32_t i = 0; i < match->part_count; i++) {
+        evs_nearest_offer(&nearest, match->parts[i].name.text);
+    }
+    evs_diag_did_you_mean(diag, &nearest);
+    return true;
+}
+
 const struct evs_expr *evs_bind_match_path(struct evs_binder *binder, struct evs_context *context,
                                            const struct evs_ast_expr *ast)
 {
     struct evs_match_scope *match = context->match;
     uint32_t part = find_part(match, ast->names[0].text);
+    if (part == EVS_NO_PART && ast->name_count > 1 && report_unknown_part(match, &ast->names[0])) {
+        return NULL;
+    }
     if (part == EVS_NO_PART || ast->name_count == 1) {
         const struct evs_expr *expr = evs_bind_path(binder, context, ast);
         bool is_select = match->own_part == EVS_NO_PART && !context->in_aggregate;

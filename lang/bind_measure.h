@@ -38,6 +38,8 @@ struct evs_match_scope {
     uint32_t row_columns;    /* N */
     const struct evs_match_part *parts;
     uint32_t part_count;
+    const struct evs_ident *absent; /* names of what must not come, for messages */
+    uint32_t absent_count;
     uint32_t part_limit;   /* parts from here on come later, and cannot be named */
     uint32_t own_part;     /* whose condition is being bound: its columns are the row's; EVS_NO_PART in a select */
     const char *what;      /* "a sequence", "match_recognize" */

@@ -78,6 +78,7 @@ static bool lay_steps(struct sequencing *s)
     struct evs_sequence_absence *absences =
         EVS_ARENA_ARRAY(s->binder->arena, struct evs_sequence_absence, ast->step_count);
     struct evs_match_part *parts = EVS_ARENA_ARRAY(s->binder->arena, struct evs_match_part, ast->step_count);
+    struct evs_ident *absent = EVS_ARENA_ARRAY(s->binder->arena, struct evs_ident, ast->step_count);
     uint32_t step_count = 0, absence_count = 0;
     bool is_right = bind_within(s, ast->within, &s->config.within_us);
     for (uint32_t i = 0; i < ast->step_count; i++) {
@@ -85,6 +86,7 @@ static bool lay_steps(struct sequencing *s)
         int64_t within_us;
         is_right = bind_within(s, from->within, &within_us) && is_right;
         if (from->is_absence) {
+            absent[absence_count] = from->name;
             absences[absence_count++] = (struct evs_sequence_absence){.condition = i, .within_us = within_us};
             steps[step_count - 1].absence_count++;
             continue;
@@ -103,6 +105,8 @@ static bool lay_steps(struct sequencing *s)
     s->config.absences = absences;
     s->match.parts = parts;
     s->match.part_count = step_count;
+    s->match.absent = absent;
+    s->match.absent_count = absence_count;
     return is_right;
 }
 
@@ -502,14 +506,14 @@ bool evs_bind_sequence(struct evs_binder *binder, struct evs_scope *scope, const
         (struct evs_match_scope){.binder = binder, .own_part = EVS_NO_PART, .what = "a match", .part_word = "step"};
     bool is_right =
         !evs_bind_refuse_update(binder, scope, pipe->word, "a sequence") && check_names(s) && bind_keys(s, scope, pipe);
-    is_right = is_right && lay_steps(s) && bind_conditions(s);
     struct evs_columns items = {0};
-    if (!is_right) {
+    if (!is_right || !lay_steps(s)) {
         return false;
     }
+    is_right = bind_conditions(s);
     s->match.own_part = EVS_NO_PART;
     s->match.part_limit = s->match.part_count;
-    is_right = evs_match_items(&s->match, &s->ast->select, &items);
+    is_right = evs_match_items(&s->match, &s->ast->select, &items) && is_right;
     if (!is_right || !check_bounds(s, scope->base)) {
         return false;
     }

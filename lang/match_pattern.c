@@ -29,7 +29,8 @@ static const struct evs_pattern *convert(struct conversion *conversion, const st
     struct evs_pattern *pattern = EVS_ARENA_NEW(conversion->arena, struct evs_pattern);
     pattern->kind = kinds[ast->kind];
     pattern->min = ast->min;
-    pattern->max = ast->max == EVS_UNBOUNDED ? EVS_PATTERN_UNBOUNDED : ast->max;
+    pattern->max = ast->max < ast->min ? ast->min : ast->max; /* the parser has told it */
+    _Static_assert(EVS_UNBOUNDED == EVS_PATTERN_UNBOUNDED, "one word for it");
     pattern->is_reluctant = ast->reluctant;
     if (ast->kind == EVS_PATTERN_SYMBOL) {
         pattern->symbol = find_symbol(conversion, &ast->symbol);
