@@ -60,54 +60,6 @@ START_TEST(kind_numbers_and_widths_are_pinned)
 }
 END_TEST
 
-static const char *name_of(struct evs_arena *arena, const struct evs_type *type)
-{
-    return evs_type_name_in(arena, type);
-}
-
-START_TEST(types_are_equal_by_structure)
-{
-    struct evs_arena arena = {0};
-    const struct evs_type ints = {.kind = EVS_ARRAY, .element = evs_type_of(EVS_INT64)};
-    const struct evs_type *texts = evs_type_array(&arena, evs_type_of(EVS_STRING));
-    ck_assert(evs_type_equal(evs_type_of(EVS_INT64), evs_type_of(EVS_INT64)));
-    ck_assert(!evs_type_equal(evs_type_of(EVS_INT64), evs_type_of(EVS_TIMESTAMP)));
-    ck_assert(evs_type_equal(&ints, evs_type_array_of(EVS_INT64)));
-    ck_assert(!evs_type_equal(&ints, texts));
-    ck_assert(!evs_type_equal(&ints, evs_type_of(EVS_INT64)));
-    struct evs_type_field fields[] = {{"a", evs_type_of(EVS_INT64)}, {"b", texts}};
-    const struct evs_type *pair = evs_type_struct(&arena, fields, 2);
-    fields[0].name = "A";
-    ck_assert(evs_type_equal(pair, evs_type_struct(&arena, fields, 2)));
-    ck_assert(!evs_type_equal(pair, evs_type_struct(&arena, fields, 1)));
-    fields[0].name = "other";
-    ck_assert(!evs_type_equal(pair, evs_type_struct(&arena, fields, 2)));
-    ck_assert(evs_type_equal_unnamed(pair, evs_type_struct(&arena, fields, 2)));
-    fields[1].type = &ints;
-    ck_assert(!evs_type_equal_unnamed(pair, evs_type_struct(&arena, fields, 2)));
-    ck_assert(!evs_type_equal(evs_type_array(&arena, pair), &ints));
-    evs_arena_fini(&arena);
-}
-END_TEST
-
-START_TEST(types_have_the_names_that_a_user_writes)
-{
-    struct evs_arena arena = {0};
-    struct evs_type_field fields[] = {
-        {"a", evs_type_of(EVS_INT64)}, {NULL, evs_type_of(EVS_STRING)}, {"A", evs_type_array_of(EVS_JSON)}};
-    const struct evs_type *type = evs_type_struct(&arena, fields, 3);
-    ck_assert_str_eq(name_of(&arena, evs_type_of(EVS_NUMERIC)), "numeric");
-    ck_assert_str_eq(name_of(&arena, evs_type_array_of(EVS_DATE)), "array<date>");
-    ck_assert_str_eq(name_of(&arena, evs_type_array(&arena, type)), "array<struct<a int64, string, A array<json>>>");
-    ck_assert_int_eq(evs_type_field_index(type, slice("b")), -1);
-    ck_assert_int_eq(evs_type_field_index(type, slice("a")), -2);
-    ck_assert_int_eq(evs_type_field_index(type, slice("")), -1);
-    fields[2].name = "c";
-    ck_assert_int_eq(evs_type_field_index(evs_type_struct(&arena, fields, 3), slice("C")), 2);
-    evs_arena_fini(&arena);
-}
-END_TEST
-
 /* --- int64 and bool -------------------------------------------------------------------------------------------------- */
 
 START_TEST(int64_texts)
@@ -788,8 +740,6 @@ static TCase *kind_tests(void)
     TCase *tests = tcase_create("kinds");
     tcase_add_test(tests, kinds_have_names_that_parse_back);
     tcase_add_test(tests, kind_numbers_and_widths_are_pinned);
-    tcase_add_test(tests, types_are_equal_by_structure);
-    tcase_add_test(tests, types_have_the_names_that_a_user_writes);
     tcase_add_test(tests, int64_texts);
     tcase_add_test(tests, int64_agrees_with_libc);
     tcase_add_test(tests, int64_overflow_agrees_with_libc);
