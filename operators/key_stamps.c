@@ -304,12 +304,17 @@ evs_status evs_stamps_restore(struct evs_stamps *stamps, struct evs_op *op, cons
     struct evs_entry *entry = head.count == 0 ? NULL
                                               : evs_key_load(&stamps->table, record->hash, head.nulls,
                                                              record->fixed.data + sizeof head, &text, &is_new);
-    struct evs_row *row =
-        entry != NULL && stamps->keeper != NULL ? evs_keeper_restore(stamps->keeper, head.shape, text) : NULL;
-    if (entry == NULL || (row == NULL) != (stamps->keeper == NULL)) {
+    if (entry == NULL) {
         return evs_fail(error, EVS_E_CORRUPT, "A stored key of an operator does not decode.");
     }
+    struct evs_row *row = NULL;
+    evs_status status = EVS_OK;
+    if (stamps->keeper != NULL) {
+        status = evs_keeper_restore(stamps->keeper, head.shape, text, "deduplicate … keep last", &row, error);
+    }
     evs_op_count(op, EVS_COUNT_STATE_KEYS, is_new);
-    put_stored(stamps, entry, &head, row);
-    return EVS_OK;
+    if (status == EVS_OK) {
+        put_stored(stamps, entry, &head, row);
+    }
+    return status;
 }

@@ -204,12 +204,12 @@ static evs_status hold_restore(struct evs_op *op, void *state, uint32_t version,
     if (head.due_us <= evs_op_watermark(op)) {
         return EVS_OK;
     }
-    struct evs_row *row = evs_keeper_restore(&hold->keeper, head.shape, record->variable);
-    if (row == NULL) {
-        return evs_fail(error, EVS_E_CORRUPT, "A stored row of `hold` does not decode.");
+    struct evs_row *row;
+    evs_status status = evs_keeper_restore(&hold->keeper, head.shape, record->variable, "hold", &row, error);
+    if (status == EVS_OK) {
+        add(op, hold, row, head.due_us, record->hash, true);
     }
-    add(op, hold, row, head.due_us, record->hash, true);
-    return EVS_OK;
+    return status;
 }
 
 const struct evs_operator evs_op_hold = {

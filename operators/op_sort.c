@@ -156,12 +156,12 @@ static evs_status sort_restore(struct evs_op *op, void *state, uint32_t version,
         return EVS_OK;
     }
     memcpy(&shape, record->fixed.data, sizeof shape);
-    struct evs_row *row = evs_keeper_restore(&sort->keeper, shape, record->variable);
-    if (row == NULL) {
-        return evs_fail(error, EVS_E_CORRUPT, "A stored row of `order by` does not decode.");
+    struct evs_row *row;
+    evs_status status = evs_keeper_restore(&sort->keeper, shape, record->variable, "order by", &row, error);
+    if (status == EVS_OK) {
+        offer(sort, row, true);
     }
-    offer(sort, row, true);
-    return EVS_OK;
+    return status;
 }
 
 const struct evs_operator evs_op_sort = {

@@ -388,14 +388,17 @@ static evs_status top_restore(struct evs_op *op, void *state, uint32_t version,
     bool is_new = false;
     struct evs_entry *entry =
         evs_key_load(&top->table, record->hash, head.nulls, record->fixed.data + sizeof head, &text, &is_new);
-    struct evs_row *row = entry != NULL ? evs_keeper_restore(&top->keeper, head.shape, text) : NULL;
-    if (row == NULL) {
-        return evs_fail(error, EVS_E_CORRUPT, "A stored row of `top` does not decode.");
+    if (entry == NULL) {
+        return evs_fail(error, EVS_E_CORRUPT, "A stored window of `top` does not decode.");
     }
+    struct evs_row *row;
+    evs_status status = evs_keeper_restore(&top->keeper, head.shape, text, "top", &row, error);
     evs_op_count(op, EVS_COUNT_STATE_KEYS, is_new);
     top->restored = true;
-    offer(top, entry, row, true);
-    return EVS_OK;
+    if (status == EVS_OK) {
+        offer(top, entry, row, true);
+    }
+    return status;
 }
 
 const struct evs_operator evs_op_top = {

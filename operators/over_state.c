@@ -240,22 +240,24 @@ evs_status evs_over_snapshot(struct evs_op *op, void *state, struct evs_snapshot
 
 /* --- reading --------------------------------------------------------------------------------------------------------------------------- */
 
-static bool restore_row(struct evs_op *op, struct over *over, const struct evs_snapshot_record *record)
+static evs_status restore_row(struct evs_op *op, struct over *over, const struct evs_snapshot_record *record,
+                              struct evs_error *error)
 {
     uint64_t shape;
     bool is_new;
+    struct evs_row *row;
     if (record->fixed.count != sizeof shape) {
-        return false;
+        return evs_fail(error, EVS_E_CORRUPT, "A stored row of `over` does not decode.");
     }
     memcpy(&shape, record->fixed.data, sizeof shape);
-    struct evs_row *row = evs_keeper_restore(&over->keeper, shape, record->variable);
-    if (row == NULL) {
-        return false;
+    evs_status status = evs_keeper_restore(&over->keeper, shape, record->variable, "over", &row, error);
+    if (status != EVS_OK) {
+        return status;
     }
     row->bytes_and_kind |= ROW_SAVED;
     if (row->event_time_us < evs_op_watermark(op) && !over->keeps_history) {
         evs_row_free(&over->keeper.pool, row);
-        return true;
+        return EVS_OK;
     }
     struct evs_entry *entry =
         evs_row_find_entry(&over->keeper.layout, row, over->config->keys, &over->table, record->hash, &is_new);
@@ -265,7 +267,7 @@ static bool restore_row(struct evs_op *op, struct over *over, const struct evs_s
     } else {
         evs_over_wait(over, row, evs_entry_index(&over->table, entry));
     }
-    return true;
+    return EVS_OK;
 }
 
 static bool restore_key(struct evs_op *op, struct over *over, const struct evs_snapshot_record *record)
@@ -315,8 +317,12 @@ evs_status evs_over_restore(struct evs_op *op, void *state, uint32_t version, co
         return evs_fail(error, EVS_E_STATE, "The stored state of `over` has an unknown version (%u).", version);
     }
     over->restored = true;
-    bool is_good = record->section == SECTION_ROWS ? restore_row(op, over, record) : restore_key(op, over, record);
-    return is_good ? EVS_OK : evs_fail(error, EVS_E_CORRUPT, "A stored row or partition of `over` does not decode.");
+    if (record->section == SECTION_ROWS) {
+        return restore_row(op, over, record, error);
+    }
+    return restore_key(op, over, record)
+               ? EVS_OK
+               : evs_fail(error, EVS_E_CORRUPT, "A stored partition of `over` does not decode.");
 }
 
 /* The rows of a partition before its last silence belong to a life that has ended. */

@@ -72,9 +72,18 @@ struct evs_row *evs_keeper_keep(struct evs_keeper *keeper, uint32_t row)
     return evs_row_keep(&keeper->pool, &keeper->layout, &keeper->view, row);
 }
 
-struct evs_row *evs_keeper_restore(struct evs_keeper *keeper, uint64_t shape, struct evs_slice bytes)
+evs_status evs_keeper_restore(struct evs_keeper *keeper, uint64_t shape, struct evs_slice bytes, const char *what,
+                              struct evs_row **row, struct evs_error *error)
 {
-    return shape == keeper->shape ? evs_row_restore(&keeper->pool, &keeper->layout, bytes) : NULL;
+    if (shape != keeper->shape) {
+        return evs_fail(error, EVS_E_STATE,
+                        "The rows that `%s` had kept have other columns than it keeps now: behind it the pipeline asks "
+                        "for other columns "
+                        "than before. Ask for the same columns, or begin with new state.",
+                        what);
+    }
+    *row = evs_row_restore(&keeper->pool, &keeper->layout, bytes);
+    return *row != NULL ? EVS_OK : evs_fail(error, EVS_E_CORRUPT, "A stored row of `%s` does not decode.", what);
 }
 
 /* --- giving out ----------------------------------------------------------------------------------------------------------------- */

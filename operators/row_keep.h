@@ -31,8 +31,9 @@ void evs_keeper_fini(struct evs_keeper *keeper); /* also when it was never opene
 /* The batch whose rows are kept until the next call; it must outlive them. */
 void evs_keeper_see(struct evs_keeper *keeper, const struct evs_batch *batch);
 struct evs_row *evs_keeper_keep(struct evs_keeper *keeper, uint32_t row);
-/* A stored row; NULL: the bytes are none of this operator's. */
-struct evs_row *evs_keeper_restore(struct evs_keeper *keeper, uint64_t shape, struct evs_slice bytes);
+/* A stored row. EVS_E_STATE: it has other columns than the operator's rows have now; EVS_E_CORRUPT: the bytes are damaged. `what` is the operator. */
+EVS_MUST_CHECK evs_status evs_keeper_restore(struct evs_keeper *keeper, uint64_t shape, struct evs_slice bytes,
+                                             const char *what, struct evs_row **row, struct evs_error *error);
 
 /* A row on its way out, and the event time that it has from now on. */
 struct evs_going_row {

@@ -459,3 +459,9 @@ void op_case_cut(struct op_case *made, uint32_t worker_count, bool full)
     }
     ck_assert_int_eq(evs_block_reader_end(&reader, &error), EVS_OK);
 }
+
+evs_status op_case_restore(struct op_case *made, const struct evs_snapshot_record *record, struct evs_error *error)
+{
+    struct evs_op *op = &made->workers[0];
+    return made->operator_->restore(op, op->state, made->operator_->snapshot_version, record, error);
+}

@@ -69,6 +69,8 @@ void op_case_feed_input(struct op_case *made, uint32_t input, const struct op_ro
 void op_case_watermark(struct op_case *made, int64_t watermark_us);
 /* Snapshot, and everything anew on `worker_count` workers. `full`: the snapshot replaces those before. */
 void op_case_cut(struct op_case *made, uint32_t worker_count, bool full);
+/* One stored record, to the first worker. */
+evs_status op_case_restore(struct op_case *made, const struct evs_snapshot_record *record, struct evs_error *error);
 int64_t op_case_counter(const struct op_case *made, enum evs_counter counter);
 
 /* Lines, for a model to write the same way. */

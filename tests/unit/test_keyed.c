@@ -2,6 +2,7 @@
  * batches, watermarks that come early or late, snapshots, other numbers of workers (keyed_world.h). */
 #include <xxhash.h>
 
+#include "evstream/rows.h"
 #include "keyed_world.h"
 #include "op_deduplicate.h"
 #include "op_hold.h"
@@ -421,6 +422,39 @@ START_TEST(test_sample_groups)
 }
 END_TEST
 
+/* What is stored is read back, or refused with the reason: rows of other columns, damaged bytes, another layout. */
+START_TEST(test_refused_records)
+{
+    static const uint32_t keys[1] = {WORLD_UNTIL};
+    struct world world;
+    struct evs_error error;
+    world_make(&world, 3);
+    struct evs_hold_config config = {.until = WORLD_UNTIL, .at_most_us = -1, .keys = keys, .key_count = 1};
+    world.made.operator_ = &evs_op_hold;
+    world.made.config = &config;
+    op_case_begin(&world.made, 1);
+    uint64_t head[2] = {1000, 12345}; /* when it is due, and a shape that no rows have */
+    struct evs_snapshot_record record = {.fixed = {(const char *)head, sizeof head},
+                                         .variable = EVS_SLICE("no row at all, but bytes")};
+    ck_assert_int_eq(op_case_restore(&world.made, &record, &error), EVS_E_STATE);
+    ck_assert_ptr_nonnull(strstr(error.text, "other columns"));
+    record.fixed.count--;
+    ck_assert_int_eq(op_case_restore(&world.made, &record, &error), EVS_E_STATE);
+    struct evs_row_layout layout;
+    evs_row_layout_init(&layout, &world.made.input, NULL, 0);
+    head[1] = layout.column_count; /* the shape, as row_keep.c makes it */
+    for (uint32_t i = 0; i < layout.column_count + world.made.wants_key; i++) {
+        uint64_t parts[2] = {i == 0 ? layout.column_count + world.made.wants_key : head[1],
+                             i < layout.column_count ? layout.columns[i].kind : EVS_NUMERIC};
+        head[1] = evs_hash64(parts, sizeof parts);
+    }
+    evs_row_layout_fini(&layout);
+    record.fixed.count++;
+    ck_assert_int_eq(op_case_restore(&world.made, &record, &error), EVS_E_CORRUPT);
+    op_case_end(&world.made);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("keyed");
@@ -435,6 +469,7 @@ int main(void)
     tcase_add_test(tests, test_sample_hash);
     tcase_add_test(tests, test_sample_threshold);
     tcase_add_test(tests, test_sample_groups);
+    tcase_add_test(tests, test_refused_records);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
 }
