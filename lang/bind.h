@@ -10,6 +10,8 @@
  *   bind_sink.c       sinks, inserts, dead letters                     bind_union.c      union all
  *   bind_window.c     windows, emit, retain                            bind_aggregate.c  aggregate … group by
  *   bind_check.c      assert, log, describe                            bind_unnest.c     join unnest(array)
+ *   bind_keyed.c      deduplicate, throttle, sample, hold                bind_top.c        top, order by, limit
+ *   bind_over.c       window functions                                 bind_over_call.c  one of them
  *
  * Errors: a function that finds one reports it and returns false or NULL; its caller stays silent about what follows from it. Binding goes
  * on with the next statement, operator or item where that makes sense, so that one run reports many errors. */
