@@ -226,6 +226,9 @@ static bool check_lengths(const struct binding *binding)
     const struct evs_interval *first = &binding->values[0], *second = &binding->values[1];
     switch (binding->form->kind) {
     case EVS_WINDOW_HOP: {
+        if (first->months != 0 && second->months == 0 && second->us % DAY_US != 0) {
+            return report_length(binding, binding->lengths[1], "windows of months slide by whole days", NULL);
+        }
         bool is_exact = first->months != 0 && second->months != 0;
         bool fits = is_exact ? second->months <= first->months : most_us(second) <= least_us(first);
         return fits || report_length(binding, binding->lengths[1], "the slide of a hop is at most its size",

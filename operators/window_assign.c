@@ -25,14 +25,19 @@ int64_t evs_window_pane_after(const struct evs_window *window, int64_t time_us)
                                : evs_floor_to(time_us, window->offset_us, window->pane_us) + window->pane_us;
 }
 
-/* The end of a hop's window, on the grid of panes whatever the clocks did. A window is never empty, though its local end may fall into a gap. */
+#define DAY_US INT64_C(86400000000)
+
+/* The end of a hop's window, on the grid of panes whatever the clocks did. A window is never empty, though its local end may fall into a gap. Starts closer
+ * than a day go by elapsed time: by the local clock, those of an hour that comes twice would end in another order than they begin. */
 static int64_t hop_end(const struct evs_window *window, int64_t start_us)
 {
     if (!window->is_calendar) {
         return start_us + window->size_us;
     }
     int64_t local_us = window->size.us + (int64_t)window->size.days * INT64_C(86400000000);
-    int64_t end = evs_zone_add(window->zone, start_us, window->size.months, local_us);
+    bool is_elapsed = window->slide.months == 0 && window->slide.us % DAY_US != 0;
+    int64_t end =
+        is_elapsed ? start_us + local_us : evs_zone_add(window->zone, start_us, window->size.months, local_us);
     end = evs_zone_floor(window->zone, &window->pane, end);
     return end > start_us ? end : evs_window_pane_after(window, start_us);
 }
@@ -46,8 +51,6 @@ static int64_t greatest_common(int64_t a, int64_t b)
     }
     return a;
 }
-
-#define DAY_US INT64_C(86400000000)
 
 /* Months begin with days, so days divide what has months on one side only. */
 static struct evs_period calendar_pane(const struct evs_window *window)
@@ -112,6 +115,12 @@ struct evs_span evs_window_first(const struct evs_window *window, int64_t time_u
 {
     EVS_ASSERT(window->kind == EVS_WINDOW_HOP || window->kind == EVS_WINDOW_CUMULATE);
     struct evs_span span, first;
+    if (!window->is_calendar &&
+        window->kind == EVS_WINDOW_HOP) { /* ends lie on a grid: the next one after the moment */
+        first.end_us = evs_floor_to(time_us, window->offset_us + window->size_us, window->slide_us) + window->slide_us;
+        first.start_us = first.end_us - window->size_us;
+        return first;
+    }
     bool is_in = evs_window_last(window, time_us, &span);
     EVS_ASSERT(is_in);
     do {

@@ -287,11 +287,71 @@ START_TEST(test_cases)
 }
 END_TEST
 
+/* --- calendars ------------------------------------------------------------------------------------------------------------------- */
+
+#define HOUR_US INT64_C(3600000000)
+
+static struct evs_window draw_calendar(void)
+{
+    static const char *const names[] = {"Europe/Berlin", "America/Havana", "Asia/Kathmandu", "Pacific/Apia",
+                                        "Australia/Lord_Howe"};
+    static const int64_t lengths[] = {HOUR_US / 2, HOUR_US, 6 * HOUR_US, 24 * HOUR_US, 7 * 24 * HOUR_US};
+    const char *name = names[dice(0, 4)];
+    struct evs_window window = {.kind = (enum evs_window_kind)dice(EVS_WINDOW_TUMBLE, EVS_WINDOW_CUMULATE),
+                                .is_calendar = true};
+    ck_assert(evs_zone_load(name, strlen(name), &window.zone));
+    int32_t months = (int32_t)dice(0, 2);
+    int64_t slide_at = dice(0, 4);
+    window.slide = (struct evs_period){.months = months, .us = months > 0 ? 0 : lengths[slide_at]};
+    window.size = (struct evs_interval){.months = months * (int32_t)dice(1, 3),
+                                        .us = months > 0 ? 0 : lengths[dice(slide_at, 4)]};
+    if (window.kind == EVS_WINDOW_CUMULATE) {
+        window.pane = (struct evs_period){.us = months > 0 || slide_at > 2 ? 6 * HOUR_US : HOUR_US / 2};
+    } else {
+        evs_window_set_panes(&window);
+    }
+    return window;
+}
+
+/* The windows of a moment, one after the other in both directions, hold it, and begin and end with panes. */
+START_TEST(test_calendars)
+{
+    seed = 99;
+    for (uint32_t i = 0; i < 4000; i++) {
+        struct evs_window window = draw_calendar();
+        int64_t time_us = dice(-20 * 8766, 60 * 8766) * HOUR_US + dice(0, HOUR_US);
+        struct evs_span spans[512], span;
+        uint32_t count = 0;
+        for (bool in = evs_window_last(&window, time_us, &span); in; in = evs_window_before(&window, time_us, &span)) {
+            ck_assert(span.start_us <= time_us && time_us < span.end_us);
+            ck_assert_int_eq(evs_window_pane(&window, span.start_us), span.start_us);
+            ck_assert_int_eq(evs_window_pane(&window, span.end_us), span.end_us);
+            ck_assert(count == 0 || span.end_us <= spans[count - 1].end_us);
+            ck_assert_uint_lt(count, 512);
+            spans[count++] = span;
+        }
+        ck_assert_uint_ge(count, 1);
+        if (window.kind == EVS_WINDOW_TUMBLE) {
+            ck_assert_uint_eq(count, 1);
+            ck_assert_int_eq(evs_window_tumble(&window, spans[0].end_us).start_us, spans[0].end_us);
+            continue;
+        }
+        span = evs_window_first(&window, time_us);
+        for (uint32_t k = count; k-- > 0; span = evs_window_next(&window, span)) {
+            ck_assert_int_eq(span.start_us, spans[k].start_us);
+            ck_assert_int_eq(span.end_us, spans[k].end_us);
+        }
+        ck_assert_int_gt(span.start_us, time_us);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("windows");
     TCase *tests = tcase_create("windows");
     tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, test_calendars);
     tcase_add_loop_test(tests, test_cases, 0, 10);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
