@@ -37,7 +37,7 @@ struct match {
     /* the partition that is being advanced, while credit lasts */
     bool has_current, is_current_end, is_current_closed; /* closed: its time is over */
     uint32_t current;
-    int64_t current_us;
+    int64_t current_us, cause_us;
 
     struct final_partition *finals; /* at the end of the input */
     uint32_t final_count, final_at, final_capacity;

@@ -12,8 +12,8 @@
  * with the time of its last row it could be late for whatever comes behind. Cause: a window, from its first row to that moment; identity in a
  * trigger's id: the whole first row. A row begins at most one match.
  *
- * The end of the input (W = +infinity) is the end of every partition: `$` holds there, and open matches are decided. Partitions come in the order
- * of their last rows then.
+ * The end of the input (W = +infinity) is the end of every partition: `$` holds there. What has a deadline is decided by it, as ever; the rest comes in the order of
+ * the partitions' last rows.
  *
  * Memory. A partition with rows takes 120 bytes, its key columns and 16 of directory; a buffered row takes 24 and itself, 8 for its place, 8 for its symbols
  * and 16 for each 64 states of the pattern. Partitions without rows are forgotten, unless match_number() or ^ need them.
@@ -158,7 +158,8 @@ void evs_match_arm(struct match *match, uint32_t entry)
 {
     struct partition *partition = evs_match_partition(match, entry);
     int64_t deadline_us = deadline_of(match, partition);
-    if (deadline_us < partition->armed_us) {
+    /* `$` waits for the end: how far the watermark comes before it is not the same in every run. */
+    if (deadline_us < partition->armed_us && !match->config->pattern.has_last) {
         partition->armed_us = deadline_us;
         evs_timers_arm(&match->deadlines, deadline_us, entry);
     }
@@ -245,7 +246,7 @@ static void write_match(struct match *match, struct evs_op *op, struct partition
     partition->matches++;
     struct evs_match_view view = view_of(match, partition, rows);
     batch->event_time_us[row] = at_us;
-    batch->cause[row] = (struct evs_cause){(uint64_t)view.begin->event_time_us, (uint64_t)at_us};
+    batch->cause[row] = (struct evs_cause){(uint64_t)view.begin->event_time_us, (uint64_t)match->cause_us};
     batch->ordinal[row] = view.begin->ordinal;
     if (batch->key != NULL) {
         struct evs_slice first = evs_row_slice(view.begin);
@@ -327,7 +328,7 @@ static void set_current(struct match *match, uint32_t entry, int64_t at_us, bool
     EVS_ASSERT(!match->has_current);
     match->has_current = true;
     match->current = entry;
-    match->current_us = at_us;
+    match->current_us = match->cause_us = at_us;
     match->is_current_closed = is_closed;
     match->is_current_end = is_end;
 }
@@ -389,6 +390,7 @@ static void take_final(struct match *match, struct evs_op *op)
     int64_t watermark_us = evs_op_watermark(op);
     evs_keyed_hold(&match->rows, op, final->entry);
     set_current(match, final->entry, final->last_us > watermark_us ? final->last_us : watermark_us, false, true);
+    match->cause_us = final->last_us; /* the watermark may be another one in a replay */
 }
 
 /* Makes the next event's partition the current one. False: there is none until this moment. */
@@ -397,7 +399,7 @@ static bool next_event(struct match *match, struct evs_op *op, int64_t until_us)
     bool has_row = evs_keyed_has_next(&match->rows) && evs_keyed_next_time(&match->rows) <= until_us;
     int64_t row_us = has_row ? evs_keyed_next_time(&match->rows) : EVS_TIME_MAX;
     int64_t moment_us = evs_timers_next(&match->deadlines);
-    if (!has_row && until_us == EVS_TIME_MAX) {
+    if (!has_row && until_us == EVS_TIME_MAX && match->deadlines.count == 0) {
         if (!match->is_final) {
             gather_finals(match);
         }
