@@ -114,8 +114,8 @@ static int64_t later(int64_t a, int64_t b)
 static int64_t alone_time(const struct trial *trial, uint32_t which, const struct op_row *row)
 {
     const struct evs_join_config *config = &trial->config;
-    int64_t reach_us = which == 0 ? config->upper_us : -config->lower_us;
     bool is_endless = which == 0 ? config->upper_us == INT64_MAX : config->lower_us == INT64_MIN;
+    int64_t reach_us = is_endless ? 0 : which == 0 ? config->upper_us : -config->lower_us;
     if (config->is_window) {
         return row->values[WINDOW_END].int64 - 1;
     }
