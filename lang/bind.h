@@ -20,6 +20,7 @@
 
 #include "ast.h"
 #include "compile.h"
+#include "observe.h"
 #include "parser.h"
 #include "rel.h"
 

@@ -81,6 +81,7 @@ const struct evs_expr *evs_bind_aggregate_path(struct evs_binder *binder, struct
     for (uint32_t i = 0; ast->name_count == 1 && i < aggregation->group_count; i++) {
         const char *name = aggregation->groups[i].name;
         if (name != NULL && evs_slice_equal_nocase(ast->names[0].text, name)) {
+            evs_observe_column(binder, ast->names[0].place, name, aggregation->groups[i].key);
             return group_expr(aggregation, i, ast->place);
         }
     }

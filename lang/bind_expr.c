@@ -143,6 +143,7 @@ static const struct evs_expr *range_column(struct evs_binder *binder, struct evs
         count = evs_columns_find(&context->scope->system, name->text, &found);
     }
     if (count == 1) {
+        evs_observe_column(binder, name->place, found->name, found->expr);
         return use_column(context, found);
     }
     if (count > 1) {
@@ -184,10 +185,12 @@ static const struct evs_expr *resolve(struct evs_binder *binder, struct evs_cont
     const struct evs_range *range = find_range(scope, names[0].text);
     if (range != NULL && count > 1 && (hits != 1 || !has_fields(found->expr->type))) {
         *used = 2;
+        evs_observe_row(binder, names[0].place, range->name, (struct evs_place){0});
         return range_column(binder, context, range, &names[1]);
     }
     *used = 1;
     if (hits == 1) {
+        evs_observe_column(binder, names[0].place, found->name, found->expr);
         return use_column(context, found);
     }
     if (hits > 1) {
@@ -219,6 +222,7 @@ const struct evs_expr *evs_bind_path(struct evs_binder *binder, struct evs_conte
 static const struct evs_expr *bind_path(struct evs_binder *binder, struct evs_context *context,
                                         const struct evs_ast_expr *ast)
 {
+    evs_observe_path(binder, context, ast);
     if (context->match != NULL) {
         return evs_bind_match_path(binder, context, ast);
     }
@@ -245,6 +249,7 @@ static const struct evs_expr *bind_parameter(struct evs_binder *binder, struct e
         return NULL;
     }
     entity->is_used = true;
+    evs_observe_entity(binder, ast->names[0].place, entity);
     return entity->state == EVS_ENTITY_BOUND
                ? evs_expr_constant_of(binder->arena, entity->type, entity->value, evs_bind_place(binder, ast->place))
                : NULL;
@@ -727,17 +732,23 @@ const struct evs_expr *evs_bind_expr(struct evs_binder *binder, struct evs_conte
 const char *evs_bind_item_name(struct evs_binder *binder, const struct evs_ident *alias,
                                const struct evs_ast_expr *expr)
 {
-    if (evs_ident_given(alias)) {
-        return evs_bind_text(binder, alias->text);
+    struct evs_ident ident = *alias;
+    if (!evs_ident_given(alias)) {
+        switch (expr->kind) {
+        case EVS_AST_PATH:
+            ident = expr->names[expr->name_count - 1];
+            break;
+        case EVS_AST_FIELD:
+            ident = expr->names[0];
+            break;
+        case EVS_AST_CALL:
+            ident = (struct evs_ident){expr->call->name, expr->call->name_place};
+            break;
+        default:
+            return NULL;
+        }
     }
-    switch (expr->kind) {
-    case EVS_AST_PATH:
-        return evs_bind_text(binder, expr->names[expr->name_count - 1].text);
-    case EVS_AST_FIELD:
-        return evs_bind_text(binder, expr->names[0].text);
-    case EVS_AST_CALL:
-        return evs_bind_text(binder, expr->call->name);
-    default:
-        return NULL;
-    }
+    const char *name = evs_bind_text(binder, ident.text);
+    evs_observe_name(binder, name, ident.place);
+    return name;
 }

@@ -110,6 +110,8 @@ static const struct evs_expr *part_column(struct evs_context *context, uint32_t 
         evs_diag_hint(diag, "write last(%s), or first(%s)", text, text);
         return NULL;
     }
+    evs_observe_row(binder, ast->names[0].place, match->parts[part].name.text.data, match->parts[part].name.place);
+    evs_observe_column(binder, name->place, found->name, found->expr);
     struct evs_field field = {ast->names[1].text.data, found->expr->type, true};
     return evs_expr_column(binder->arena, (part + 1) * match->row_columns + found->expr->column, &field,
                            evs_bind_place(binder, ast->place));

@@ -134,6 +134,9 @@ void evs_entity_offer(const struct evs_binder *binder, uint32_t kinds, struct ev
 struct evs_entity *evs_bind_sink_name(struct evs_binder *binder, const struct evs_ident *name)
 {
     struct evs_entity *entity = evs_entity_find(binder, false, name->text);
+    if (entity != NULL) {
+        evs_observe_entity(binder, name->place, entity);
+    }
     if (entity != NULL && entity->kind == EVS_ENTITY_SINK) {
         entity->is_used = true;
         return entity;

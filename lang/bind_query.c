@@ -67,6 +67,7 @@ static bool bind_from_name(struct evs_binder *binder, const struct evs_ast_relat
         evs_diag_did_you_mean(diag, &nearest);
         return false;
     }
+    evs_observe_entity(binder, from->name.place, entity);
     if (entity->kind != EVS_ENTITY_SOURCE && entity->kind != EVS_ENTITY_STREAM) {
         report_unreadable(binder, entity, &from->name);
         return false;
@@ -84,7 +85,9 @@ static bool bind_from_name(struct evs_binder *binder, const struct evs_ast_relat
         scope_of_source(binder, source, evs_bind_place(binder, from->place), scope);
     }
     bool has_alias = evs_ident_given(&from->alias);
-    evs_scope_range(binder, scope, has_alias ? evs_bind_text(binder, from->alias.text) : entity->name);
+    const char *row = has_alias ? evs_bind_text(binder, from->alias.text) : entity->name;
+    evs_observe_name(binder, row, has_alias ? from->alias.place : entity->place);
+    evs_scope_range(binder, scope, row);
     return true;
 }
 
@@ -189,6 +192,7 @@ static bool refuse_pipe(struct evs_binder *binder, const struct evs_ast_pipe *pi
 /* One operator; false: it is wrong. */
 static bool bind_pipe(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe)
 {
+    evs_observe_pipe(binder, scope, pipe);
     if (pipe->is_broken || pipe->kind == EVS_PIPE_UNKNOWN) {
         return false;
     }

@@ -44,6 +44,7 @@ const struct evs_scope_column *evs_bind_expect_column(struct evs_binder *binder,
     const struct evs_scope_column *found = NULL;
     uint32_t count = evs_columns_find(columns, name->text, &found);
     if (count == 1) {
+        evs_observe_column(binder, name->place, found->name, found->expr);
         return found;
     }
     if (count > 1) {
@@ -320,7 +321,9 @@ static bool bind_rename(struct evs_binder *binder, struct evs_scope *scope, cons
             is_right = false;
             continue;
         }
-        columns.items[column - scope->columns.items].name = evs_bind_text(binder, rename->to.text);
+        const char *name = evs_bind_text(binder, rename->to.text);
+        evs_observe_declaration(binder, name, rename->to.place, column->expr->type, column->expr->nullable);
+        columns.items[column - scope->columns.items].name = name;
     }
     scope->columns = columns;
     return is_right;

@@ -103,6 +103,7 @@ bool evs_bind_columns(struct evs_binder *binder, const struct evs_ast_columns *c
         const struct evs_type *type =
             decode[i].type != NULL ? decode[i].type : evs_type_of(EVS_STRING); /* wrong: told */
         fields[i] = (struct evs_field){decode[i].name, type, !never_null};
+        evs_observe_declaration(binder, decode[i].name, column->name.place, type, !never_null);
         for (uint32_t k = 0; k < i; k++) {
             if (evs_name_equal(decode[k].name, decode[i].name)) {
                 struct evs_diag *diag = evs_report(binder, EVS_E0206, column->name.place,

@@ -434,6 +434,7 @@ static bool check_kind(struct evs_joining *joining, const struct evs_bound_table
 bool evs_join_bind_table(struct evs_joining *joining, struct evs_entity *entity, const char *name)
 {
     entity->is_used = true;
+    evs_observe_entity(joining->binder, joining->ast->right.name.place, entity);
     const struct evs_bound_table *table = evs_bind_table(joining->binder, entity);
     if (table == NULL || !check_kind(joining, table)) {
         return false;

@@ -38,6 +38,7 @@ struct evs_compile_options {
     const char *(*environment)(void *argument, const char *name);
     void *environment_argument;
     const struct evs_registry *registry;
+    struct evs_index *index; /* takes what names mean, for editors (observe.h); NULL: nobody asks */
     const struct evs_format *sink_format; /* of every sink, whatever the file says, with its defaults; NULL: as the file says */
 };
 
