@@ -27,6 +27,7 @@ struct writer {
     bool keeps_blank; /* a blank line that stood before the token that comes first is kept */
     bool must_break;  /* a comment has ended the line */
     bool is_empty;    /* nothing is written yet */
+    bool *is_opened;  /* of each token: the author has broken the line before it, at a seam that stays broken */
 };
 
 /* --- writing ----------------------------------------------------------------------------------------------------------- */
@@ -112,24 +113,14 @@ static bool is_expanded_list(const struct evs_pretty_token *tokens, uint32_t ope
     return may_be && (tokens[open - 1].mark & EVS_MARK_NAME) != 0;
 }
 
-/* The seams that the author has opened: before an operator, before what an operator's word is followed by, before a step. */
-static bool is_opened_seam(const struct evs_pretty_token *tokens, uint32_t number)
-{
-    if (!tokens[number].new_line) {
-        return false;
-    }
-    return tokens[number].kind == EVS_TOKEN_PIPE || (tokens[number].mark & EVS_MARK_STEP) != 0 ||
-           (number > 1 && tokens[number - 2].kind == EVS_TOKEN_PIPE);
-}
-
 /* Columns of the tokens on one line; NEVER when they cannot stand on one, or the author has opened them up. */
-static uint32_t flat_width(const struct evs_pretty_token *tokens, uint32_t begin, uint32_t end)
+static uint32_t flat_width(const struct writer *writer, uint32_t begin, uint32_t end)
 {
     uint32_t width = 0;
     for (uint32_t i = begin; i < end; i++) {
-        const struct evs_pretty_token *token = &tokens[i];
+        const struct evs_pretty_token *token = &writer->tokens[i];
         bool ends_line = (token->trailing.count > 0 && i + 1 < end) || (token->comment_count > 0 && i > begin);
-        if (ends_line || is_expanded_list(tokens, i) || (i > begin && is_opened_seam(tokens, i))) {
+        if (ends_line || is_expanded_list(writer->tokens, i) || (i > begin && writer->is_opened[i])) {
             return NEVER;
         }
         width += token->width + (token->space_before && i > begin);
@@ -140,7 +131,7 @@ static uint32_t flat_width(const struct evs_pretty_token *tokens, uint32_t begin
 static bool fits(const struct writer *writer, uint32_t begin, uint32_t end)
 {
     uint32_t space = !writer->at_start && begin < end && writer->tokens[begin].space_before;
-    return !writer->must_break && writer->column + space + flat_width(writer->tokens, begin, end) <= EVS_PRETTY_COLUMNS;
+    return !writer->must_break && writer->column + space + flat_width(writer, begin, end) <= EVS_PRETTY_COLUMNS;
 }
 
 /* The token behind this one at its level: behind the bracket that it opens. */
@@ -392,7 +383,7 @@ static void layout_operator(struct writer *writer, uint32_t begin, uint32_t end,
         return;
     }
     while (begin < end) {
-        uint32_t next = begin > word ? skip(writer, begin) : word + 1;
+        uint32_t next = skip(writer, begin > word ? begin : word);
         while (next < end && !begins_clause(writer, word, next)) {
             next = skip(writer, next);
         }
@@ -402,6 +393,49 @@ static void layout_operator(struct writer *writer, uint32_t begin, uint32_t end,
             end_line(writer, indent + (writer->tokens[next].mark & EVS_MARK_STEP ? CONTINUED : CLAUSE));
         }
         begin = next;
+    }
+}
+
+static bool ends_query(const struct evs_pretty_token *token)
+{
+    return token->kind == EVS_TOKEN_SEMICOLON || token->kind == EVS_TOKEN_RIGHT_PAREN || token->kind == EVS_TOKEN_END;
+}
+
+/* Which breaks of the author's stay: before clauses and steps, and behind the head of a list. Where the layout itself would put none, a break
+ * means nothing, or formatting twice would not be as formatting once. */
+static void open_seams(struct writer *writer, uint32_t begin, uint32_t end)
+{
+    uint32_t word = begin + 1, items = head_end(writer, begin, end);
+    if (has_branches(writer, word)) {
+        return;
+    }
+    for (uint32_t at = items, next; at < end; at = next) {
+        next = skip(writer, at);
+        while (next < end && !begins_clause(writer, word, next)) {
+            next = skip(writer, next);
+        }
+        next = next < end ? next : end;
+        bool is_list = find_kind(writer, at, next, EVS_TOKEN_COMMA) < next;
+        uint32_t first = at == items ? items : head_end(writer, at, next);
+        writer->is_opened[first] = writer->is_opened[first] || (is_list && writer->tokens[first].new_line);
+        if (next < end) {
+            writer->is_opened[next] = writer->tokens[next].new_line;
+        }
+    }
+}
+
+static void open_all_seams(struct writer *writer, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (writer->tokens[i].kind != EVS_TOKEN_PIPE) {
+            continue;
+        }
+        uint32_t end = i + 1;
+        while (end < count && writer->tokens[end].kind != EVS_TOKEN_PIPE && !ends_query(&writer->tokens[end])) {
+            end = skip(writer, end);
+        }
+        writer->is_opened[i] = writer->tokens[i].new_line;
+        open_seams(writer, i, end);
     }
 }
 
@@ -451,7 +485,7 @@ static struct widths column_widths(const struct writer *writer, uint32_t begin, 
         if (is_column(writer, begin, comma)) {
             uint32_t name = writer->tokens[begin].width;
             uint32_t behind = type_end(writer, begin + 1, comma);
-            uint32_t type = behind < comma ? flat_width(writer->tokens, begin + 1, behind) : 0;
+            uint32_t type = behind < comma ? flat_width(writer, begin + 1, behind) : 0;
             widths.name = name > widths.name ? name : widths.name;
             widths.type = type > widths.type && type < EVS_PRETTY_COLUMNS / 3 ? type : widths.type;
         }
@@ -480,7 +514,7 @@ static void layout_column(struct writer *writer, uint32_t begin, uint32_t end, s
     pad(writer, writer->tokens[begin].width, widths.name);
     layout(writer, begin + 1, behind, INDENT + INDENT, INDENT);
     if (behind < end) {
-        pad(writer, flat_width(writer->tokens, begin + 1, behind), widths.type);
+        pad(writer, flat_width(writer, begin + 1, behind), widths.type);
         layout(writer, behind, end, INDENT + INDENT, INDENT);
     }
 }
@@ -623,6 +657,8 @@ void evs_pretty_write(const struct evs_pretty_tokens *tokens, struct evs_buffer 
 {
     struct writer writer = {.tokens = tokens->items, .out = out, .at_start = true, .is_empty = true};
     writer.keeps_blank = true;
+    writer.is_opened = EVS_ARENA_ARRAY(tokens->arena, bool, tokens->count);
+    open_all_seams(&writer, tokens->count);
     for (uint32_t at = 0; at + 1 < tokens->count;) {
         uint32_t end = find_kind(&writer, at, tokens->count, EVS_TOKEN_SEMICOLON);
         EVS_ASSERT(end < tokens->count); /* the last statement has one */
@@ -630,5 +666,7 @@ void evs_pretty_write(const struct evs_pretty_tokens *tokens, struct evs_buffer 
         end_part(&writer, 0);
         at = end + 1;
     }
-    put_comments(&writer, &tokens->items[tokens->count - 1]);
+    struct evs_pretty_token end = tokens->items[tokens->count - 1];
+    end.blank_before = false; /* the file does not end with a blank line */
+    put_comments(&writer, &end);
 }

@@ -141,6 +141,11 @@ static bool is_close(enum evs_token_kind kind)
     return kind == EVS_TOKEN_RIGHT_PAREN || kind == EVS_TOKEN_RIGHT_BRACKET;
 }
 
+static bool is_angle(const struct evs_pretty_token *token, enum evs_token_kind kind)
+{
+    return token->kind == kind && (token->mark & EVS_MARK_TIGHT) != 0;
+}
+
 /* Whether the braces of a quantifier hold the token: {2,} is written without blanks at its ends. */
 static bool at_quantifier_brace(const struct evs_pretty_tokens *tokens, const struct evs_pretty_token *before,
                                 const struct evs_pretty_token *token)
@@ -154,27 +159,31 @@ static bool at_quantifier_brace(const struct evs_pretty_tokens *tokens, const st
 static bool space_between(const struct evs_pretty_tokens *tokens, const struct evs_pretty_token *before,
                           const struct evs_pretty_token *token)
 {
-    if (before->kind == EVS_TOKEN_DOT || token->kind == EVS_TOKEN_DOT || before->kind == EVS_TOKEN_AT) {
+    bool is_number = before->kind == EVS_TOKEN_INT || before->kind == EVS_TOKEN_FLOAT;
+    if (token->kind == EVS_TOKEN_DOT) {
+        return is_number; /* 1.a would be a number that is none */
+    }
+    if (before->kind == EVS_TOKEN_DOT || before->kind == EVS_TOKEN_AT) {
         return false;
     }
     if (is_open(before->kind) || is_close(token->kind) || token->kind == EVS_TOKEN_COMMA ||
         token->kind == EVS_TOKEN_SEMICOLON) {
         return false;
     }
+    if ((before->mark & EVS_MARK_PREFIX) != 0 && before->kind == EVS_TOKEN_MINUS && token->text.data[0] == '-') {
+        return true; /* -- would begin a comment */
+    }
     if ((before->mark & EVS_MARK_PREFIX) != 0 || (token->mark & EVS_MARK_TIGHT) != 0 ||
         at_quantifier_brace(tokens, before, token)) {
         return false;
     }
-    bool is_paren = token->kind == EVS_TOKEN_LEFT_PAREN || token->kind == EVS_TOKEN_LEFT_BRACKET;
-    return !(is_paren && is_call_like(before->word) && (before->mark & EVS_MARK_NAME) == 0);
+    bool is_type = is_angle(before, EVS_TOKEN_GREATER) || is_angle(before, EVS_TOKEN_SHIFT_RIGHT) ||
+                   (before->mark & EVS_MARK_TYPE) != 0; /* array<int64>[1], struct(1, 2) */
+    bool is_call = is_type || (is_call_like(before->word) && (before->mark & EVS_MARK_NAME) == 0);
+    return !(is_open(token->kind) && is_call);
 }
 
 /* --- brackets ------------------------------------------------------------------------------------------------------- */
-
-static bool is_angle(const struct evs_pretty_token *token, enum evs_token_kind kind)
-{
-    return token->kind == kind && (token->mark & EVS_MARK_TIGHT) != 0;
-}
 
 static bool opens(const struct evs_pretty_token *token)
 {
@@ -218,28 +227,50 @@ static void find_partners(struct evs_pretty_tokens *tokens)
 
 /* --- filter --------------------------------------------------------------------------------------------------------- */
 
-/* agg(x) filter (where c) becomes agg(x where c): the parenthesis before `filter` goes behind the condition. */
+/* agg(x) filter (where c) becomes agg(x where c), unless the call is empty, or a comment stands in between. */
+static bool moves_filter(const struct evs_pretty_tokens *tokens, uint32_t filter, uint32_t kept)
+{
+    if ((tokens->items[filter].mark & EVS_MARK_FILTER) == 0 || filter + 2 >= tokens->count || kept < 2) {
+        return false;
+    }
+    const struct evs_pretty_token *close = &tokens->items[kept - 1], *open = &tokens->items[filter + 1];
+    EVS_ASSERT(close->kind == EVS_TOKEN_RIGHT_PAREN && open->kind == EVS_TOKEN_LEFT_PAREN);
+    bool has_comment = close->comment_count + tokens->items[filter].comment_count + open->comment_count > 0 ||
+                       close->trailing.count + tokens->items[filter].trailing.count + open->trailing.count > 0;
+    return tokens->items[kept - 2].kind != EVS_TOKEN_LEFT_PAREN && !has_comment;
+}
+
+/* The parenthesis before `filter` goes; the filter's own closes the call. */
 static void move_filters(struct evs_pretty_tokens *tokens)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < tokens->count; i++) {
-        struct evs_pretty_token token = tokens->items[i];
-        if ((token.mark & EVS_MARK_FILTER) != 0 && count > 0 && i + 1 < tokens->count) {
-            EVS_ASSERT(tokens->items[count - 1].kind == EVS_TOKEN_RIGHT_PAREN);
-            struct evs_slice trailing = tokens->items[count - 1].trailing;
-            count--; /* of the call: the filter's own closes it */
-            if (trailing.count > 0) {
-                tokens->items[count - 1].trailing = trailing;
-            }
-            i++; /* the parenthesis behind `filter` */
+        if (moves_filter(tokens, i, count)) {
+            count--;
+            i++;
             continue;
         }
-        tokens->items[count++] = token;
+        tokens->items[count++] = tokens->items[i];
     }
     tokens->count = count;
 }
 
 /* --- separators ----------------------------------------------------------------------------------------------------- */
+
+/* Statements that say nothing: a semicolon behind a semicolon. */
+static void drop_empty(struct evs_pretty_tokens *tokens)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < tokens->count; i++) {
+        const struct evs_pretty_token *token = &tokens->items[i];
+        bool is_empty = token->kind == EVS_TOKEN_SEMICOLON && token->comment_count == 0 && token->trailing.count == 0 &&
+                        (count == 0 || tokens->items[count - 1].kind == EVS_TOKEN_SEMICOLON);
+        if (!is_empty) {
+            tokens->items[count++] = *token;
+        }
+    }
+    tokens->count = count;
+}
 
 static bool separates(const struct evs_pretty_token *token)
 {
@@ -291,6 +322,7 @@ void evs_pretty_read(const struct evs_source_text *text, const struct evs_marks 
     }
     evs_diagnostics_free(silent);
     move_filters(tokens);
+    drop_empty(tokens);
     settle_separators(tokens);
     find_partners(tokens);
     for (uint32_t i = 1; i < tokens->count; i++) {
