@@ -2,11 +2,18 @@
  * aggregate … group by uses, too. */
 #include "match_measure.h"
 
+struct prepared {
+    const struct evs_measure *measure;
+    struct agg_call call;
+};
+
 struct evs_measuring {
     const struct evs_row_layout *layout;
     struct evs_batch_pool *batches;
     struct evs_table_layout table_layout;
     struct evs_table table; /* whose arena holds what accumulators keep */
+    struct prepared *calls; /* of the measures that have been asked for: few */
+    uint32_t call_count, call_capacity;
     uint64_t *values;
     uint32_t values_bytes;
     uint16_t numbers[EVS_BATCH_ROWS], chosen[EVS_BATCH_ROWS];
@@ -34,6 +41,10 @@ void evs_measuring_free(struct evs_measuring *measuring)
     if (measuring != NULL) {
         evs_batch_pool_free(measuring->batches);
         evs_table_fini(&measuring->table);
+        for (uint32_t i = 0; i < measuring->call_count; i++) {
+            evs_agg_call_fini(&measuring->calls[i].call);
+        }
+        evs_free(measuring->calls);
         evs_free(measuring->values);
         evs_free(measuring);
     }
@@ -139,23 +150,37 @@ static void clear_values(struct evs_measuring *measuring, uint32_t bytes)
     memset(measuring->values, 0, bytes);
 }
 
+/* A call has scratch of its own, so it is made once. */
+static const struct agg_call *prepared_call(struct evs_measuring *measuring, const struct evs_measure *measure)
+{
+    for (uint32_t i = 0; i < measuring->call_count; i++) {
+        if (measuring->calls[i].measure == measure) {
+            return &measuring->calls[i].call;
+        }
+    }
+    EVS_GROW(measuring->calls, measuring->call_count, measuring->call_capacity);
+    struct prepared *prepared = &measuring->calls[measuring->call_count++];
+    *prepared = (struct prepared){measure, evs_agg_call(&measure->call, 0)};
+    return &prepared->call;
+}
+
 static const struct evs_agg_failure *measure_call(struct evs_measuring *measuring, const struct evs_measure *measure,
                                                   const struct evs_match_view *view, struct evs_batch *batch,
                                                   struct evs_value *value)
 {
-    struct agg_call call = evs_agg_call(&measure->call, 0);
-    clear_values(measuring, call.bytes);
+    const struct agg_call *call = prepared_call(measuring, measure);
+    clear_values(measuring, call->bytes);
     uint32_t count = 0;
     for (uint32_t i = 0; i < view->count; i++) {
         if (is_of_part(measure, view, i)) {
             measuring->rows[count++] = view->rows[i];
         }
         if (count == EVS_BATCH_ROWS || (i + 1 == view->count && count > 0)) {
-            add_rows(measuring, &call, count);
+            add_rows(measuring, call, count);
             count = 0;
         }
     }
-    enum evs_agg_outcome outcome = evs_agg_result(&call, (const uint8_t *)measuring->values, batch->arena, value);
+    enum evs_agg_outcome outcome = evs_agg_result(call, (const uint8_t *)measuring->values, batch->arena, value);
     return outcome == EVS_AGG_FITS ? NULL : evs_agg_failure(outcome);
 }
 
