@@ -90,6 +90,7 @@ struct evs_op {
 
     int64_t watermark_us;         /* the last one finished and passed on */
     int64_t watermark_target_us;  /* being worked on when above watermark_us */
+    bool has_told_watermark;      /* since the start: a restored one is told again, for the edges behind it know none */
     int64_t watermark_delay_us;   /* it is passed on so much behind: see evs_op_delay_watermark */
     uint64_t barrier;             /* the last one that passed … */
     int64_t barrier_watermark_us; /* … and the watermark at it */

@@ -46,14 +46,21 @@ static void op_failed(struct evs_op *op, evs_status status)
 
 /* --- one step of one op ------------------------------------------------------------------------------------------------ */
 
+static void tell_watermark(struct evs_op *op)
+{
+    int64_t passed_us = evs_op_passed_watermark(op);
+    if (passed_us != EVS_TIME_MIN) {
+        op->has_told_watermark = true;
+        evs_op_send_watermark(op, passed_us);
+    }
+}
+
 static evs_status advance_watermark(struct evs_op *op)
 {
     evs_status status = op->class->watermark == NULL ? EVS_OK : op->class->watermark(op, op->watermark_target_us);
     if (status == EVS_OK) {
         op->watermark_us = op->watermark_target_us;
-        if (evs_op_passed_watermark(op) != EVS_TIME_MIN) {
-            evs_op_send_watermark(op, evs_op_passed_watermark(op));
-        }
+        tell_watermark(op);
     }
     return status;
 }
@@ -68,6 +75,10 @@ static evs_status take_watermark(struct evs_op *op, struct edge *edge, int64_t w
         least = op->in[i]->watermark_us < least ? op->in[i]->watermark_us : least;
     }
     if (least <= op->watermark_us) {
+        /* After a restore the op stands where the commit says. Of an input that had ended nothing higher ever comes, so who is behind would wait. */
+        if (!op->has_told_watermark) {
+            tell_watermark(op);
+        }
         return EVS_OK;
     }
     op->watermark_target_us = least;
