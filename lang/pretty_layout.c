@@ -23,6 +23,7 @@ struct writer {
     struct evs_buffer *out;
     uint32_t column;  /* of the next byte, from 0 */
     uint32_t indent;  /* of the line that begins */
+    uint32_t planned; /* of the last line that the layout began; one that a comment has begun stands deeper */
     bool at_start;    /* the line is empty so far */
     bool keeps_blank; /* a blank line that stood before the token that comes first is kept */
     bool must_break;  /* a comment has ended the line */
@@ -40,8 +41,16 @@ static void end_line(struct writer *writer, uint32_t indent)
     writer->at_start = true;
     writer->must_break = false;
     writer->keeps_blank = false;
-    writer->indent = indent;
+    writer->indent = writer->planned = indent;
     writer->column = indent;
+}
+
+/* A comment has ended the line in the middle of something. */
+static void continue_line(struct writer *writer)
+{
+    uint32_t planned = writer->planned;
+    end_line(writer, planned + CONTINUED);
+    writer->planned = planned;
 }
 
 /* The same where the author may have set parts off by a blank line. */
@@ -76,7 +85,7 @@ static void put(struct writer *writer, uint32_t number)
 {
     const struct evs_pretty_token *token = &writer->tokens[number];
     if (writer->must_break || (token->comment_count > 0 && !writer->at_start)) {
-        end_line(writer, writer->indent);
+        continue_line(writer);
     }
     if (writer->at_start) {
         put_comments(writer, token);
@@ -636,12 +645,19 @@ static void layout_test(struct writer *writer, uint32_t begin, uint32_t end)
     put_all(writer, close, end);
 }
 
+/* create KIND NAME, and the author goes on on the next line; create stream NAME as, the same. */
+static bool is_opened_create(const struct writer *writer, uint32_t begin)
+{
+    uint32_t seam = begin + 3 + (is_word(writer, begin + 1, EVS_WORD_STREAM) ? 1 : 0);
+    return is_word(writer, begin, EVS_WORD_CREATE) && writer->tokens[seam].new_line;
+}
+
 static void layout_statement(struct writer *writer, uint32_t begin, uint32_t end)
 {
     enum evs_word word = writer->tokens[begin].word;
     if (word == EVS_WORD_TEST) {
         layout_test(writer, begin, end);
-    } else if (fits(writer, begin, end + 1) && !(word == EVS_WORD_CREATE && writer->tokens[begin + 3].new_line)) {
+    } else if (fits(writer, begin, end + 1) && !is_opened_create(writer, begin)) {
         put_all(writer, begin, end);
     } else if (word == EVS_WORD_CREATE) {
         layout_create(writer, begin, end);
