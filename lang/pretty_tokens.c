@@ -287,7 +287,7 @@ static void settle_separators(struct evs_pretty_tokens *tokens)
         tokens->items[tokens->count - 1] = semicolon;
         add(tokens, &end);
     }
-    for (uint32_t i = 1; i < tokens->count; i++) {
+    for (uint32_t i = tokens->count - 1; i > 0; i--) { /* from the end: a comma may stand before the semicolon */
         struct evs_pretty_token *before = &tokens->items[i - 1], *token = &tokens->items[i];
         if (separates(token) && before->trailing.count > 0 && token->trailing.count == 0) {
             token->trailing = before->trailing;
