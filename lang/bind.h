@@ -8,6 +8,8 @@
  *   bind_nested.c     arrays and structs                               bind_subquery.c   queries over an array of the row
  *   bind_path.c       paths of columns                                 bind_rowwise.c    where, select, extend, set, drop, rename, as
  *   bind_sink.c       sinks, inserts, dead letters                     bind_union.c      union all
+ *   bind_table.c      tables: looked up, or kept from a stream         bind_join.c       joins of streams; bind_join_on.c: their conditions
+ *                                                                      bind_table_join.c joins with tables
  *   bind_window.c     windows, emit, retain                            bind_aggregate.c  aggregate … group by
  *   bind_check.c      assert, log, describe                            bind_unnest.c     join unnest(array)
  *   bind_keyed.c      deduplicate, throttle, sample, hold                bind_top.c        top, order by, limit
