@@ -68,7 +68,11 @@ const char *evs_label_project(struct evs_arena *arena, const struct evs_rel *rel
         if (!evs_rel_needs(rel, i) || expr->kind == EVS_EXPR_COLUMN) {
             continue;
         }
-        evs_buffer_printf(&text, "%s%s = ", text.count > 0 ? ", " : "compute ", rel->columns[i].name);
+        bool is_named = strcmp(rel->columns[i].name, expr->text) != 0; /* a key of an operator has none but its text */
+        evs_buffer_puts(&text, text.count > 0 ? ", " : "compute ");
+        if (is_named) {
+            evs_buffer_printf(&text, "%s = ", rel->columns[i].name);
+        }
         if (is_silent_cast(expr)) {
             evs_buffer_printf(&text, "cast(%s as ", expr->text);
             evs_type_name(expr->type, &text);

@@ -101,7 +101,7 @@ void evs_build_sink(struct evs_builder *builder, const struct evs_rel *rel)
     struct evs_plan_node *node = add_sink(builder, rel->sink, &rows, out);
     node->replay_stable = rel->unstable == NULL;
     if (rel->unstable != NULL) {
-        node->unstable_because = builder->names[rel->unstable->number];
+        node->unstable_because = evs_build_at(builder, builder->node_of[rel->unstable->number])->name;
     }
     set_delivery(builder, rel->sink, node, out);
 }
