@@ -94,7 +94,7 @@ bool evs_value_map_find(const struct evs_value_map *map, struct evs_slice key, s
 void evs_value_map_answer(const struct evs_value_map *map, struct evs_lookup_fetch *fetch)
 {
     for (uint32_t i = 0; i < fetch->count; i++) {
-        struct evs_slice value;
+        struct evs_slice value = {0};
         fetch->values[i].is_there = evs_value_map_find(map, fetch->keys[i], &value);
         if (fetch->values[i].is_there) {
             fetch->values[i].offset = (uint32_t)fetch->json->count;
