@@ -62,6 +62,17 @@ int evs_args_next(struct evs_args *args);
 /* "evstream check: <text> …", and where help is to be found. Returns EVS_EXIT_USAGE. */
 int evs_args_refuse(const struct evs_args *args, const char *format, ...) EVS_PRINTF(2, 3);
 
+/* --- files and folders ------------------------------------------------------------------------------------------------ */
+
+struct evs_paths {
+    char **names;
+    uint32_t count, capacity;
+};
+/* A file, there or not; a folder stands for the *.evs files in it, by name. False: the folder has none. */
+bool evs_paths_add(struct evs_paths *files, const char *path);
+void evs_paths_fini(struct evs_paths *files);
+#define EVS_NO_PATHS "there is no *.evs file in %s."
+
 /* --- what check, explain and run share: how a pipeline is compiled ---------------------------------------------------- */
 
 /* The rows of the option table for --param, --source and --sink. */

@@ -1,10 +1,8 @@
 /* evstream run: compiles pipelines, runs them until their input ends or a signal asks for a drain. */
-#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -254,48 +252,6 @@ static int take_arguments(struct evs_args *args, struct settings *settings, bool
 
 /* --- pipelines ----------------------------------------------------------------------------------------------------------------- */
 
-struct files {
-    char **names;
-    uint32_t count, capacity;
-};
-
-static void add_file(struct files *files, char *name)
-{
-    EVS_GROW(files->names, files->count, files->capacity);
-    files->names[files->count++] = name;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* A folder stands for the *.evs files in it, by name. */
-static bool add_path(struct files *files, const char *path)
-{
-    struct stat status;
-    if (stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) {
-        add_file(files, evs_strdup(path));
-        return true;
-    }
-    DIR *folder = opendir(path);
-    uint32_t first = files->count;
-    struct dirent *entry;
-    while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        size_t count = strlen(entry->d_name);
-        if (count > 4 && strcmp(entry->d_name + count - 4, ".evs") == 0) {
-            char *name = evs_alloc(strlen(path) + count + 2);
-            sprintf(name, "%s/%s", path, entry->d_name);
-            add_file(files, name);
-        }
-    }
-    if (folder != NULL) {
-        closedir(folder);
-    }
-    qsort(files->names + first, files->count - first, sizeof *files->names, by_name);
-    return files->count > first;
-}
-
 static const char *first_of(const char *option, const char *environment, const char *fallback)
 {
     const char *set = option != NULL ? option : getenv(environment);
@@ -447,7 +403,7 @@ static int refuse_same_name(const struct pipeline *pipelines, uint32_t count)
     return EVS_EXIT_DONE;
 }
 
-static int compile_all(const struct settings *settings, const struct files *files, struct pipeline *pipelines,
+static int compile_all(const struct settings *settings, const struct evs_paths *files, struct pipeline *pipelines,
                        struct evs_log *log)
 {
     for (uint32_t i = 0; i < files->count; i++) {
@@ -461,7 +417,7 @@ static int compile_all(const struct settings *settings, const struct files *file
     return refuse_same_name(pipelines, files->count);
 }
 
-static int run_files(const struct settings *settings, const struct files *files)
+static int run_files(const struct settings *settings, const struct evs_paths *files)
 {
     struct pipeline pipelines[PIPELINES_MAX] = {0};
     struct evs_log *log = evs_log_new(
@@ -492,12 +448,12 @@ int evs_cmd_run(int argc, char **argv)
                        "An option goes before the environment, the environment before `set` in the file.",
     };
     struct settings settings = {.start = EVS_START_COMMITTED, .log_level = EVS_LOG_INFO};
-    struct files files = {0};
+    struct evs_paths files = {0};
     bool go;
     int exit_code = take_arguments(&args, &settings, &go);
     for (uint32_t i = 0; go && i < settings.compile.file_count; i++) {
-        if (!add_path(&files, settings.compile.files[i])) {
-            exit_code = evs_args_refuse(&args, "there is no *.evs file in %s.", settings.compile.files[i]);
+        if (!evs_paths_add(&files, settings.compile.files[i])) {
+            exit_code = evs_args_refuse(&args, EVS_NO_PATHS, settings.compile.files[i]);
             go = false;
         }
     }
@@ -509,10 +465,7 @@ int evs_cmd_run(int argc, char **argv)
     if (go) {
         exit_code = run_files(&settings, &files);
     }
-    for (uint32_t i = 0; i < files.count; i++) {
-        evs_free(files.names[i]);
-    }
-    evs_free(files.names);
+    evs_paths_fini(&files);
     evs_compile_args_fini(&settings.compile);
     return exit_code;
 }

@@ -6,11 +6,14 @@
 #include "cmd.h"
 #include "format_json.h"
 #include "scenario.h"
+#include "test_report.h"
 #include "test_script.h"
 
-enum { OPTION_FILTER = 1, OPTION_PARAM };
+enum { OPTION_FILTER = 1, OPTION_PARAM, OPTION_FORMAT };
 static const struct evs_arg options[] = {
     {OPTION_FILTER, "--only", "TEXT", "runs the tests whose title holds the text", NULL},
+    {OPTION_FORMAT, "--format", "text|junit", "how results are written: for people, or as JUnit's XML (text)",
+     "text|junit"},
     {OPTION_PARAM, "--param", "NAME=VALUE", "sets a parameter; what a test sets goes before it", NULL},
     {0}};
 
@@ -22,7 +25,10 @@ struct session {
     struct evs_registry registry; /* with the connectors that stand in */
     const struct evs_source **sources;
     const struct evs_sink **sinks;
-    uint32_t passed, failed;
+    const struct evs_lookup **tables;
+    struct evs_arena arena; /* of the tables */
+    const struct evs_test_writer *writer;
+    struct evs_test_totals totals;
 };
 
 /* --- compiling with the sources scripted and the sinks captured ---------------------------------------------------------------- */
@@ -46,6 +52,12 @@ static void init_registry(struct session *session)
     memcpy(session->sinks, evs_registry.sinks, sinks * sizeof *session->sinks);
     session->sources[sources] = &evs_source_scripted;
     session->sources[sources + 1] = &evs_source_scripted_bounded;
+    uint32_t tables = length_of(evs_registry.tables);
+    session->tables = evs_alloc_zero((tables + 1u) * sizeof *session->tables);
+    for (uint32_t i = 0; i < tables; i++) {
+        session->tables[i] = evs_table_scripted(&session->arena, evs_registry.tables[i]);
+    }
+    session->registry.tables = session->tables;
     session->sinks[sinks] = &evs_sink_captured;
     session->registry.sources = session->sources;
     session->registry.sinks = session->sinks;
@@ -134,22 +146,6 @@ static evs_status compile(const struct session *session, const char *file, const
 
 /* --- running --------------------------------------------------------------------------------------------------------------------- */
 
-static void tell(struct session *session, const struct evs_test *test, const struct evs_scenario_report *report)
-{
-    bool is_passed = report->text.count == 0;
-    session->passed += is_passed;
-    session->failed += !is_passed;
-    if (is_passed) {
-        printf("pass  %s\n", test->title);
-        return;
-    }
-    printf("FAIL  %s\n%.*s", test->title, (int)report->text.count, report->text.data);
-    if (report->dead_rows > 0) {
-        printf("  %llu row%s went to the dead letter: `expect` of that sink tells why\n",
-               (unsigned long long)report->dead_rows, report->dead_rows == 1 ? "" : "s");
-    }
-}
-
 static int run_test(struct session *session, const char *file, const struct evs_tests *tests,
                     const struct evs_test *test)
 {
@@ -160,7 +156,9 @@ static int run_test(struct session *session, const char *file, const struct evs_
         struct evs_error error = {0};
         status = evs_scenario_run(plan, test, session->log, &report, &error);
         if (status == EVS_OK) {
-            tell(session, test, &report);
+            session->totals.passed += report.text.count == 0;
+            session->totals.failed += report.text.count > 0;
+            session->writer->test(stdout, file, test, &report);
         } else {
             fprintf(stderr, "evstream test: %s\n", error.text);
         }
@@ -206,16 +204,16 @@ static int run_file(struct session *session, const char *file)
     return code;
 }
 
-static int run_files(struct session *session, const char *const *files, uint32_t count)
+static int run_files(struct session *session, char *const *files, uint32_t count)
 {
+    session->writer->begin(stdout);
     int result = EVS_EXIT_DONE;
     for (uint32_t i = 0; i < count; i++) {
         int code = run_file(session, files[i]);
         result = code > result ? code : result;
     }
-    printf("%u test%s: %u passed, %u failed\n", session->passed + session->failed,
-           session->passed + session->failed == 1 ? "" : "s", session->passed, session->failed);
-    return result != EVS_EXIT_DONE ? result : session->failed > 0 ? EVS_EXIT_TEST : EVS_EXIT_DONE;
+    session->writer->end(stdout, &session->totals);
+    return result != EVS_EXIT_DONE ? result : session->totals.failed > 0 ? EVS_EXIT_TEST : EVS_EXIT_DONE;
 }
 
 int evs_cmd_test(int argc, char **argv)
@@ -225,40 +223,44 @@ int evs_cmd_test(int argc, char **argv)
         .argv = argv,
         .next = 1,
         .options = options,
-        .usage = "evstream test [OPTION]… FILE…",
+        .usage = "evstream test [OPTION]… FILE|DIR…",
         .description =
             "Runs the tests that the files hold: test 'title' { given … advance to … expect … };\n"
             "on the real engine, with scripted sources, captured sinks and a clock that only the tests move.\n"
-            "Needs no server. Exit code 5 when a test fails, 1 when a file has an error.",
+            "A folder stands for the *.evs files in it. Needs no server. Exit code 5 when a test fails, 1 when a file "
+            "has an error.",
     };
-    struct session session = {0};
-    const char **files = evs_alloc((size_t)(argc + 1) * sizeof *files);
-    uint32_t file_count = 0;
+    struct session session = {.writer = &evs_test_writer_text};
+    struct evs_paths files = {0};
     int id, code = -1;
     while (code < 0 && (id = evs_args_next(&args)) != EVS_ARG_END) {
-        if (id == OPTION_FILTER) {
+        if (id == OPTION_FORMAT) {
+            session.writer = strcmp(args.value, "junit") == 0 ? &evs_test_writer_junit : &evs_test_writer_text;
+        } else if (id == OPTION_FILTER) {
             session.only = args.value;
         } else if (id == OPTION_PARAM) {
             EVS_GROW(session.params, session.param_count, session.param_capacity);
             session.params[session.param_count++] = args.value;
         } else if (id == EVS_ARG_OPERAND) {
-            files[file_count++] = args.value;
+            code = evs_paths_add(&files, args.value) ? -1 : evs_args_refuse(&args, EVS_NO_PATHS, args.value);
         } else {
             code = id == EVS_ARG_HELP ? EVS_EXIT_DONE : EVS_EXIT_USAGE;
         }
     }
-    if (code < 0 && file_count == 0) {
-        code = evs_args_refuse(&args, "name at least one pipeline file.");
+    if (code < 0 && files.count == 0) {
+        code = evs_args_refuse(&args, "name at least one pipeline file, or a folder of them.");
     }
     if (code < 0) {
         init_registry(&session);
         session.log = evs_log_new(evs_os_system(), EVS_LOG_INFO, false);
-        code = run_files(&session, files, file_count);
+        code = run_files(&session, files.names, files.count);
         evs_log_free(session.log);
     }
     evs_free(session.sources);
     evs_free(session.sinks);
     evs_free(session.params);
-    evs_free(files);
+    evs_free(session.tables);
+    evs_arena_fini(&session.arena);
+    evs_paths_fini(&files);
     return code;
 }

@@ -10,6 +10,7 @@
 #define EVS_SCENARIO_H
 
 #include "evstream/decode.h"
+#include "evstream/lookup.h"
 #include "evstream/os.h"
 #include "evstream/run.h"
 #include "evstream/sink.h"
@@ -17,6 +18,7 @@
 #include "test_script.h"
 
 #define EVS_SCENARIO_SOURCES_MAX 64
+#define EVS_SCENARIO_TABLES_MAX 64
 
 struct evs_captured {
     const char *sink;     /* its name in the plan */
@@ -32,6 +34,9 @@ struct evs_scenario {
     uint32_t cursor;                                        /* the step under way */
     struct evs_scripted *sources[EVS_SCENARIO_SOURCES_MAX]; /* open ones */
     uint32_t source_count;
+    struct evs_scripted_table *tables[EVS_SCENARIO_TABLES_MAX];
+    uint32_t table_count;
+    struct evs_buffer complaints; /* of rows that no table takes */
     struct evs_captured *captured;
     uint32_t captured_count, captured_capacity;
 };
@@ -43,6 +48,10 @@ static inline struct evs_scenario *evs_scenario_of(const struct evs_os *os)
 /* Stand in for the connectors of a pipeline. As bounded as the one that they stand in for: what a pipeline may do depends on it. */
 extern const struct evs_source evs_source_scripted, evs_source_scripted_bounded;
 extern const struct evs_sink evs_sink_captured;
+/* Stands in for a connector of tables, under its name and with its options. In `arena`. */
+const struct evs_lookup *evs_table_scripted(struct evs_arena *arena, const struct evs_lookup *stands_for);
+/* Rows that a step gives to a table; each takes the place of the one with its key. */
+void evs_scenario_put_rows(struct evs_scenario *scenario, const struct evs_test_step *step);
 
 /* What did not come out as the test says. */
 struct evs_scenario_report {

@@ -23,6 +23,7 @@ static void init(struct evs_scenario *scenario, const struct evs_test *test)
 static void fini(struct evs_scenario *scenario)
 {
     evs_free(scenario->captured);
+    evs_buffer_fini(&scenario->complaints);
     evs_arena_fini(&scenario->arena);
 }
 
@@ -104,6 +105,8 @@ evs_status evs_scenario_run(const struct evs_plan *plan, const struct evs_test *
     init(&scenario, test);
     evs_status status = run(&scenario, plan, log, &summary, error);
     if (status == EVS_OK) {
+        evs_buffer_put(&report->text, scenario.complaints.count > 0 ? scenario.complaints.data : "",
+                       scenario.complaints.count);
         for (uint32_t i = 0; i < test->step_count; i++) {
             if (test->steps[i].kind == EVS_TEST_EXPECTATION) {
                 check_expectation(&scenario, plan, i, &report->text);

@@ -7,6 +7,7 @@ struct evs_scripted {
     struct evs_park *park;
     uint32_t step;     /* the last one that it has begun + 1 */
     uint32_t next_row; /* of that step */
+    uint32_t through;  /* the last step what it gave of is through + 1 */
     uint64_t sequence; /* of the last message */
 };
 
@@ -46,10 +47,11 @@ static bool is_open(const struct evs_scenario *scenario, const char *name)
     return false;
 }
 
-static bool all_have_begun(const struct evs_scenario *scenario)
+/* Every source has given its watermark, and has been polled since. */
+static bool all_are_through(const struct evs_scenario *scenario)
 {
     for (uint32_t i = 0; i < scenario->source_count; i++) {
-        if (scenario->sources[i]->step <= scenario->cursor) {
+        if (scenario->sources[i]->through <= scenario->cursor) {
             return false;
         }
     }
@@ -63,12 +65,12 @@ static bool is_over(const struct evs_scripted *source, const struct evs_test_ste
     bool has_begun = source->step > scenario->cursor;
     switch (step->kind) {
     case EVS_TEST_ROWS:
-        if (!is_open(scenario, step->name)) {
-            return true; /* no query reads it */
+        if (step->is_table || !is_open(scenario, step->name)) {
+            return true; /* no query reads it, or move_on has given it */
         }
         return strcmp(step->name, source->name) == 0 && has_begun && source->next_row == step->row_count;
     case EVS_TEST_TIME:
-        return all_have_begun(scenario);
+        return all_are_through(scenario);
     case EVS_TEST_INPUT_END:
         return false;
     case EVS_TEST_EXPECTATION:
@@ -80,6 +82,10 @@ static bool is_over(const struct evs_scripted *source, const struct evs_test_ste
 /* Moves the cursor on and wakes everybody: the next step may be another source's. */
 static void move_on(struct evs_scenario *scenario)
 {
+    const struct evs_test_step *over = &scenario->test->steps[scenario->cursor];
+    if (over->kind == EVS_TEST_ROWS && over->is_table) {
+        evs_scenario_put_rows(scenario, over);
+    }
     scenario->cursor++;
     for (uint32_t i = 0; i < scenario->source_count; i++) {
         scenario->os.threads.wake(scenario->sources[i]->park);
@@ -141,6 +147,7 @@ static evs_status scripted_poll(void *instance, struct evs_message *messages, ui
                                 struct evs_error *error)
 {
     struct evs_scripted *source = instance;
+    source->through = source->step; /* polled again: all is through */
     const struct evs_test_step *step = current_step(source);
     (void)error;
     *count = 0;
