@@ -67,6 +67,19 @@ static bool time_of(const struct evs_ast_expr *value, int64_t *time_us)
 
 /* --- checks -------------------------------------------------------------------------------------------------------------- */
 
+/* A table that is kept from a stream takes no rows itself. */
+static void check_given(const struct evs_script *script, const struct evs_ast_test_step *step,
+                        struct evs_diagnostics *diagnostics)
+{
+    const struct evs_ast_statement *found =
+        expect_declared(script, &step->name, KIND(SOURCE) | KIND(TABLE), EVS_E0201, "source or table", diagnostics);
+    if (found != NULL && found->kind == EVS_STATEMENT_TABLE && found->table.query != NULL) {
+        struct evs_diag *diag = evs_diag(diagnostics, EVS_E0201, step->name.place,
+                                         "the table `%s` is kept from a stream", found->name.text.data);
+        evs_diag_hint(diag, "give rows to the source that it is kept from");
+    }
+}
+
 static void check_step(const struct evs_script *script, const struct evs_ast_test_step *step,
                        struct evs_diagnostics *diagnostics)
 {
@@ -76,7 +89,7 @@ static void check_step(const struct evs_script *script, const struct evs_ast_tes
         expect_declared(script, &step->name, KIND(PARAM), EVS_E0207, "parameter", diagnostics);
         break;
     case EVS_TEST_GIVEN:
-        expect_declared(script, &step->name, KIND(SOURCE) | KIND(TABLE), EVS_E0201, "source or table", diagnostics);
+        check_given(script, step, diagnostics);
         break;
     case EVS_TEST_ADVANCE:
         if (!time_of(step->value, &time_us)) {

@@ -234,16 +234,48 @@ static void put_rows(struct evs_buffer *out, const char *what, const struct evs_
     }
 }
 
+static void compare(struct comparison *comparison)
+{
+    const struct evs_expectation *expectation = comparison->expectation;
+    comparison->is_taken = EVS_ARENA_ARRAY(&comparison->arena, bool, expectation->row_count + 1);
+    comparison->is_matched = EVS_ARENA_ARRAY(&comparison->arena, bool, expectation->step->row_count + 1);
+    if (expectation->schema != NULL) {
+        match_all(comparison);
+    }
+}
+
+static bool are_all(const bool *flags, uint32_t count)
+{
+    return count == 0 || memchr(flags, false, count) == NULL;
+}
+
+/* Whether the rows are right but for their order. */
+static bool is_only_order(const struct evs_expectation *expectation)
+{
+    struct evs_test_step step = *expectation->step;
+    struct evs_expectation unordered = *expectation;
+    struct evs_buffer ignored = {0};
+    struct comparison comparison = {.expectation = &unordered, .out = &ignored};
+    step.in_order = false;
+    unordered.step = &step;
+    compare(&comparison);
+    bool is_right =
+        are_all(comparison.is_taken, expectation->row_count) && are_all(comparison.is_matched, step.row_count);
+    evs_arena_fini(&comparison.arena);
+    evs_buffer_fini(&ignored);
+    return is_right;
+}
+
 void evs_scenario_compare(const struct evs_expectation *expectation, struct evs_buffer *out)
 {
     struct comparison comparison = {.expectation = expectation, .out = out};
     const struct evs_test_step *step = expectation->step;
-    comparison.is_taken = EVS_ARENA_ARRAY(&comparison.arena, bool, expectation->row_count + 1);
-    comparison.is_matched = EVS_ARENA_ARRAY(&comparison.arena, bool, step->row_count + 1);
-    if (expectation->schema != NULL) {
-        match_all(&comparison);
-    }
+    size_t before = out->count;
+    compare(&comparison);
     put_rows(out, "missing", step->rows, step->row_count, comparison.is_matched);
     put_rows(out, "unexpected", expectation->rows, expectation->row_count, comparison.is_taken);
+    if (out->count > before && step->in_order && is_only_order(expectation)) {
+        evs_buffer_puts(out, "    the rows are right, in another order\n");
+    }
     evs_arena_fini(&comparison.arena);
 }
