@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "micro_op.h"
 #include "op_join.h"
 #include "op_version_join.h"
 
@@ -13,66 +14,6 @@
 
 enum { USER, ID, TEXT, COLUMNS };
 static struct evs_field fields[2 * COLUMNS];
-
-/* --- the runtime ------------------------------------------------------------------------------------------------------------------- */
-
-struct evs_op {
-    const void *config;
-    struct evs_schema input, output;
-    struct evs_batch_pool *pool;
-    int64_t watermark_us, counters[EVS_COUNTERS];
-    uint64_t emitted;
-};
-
-const void *evs_op_config(const struct evs_op *op)
-{
-    return op->config;
-}
-const struct evs_schema *evs_op_input_schema(const struct evs_op *op, uint32_t input)
-{
-    (void)input;
-    return &op->input;
-}
-const struct evs_schema *evs_op_schema(const struct evs_op *op)
-{
-    return &op->output;
-}
-int64_t evs_op_watermark(const struct evs_op *op)
-{
-    return op->watermark_us;
-}
-void evs_op_delay_watermark(struct evs_op *op, int64_t delay_us)
-{
-    (void)op, (void)delay_us;
-}
-struct evs_batch *evs_op_new_batch(struct evs_op *op)
-{
-    return evs_batch_new(op->pool, op->output.count);
-}
-bool evs_op_wants_key(const struct evs_op *op)
-{
-    (void)op;
-    return true;
-}
-bool evs_op_is_durable(const struct evs_op *op)
-{
-    (void)op;
-    return false;
-}
-void evs_op_count(struct evs_op *op, enum evs_counter counter, int64_t delta)
-{
-    op->counters[counter] += delta;
-}
-void evs_op_dead_letter(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
-                        const struct evs_row_error *error)
-{
-    (void)op, (void)schema, (void)batch, (void)row, (void)error;
-}
-void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch)
-{
-    op->emitted += output == 0 ? batch->selected_count : 0;
-    evs_batch_unref(batch);
-}
 
 /* --- rows ---------------------------------------------------------------------------------------------------------------------------- */
 
@@ -117,7 +58,8 @@ static void feed(const struct evs_operator *operator_, struct evs_op *op, void *
 static void run(const char *name, const struct evs_operator *operator_, const void *config, uint32_t users,
                 uint32_t columns)
 {
-    struct evs_op op = {.config = config, .watermark_us = EVS_TIME_MIN, .pool = evs_batch_pool_new()};
+    struct evs_op op = {
+        .config = config, .wants_key = true, .watermark_us = EVS_TIME_MIN, .pool = evs_batch_pool_new()};
     op.input = (struct evs_schema){COLUMNS, fields};
     op.output = (struct evs_schema){columns, fields};
     size_t bytes = (operator_->state_bytes + 127u) & ~(size_t)63;

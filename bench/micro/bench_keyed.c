@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "micro_op.h"
 #include "op_deduplicate.h"
 #include "op_hold.h"
 #include "op_over.h"
@@ -25,62 +26,6 @@ static const struct evs_field *fields_of(void)
         fields[i] = (struct evs_field){.name = "column", .type = evs_type_of(kinds[i]), .nullable = true};
     }
     return fields;
-}
-
-/* --- the runtime ------------------------------------------------------------------------------------------------------------------- */
-
-struct evs_op {
-    const void *config;
-    struct evs_schema input, output;
-    struct evs_batch_pool *pool;
-    int64_t watermark_us, counters[EVS_COUNTERS];
-    uint64_t emitted;
-};
-
-const void *evs_op_config(const struct evs_op *op)
-{
-    return op->config;
-}
-const struct evs_schema *evs_op_input_schema(const struct evs_op *op, uint32_t input)
-{
-    (void)input;
-    return &op->input;
-}
-const struct evs_schema *evs_op_schema(const struct evs_op *op)
-{
-    return &op->output;
-}
-int64_t evs_op_watermark(const struct evs_op *op)
-{
-    return op->watermark_us;
-}
-struct evs_batch *evs_op_new_batch(struct evs_op *op)
-{
-    return evs_batch_new(op->pool, op->output.count);
-}
-bool evs_op_wants_key(const struct evs_op *op)
-{
-    (void)op;
-    return false;
-}
-bool evs_op_is_durable(const struct evs_op *op)
-{
-    (void)op;
-    return true;
-}
-void evs_op_count(struct evs_op *op, enum evs_counter counter, int64_t delta)
-{
-    op->counters[counter] += delta;
-}
-void evs_op_dead_letter(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
-                        const struct evs_row_error *error)
-{
-    (void)op, (void)schema, (void)batch, (void)row, (void)error;
-}
-void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch)
-{
-    op->emitted += output == 0 ? batch->selected_count : 0;
-    evs_batch_unref(batch);
 }
 
 /* --- rows ---------------------------------------------------------------------------------------------------------------------------- */
@@ -141,7 +86,8 @@ static void work(const struct evs_operator *operator_, struct evs_op *op, void *
 static void run(const char *name, const struct evs_operator *operator_, const void *config, uint32_t users,
                 uint32_t own_columns)
 {
-    struct evs_op op = {.config = config, .watermark_us = EVS_TIME_MIN, .pool = evs_batch_pool_new()};
+    struct evs_op op = {
+        .config = config, .is_durable = true, .watermark_us = EVS_TIME_MIN, .pool = evs_batch_pool_new()};
     op.input = (struct evs_schema){COLUMNS, fields_of()};
     op.output = (struct evs_schema){COLUMNS + own_columns, fields_of()};
     size_t bytes = (operator_->state_bytes + 127u) & ~(size_t)63;

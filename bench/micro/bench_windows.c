@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "micro_op.h"
 #include "op_aggregate.h"
 
 #define ROWS 4000000u
@@ -20,62 +21,6 @@ static const struct evs_field *fields_of(void)
         fields[i] = (struct evs_field){"column", evs_type_of(is_time ? EVS_TIMESTAMP : EVS_INT64), true};
     }
     return fields;
-}
-
-/* --- the runtime ------------------------------------------------------------------------------------------------------------------- */
-
-struct evs_op {
-    const void *config;
-    struct evs_schema input, output;
-    struct evs_batch_pool *pool;
-    int64_t watermark_us, counters[EVS_COUNTERS];
-    uint64_t emitted;
-};
-
-const void *evs_op_config(const struct evs_op *op)
-{
-    return op->config;
-}
-const struct evs_schema *evs_op_input_schema(const struct evs_op *op, uint32_t input)
-{
-    (void)input;
-    return &op->input;
-}
-const struct evs_schema *evs_op_schema(const struct evs_op *op)
-{
-    return &op->output;
-}
-int64_t evs_op_watermark(const struct evs_op *op)
-{
-    return op->watermark_us;
-}
-struct evs_batch *evs_op_new_batch(struct evs_op *op)
-{
-    return evs_batch_new(op->pool, op->output.count);
-}
-bool evs_op_wants_key(const struct evs_op *op)
-{
-    (void)op;
-    return false;
-}
-bool evs_op_is_durable(const struct evs_op *op)
-{
-    (void)op;
-    return true;
-}
-void evs_op_count(struct evs_op *op, enum evs_counter counter, int64_t delta)
-{
-    op->counters[counter] += delta;
-}
-void evs_op_dead_letter(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
-                        const struct evs_row_error *error)
-{
-    (void)op, (void)schema, (void)batch, (void)row, (void)error;
-}
-void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch)
-{
-    op->emitted += output == 0 ? batch->selected_count : 0;
-    evs_batch_unref(batch);
 }
 
 /* --- rows ---------------------------------------------------------------------------------------------------------------------------- */
@@ -122,7 +67,8 @@ static void run(const char *name, const struct evs_aggregate_config *config, uin
 {
     const struct evs_operator *operator_ =
         evs_aggregate_operator(config->window.kind, config->emit, config->lateness_us);
-    struct evs_op op = {.config = config, .watermark_us = EVS_TIME_MIN, .pool = evs_batch_pool_new()};
+    struct evs_op op = {
+        .config = config, .is_durable = true, .watermark_us = EVS_TIME_MIN, .pool = evs_batch_pool_new()};
     op.input = (struct evs_schema){COLUMNS, fields_of() + 3};
     op.output = (struct evs_schema){RESULTS, fields_of()};
     size_t bytes = (operator_->state_bytes + 127u) & ~(size_t)63;
