@@ -4,33 +4,8 @@
 #include <stdlib.h>
 
 #include "evstream/nested.h"
-#include "expr_text.h"
+#include "expr_case.h"
 #include "unit.h"
-
-static struct evs_arena arena;
-
-static void teardown(void)
-{
-    evs_arena_fini(&arena);
-}
-
-struct example {
-    const char *text, *result;
-};
-
-static void check_example(const struct example *example)
-{
-    const char *result = result_of(&arena, example->text);
-    ck_assert_msg(strcmp(result, example->result) == 0, "%s gave %s and not %s", example->text, result,
-                  example->result);
-}
-
-#define TABLE(name)                                                                                                    \
-    START_TEST(test_##name)                                                                                            \
-    {                                                                                                                  \
-        check_example(&name[_i]);                                                                                      \
-    }                                                                                                                  \
-    END_TEST
 
 static const struct example arrays[] = {
     {"[1, 2.5]", "[1, 2.5]"},
@@ -114,7 +89,7 @@ static const struct example arrays[] = {
     {"split('k\xc3\xa4se', '')", "[k, \xc3\xa4, s, e]"},
     {"split(null)", "NULL"},
 };
-TABLE(arrays)
+EXAMPLES(arrays)
 
 static const struct example structs[] = {
     {"struct(1 as a, null as b).b", "NULL"},
@@ -148,7 +123,7 @@ static const struct example structs[] = {
     {"if(true, struct(1 as a), struct(2 as b)).a", "1"},
     {"to_json_string(struct(1 as a, 2 as b)) = to_json_string(struct(1 as x, 2 as b))", "false"},
 };
-TABLE(structs)
+EXAMPLES(structs)
 
 static const struct example json[] = {
     {"to_json_string(null)", "null"},
@@ -213,7 +188,7 @@ static const struct example json[] = {
     {"json '{\"a\": [7]}'[0]", "plan: `array[offset]` does not take (json, int64); there is array[int64] → T; "
                                "array[offset(int64)] → T"},
 };
-TABLE(json)
+EXAMPLES(json)
 
 /* --- casts --------------------------------------------------------------------------------------------------------- */
 
@@ -225,15 +200,15 @@ static const struct evs_type *type_of(const char *element)
 static const char *cast_result(const char *text, const struct evs_type *type, bool safe)
 {
     struct evs_error error = {0};
-    const struct evs_expr *expr = expr_from_text(&arena, text, NULL, &error);
+    const struct evs_expr *expr = expr_from_text(&example_arena, text, NULL, &error);
     struct evs_value value;
     ck_assert_msg(expr != NULL, "%s: %s", text, error.text);
-    if (evs_expr_cast(&arena, expr, type, safe, (struct evs_place){0}, &expr, &error) != EVS_OK ||
-        evs_expr_fold(&arena, expr, &value, &error) != EVS_OK) {
-        return evs_arena_strndup(&arena, error.text, strlen(error.text));
+    if (evs_expr_cast(&example_arena, expr, type, safe, (struct evs_place){0}, &expr, &error) != EVS_OK ||
+        evs_expr_fold(&example_arena, expr, &value, &error) != EVS_OK) {
+        return evs_arena_strndup(&example_arena, error.text, strlen(error.text));
     }
     ck_assert(evs_type_equal(expr->type, type));
-    return value_as_text(&arena, &value);
+    return value_as_text(&example_arena, &value);
 }
 
 START_TEST(casts_of_arrays_cast_the_elements)
@@ -255,7 +230,7 @@ END_TEST
 START_TEST(casts_of_structs_cast_the_fields)
 {
     struct evs_type_field fields[] = {{"x", evs_type_of(EVS_STRING)}, {"y", evs_type_array_of(EVS_NUMERIC)}};
-    const struct evs_type *type = evs_type_struct(&arena, fields, 2);
+    const struct evs_type *type = evs_type_struct(&example_arena, fields, 2);
     ck_assert_str_eq(cast_result("if(true, (1, [2, 3]), null)", type, false), "(1, [2, 3])");
     ck_assert_str_eq(cast_result("if(false, (1, [2, 3]), null)", type, false), "NULL");
     ck_assert_str_eq(cast_result("(1, [2], 3)", type, false),
@@ -299,11 +274,11 @@ static struct evs_batch *make_batch(struct evs_batch_pool *pool)
 
 static const struct evs_schema *schema(void)
 {
-    struct evs_field *own = EVS_ARENA_ARRAY(&arena, struct evs_field, 2);
+    struct evs_field *own = EVS_ARENA_ARRAY(&example_arena, struct evs_field, 2);
     memcpy(own, fields, sizeof fields);
     own[0].type = evs_type_array_of(EVS_INT64);
     own[1].type = evs_type_of(EVS_INT64);
-    struct evs_schema *made = EVS_ARENA_NEW(&arena, struct evs_schema);
+    struct evs_schema *made = EVS_ARENA_NEW(&example_arena, struct evs_schema);
     *made = (struct evs_schema){2, own};
     return made;
 }
@@ -322,7 +297,7 @@ static struct running run(const struct evs_expr *expr)
     struct running running = {.pool = evs_batch_pool_new()};
     const struct evs_program *program;
     struct evs_error error;
-    ck_assert_int_eq(evs_program_compile(&arena, &expr, 1, &program, &error), EVS_OK);
+    ck_assert_int_eq(evs_program_compile(&example_arena, &expr, 1, &program, &error), EVS_OK);
     running.batch = make_batch(running.pool);
     running.eval = evs_eval_new(program);
     evs_program_run(running.eval, running.batch, &running.column);
@@ -340,7 +315,7 @@ static void stop(struct running *running)
 static const struct evs_expr *parse(const char *text)
 {
     struct evs_error error = {0};
-    const struct evs_expr *expr = expr_from_text(&arena, text, schema(), &error);
+    const struct evs_expr *expr = expr_from_text(&example_arena, text, schema(), &error);
     ck_assert_msg(expr != NULL, "%s: %s", text, error.text);
     return expr;
 }
@@ -386,19 +361,20 @@ END_TEST
 static const struct evs_expr *query(const char *value, const char *where)
 {
     static const struct evs_field inner[] = {{"e", NULL, true}, {"o", NULL, false}, {"i", NULL, false}};
-    struct evs_field *own = EVS_ARENA_ARRAY(&arena, struct evs_field, 3);
+    struct evs_field *own = EVS_ARENA_ARRAY(&example_arena, struct evs_field, 3);
     struct evs_schema inner_schema = {3, own};
     memcpy(own, inner, sizeof inner);
     for (uint32_t i = 0; i < 3; i++) {
         own[i].type = evs_type_of(EVS_INT64);
     }
     struct evs_error error = {0};
-    struct evs_expr_body body = {.value = expr_from_text(&arena, value, &inner_schema, &error)};
-    body.where = where != NULL ? expr_from_text(&arena, where, &inner_schema, &error) : NULL;
+    struct evs_expr_body body = {.value = expr_from_text(&example_arena, value, &inner_schema, &error)};
+    body.where = where != NULL ? expr_from_text(&example_arena, where, &inner_schema, &error) : NULL;
     ck_assert_msg(body.value != NULL, "%s", error.text);
     const struct evs_expr *captured[] = {parse("i")}, *result;
-    ck_assert_int_eq(evs_expr_unnest(&arena, parse("a"), &body, captured, 1, (struct evs_place){0}, &result, &error),
-                     EVS_OK);
+    ck_assert_int_eq(
+        evs_expr_unnest(&example_arena, parse("a"), &body, captured, 1, (struct evs_place){0}, &result, &error),
+        EVS_OK);
     return result;
 }
 
@@ -447,7 +423,7 @@ START_TEST(a_steady_state_allocates_nothing)
                                       parse("json_set(to_json(a), '$[0]', i)")};
     const struct evs_program *program;
     struct evs_error error;
-    ck_assert_int_eq(evs_program_compile(&arena, exprs, EVS_COUNT(exprs), &program, &error), EVS_OK);
+    ck_assert_int_eq(evs_program_compile(&example_arena, exprs, EVS_COUNT(exprs), &program, &error), EVS_OK);
     struct evs_batch_pool *pool = evs_batch_pool_new();
     struct evs_eval *eval = evs_eval_new(program);
     struct evs_column columns[EVS_COUNT(exprs)];
@@ -470,7 +446,7 @@ int main(void)
 {
     Suite *suite = suite_create("expr_nested");
     TCase *tables = tcase_create("tables");
-    tcase_add_checked_fixture(tables, NULL, teardown);
+    tcase_add_checked_fixture(tables, NULL, free_examples);
     tcase_add_loop_test(tables, test_arrays, 0, (int)EVS_COUNT(arrays));
     tcase_add_loop_test(tables, test_structs, 0, (int)EVS_COUNT(structs));
     tcase_add_loop_test(tables, test_json, 0, (int)EVS_COUNT(json));
@@ -478,7 +454,7 @@ int main(void)
     tcase_add_test(tables, casts_of_structs_cast_the_fields);
     suite_add_tcase(suite, tables);
     TCase *batches = tcase_create("batches");
-    tcase_add_checked_fixture(batches, NULL, teardown);
+    tcase_add_checked_fixture(batches, NULL, free_examples);
     tcase_add_test(batches, sums_over_a_column);
     tcase_add_test(batches, a_missing_element_fails_its_row_alone);
     tcase_add_test(batches, queries_run_over_the_elements_of_many_rows);

@@ -3,32 +3,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "expr_text.h"
-
-struct example {
-    const char *text, *result;
-};
-
-static struct evs_arena arena;
-
-static void teardown(void)
-{
-    evs_arena_fini(&arena);
-}
-
-static void check_example(const struct example *example)
-{
-    const char *result = result_of(&arena, example->text);
-    ck_assert_msg(strcmp(result, example->result) == 0, "%s gave %s and not %s", example->text, result,
-                  example->result);
-}
-
-#define TABLE(name)                                                                                                    \
-    START_TEST(test_##name)                                                                                            \
-    {                                                                                                                  \
-        check_example(&name[_i]);                                                                                      \
-    }                                                                                                                  \
-    END_TEST
+#include "expr_case.h"
 
 static const struct example arithmetic[] = {
     {"9223372036854775807 + 0", "9223372036854775807"},
@@ -97,7 +72,7 @@ static const struct example arithmetic[] = {
     {"~5", "-6"},
     {"bit_count(-1)", "64"},
 };
-TABLE(arithmetic)
+EXAMPLES(arithmetic)
 
 static const struct example comparison[] = {
     {"1 = 1.0", "true"},
@@ -151,7 +126,7 @@ static const struct example comparison[] = {
     {"least(interval 1 day, interval 1 hour)", "0-0 0 1:0:0"},
     {"greatest(1, 'a')", "plan: `greatest` does not take (int64, string); there is greatest(T, …) → T"},
 };
-TABLE(comparison)
+EXAMPLES(comparison)
 
 static const struct example logic[] = {
     {"true and true", "true"},
@@ -223,7 +198,7 @@ static const struct example logic[] = {
     {"3 not between 1 and 2", "true"},
     {"'b' between 'a' and 'c'", "true"},
 };
-TABLE(logic)
+EXAMPLES(logic)
 
 static const struct example casts[] = {
     {"cast(2.5 as int64)", "3"},
@@ -299,7 +274,7 @@ static const struct example casts[] = {
     {"cast(true as float64)", "plan: bool cannot be cast to float64"},
     {"cast(cast('12' as int64) as string)", "12"},
 };
-TABLE(casts)
+EXAMPLES(casts)
 
 static const struct example json[] = {
     {"json_value(json '{\"a\": {\"b\": [1, {\"c\": \"x\"}]}}', '$.a.b[1].c')", "x"},
@@ -374,7 +349,7 @@ static const struct example json[] = {
     {"to_json_string(date '2026-01-05')", "\"2026-01-05\""},
     {"to_json_string(json '{ \"a\" : [ 1 , \"b c\" ] }')", "{\"a\":[1,\"b c\"]}"},
 };
-TABLE(json)
+EXAMPLES(json)
 
 static const struct example times[] = {
     {"timestamp '2026-01-31 10:00:00Z' + interval 1 day", "2026-02-01 10:00:00+00"},
@@ -469,13 +444,13 @@ static const struct example times[] = {
     {"format_timestamp('%a %A %b %B %e %j %p %I %y %G-%V %u %w %s %%', timestamp '2026-01-04 12:00:00Z')",
      "Sun Sunday Jan January  4 004 PM 12 26 2026-01 7 0 1767528000 %"},
 };
-TABLE(times)
+EXAMPLES(times)
 
 int main(void)
 {
     Suite *suite = suite_create("expr_semantics");
     TCase *tcase = tcase_create("tables");
-    tcase_add_checked_fixture(tcase, NULL, teardown);
+    tcase_add_checked_fixture(tcase, NULL, free_examples);
     tcase_add_loop_test(tcase, test_arithmetic, 0, (int)EVS_COUNT(arithmetic));
     tcase_add_loop_test(tcase, test_comparison, 0, (int)EVS_COUNT(comparison));
     tcase_add_loop_test(tcase, test_logic, 0, (int)EVS_COUNT(logic));

@@ -5,34 +5,9 @@
 #include <string.h>
 
 #include "evstream/batch.h"
-#include "expr_text.h"
+#include "expr_case.h"
 
 #define COUNT(table) (sizeof(table) / sizeof(table)[0])
-
-struct example {
-    const char *text, *result;
-};
-
-static struct evs_arena arena;
-
-static void teardown(void)
-{
-    evs_arena_fini(&arena);
-}
-
-static void check_example(const struct example *example)
-{
-    const char *result = result_of(&arena, example->text);
-    ck_assert_msg(strcmp(result, example->result) == 0, "%s gave %s and not %s", example->text, result,
-                  example->result);
-}
-
-#define TABLE(name)                                                                                                    \
-    START_TEST(test_##name)                                                                                            \
-    {                                                                                                                  \
-        check_example(&name[_i]);                                                                                      \
-    }                                                                                                                  \
-    END_TEST
 
 /* --- texts -------------------------------------------------------------------------------------------------------- */
 
@@ -88,7 +63,7 @@ static const struct example texts[] = {
     {"string(time '10:00:00')", "10:00:00"},
     {"string(datetime '2026-01-05 10:00:00')", "2026-01-05 10:00:00"},
 };
-TABLE(texts)
+EXAMPLES(texts)
 
 /* --- zones -------------------------------------------------------------------------------------------------------- */
 
@@ -143,7 +118,7 @@ static const struct example zones[] = {
      "plan: there is no time zone 'Pacific/Nowhere'; write a name of the tz database such as 'Europe/Berlin' (upper "
      "and lower case count), 'UTC', or an offset such as '+05:30'"},
 };
-TABLE(zones)
+EXAMPLES(zones)
 
 /* --- dates, datetimes and times ----------------------------------------------------------------------------------- */
 
@@ -230,7 +205,7 @@ static const struct example calendar[] = {
     {"timestamp(datetime '2026-01-05 10:00:00')", "2026-01-05 10:00:00+00"},
     {"timestamp(timestamp '2026-01-05 10:00:00Z')", "2026-01-05 10:00:00+00"},
 };
-TABLE(calendar)
+EXAMPLES(calendar)
 
 /* --- intervals ---------------------------------------------------------------------------------------------------- */
 
@@ -300,7 +275,7 @@ static const struct example intervals[] = {
     {"interval 10 day / 0", "error: R0103"},
     {"- interval '1-2 3 4:5:6' year to second", "-1-2 -3 -4:5:6"},
 };
-TABLE(intervals)
+EXAMPLES(intervals)
 
 /* --- formats ------------------------------------------------------------------------------------------------------ */
 
@@ -383,7 +358,7 @@ static const struct example formats[] = {
     {"safe.parse_date('%F', 'x')", "NULL"},
     {"parse_date('%F', cast(null as string))", "NULL"},
 };
-TABLE(formats)
+EXAMPLES(formats)
 
 /* --- casts with a format ------------------------------------------------------------------------------------------ */
 
@@ -486,7 +461,7 @@ static const struct example casts[] = {
      "MI PR B EEEE V FM"},
     {"cast(true as string format '9')", "plan: a cast of bool to string takes no format"},
 };
-TABLE(casts)
+EXAMPLES(casts)
 
 /* --- numerics ----------------------------------------------------------------------------------------------------- */
 
@@ -527,7 +502,7 @@ static const struct example numerics[] = {
     {"mod(numeric '-7.25', numeric '2')", "-1.25"},
     {"div(numeric '-7.25', numeric '2')", "-3"},
 };
-TABLE(numerics)
+EXAMPLES(numerics)
 
 /* --- zones out of the data ---------------------------------------------------------------------------------------- */
 
@@ -540,10 +515,11 @@ START_TEST(test_zone_column)
     typed[1].type = evs_type_of(EVS_STRING);
     const struct evs_schema schema = {2, typed};
     struct evs_error error;
-    const struct evs_expr *expr = expr_from_text(&arena, "extract(hour from t at time zone zone)", &schema, &error);
+    const struct evs_expr *expr =
+        expr_from_text(&example_arena, "extract(hour from t at time zone zone)", &schema, &error);
     ck_assert_msg(expr != NULL, "%s", error.text);
     const struct evs_program *program;
-    ck_assert_int_eq(evs_program_compile(&arena, &expr, 1, &program, &error), EVS_OK);
+    ck_assert_int_eq(evs_program_compile(&example_arena, &expr, 1, &program, &error), EVS_OK);
     static const char *const names[] = {"Europe/Berlin", "America/New_York", "Mars", NULL, "+05:30", "UTC"};
     static const int64_t hours[] = {11, 5, -1, -1, 15, 10};
     enum { ROWS = 600 };
@@ -586,7 +562,7 @@ int main(void)
 {
     Suite *suite = suite_create("expr_time");
     TCase *tcase = tcase_create("tables");
-    tcase_add_checked_fixture(tcase, NULL, teardown);
+    tcase_add_checked_fixture(tcase, NULL, free_examples);
     LOOP(texts);
     LOOP(zones);
     LOOP(calendar);
