@@ -57,7 +57,9 @@ struct evs_rel_operator *evs_bind_keyed_operator(struct evs_binder *binder, cons
     struct evs_rel_operator *op = EVS_ARENA_NEW(binder->arena, struct evs_rel_operator);
     struct evs_rel_reading *reading = EVS_ARENA_NEW(binder->arena, struct evs_rel_reading);
     uint32_t *own_keys = EVS_ARENA_ARRAY(binder->arena, uint32_t, key_count + 1);
-    memcpy(own_keys, keys, key_count * sizeof *keys);
+    if (key_count > 0) {
+        memcpy(own_keys, keys, key_count * sizeof *keys);
+    }
     reading->keys = own_keys;
     reading->key_count = key_count;
     op->operator_ = operator_;
