@@ -1,4 +1,4 @@
-/* evstream explain: the plan of a pipeline, for people or as JSON. */
+/* evstream explain: the plan of a pipeline, for people, as a drawing, or as JSON. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,12 +7,29 @@
 
 enum { ARG_FORMAT = 1 };
 static const struct evs_arg options[] = {
-    {ARG_FORMAT, "--format", "text|json", "how the plan is written (default: text)", "text|json"},
+    {ARG_FORMAT, "--format", "text|dot|mermaid|json", "how the plan is written (text)", "text|dot|mermaid|json"},
     EVS_COMPILE_ARGS,
     {0},
 };
 
-static int explain_file(const struct evs_compile_args *compile, const char *file, bool json)
+static const struct form {
+    const char *name;
+    void (*write)(const struct evs_plan *plan, struct evs_buffer *out);
+} forms[] = {
+    {"text", evs_explain_text}, {"dot", evs_explain_dot}, {"mermaid", evs_explain_mermaid}, {"json", evs_explain_json}};
+
+static const struct form *find_form(const char *name)
+{
+    for (size_t i = 0; i < EVS_COUNT(forms); i++) {
+        if (strcmp(forms[i].name, name) == 0) {
+            return &forms[i];
+        }
+    }
+    EVS_ASSERT(!"the option takes no other");
+    return NULL;
+}
+
+static int explain_file(const struct evs_compile_args *compile, const char *file, const struct form *form)
 {
     const struct evs_plan *plan = NULL;
     int exit_code = evs_compile_file(compile, file, &plan);
@@ -20,11 +37,7 @@ static int explain_file(const struct evs_compile_args *compile, const char *file
         return exit_code;
     }
     struct evs_buffer text = {0};
-    if (json) {
-        evs_explain_json(plan, &text);
-    } else {
-        evs_explain_text(plan, &text);
-    }
+    form->write(plan, &text);
     size_t written = fwrite(text.data, 1, text.count, stdout);
     exit_code = written == text.count && fflush(stdout) == 0 ? EVS_EXIT_DONE : evs_status_exit_code(EVS_E_IO);
     evs_buffer_fini(&text);
@@ -46,11 +59,11 @@ int evs_cmd_explain(int argc, char **argv)
                        "are not shown.",
     };
     struct evs_compile_args compile = {0};
-    bool json = false;
+    const struct form *form = &forms[0];
     int id;
     while ((id = evs_args_next(&args)) != EVS_ARG_END) {
         if (id == ARG_FORMAT) {
-            json = strcmp(args.value, "json") == 0;
+            form = find_form(args.value);
         } else if (!evs_compile_args_take(&compile, id, args.value)) {
             evs_compile_args_fini(&compile);
             return id == EVS_ARG_HELP ? EVS_EXIT_DONE : EVS_EXIT_USAGE;
@@ -58,7 +71,7 @@ int evs_cmd_explain(int argc, char **argv)
     }
     int exit_code;
     if (compile.file_count == 1) {
-        exit_code = explain_file(&compile, compile.files[0], json);
+        exit_code = explain_file(&compile, compile.files[0], form);
     } else {
         exit_code = evs_args_refuse(&args, "name one pipeline file.");
     }

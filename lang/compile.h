@@ -53,5 +53,8 @@ void evs_plan_free(const struct evs_plan *plan); /* NULL is allowed */
 /* The plan for people, and as JSON for programs. Options that are secret are never part of it. */
 void evs_explain_text(const struct evs_plan *plan, struct evs_buffer *out);
 void evs_explain_json(const struct evs_plan *plan, struct evs_buffer *out);
+/* The same as a drawing, for Graphviz and for pages that draw Mermaid. */
+void evs_explain_dot(const struct evs_plan *plan, struct evs_buffer *out);
+void evs_explain_mermaid(const struct evs_plan *plan, struct evs_buffer *out);
 
 #endif

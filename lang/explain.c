@@ -1,8 +1,6 @@
 /* The plan for people (evstream explain) and for programs (--format json). Reads the plan alone, so that it tells what would run. */
 #include "compile.h"
 
-#include "op_aggregate.h"
-
 #include <inttypes.h>
 #include <string.h>
 
@@ -51,6 +49,32 @@ static void put_columns(struct evs_buffer *out, const struct evs_schema *schema)
     evs_buffer_puts(out, schema->count == 0 ? "none" : "");
 }
 
+static bool schemas_equal(const struct evs_schema *left, const struct evs_schema *right)
+{
+    bool is_equal = left->count == right->count;
+    for (uint32_t i = 0; is_equal && i < left->count; i++) {
+        const struct evs_field *a = &left->fields[i], *b = &right->fields[i];
+        is_equal = strcmp(a->name, b->name) == 0 && a->nullable == b->nullable && evs_type_equal(a->type, b->type);
+    }
+    return is_equal;
+}
+
+/* Whether the rows look as those of the only input. */
+static bool has_columns_of_input(const struct evs_plan *plan, uint32_t node)
+{
+    const struct evs_plan_edge *only = NULL;
+    for (uint32_t i = 0; i < plan->edge_count; i++) {
+        if (plan->edges[i].to == node) {
+            if (only != NULL) {
+                return false;
+            }
+            only = &plan->edges[i];
+        }
+    }
+    return only != NULL && plan->nodes[node].kind != EVS_NODE_SINK &&
+           schemas_equal(evs_plan_schema(&plan->nodes[only->from], only->output), &plan->nodes[node].schema);
+}
+
 static void put_inputs(struct evs_buffer *out, const struct evs_plan *plan, uint32_t node)
 {
     uint32_t count = 0;
@@ -68,9 +92,36 @@ static void put_inputs(struct evs_buffer *out, const struct evs_plan *plan, uint
     evs_buffer_puts(out, count > 0 ? "\n" : "");
 }
 
+/* '$.properties.price'; a path of one step is the column's own field. */
+static void put_path(struct evs_buffer *out, const struct evs_decode_column *column)
+{
+    evs_buffer_puts(out, "$");
+    for (uint32_t i = 0; i < column->path_count; i++) {
+        evs_buffer_printf(out, ".%s", column->path[i]);
+    }
+}
+
+/* What is decoded of an event: what no query uses is skipped unread. */
+static void put_fields(struct evs_buffer *out, const struct evs_plan_source *source)
+{
+    evs_buffer_printf(out, "    reads    %u field%s of each event", source->column_count,
+                      source->column_count == 1 ? "" : "s");
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < source->column_count; i++) {
+        const struct evs_decode_column *column = &source->columns[i];
+        if (column->path_count == 1 && strcmp(column->path[0], column->name) == 0) {
+            continue;
+        }
+        evs_buffer_printf(out, "%s%s from ", count++ == 0 ? ": " : ", ", column->name);
+        put_path(out, column);
+    }
+    evs_buffer_puts(out, "\n");
+}
+
 static void put_source(struct evs_buffer *out, const struct evs_plan *plan, const struct evs_plan_node *node)
 {
     const struct evs_plan_source *source = node->source;
+    put_fields(out, source);
     if (source->connector->bounded) {
         evs_buffer_puts(out, "    ends     the input is bounded\n");
     }
@@ -88,7 +139,11 @@ static void put_node(struct evs_buffer *out, const struct evs_plan *plan, uint32
     evs_buffer_printf(out, "\n%s  %s\n", node->name, node->label);
     put_inputs(out, plan, index);
     evs_buffer_puts(out, "    columns  ");
-    put_columns(out, &node->schema);
+    if (has_columns_of_input(plan, index)) {
+        evs_buffer_puts(out, "the same");
+    } else {
+        put_columns(out, &node->schema);
+    }
     evs_buffer_puts(out, "\n");
     if (node->source != NULL) {
         put_source(out, plan, node);
