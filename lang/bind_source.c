@@ -250,16 +250,20 @@ static const struct evs_option_value *choose(const struct evs_binder *binder, co
 }
 
 /* Files have no idle partitions and no clock to be ahead of (language, "Event time, exactly", 3 and 4). */
-static void set_common(struct evs_binder *binder, struct evs_bound_source *source, const struct evs_option_value *own,
-                       const struct evs_ast_connector *ast)
+static void set_common(struct evs_binder *binder, struct evs_bound_source *source, const struct evs_option_value *own)
 {
     bool is_bounded = source->connector->bounded;
     source->idle_timeout_us = is_bounded ? -1 : choose(binder, own, "idle_timeout")->integer;
     source->future_skew_us = is_bounded ? -1 : choose(binder, own, "max_future_skew")->integer;
     source->future_keep = choose(binder, own, "on_future")->integer == 1;
     source->row_bytes_max = choose(binder, own, "row_bytes_max")->integer;
+}
+
+static void warn_live_only(struct evs_binder *binder, const struct evs_bound_source *source,
+                           const struct evs_option_value *own, const struct evs_ast_connector *ast)
+{
     static const char *const live_only[] = {"idle_timeout", "max_future_skew", "on_future"};
-    for (uint32_t i = 0; is_bounded && own != NULL && i < EVS_COUNT(live_only); i++) {
+    for (uint32_t i = 0; i < EVS_COUNT(live_only); i++) {
         if (evs_option_find(own, live_only[i])->is_set) {
             evs_report(binder, EVS_W0006, evs_option_place(ast, live_only[i]),
                        "`%s` has no effect on the connector %s, which always ends", live_only[i],
@@ -293,26 +297,38 @@ static bool configure(struct evs_binder *binder, struct evs_bound_source *source
     return true;
 }
 
+/* The options as they are declared: the connector's own, and those that every source takes. NULL connector: reported. */
+static const struct evs_source *bind_declared_options(struct evs_binder *binder, const struct evs_ast_connector *ast,
+                                                      const struct evs_option_value *values[EVS_OPTION_TABLES])
+{
+    struct evs_nearest nearest = evs_nearest_begin(ast->name.text);
+    const struct evs_source *connector = find_connector(binder, ast->name.text, &nearest);
+    if (connector == NULL) {
+        report_connector(binder, &ast->name, &nearest);
+        return NULL;
+    }
+    struct evs_option_owner owner = {evs_arena_printf(binder->arena, "the connector %s", connector->kind),
+                                     ast->name.place};
+    const struct evs_option *const tables[EVS_OPTION_TABLES] = {connector->options, evs_source_options};
+    return evs_bind_options(binder, owner, ast->options, ast->option_count, tables, values) ? connector : NULL;
+}
+
 static bool bind_declared_connector(struct evs_binder *binder, struct evs_bound_source *source,
                                     const struct evs_ast_connector *ast)
 {
-    struct evs_nearest nearest = evs_nearest_begin(ast->name.text);
-    source->connector = find_connector(binder, ast->name.text, &nearest);
-    if (source->connector == NULL) {
-        report_connector(binder, &ast->name, &nearest);
-        return false;
-    }
-    struct evs_option_owner owner = {evs_arena_printf(binder->arena, "the connector %s", source->connector->kind),
-                                     ast->name.place};
-    const struct evs_option *const tables[EVS_OPTION_TABLES] = {source->connector->options, evs_source_options};
     const struct evs_option_value *values[EVS_OPTION_TABLES];
-    if (!evs_bind_options(binder, owner, ast->options, ast->option_count, tables, values)) {
+    source->connector = bind_declared_options(binder, ast, values);
+    if (source->connector == NULL) {
         return false;
     }
-    set_common(binder, source, values[1], ast);
+    set_common(binder, source, values[1]);
+    if (source->connector->bounded) {
+        warn_live_only(binder, source, values[1], ast);
+    }
     return configure(binder, source, values[0], ast->place);
 }
 
+/* Another connector in the place of the declared one; what holds for every source stays as it is declared. */
 static bool bind_override(struct evs_binder *binder, struct evs_bound_source *source,
                           const struct evs_ast_connector *ast, const char *text)
 {
@@ -320,14 +336,16 @@ static bool bind_override(struct evs_binder *binder, struct evs_bound_source *so
     EVS_ASSERT(colon != NULL); /* checked when compiling began */
     struct evs_slice name = {text, (size_t)(colon - text)};
     struct evs_nearest nearest = evs_nearest_begin(name);
+    const struct evs_option_value *declared[EVS_OPTION_TABLES], *values = NULL;
     source->connector = find_connector(binder, name, &nearest);
-    const struct evs_option_value *values = NULL;
     if (source->connector == NULL) {
         evs_fail(binder->usage_error, EVS_E_USAGE, "--source %s: there is no connector `%.*s` for sources.",
                  source->name, (int)name.count, name.data);
+    } else if (bind_declared_options(binder, ast, declared) == NULL) {
+        return false;
     } else if (evs_bind_override(binder, evs_arena_printf(binder->arena, "--source %s=%s", source->name, text),
                                  colon + 1, source->connector->options, &values)) {
-        set_common(binder, source, NULL, ast);
+        set_common(binder, source, declared[1]);
         return configure(binder, source, values, source->place);
     }
     binder->is_usage_error = true;

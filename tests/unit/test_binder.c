@@ -508,6 +508,27 @@ START_TEST(test_overrides)
 }
 END_TEST
 
+/* What holds for every source is no matter of its connector. */
+START_TEST(test_an_override_keeps_what_every_source_has)
+{
+    static const char text[] =
+        "create source live (id int64, at_time timestamp not null, watermark for at_time as at_time) "
+        "from live (stream = 'S', row_bytes_max = 5000, on_future = 'keep', idle_timeout = interval 3 second) on error "
+        "fail; "
+        "create sink out to bus (subject = 'a'); from live |> select id |> insert into out;";
+    const char *source = "live=file:in.ndjson";
+    struct evs_compile_options with = {.sources = &source, .source_count = 1};
+    struct attempt attempt = attempt_compile(text, &with);
+    ck_assert_int_eq(attempt.status, EVS_OK);
+    const struct evs_plan_source *plan_source = attempt_node(&attempt, "live")->source;
+    ck_assert_uint_eq(plan_source->row_bytes_max, 5000);
+    ck_assert(plan_source->future_keep);
+    ck_assert_int_eq(plan_source->idle_timeout_us, -1); /* a file always ends */
+    ck_assert_uint_eq(evs_diagnostics_warnings(attempt.diagnostics), 0);
+    attempt_end(&attempt);
+}
+END_TEST
+
 START_TEST(test_a_missing_file_is_wrong_usage)
 {
     struct evs_sources *texts = evs_sources_new();
@@ -614,6 +635,7 @@ int main(void)
     tcase_add_test(rest, test_parameters);
     tcase_add_test(rest, test_parameters_have_every_type);
     tcase_add_test(rest, test_overrides);
+    tcase_add_test(rest, test_an_override_keeps_what_every_source_has);
     tcase_add_test(rest, test_a_missing_file_is_wrong_usage);
     tcase_add_test(rest, test_columns_of_sources);
     tcase_add_test(rest, test_warnings);
