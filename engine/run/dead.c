@@ -117,10 +117,16 @@ static struct evs_hash128 dead_key(const struct evs_op *op, const struct dead_ro
     return key;
 }
 
+/* Of a file the message is the whole file: the number of the line says more. */
+static int64_t sequence_of(const struct evs_plan_source *source, struct evs_cause cause)
+{
+    return source->connector->bounded ? (int64_t)cause.minor + 1 : (int64_t)evs_cause_sequence(cause);
+}
+
 static void dead_append(struct evs_op *op, struct evs_batch *batch, const struct dead_row *dead)
 {
     const struct evs_run *run = op->worker->run;
-    const char *source = run->plan->nodes[run->source_nodes[dead->source_index]].name;
+    const struct evs_plan_node *node = &run->plan->nodes[run->source_nodes[dead->source_index]];
     const struct evs_row_error *error = dead->error;
     uint32_t row = batch->row_count;
     put_text(batch, EVS_DEAD_REASON, evs_slice_of(error->reason));
@@ -128,10 +134,10 @@ static void dead_append(struct evs_op *op, struct evs_batch *batch, const struct
     put_text(batch, EVS_DEAD_FILE, slice_or_null(error->file));
     put_int64(batch, EVS_DEAD_LINE, error->line != 0, error->line);
     put_text(batch, EVS_DEAD_EXPR, slice_or_null(error->expression));
-    put_text(batch, EVS_DEAD_SOURCE, evs_slice_of(source));
+    put_text(batch, EVS_DEAD_SOURCE, evs_slice_of(node->name));
     put_text(batch, EVS_DEAD_SUBJECT, dead->subject);
     bool is_record = dead->cause_kind == EVS_CAUSE_RECORD; /* a window came from many messages */
-    put_int64(batch, EVS_DEAD_SEQUENCE, is_record, is_record ? (int64_t)evs_cause_sequence(dead->cause) : 0);
+    put_int64(batch, EVS_DEAD_SEQUENCE, is_record, is_record ? sequence_of(node->source, dead->cause) : 0);
     put_int64(batch, EVS_DEAD_INGESTED_AT, dead->ingested_at_us != EVS_TIME_MIN, dead->ingested_at_us);
     put_text(batch, EVS_DEAD_ROW, dead->json);
     put_text(batch, EVS_DEAD_RAW, dead->raw);

@@ -113,6 +113,20 @@ static void fill_ingested_at(struct evs_batch *batch, uint32_t column, int64_t v
     }
 }
 
+/* Of a file the message is the whole file: the number of the line says more. */
+static void fill_sequence(const struct source_node *node, struct evs_batch *batch, const struct evs_message *message,
+                          uint32_t first, uint32_t end)
+{
+    uint32_t column = node->plan->sequence_column - 1;
+    if (!node->plan->connector->bounded) {
+        fill_int64(batch, column, (int64_t)message->sequence, first, end);
+        return;
+    }
+    for (uint32_t row = first; row < end; row++) {
+        ((int64_t *)batch->columns[column].data)[row] = (int64_t)node->record_index[row] + 1;
+    }
+}
+
 static void fill_system_columns(const struct source_node *node, struct evs_batch *batch,
                                 const struct evs_message *message, uint32_t first, uint32_t end)
 {
@@ -124,7 +138,7 @@ static void fill_system_columns(const struct source_node *node, struct evs_batch
         fill_text(batch, plan->headers_column - 1, message->headers, first, end);
     }
     if (plan->sequence_column != 0) {
-        fill_int64(batch, plan->sequence_column - 1, (int64_t)message->sequence, first, end);
+        fill_sequence(node, batch, message, first, end);
     }
     if (plan->partition_column != 0) {
         fill_int64(batch, plan->partition_column - 1, message->partition, first, end);
