@@ -147,29 +147,52 @@ static bool order_keys_by_window(struct overs *overs, struct over_group *group)
     return true;
 }
 
+static bool bind_order_exprs(struct overs *overs, struct over_group *group)
+{
+    const struct evs_ast_orders *orders = &group->ast->order;
+    group->orders = EVS_ARENA_ARRAY(overs->binder->arena, const struct evs_expr *, orders->count + 1);
+    for (uint32_t i = 0; i < orders->count; i++) {
+        group->orders[i] = evs_over_argument(overs, orders->items[i].expr);
+        if (group->orders[i] == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool have_an_order(struct overs *overs, const struct over_group *group)
+{
+    for (uint32_t i = 0; i < group->ast->order.count; i++) {
+        enum evs_kind kind = group->orders[i]->type->kind;
+        if (kind == EVS_JSON || kind == EVS_ARRAY || kind == EVS_STRUCT) {
+            evs_report(overs->binder, EVS_E0312, group->ast->order.items[i].expr->place,
+                       "values of type %s have no order",
+                       evs_type_name_in(overs->binder->arena, group->orders[i]->type));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Event time alone is the order of `over`; any other order ranks the rows of a window. */
 static bool bind_order(struct overs *overs, uint32_t number)
 {
     struct over_group *group = &overs->groups[number];
     const struct evs_ast_orders *orders = &group->ast->order;
-    if (orders->count != 1) {
-        return refuse_order(overs, group, orders->count == 0 ? group->ast->place : orders->items[1].expr->place);
+    if (orders->count == 0) {
+        return refuse_order(overs, group, group->ast->place);
     }
-    const struct evs_expr *order = evs_over_argument(overs, orders->items[0].expr);
-    if (order == NULL) {
+    if (!bind_order_exprs(overs, group)) {
         return false;
     }
-    if (!orders->items[0].descending && is_time_order(overs->scope, order)) {
+    if (orders->count == 1 && !orders->items[0].descending && is_time_order(overs->scope, group->orders[0])) {
         return true;
     }
     group->is_top = all_are_numberings(overs, number) && order_keys_by_window(overs, group);
-    group->order = order;
-    enum evs_kind kind = order->type->kind;
-    if (group->is_top && (kind == EVS_JSON || kind == EVS_ARRAY || kind == EVS_STRUCT)) {
-        evs_report(overs->binder, EVS_E0312, orders->items[0].expr->place, "values of type %s have no order",
-                   evs_type_name_in(overs->binder->arena, order->type));
-        return false;
+    if (group->is_top) {
+        return have_an_order(overs, group);
     }
-    return group->is_top || refuse_order(overs, group, orders->items[0].expr->place);
+    return refuse_order(overs, group, orders->items[orders->count > 1].expr->place);
 }
 
 /* How long a partition is kept; what nothing bounds is an error. */
@@ -228,7 +251,7 @@ static uint32_t want(struct wanted *wanted, const struct evs_expr *expr)
 
 static uint32_t most_wanted(const struct overs *overs, uint32_t number)
 {
-    uint32_t count = overs->groups[number].key_count + overs->done_count + 1;
+    uint32_t count = overs->groups[number].key_count + overs->groups[number].ast->order.count + overs->done_count;
     for (uint32_t i = 0; i < overs->call_count; i++) {
         count += overs->calls[i].group == number ? overs->calls[i].aggregate.argument_count + 3 : 0;
     }
@@ -263,8 +286,8 @@ static void number_call(struct over_call *call, const struct wanted *wanted)
     }
 }
 
-/* Makes columns of what the group reads. `keys` and `order` are their numbers. */
-static void settle(struct overs *overs, uint32_t number, uint32_t *keys, uint32_t *order)
+/* Makes columns of what the group reads. `keys` and `orders` are their numbers. */
+static void settle(struct overs *overs, uint32_t number, uint32_t *keys, uint32_t *orders)
 {
     struct evs_binder *binder = overs->binder;
     struct over_group *group = &overs->groups[number];
@@ -274,7 +297,9 @@ static void settle(struct overs *overs, uint32_t number, uint32_t *keys, uint32_
     for (uint32_t i = 0; i < group->key_count; i++) {
         want(&wanted, group->keys[i]);
     }
-    uint32_t order_at = group->is_top ? want(&wanted, group->order) : EVS_NO_COLUMN;
+    for (uint32_t i = 0; group->is_top && i < group->ast->order.count; i++) {
+        want(&wanted, group->orders[i]);
+    }
     uint32_t done_at = wanted.count;
     for (uint32_t i = 0; i < overs->done_count; i++) {
         want(&wanted, overs->done[i].expr);
@@ -287,7 +312,7 @@ static void settle(struct overs *overs, uint32_t number, uint32_t *keys, uint32_
     evs_scope_settle_with(binder, overs->scope, wanted.exprs, wanted.count, wanted.numbers,
                           evs_bind_place(binder, overs->pipe->place));
     memcpy(keys, wanted.numbers, group->key_count * sizeof *keys);
-    *order = number_of(&wanted, order_at);
+    memcpy(orders, wanted.numbers + group->key_count, (done_at - group->key_count) * sizeof *orders);
     for (uint32_t i = 0; i < overs->done_count; i++) {
         uint32_t column = wanted.numbers[done_at + i];
         struct evs_field field = evs_rel_field(overs->scope->base, column);
@@ -304,8 +329,9 @@ struct bound_over {
     struct over_call *calls; /* of one group */
     uint32_t call_count;
     int64_t retain_us;
-    uint64_t limit; /* top */
-    struct evs_order_term term;
+    uint64_t limit;               /* top */
+    struct evs_order_term *terms; /* of ranks: over the columns of the base */
+    uint32_t term_count;
     uint64_t bytes_max;
 };
 
@@ -386,9 +412,11 @@ static const void *configure_ranks(const struct evs_rel_layout *layout)
     uint32_t first = layout->rel->column_count - bound->call_count;
     struct evs_top_config *config = EVS_ARENA_NEW(layout->arena, struct evs_top_config);
     enum evs_top_number *numbers = EVS_ARENA_ARRAY(layout->arena, enum evs_top_number, bound->call_count + 1);
-    struct evs_order_term *term = EVS_ARENA_NEW(layout->arena, struct evs_order_term);
-    *term = bound->term;
-    term->column = layout->input_map[0][term->column];
+    struct evs_order_term *terms = EVS_ARENA_ARRAY(layout->arena, struct evs_order_term, bound->term_count + 1);
+    for (uint32_t i = 0; i < bound->term_count; i++) {
+        terms[i] = bound->terms[i];
+        terms[i].column = layout->input_map[0][terms[i].column];
+    }
     for (uint32_t i = 0; i < bound->call_count; i++) {
         enum evs_over_kind kind = bound->calls[i].call.kind;
         if (layout->map[first + i] != EVS_NO_COLUMN) {
@@ -399,8 +427,8 @@ static const void *configure_ranks(const struct evs_rel_layout *layout)
     }
     config->keys = evs_bind_map_columns(layout, reading->keys, reading->key_count);
     config->key_count = reading->key_count;
-    config->terms = term;
-    config->term_count = 1;
+    config->terms = terms;
+    config->term_count = bound->term_count;
     config->limit = bound->limit;
     config->numbers = numbers;
     return config;
@@ -484,13 +512,16 @@ static uint64_t identity_of(const struct evs_rel *base, const struct bound_over 
             identity = evs_lineage_mix(identity, base->columns[call->argument_number].lineage);
         }
     }
-    return identity;
+    for (uint32_t i = 0; i < bound->term_count; i++) { /* what was not among the best N of another order is not there */
+        identity = evs_lineage_mix(identity, base->columns[bound->terms[i].column].lineage);
+    }
+    return bound->term_count > 0 ? evs_lineage_mix(identity, bound->limit) : identity;
 }
 
-static void set_reads(struct overs *overs, struct evs_rel_operator *op, const struct bound_over *bound, uint32_t order)
+static void set_reads(struct overs *overs, struct evs_rel_operator *op, const struct bound_over *bound)
 {
     struct evs_rel_reading *reading = (struct evs_rel_reading *)op->readings;
-    uint32_t most = 1;
+    uint32_t most = bound->term_count + 1;
     for (uint32_t i = 0; i < bound->call_count; i++) {
         most += bound->calls[i].aggregate.argument_count + 3;
     }
@@ -506,8 +537,8 @@ static void set_reads(struct overs *overs, struct evs_rel_operator *op, const st
             reads[reading->read_count++] = call->aggregate_numbers[k];
         }
     }
-    if (order != EVS_NO_COLUMN) {
-        reads[reading->read_count++] = order;
+    for (uint32_t i = 0; i < bound->term_count; i++) {
+        reads[reading->read_count++] = bound->terms[i].column;
     }
     reading->reads = reads;
 }
@@ -564,7 +595,20 @@ static const char *bound_of(struct overs *overs, const struct over_group *group,
     return group->key_count == 0 ? "one partition" : "the input ends";
 }
 
-static struct bound_over *bound_group(struct overs *overs, uint32_t number, uint32_t order)
+static void bind_terms(struct overs *overs, const struct over_group *group, const uint32_t *columns,
+                       struct bound_over *bound)
+{
+    const struct evs_ast_orders *orders = &group->ast->order;
+    bound->term_count = orders->count;
+    bound->terms = EVS_ARENA_ARRAY(overs->binder->arena, struct evs_order_term, orders->count);
+    for (uint32_t i = 0; i < orders->count; i++) {
+        const struct evs_ast_order *ast = &orders->items[i];
+        bool nulls_last = ast->nulls == EVS_NULLS_DEFAULT ? ast->descending : ast->nulls == EVS_NULLS_LAST;
+        bound->terms[i] = (struct evs_order_term){columns[i], ast->descending, nulls_last};
+    }
+}
+
+static struct bound_over *bound_group(struct overs *overs, uint32_t number, const uint32_t *orders)
 {
     struct over_group *group = &overs->groups[number];
     struct bound_over *bound = EVS_ARENA_NEW(overs->binder->arena, struct bound_over);
@@ -577,9 +621,7 @@ static struct bound_over *bound_group(struct overs *overs, uint32_t number, uint
     bound->retain_us = group->retain_us;
     bound->bytes_max = (uint64_t)evs_setting(overs->binder, "aggregate_bytes")->integer;
     if (group->is_top) {
-        const struct evs_ast_order *ast = &group->ast->order.items[0];
-        bool nulls_last = ast->nulls == EVS_NULLS_DEFAULT ? ast->descending : ast->nulls == EVS_NULLS_LAST;
-        bound->term = (struct evs_order_term){order, ast->descending, nulls_last};
+        bind_terms(overs, group, orders, bound);
         bound->limit = find_limit(overs, bound);
     }
     return bound;
@@ -589,14 +631,15 @@ static void add_operator(struct overs *overs, uint32_t number)
 {
     struct evs_binder *binder = overs->binder;
     struct over_group *group = &overs->groups[number];
-    uint32_t keys[EVS_KEYS_MAX + 2], order;
-    settle(overs, number, keys, &order);
-    struct bound_over *bound = bound_group(overs, number, order);
+    uint32_t keys[EVS_KEYS_MAX + 2];
+    uint32_t *orders = EVS_ARENA_ARRAY(binder->arena, uint32_t, group->ast->order.count);
+    settle(overs, number, keys, orders);
+    struct bound_over *bound = bound_group(overs, number, orders);
     struct evs_rel *base = overs->scope->base;
     struct evs_rel_operator *op = evs_bind_keyed_operator(
         binder, overs->scope, group->is_top ? &evs_op_top : &evs_op_over, keys, group->key_count);
     struct evs_rel_column *columns = extend_columns(overs, bound, op);
-    set_reads(overs, op, bound, order);
+    set_reads(overs, op, bound);
     op->spread = group->key_count == 0 ? EVS_SPREAD_GATHER : EVS_SPREAD_KEYS;
     op->configure = group->is_top ? configure_ranks : configure_over;
     op->bound = bound;

@@ -25,7 +25,7 @@ struct over_group { /* calls of one partition, order and retention */
     const char *text;
     const struct evs_expr *keys[EVS_KEYS_MAX + 2];
     uint32_t key_count;
-    const struct evs_expr *order; /* of a ranking inside a window */
+    const struct evs_expr **orders; /* of a ranking inside a window: as many as its `order by` has */
     bool is_top;
     int64_t retain_us;
 };
