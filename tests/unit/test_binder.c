@@ -285,15 +285,17 @@ START_TEST(test_windows_and_clauses)
     EXPECT(CLICKS COUNT "tumble(interval 0 second);", "E0405");
     EXPECT(CLICKS COUNT "tumble(interval -1 second);", "E0405");
     EXPECT(CLICKS COUNT "tumble(60);", "E0313");
-    EXPECT(CLICKS COUNT "tumble(interval 1 month);", "E0114");
-    EXPECT(CLICKS COUNT "tumble(interval 1 day, time_zone => 'utc');", "");
-    EXPECT(CLICKS COUNT "tumble(interval 1 day, time_zone => 'Europe/Berlin');", "E0114");
+    EXPECT(CLICKS COUNT "tumble(interval 1 month);", "");
+    EXPECT(CLICKS COUNT "tumble(interval 1 day, time_zone => 'utc');",
+           "E0307"); /* names are written as the tz database does */
+    EXPECT(CLICKS COUNT "tumble(interval 1 day, time_zone => 'UTC');", "");
+    EXPECT(CLICKS COUNT "tumble(interval 1 day, time_zone => 'Europe/Berlin');", "");
     EXPECT(CLICKS COUNT "tumble(interval 1 day), tumble(interval 1 hour);", "E0311");
-    EXPECT(CLICKS COUNT "hop(interval 1 day, interval 1 hour);", "E0114");
+    EXPECT(CLICKS COUNT "hop(interval 1 day, interval 1 hour);", "");
     EXPECT(CLICKS COUNT "user_id emit on window close;", "E0406");
     EXPECT(CLICKS COUNT "tumble(interval 1 day) retain interval 1 day;", "E0406");
     EXPECT(CLICKS COUNT "tumble(interval 1 day) emit on window close;", "");
-    EXPECT(CLICKS COUNT "tumble(interval 1 day) allow lateness interval 1 hour;", "E0114");
+    EXPECT(CLICKS COUNT "tumble(interval 1 day) allow lateness interval 1 hour;", "");
     EXPECT(CLICKS COUNT "user_id retain interval 1 month;", "E0313");
     EXPECT(CLICKS "create sink late to file (path = 'x'); " COUNT "user_id late into late;", "E0406");
     EXPECT(CLICKS COUNT "tumble(interval 1 day) late into nobody;", "E0202");

@@ -322,7 +322,7 @@ START_TEST(codes)
     for (uint32_t i = 0; i < EVS_CODE_COUNT; i++) {
         const struct evs_code_info *info = evs_code_info(i);
         ck_assert_msg(strlen(info->name) == 5 && strspn(info->name + 1, "0123456789") == 4, "%s", info->name);
-        ck_assert_msg(info->name[0] == 'E' || info->name[0] == 'W', "%s", info->name);
+        ck_assert_msg(strchr("EIW", info->name[0]) != NULL, "%s", info->name);
         ck_assert_msg(strlen(info->title) > 5 && info->explanation[strlen(info->explanation) - 1] == '.', "%s",
                       info->name);
         ck_assert_msg(i == 0 || strcmp(evs_code_info(i - 1)->name, info->name) < 0, "%s is out of order", info->name);

@@ -34,7 +34,7 @@ START_TEST(one_mistake_is_one_error)
         {"from a |> where x\nfrom b |> wher y;", "E0110 E0113"},
         {"from a |> where (x\ncreate sink s to file;\nfrom b |> wher y;", "E0110 E0113"},
         {"from a |> deduplicate by |> throttle x y z |> wher y;", "E0110 E0110 E0113"},
-        {"test 'x' { nonsense (; from a |> wher y;", "E0114 E0113"},
+        {"test 'x' { nonsense (; from a |> wher y;", "E0110 E0113"},
         {"from", "E0110"},
         {"create", "E0110"},
         {"|>", "E0119"},
