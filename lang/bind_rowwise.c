@@ -339,6 +339,7 @@ bool evs_bind_row_operator(struct evs_binder *binder, struct evs_scope *scope, c
 {
     bool has_items = pipe->kind == EVS_PIPE_SELECT || pipe->kind == EVS_PIPE_EXTEND || pipe->kind == EVS_PIPE_SET;
     if (has_items && !evs_bind_overs(binder, scope, pipe)) {
+        scope->is_broken = true; /* its columns are not known, not even by name */
         return false;
     }
     switch (pipe->kind) {
