@@ -150,12 +150,11 @@ static evs_status entry_before(struct evs_redis_store *store, struct evs_redis_i
     return status;
 }
 
-/* Backwards from our take-over. A block without a commit behind it means that its whole slot has none: a commit
+/* Backwards from `from`, which is not looked at itself. A block without a commit behind it means that its whole slot has none: a commit
  * closes its slot. So torn checkpoints of thousands of blocks are passed in one step. */
-static evs_status find_last_commit(struct evs_redis_store *store, bool *found, struct evs_redis_id *id,
-                                   struct evs_error *error)
+static evs_status find_last_commit(struct evs_redis_store *store, struct evs_redis_id from, bool *found,
+                                   struct evs_redis_id *id, struct evs_error *error)
 {
-    struct evs_redis_id from = store->floor;
     bool exclusive = true;
     for (;;) {
         struct evs_redis_entry entry;
@@ -199,7 +198,7 @@ static evs_status read_last_commit(struct evs_redis_store *store, struct evs_err
     bool found = false;
     struct evs_redis_id id = {0};
     struct evs_redis_header header = {0};
-    evs_status status = find_last_commit(store, &found, &id, error);
+    evs_status status = find_last_commit(store, store->floor, &found, &id, error);
     store->record.count = 0;
     if (status == EVS_OK && found) {
         status = evs_redis_store_read_commit(store, id, &header, &store->record, error);
@@ -216,6 +215,53 @@ static evs_status read_last_commit(struct evs_redis_store *store, struct evs_err
     store->trims[EVS_BLOCK_STATE] = store->trims[EVS_BLOCK_OUTBOX] = found; /* what the last owner did not come to */
     return EVS_OK;
 }
+
+/* --- peek --------------------------------------------------------------------------------------------------------- */
+
+#define LOOKS_MAX 8 /* at a log whose owner trims the commit that was just found */
+
+static evs_status look_once(struct evs_redis_store *store, bool *found, struct evs_redis_id *id,
+                            struct evs_redis_header *header, struct evs_error *error)
+{
+    const struct evs_redis_id newest = {UINT64_MAX, UINT64_MAX};
+    store->record.count = 0;
+    evs_status status = find_last_commit(store, newest, found, id, error);
+    return status == EVS_OK && *found ? evs_redis_store_read_commit(store, *id, header, &store->record, error) : status;
+}
+
+/* Only reads, and leaves nothing behind in `store` but the record's bytes. */
+static evs_status try_peek(struct evs_redis_store *store, void *argument, struct evs_error *error)
+{
+    struct evs_store_terms *terms = argument;
+    struct evs_redis_id id = {0}, before;
+    struct evs_redis_header header = {0};
+    bool found = false;
+    evs_status status = evs_redis_facts_ask(store->link, &store->facts, error);
+    if (status == EVS_OK) {
+        status = evs_redis_facts_judge(&store->facts, store->address.text, false, error);
+    }
+    if (status != EVS_OK) {
+        return status;
+    }
+    uint32_t looks = 0;
+    do {
+        before = id;
+        status = look_once(store, &found, &id, &header, error);
+    } while (status == EVS_E_STATE && evs_redis_id_compare(before, id) != 0 && ++looks < LOOKS_MAX);
+    *terms = (struct evs_store_terms){.has_commit = found, .checkpoint = header.checkpoint};
+    return status;
+}
+
+static evs_status store_peek(void *instance, struct evs_store_terms *terms, struct evs_error *error)
+{
+    struct evs_redis_store *store = instance;
+    EVS_ASSERT(!store->has_term && terms != NULL);
+    evs_status status = evs_redis_store_try(store, try_peek, terms, error);
+    terms->record = (struct evs_slice){store->record.data, store->record.count};
+    return status;
+}
+
+/* --- acquire, as a step ------------------------------------------------------------------------------------------- */
 
 static evs_status try_acquire(struct evs_redis_store *store, void *argument, struct evs_error *error)
 {
@@ -279,6 +325,7 @@ static evs_status store_confirm(void *instance, struct evs_error *error)
 const struct evs_store evs_store_redis = {
     .kind = "redis",
     .open = store_open,
+    .peek = store_peek,
     .acquire = store_acquire,
     .restore = evs_redis_store_restore,
     .commit = evs_redis_store_commit,

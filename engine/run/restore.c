@@ -60,7 +60,7 @@ static evs_status check_nodes(const struct evs_run *run, struct evs_error *error
     return EVS_OK;
 }
 
-static evs_status check_record(const struct evs_run *run, struct evs_error *error)
+evs_status evs_restore_check(const struct evs_run *run, struct evs_error *error)
 {
     const struct evs_record *record = &run->restored;
     if (record->finished) {
@@ -200,13 +200,9 @@ static void restore_watermarks(struct evs_run *run)
 
 evs_status evs_restore(struct evs_run *run, struct evs_error *error)
 {
-    evs_status status = check_record(run, error);
-    if (status != EVS_OK) {
-        return status;
-    }
     restore_watermarks(run);
     struct restoring restoring = {.run = run};
-    status = run->options.store->restore(run->store, take_block, &restoring, error);
+    evs_status status = run->options.store->restore(run->store, take_block, &restoring, error);
     evs_status end = evs_block_reader_end(&restoring.reader, status == EVS_OK ? error : NULL);
     status = status == EVS_OK ? end : status;
     return status == EVS_E_CORRUPT ? EVS_E_STATE : status;

@@ -1,7 +1,9 @@
 /* Starting, stopping and ending a run.
  *
- * Order: the graph; the store is opened and acquired, which fences every earlier owner; the state is restored; only then sources and sinks are
- * opened, with the positions and offsets of the last commit; threads last. */
+ * Order: the store is opened and its last commit read; the graph is built, operators are opened, brokers are tried. A start that fails so far
+ * (another pipeline of this name, a server that is away, a stream that is gone) has taken nothing from an engine that works. Then the store is
+ * acquired, which fences every earlier owner; the state is restored; sources and sinks are opened, with the positions and offsets of the last commit;
+ * threads last. */
 #include "runtime.h"
 
 #include "evstream/os.h"
@@ -48,10 +50,6 @@ static struct evs_hash128 new_incarnation(const struct evs_os *os)
 static evs_status open_store(struct evs_run *run, struct evs_error *error)
 {
     const struct evs_run_options *options = &run->options;
-    if (options->store == NULL) {
-        run->incarnation = new_incarnation(options->os);
-        return EVS_OK;
-    }
     struct evs_store_open open = {
         .os = options->os,
         .log = options->log,
@@ -60,28 +58,71 @@ static evs_status open_store(struct evs_run *run, struct evs_error *error)
         .group = "0",
         .retry_us = options->retry_us,
     };
-    evs_status status = options->store->open(&open, &run->store, error);
-    atomic_store(&run->owner_us, options->os->clock.boot_us(options->os->clock.self));
-    if (status == EVS_OK) {
-        status = options->store->acquire(run->store, &run->terms, error);
-    }
-    if (status != EVS_OK) {
-        return status;
-    }
-    evs_log(options->log, EVS_LOG_INFO, "state", "state in redis, %s; term %llu", run->terms.durability,
-            (unsigned long long)run->terms.epoch);
+    return options->store->open(&open, &run->store, error);
+}
+
+/* What the last commit says, and whether this pipeline can go on from it. */
+static evs_status read_record(struct evs_run *run, struct evs_error *error)
+{
     if (!run->terms.has_commit) {
         run->terms.checkpoint = 0;
-        run->incarnation = new_incarnation(options->os);
+        run->incarnation = new_incarnation(run->options.os);
         return EVS_OK;
     }
-    status = evs_record_decode(run->terms.record, &run->arena, &run->restored, error);
+    evs_status status = evs_record_decode(run->terms.record, &run->arena, &run->restored, error);
+    if (status != EVS_OK) {
+        return status == EVS_E_CORRUPT ? EVS_E_STATE : status;
+    }
     run->incarnation = run->restored.incarnation;
     run->base = (struct evs_run_totals){.events = run->restored.events,
                                         .rows_out = run->restored.rows_out,
                                         .late = run->restored.late,
                                         .dead = run->restored.dead};
-    return status == EVS_E_CORRUPT ? EVS_E_STATE : status;
+    return evs_restore_check(run, error);
+}
+
+static evs_status peek_store(struct evs_run *run, struct evs_error *error)
+{
+    evs_status status = open_store(run, error);
+    if (status == EVS_OK) {
+        status = run->options.store->peek(run->store, &run->terms, error);
+    }
+    return status == EVS_OK ? read_record(run, error) : status;
+}
+
+/* With a commit there may be an engine that lives by it: everything that can be tried is tried before it is fenced. */
+static evs_status probe_brokers(struct evs_run *run, struct evs_error *error)
+{
+    if (!run->terms.has_commit) {
+        return EVS_OK;
+    }
+    evs_status status = for_each_op(run, EVS_NODE_SOURCE, evs_source_node_probe, error);
+    return status == EVS_OK ? for_each_op(run, EVS_NODE_SINK, evs_sink_node_probe, error) : status;
+}
+
+/* Ops go on from the checkpoint that the acquire has found; a living owner may have made some more since the look. */
+static void set_checkpoint(struct evs_run *run)
+{
+    for (uint32_t i = 0; i < run->options.worker_count; i++) {
+        for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
+            run->workers[i].ops[j].barrier = run->terms.checkpoint;
+        }
+    }
+}
+
+static evs_status acquire_store(struct evs_run *run, struct evs_error *error)
+{
+    const struct evs_run_options *options = &run->options;
+    atomic_store(&run->owner_us, options->os->clock.boot_us(options->os->clock.self));
+    evs_status status = options->store->acquire(run->store, &run->terms, error);
+    if (status != EVS_OK) {
+        return status;
+    }
+    evs_log(options->log, EVS_LOG_INFO, "state", "state in redis, %s; term %llu", run->terms.durability,
+            (unsigned long long)run->terms.epoch);
+    status = read_record(run, error);
+    set_checkpoint(run);
+    return status;
 }
 
 static evs_status restore_state(struct evs_run *run, struct evs_error *error)
@@ -106,10 +147,16 @@ static evs_status restore_state(struct evs_run *run, struct evs_error *error)
     return status;
 }
 
-static evs_status open_all(struct evs_run *run, struct evs_error *error)
+/* Nothing here is seen by an engine that owns the group. */
+static evs_status prepare(struct evs_run *run, struct evs_error *error)
 {
-    evs_status status = open_store(run, error);
-    if (status == EVS_OK) { /* ops start from the checkpoint that the store knows, so the graph comes after it */
+    evs_status status = EVS_OK;
+    if (run->options.store == NULL) {
+        run->incarnation = new_incarnation(run->options.os);
+    } else {
+        status = peek_store(run, error);
+    }
+    if (status == EVS_OK) {
         status = evs_graph_build(run, error);
     }
     if (status == EVS_OK) {
@@ -120,6 +167,15 @@ static evs_status open_all(struct evs_run *run, struct evs_error *error)
     }
     if (status == EVS_OK) {
         status = for_each_op(run, EVS_NODE_OPERATOR, evs_operator_node_open, error);
+    }
+    return status == EVS_OK ? probe_brokers(run, error) : status;
+}
+
+static evs_status open_all(struct evs_run *run, struct evs_error *error)
+{
+    evs_status status = prepare(run, error);
+    if (status == EVS_OK && run->store != NULL) {
+        status = acquire_store(run, error);
     }
     if (status == EVS_OK) {
         status = restore_state(run, error);

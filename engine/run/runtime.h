@@ -235,6 +235,10 @@ void evs_source_node_prepare(struct evs_op *op); /* before a restore */
 evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error);
 void evs_sink_node_prepare(struct evs_op *op); /* before a restore */
 evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error);
+/* Opens the connector as a restore from run->restored would, and closes it: what would fail shall fail before the group is taken from an
+ * engine that works. Of brokers only: opening a file may cut it, and a file is here or not whoever owns the group. */
+evs_status evs_source_node_probe(struct evs_op *op, struct evs_error *error);
+evs_status evs_sink_node_probe(struct evs_op *op, struct evs_error *error);
 evs_status evs_operator_node_open(struct evs_op *op, struct evs_error *error);
 evs_status evs_sender_open(struct evs_op *op, struct ring **rings, struct evs_error *error);
 bool evs_source_node_ended(const struct evs_op *op);
@@ -255,6 +259,8 @@ bool evs_run_may_send(struct evs_run *run);
 struct evs_run_totals evs_run_totals(const struct evs_run *run);
 void evs_progress_line(const struct evs_run *run, bool last);
 void evs_checkpointer_main(void *run);
+/* Does the pipeline fit the record? Nothing is touched. */
+evs_status evs_restore_check(const struct evs_run *run, struct evs_error *error);
 evs_status evs_restore(struct evs_run *run, struct evs_error *error);
 
 #endif

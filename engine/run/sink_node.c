@@ -455,16 +455,11 @@ static uint64_t restored_offset(const struct evs_run *run, const char *name, boo
     return 0;
 }
 
-evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
+static struct evs_sink_open how_to_open(const struct sink_node *node)
 {
-    struct sink_node *node = op->impl;
-    struct evs_run *run = op->worker->run;
-    struct evs_hash128 path = evs_hash128(node->plan->operator_path, strlen(node->plan->operator_path));
-    node->id_salt[0] = run->incarnation.low;
-    node->id_salt[1] = run->incarnation.high;
-    node->id_salt[2] = evs_hash64(op->node->name, strlen(op->node->name));
-    node->id_salt[3] = path.low;
-    struct evs_sink_open open = {
+    const struct evs_op *op = node->op;
+    const struct evs_run *run = op->worker->run;
+    return (struct evs_sink_open){
         .os = run->options.os,
         .log = run->options.log,
         .pipeline = run->plan->pipeline,
@@ -480,6 +475,33 @@ evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
         .nonce = run->terms.nonce,
         .retry_us = run->options.retry_us,
     };
+}
+
+evs_status evs_sink_node_probe(struct evs_op *op, struct evs_error *error)
+{
+    const struct sink_node *node = op->impl;
+    if (node->plan->connector->shape != EVS_SINK_MESSAGES || op->worker->number != 0) {
+        return EVS_OK;
+    }
+    struct evs_sink_open open = how_to_open(node);
+    void *connector = NULL;
+    evs_status status = node->plan->connector->open(&open, &connector, error);
+    if (status == EVS_OK) {
+        node->plan->connector->close(connector);
+    }
+    return status;
+}
+
+evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
+{
+    struct sink_node *node = op->impl;
+    struct evs_run *run = op->worker->run;
+    struct evs_hash128 path = evs_hash128(node->plan->operator_path, strlen(node->plan->operator_path));
+    node->id_salt[0] = run->incarnation.low;
+    node->id_salt[1] = run->incarnation.high;
+    node->id_salt[2] = evs_hash64(op->node->name, strlen(op->node->name));
+    node->id_salt[3] = path.low;
+    struct evs_sink_open open = how_to_open(node);
     if (run->terms.has_commit) {
         open.resume_offset = restored_offset(run, op->node->name, &open.resume);
         node->offset = open.resume_offset;

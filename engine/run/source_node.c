@@ -179,14 +179,12 @@ void evs_source_node_prepare(struct evs_op *op)
     op->impl = node;
 }
 
-evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error)
+static struct evs_source_open how_to_open(struct source_node *node, const struct evs_record_source *record)
 {
-    struct source_node *node = op->impl;
-    struct evs_run *run = op->worker->run;
-    const struct evs_run_options *options = &run->options;
-    const struct evs_record_source *record = run->terms.has_commit ? restored_source(run, op->node->name) : NULL;
-    node->shared = &run->source_shared[run->source_groups[op->source_number]];
-    struct evs_source_open open = {
+    const struct evs_op *op = node->op;
+    const struct evs_run_options *options = &op->worker->run->options;
+    uint32_t position_count = record == NULL ? 0 : gather_positions(node, record);
+    return (struct evs_source_open){
         .os = options->os,
         .log = options->log,
         .name = op->node->name,
@@ -197,14 +195,40 @@ evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error)
         .until_end = options->until_end,
         .start = options->start,
         .start_value = options->start_value,
-        .position_count = record == NULL ? 0 : gather_positions(node, record),
+        .positions = node->restored,
+        .position_count = position_count,
         .nats_url = options->nats_url,
         .nats_credentials = options->nats_credentials,
         .create = options->create,
+        .row_bytes_max = node->plan->row_bytes_max,
+        .retry_us = options->retry_us,
     };
-    open.positions = node->restored;
-    open.retry_us = options->retry_us;
-    open.row_bytes_max = node->plan->row_bytes_max;
+}
+
+evs_status evs_source_node_probe(struct evs_op *op, struct evs_error *error)
+{
+    struct source_node *node = op->impl;
+    if (!node->plan->connector->durable || op->worker->number != 0) {
+        return EVS_OK;
+    }
+    struct evs_source_open open = how_to_open(node, restored_source(op->worker->run, op->node->name));
+    void *connector = NULL;
+    open.worker_count = 1; /* all partitions */
+    evs_status status = node->plan->connector->open(&open, &connector, error);
+    if (status == EVS_OK) {
+        node->plan->connector->close(connector);
+    }
+    node->restored_count = 0; /* the restore brings them again, and the fingerprints */
+    return status;
+}
+
+evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error)
+{
+    struct source_node *node = op->impl;
+    struct evs_run *run = op->worker->run;
+    const struct evs_record_source *record = run->terms.has_commit ? restored_source(run, op->node->name) : NULL;
+    node->shared = &run->source_shared[run->source_groups[op->source_number]];
+    struct evs_source_open open = how_to_open(node, record);
     evs_status status = node->plan->connector->open(&open, &node->connector, error);
     if (status != EVS_OK) {
         return status;

@@ -311,14 +311,11 @@ static evs_status store_open(const struct evs_store_open *open, void **instance,
     return EVS_OK;
 }
 
-static evs_status store_acquire(void *instance, struct evs_store_terms *terms, struct evs_error *error)
+static evs_status store_peek(void *instance, struct evs_store_terms *terms, struct evs_error *error)
 {
     struct fake_world *world = instance;
     (void)error;
-    *terms = (struct evs_store_terms){.epoch = ++world->epoch,
-                                      .nonce = world->epoch,
-                                      .durability = "fake",
-                                      .confirm_delay_us = world->confirm_delay_us};
+    *terms = (struct evs_store_terms){0};
     if (world->commit_count > 0) {
         const struct fake_commit *last = &world->commits[world->commit_count - 1];
         terms->has_commit = true;
@@ -326,6 +323,16 @@ static evs_status store_acquire(void *instance, struct evs_store_terms *terms, s
         terms->record = last->record;
     }
     return EVS_OK;
+}
+
+static evs_status store_acquire(void *instance, struct evs_store_terms *terms, struct evs_error *error)
+{
+    struct fake_world *world = instance;
+    evs_status status = store_peek(instance, terms, error);
+    terms->epoch = terms->nonce = ++world->epoch;
+    terms->durability = "fake";
+    terms->confirm_delay_us = world->confirm_delay_us;
+    return status;
 }
 
 static evs_status store_restore(void *instance,
@@ -413,6 +420,7 @@ static void store_close(void *instance)
 const struct evs_store fake_store = {
     .kind = "fake",
     .open = store_open,
+    .peek = store_peek,
     .acquire = store_acquire,
     .restore = store_restore,
     .commit = store_commit,

@@ -50,6 +50,8 @@ enum evs_block_kind { EVS_BLOCK_STATE, EVS_BLOCK_OUTBOX };
 struct evs_store {
     const char *kind; /* "redis" */
     evs_status (*open)(const struct evs_store_open *open, void **instance, struct evs_error *error);
+    /* What an acquire would find: has_commit, checkpoint and record, the rest zero. Takes nothing from whoever owns the group. */
+    evs_status (*peek)(void *instance, struct evs_store_terms *terms, struct evs_error *error);
     evs_status (*acquire)(void *instance, struct evs_store_terms *terms, struct evs_error *error);
     /* Streams the blocks of the last commit's chain in order: first all state blocks since the last snapshot start, then all outbox
      * blocks since the last restart. Only blocks that a commit covers, with matching epoch, nonce, id range, count and CRC. */

@@ -1,0 +1,82 @@
+"""What stands in Redis, and engines that come upon it: starts that fail beside an engine that works, state that was damaged."""
+
+import json
+import os
+import signal
+import subprocess
+
+from evs import Engine, Nats, Redis, wait_until
+
+PIPELINE = """
+pipeline {name};
+set checkpoint_interval = '50ms';
+
+create source clicks (
+    event     string not null,
+    timestamp timestamp not null,
+    user_id   string not null,
+    watermark for timestamp as timestamp - interval 2 second
+) from nats (stream = '{stream}', subject = 'clicks.>', partitions = 4, on_future = 'keep');
+
+create sink triggers to nats (stream = 'TRIGGERS', subject = 'triggers.{name}.x');
+
+from clicks
+|> aggregate count(*) as events group by {keys}, tumble(interval 30 second)
+|> insert into triggers;
+"""
+
+
+class Stored:
+    def __init__(self, suite, nats, redis):
+        self.suite = suite
+        self.nats = nats
+        self.redis = redis
+
+    def arguments(self, name, *options, stream="CLICKS", keys="user_id", file=None, nats=None):
+        path = self.suite.write((file or name) + ".evs", PIPELINE.format(name=name, stream=stream, keys=keys))
+        return ["--quiet", "--create", *options, "--nats", nats or self.nats.url, "--redis", self.redis.url, path]
+
+    def commits(self, name):
+        """Number and term of the newest commit."""
+        lines = self.redis.ask("--json", "XREVRANGE", f"evs:{{{name}:0}}:log", "+", "-", "COUNT", "50")
+        for entry, fields in json.loads("".join(lines)):
+            if fields[1] == "C":
+                return int(fields[5].split()[1]), entry.split("-")[0]
+        return 0, None
+
+    def started(self, name, *options):
+        engine = Engine(self.suite, self.arguments(name, *options), name)
+        wait_until(lambda: engine.has_ended() or self.commits(name)[0] > 2, "the first commits")
+        return engine
+
+    def goes_on(self, engine, name, term):
+        """The engine still owns the group, and commits."""
+        number = self.commits(name)[0]
+        wait_until(lambda: engine.has_ended() or self.commits(name)[0] > number + 2, "more commits")
+        if engine.has_ended() or self.commits(name)[1] != term:
+            raise AssertionError(f"the engine that worked was disturbed ({engine.process.returncode}):\n{engine.log_tail()}")
+
+    def failed_starts(self):
+        """Each start fails with its own exit code, and the engine that works does not notice."""
+        name = "healthy"
+        first = self.started(name)
+        term = self.commits(name)[1]
+        away = Nats(self.suite.path("away"))
+        away_url = away.url
+        away.kill()
+        starts = (
+            ("another grouping", 4, "has nothing of the operator", dict(keys="user_id, event")),
+            ("NATS is away", 3, "NATS", dict(nats=away_url)),
+            ("the stream is not there", 3, "NO_SUCH", dict(stream="NO_SUCH")),
+        )
+        for what, code, text, how in starts:
+            arguments = self.arguments(name, "--retry", "1s", file=name + "-second", **how)
+            arguments.remove("--create")
+            second = Engine(self.suite, arguments, name + "-second")
+            ended = second.wait()
+            if ended != code or text not in second.log():
+                raise AssertionError(f"{what}: exit code {ended} instead of {code}, or no word of {text!r}:\n{second.log_tail()}")
+            self.goes_on(first, name, term)
+        first.signal(signal.SIGTERM)
+        if first.wait() != 0:
+            raise AssertionError(f"the first engine ended with {first.process.returncode}:\n{first.log_tail()}")
