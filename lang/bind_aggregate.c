@@ -12,12 +12,6 @@
 
 /* --- calls ------------------------------------------------------------------------------------------------------------------ */
 
-bool evs_bind_unsupported(struct evs_binder *binder, struct evs_place place, const char *what)
-{
-    evs_report(binder, EVS_E0114, place, "%s not supported yet", what);
-    return false;
-}
-
 static bool same_expr(const struct evs_expr *a, const struct evs_expr *b)
 {
     return a == b || (a != NULL && b != NULL && evs_expr_equal(a, b));

@@ -63,7 +63,4 @@ bool evs_bind_emit(struct evs_aggregation *aggregation);
 /* What bounds the state: a window, retain, or the end of the input. `place`: the operator, for the error. */
 bool evs_bind_bound(struct evs_aggregation *aggregation, struct evs_place place);
 
-/* Reports "<what> not supported yet". Always false. */
-bool evs_bind_unsupported(struct evs_binder *binder, struct evs_place place, const char *what);
-
 #endif

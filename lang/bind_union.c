@@ -146,11 +146,7 @@ bool evs_bind_union(struct evs_binder *binder, struct evs_scope *scope, const st
     uint32_t count = pipe->set_operation.count + 1;
     struct evs_scope *scopes = EVS_ARENA_ARRAY(binder->arena, struct evs_scope, count);
     bool is_right = true;
-    if (pipe->set_operation.distinct) {
-        struct evs_diag *diag = evs_report(binder, EVS_E0114, pipe->word, "union distinct is not supported yet");
-        evs_diag_hint(diag, "write union all");
-        is_right = false;
-    }
+    EVS_ASSERT(!pipe->set_operation.distinct); /* the parser has refused it */
     scopes[0] = evs_scope_copy(binder, scope);
     for (uint32_t i = 1; i < count; i++) {
         is_right = evs_bind_query(binder, pipe->set_operation.queries[i - 1], &scopes[i]) && is_right;

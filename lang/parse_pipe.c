@@ -186,9 +186,8 @@ void evs_parse_operator_name(struct evs_parser *parser, struct evs_ast_pipe *pip
 /* --- the table ---------------------------------------------------------------------------------------------------- */
 
 enum pipe_flag {
-    PIPE_LATER = 1, /* parsed, and refused as not supported yet */
-    PIPE_NAMED = 2, /* stateful: `as NAME` may stand behind its first word, or at its end */
-    PIPE_WORDS = 4, /* its body takes the first words itself */
+    PIPE_NAMED = 1, /* stateful: `as NAME` may stand behind its first word, or at its end */
+    PIPE_WORDS = 2, /* its body takes the first words itself */
 };
 
 static const struct {
@@ -358,13 +357,5 @@ void evs_parse_pipe(struct evs_parser *parser, struct evs_ast_pipe *pipe)
     EVS_ASSERT(operators[row].parse != NULL && operators[row].kind != EVS_PIPE_UNKNOWN);
     pipe->kind = operators[row].kind;
     take_words(parser, pipe, row);
-    bool was_muted = parser->is_muted;
-    if (operators[row].flags & PIPE_LATER) {
-        char what[64];
-        snprintf(what, sizeof what, "`%s` is", evs_pipe_kind_name(pipe->kind));
-        pipe->is_broken = evs_refuse(parser, pipe->word, what);
-        parser->is_muted = parser->is_muted || pipe->is_broken;
-    }
     parse_body(parser, pipe, row);
-    parser->is_muted = was_muted;
 }
