@@ -52,20 +52,22 @@ class Folder:
         self.pipeline = self.path / f"{case.question.name}.evs"
         self.pipeline.write_text((pipelines / self.pipeline.name).read_text())
         self.late = self.path / "late"
+        self.restores = 0  # runs that began at a checkpoint
 
     def lines(self):
         """{source: lines} in the order of the file's sources."""
         return dict(zip(self.files, ([event.line for event in events] for events in self.case.events.values())))
 
     def arguments(self, workers, batch):
-        late = [f"--sink=late=file:{self.late}"] if self.case.question.of_order and "sink late" in self.pipeline.read_text() else []
+        late = [f"--sink=late=file:{self.late}"] if "sink late" in self.pipeline.read_text() else []
         delay = ["--param", f"delay={self.case.variation.delay}"] if self.case.variation.delay is not None else []
-        return ["run", "--quiet", self.pipeline.name, "--parallelism", str(workers), "--batch-rows", str(batch), *late, *delay, *self.case.question.options]
+        return ["run", self.pipeline.name, "--parallelism", str(workers), "--batch-rows", str(batch), *late, *delay, *self.case.question.options]
 
     def run(self, program, arguments, **more):
         done = subprocess.run([str(program), *arguments], cwd=self.path, capture_output=True, text=True, timeout=SECONDS_MAX, check=False, **more)
         if done.returncode != 0:
             raise Wrong(f"exit code {done.returncode}\n{done.stderr[-3000:]}")
+        self.restores += len(executions.RESTORED.findall(done.stderr))
         return self.late.read_text() if self.late.exists() else done.stdout
 
 
@@ -97,6 +99,8 @@ def pieces(world, case, count):
             arguments = folder.arguments((1, 4, 2)[number % 3], (1024, 7, 100)[(number + 1) % 3])
             arguments += ["--state", "redis", "--redis", world.redis.url, "--checkpoint-batches", str(1 + number % 3)]
             folder.run(world.program, arguments + (["--at-end", "stop"] if number < count - 1 else []), stdin=subprocess.DEVNULL)
+        if folder.restores != count - 1:
+            raise Wrong(f"{folder.restores} of {count - 1} engines began at a checkpoint")
         return folder.late.read_text() if folder.late.exists() else (folder.path / "answer.rows").read_text()
 
 
@@ -113,7 +117,7 @@ def killed(world, case, engines):
         for source, lines in folder.lines().items():
             write_lines(folder.path / folder.files[source], lines)
         source, file = next(iter(folder.files.items()))
-        options = " ".join(folder.arguments(1, 1)[7:])
+        options = " ".join(folder.arguments(1, 1)[6:])
         folder.pipeline.write_text(f"-- feed: {source} {file}\n-- run: {options}\n" + folder.pipeline.read_text())
         golden = executions.Golden(folder.pipeline)
         wrong, results, restores = executions.execute_cut(Program(world.program), golden, world.redis, engines)
@@ -170,7 +174,7 @@ def partitions(world, case, workers):
     world.redis.ask("FLUSHALL")
     with tempfile.TemporaryDirectory() as path:
         folder = Folder(case, world.pipelines, path)
-        source = f"from nats (stream = '{stream}', subject = '{stream}.>', partitions = 4, {IDLE})"
+        source = f"from nats (stream = '{stream}', subject = '{stream}.*', partitions = 4, {IDLE})"
         (folder.path / case.set.declared).write_text(re.sub(r"from file \([^)]*\)", source, folder.declared))
         folder.pipeline.write_text(with_sink(folder.pipeline.read_text(), "answer.rows"))
         (folder.path / "witness.evs").write_text(WITNESS.format(declared=case.set.declared, source=next(iter(folder.files))))
