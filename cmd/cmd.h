@@ -1,8 +1,7 @@
 /* The subcommands and what they share.
  *
- * A subcommand is one file, cmd_NAME.c, with one function `int evs_cmd_NAME(int argc, char **argv)`: argv[0] is the
- * subcommand's own name, the result is the process's exit code (docs: cli, exit codes). It reads its arguments with
- * evs_args_next, so that every command spells, explains and refuses options in the same way. */
+ * A subcommand is one file, cmd_NAME.c, with one `const struct evs_command evs_command_NAME`: its help, its options, and what it does. It reads its
+ * arguments with evs_args_next, so that every command spells, explains and refuses options in the same way. */
 #ifndef EVS_CMD_H
 #define EVS_CMD_H
 
@@ -18,13 +17,6 @@ enum evs_exit {
     EVS_EXIT_TEST = 5,
 };
 
-int evs_cmd_check(int argc, char **argv);
-int evs_cmd_explain(int argc, char **argv);
-int evs_cmd_fmt(int argc, char **argv);
-int evs_cmd_run(int argc, char **argv);
-int evs_cmd_test(int argc, char **argv);
-int evs_cmd_version(int argc, char **argv);
-
 /* Every connector and format of this build. */
 extern const struct evs_registry evs_registry;
 
@@ -38,6 +30,26 @@ struct evs_arg {
     const char *help;    /* one line */
     const char *choices; /* "text|json": checked; NULL: any value */
 };
+
+enum evs_command_group { EVS_GROUP_WRITE, EVS_GROUP_RUN, EVS_GROUP_OTHER, EVS_GROUP_COUNT };
+
+/* A subcommand: what its help, the completions of shells and docs/cli.md are made of. */
+struct evs_command {
+    const char *name;    /* "check" */
+    const char *summary; /* one line */
+    enum evs_command_group group;
+    const char *operands;              /* what shells complete: "*.evs", "*" for any file, "" for nothing */
+    const char *words;                 /* the first operand is one of these: "infer|check"; NULL: it is none */
+    const struct evs_arg *options;     /* ended by a NULL name */
+    const char *usage;                 /* "evstream check [OPTION]… FILE…" */
+    const char *description;           /* what the command does, some lines */
+    int (*run)(int argc, char **argv); /* argv[0] is the command's name; an exit code */
+};
+/* All of them, ended by NULL; NULL for a name that is none. */
+extern const struct evs_command *const evs_commands[];
+const struct evs_command *evs_command_find(const char *name);
+extern const struct evs_command evs_command_check, evs_command_completions, evs_command_explain, evs_command_fmt,
+    evs_command_init, evs_command_lsp, evs_command_run, evs_command_schema, evs_command_test, evs_command_version;
 
 /* Where a command stands in its arguments. */
 struct evs_args {
@@ -57,6 +69,15 @@ enum {
     EVS_ARG_BAD = -2,     /* told on standard error: return EVS_EXIT_USAGE */
     EVS_ARG_HELP = -3,    /* help was printed: return EVS_EXIT_DONE */
 };
+static inline struct evs_args evs_args_of(const struct evs_command *command, int argc, char **argv)
+{
+    return (struct evs_args){.argc = argc,
+                             .argv = argv,
+                             .next = 1,
+                             .options = command->options,
+                             .usage = command->usage,
+                             .description = command->description};
+}
 /* The next argument: an option's id or one of the above. Takes `--name value` and `--name=value`, `-` as an operand. */
 int evs_args_next(struct evs_args *args);
 /* "evstream check: <text> …", and where help is to be found. Returns EVS_EXIT_USAGE. */

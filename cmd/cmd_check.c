@@ -3,18 +3,9 @@
 
 static const struct evs_arg options[] = {EVS_COMPILE_ARGS, {0}};
 
-int evs_cmd_check(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
-    struct evs_args args = {
-        .argc = argc,
-        .argv = argv,
-        .next = 1,
-        .options = options,
-        .usage = "evstream check [OPTION]… FILE…",
-        .description = "Compiles pipelines and prints every error and warning on standard error. Reads no event and "
-                       "needs no server.\n"
-                       "Exit code 1 when a file has an error.",
-    };
+    struct evs_args args = evs_args_of(&evs_command_check, argc, argv);
     struct evs_compile_args compile = {0};
     int exit_code = EVS_EXIT_DONE;
     int id;
@@ -36,3 +27,16 @@ int evs_cmd_check(int argc, char **argv)
     evs_compile_args_fini(&compile);
     return exit_code;
 }
+
+const struct evs_command evs_command_check = {
+    .name = "check",
+    .summary = "compiles, and prints every error and warning",
+    .group = EVS_GROUP_WRITE,
+    .operands = "*.evs",
+    .options = options,
+    .usage = "evstream check [OPTION]… FILE…",
+    .description = "Compiles pipelines and prints every error and warning on standard error. Reads no event and "
+                   "needs no server.\n"
+                   "Exit code 1 when a file has an error.",
+    .run = run_command,
+};

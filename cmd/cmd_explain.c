@@ -45,19 +45,9 @@ static int explain_file(const struct evs_compile_args *compile, const char *file
     return exit_code;
 }
 
-int evs_cmd_explain(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
-    struct evs_args args = {
-        .argc = argc,
-        .argv = argv,
-        .next = 1,
-        .options = options,
-        .usage = "evstream explain [OPTION]… FILE",
-        .description = "Shows the plan of a pipeline: operators, the columns that are kept, keys, exchanges between "
-                       "workers, state and\n"
-                       "what bounds it, and how each sink is delivered. Reads no event and needs no server. Secrets "
-                       "are not shown.",
-    };
+    struct evs_args args = evs_args_of(&evs_command_explain, argc, argv);
     struct evs_compile_args compile = {0};
     const struct form *form = &forms[0];
     int id;
@@ -78,3 +68,17 @@ int evs_cmd_explain(int argc, char **argv)
     evs_compile_args_fini(&compile);
     return exit_code;
 }
+
+const struct evs_command evs_command_explain = {
+    .name = "explain",
+    .summary = "shows the plan: operators, columns, keys, exchanges, state, delivery",
+    .group = EVS_GROUP_WRITE,
+    .operands = "*.evs",
+    .options = options,
+    .usage = "evstream explain [OPTION]… FILE",
+    .description = "Shows the plan of a pipeline: operators, the columns that are kept, keys, exchanges between "
+                   "workers, state and\n"
+                   "what bounds it, and how each sink is delivered. Reads no event and needs no server. Secrets "
+                   "are not shown.",
+    .run = run_command,
+};

@@ -108,7 +108,7 @@ static enum outcome put_result(const char *file, bool checks, const struct evs_s
         return SAME;
     }
     if (checks) {
-        fprintf(stderr, "evstream fmt: `%s` is laid out otherwise.\n", file);
+        fprintf(stderr, "evstream fmt: `%s` is laid out otherwise; `evstream fmt %s` changes it.\n", file, file);
         return CHANGED;
     }
     return replace_file(file, out) ? CHANGED : UNREADABLE;
@@ -146,20 +146,9 @@ static int exit_code(enum outcome outcome, bool checks)
     return EVS_EXIT_UNREACHABLE;
 }
 
-int evs_cmd_fmt(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
-    struct evs_args args = {
-        .argc = argc,
-        .argv = argv,
-        .next = 1,
-        .options = options,
-        .usage = "evstream fmt [--check] FILE…",
-        .description = "Lays pipeline files out in the one way, in place; comments, names, texts and rows of tests "
-                       "stay as they are.\n"
-                       "`-` reads standard input and writes standard output. Exit code 1 when a file does not parse "
-                       "(it is left as it\n"
-                       "is), 3 when one cannot be read or written.",
-    };
+    struct evs_args args = evs_args_of(&evs_command_fmt, argc, argv);
     bool checks = false;
     int result = EVS_EXIT_DONE, id;
     uint32_t files = 0;
@@ -181,3 +170,18 @@ int evs_cmd_fmt(int argc, char **argv)
     evs_free(names);
     return files > 0 ? result : evs_args_refuse(&args, "name at least one pipeline file, or `-`.");
 }
+
+const struct evs_command evs_command_fmt = {
+    .name = "fmt",
+    .summary = "lays pipeline files out in the one way",
+    .group = EVS_GROUP_WRITE,
+    .operands = "*.evs",
+    .options = options,
+    .usage = "evstream fmt [--check] FILE…",
+    .description = "Lays pipeline files out in the one way, in place; comments, names, texts and rows of tests "
+                   "stay as they are.\n"
+                   "`-` reads standard input and writes standard output. Exit code 1 when a file does not parse "
+                   "(it is left as it\n"
+                   "is), 3 when one cannot be read or written.",
+    .run = run_command,
+};

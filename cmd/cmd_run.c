@@ -296,6 +296,7 @@ static void set_options(struct pipeline *pipeline, const struct settings *settin
         .create = settings->create,
         .until_end = settings->until_end,
         .at_end_stop = settings->at_end_stop,
+        .at_end_cut = !settings->at_end_stop,
         .start = settings->start,
         .start_value = settings->start_value,
         .retry_us = settings->retry_us == 0 ? RETRY_US : settings->retry_us,
@@ -435,18 +436,9 @@ static int run_files(const struct settings *settings, const struct evs_paths *fi
     return exit_code;
 }
 
-int evs_cmd_run(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
-    struct evs_args args = {
-        .argc = argc,
-        .argv = argv,
-        .next = 1,
-        .options = options,
-        .usage = "evstream run [OPTION]… FILE|DIR…",
-        .description = "Runs pipelines until they are stopped (SIGINT or SIGTERM: drain, checkpoint, exit 0) or their "
-                       "input ends.\n"
-                       "An option goes before the environment, the environment before `set` in the file.",
-    };
+    struct evs_args args = evs_args_of(&evs_command_run, argc, argv);
     struct settings settings = {.start = EVS_START_COMMITTED, .log_level = EVS_LOG_INFO};
     struct evs_paths files = {0};
     bool go;
@@ -469,3 +461,16 @@ int evs_cmd_run(int argc, char **argv)
     evs_compile_args_fini(&settings.compile);
     return exit_code;
 }
+
+const struct evs_command evs_command_run = {
+    .name = "run",
+    .summary = "runs pipelines until they are stopped or their input ends",
+    .group = EVS_GROUP_RUN,
+    .operands = "*.evs",
+    .options = options,
+    .usage = "evstream run [OPTION]… FILE|DIR…",
+    .description = "Runs pipelines until they are stopped (SIGINT or SIGTERM: drain, checkpoint, exit 0) or their "
+                   "input ends.\n"
+                   "An option goes before the environment, the environment before `set` in the file.",
+    .run = run_command,
+};

@@ -9,12 +9,12 @@
 #include "test_report.h"
 #include "test_script.h"
 
-enum { OPTION_FILTER = 1, OPTION_PARAM, OPTION_FORMAT };
+enum { OPTION_FILTER = 1, OPTION_FORMAT };
 static const struct evs_arg options[] = {
     {OPTION_FILTER, "--only", "TEXT", "runs the tests whose title holds the text", NULL},
     {OPTION_FORMAT, "--format", "text|junit", "how results are written: for people, or as JUnit's XML (text)",
      "text|junit"},
-    {OPTION_PARAM, "--param", "NAME=VALUE", "sets a parameter; what a test sets goes before it", NULL},
+    {EVS_ARG_PARAM, "--param", "NAME=VALUE", "sets a parameter; what a test sets goes before it", NULL},
     {0}};
 
 struct session {
@@ -216,20 +216,9 @@ static int run_files(struct session *session, char *const *files, uint32_t count
     return result != EVS_EXIT_DONE ? result : session->totals.failed > 0 ? EVS_EXIT_TEST : EVS_EXIT_DONE;
 }
 
-int evs_cmd_test(int argc, char **argv)
+static int run_command(int argc, char **argv)
 {
-    struct evs_args args = {
-        .argc = argc,
-        .argv = argv,
-        .next = 1,
-        .options = options,
-        .usage = "evstream test [OPTION]… FILE|DIR…",
-        .description =
-            "Runs the tests that the files hold: test 'title' { given … advance to … expect … };\n"
-            "on the real engine, with scripted sources, captured sinks and a clock that only the tests move.\n"
-            "A folder stands for the *.evs files in it. Needs no server. Exit code 5 when a test fails, 1 when a file "
-            "has an error.",
-    };
+    struct evs_args args = evs_args_of(&evs_command_test, argc, argv);
     struct session session = {.writer = &evs_test_writer_text};
     struct evs_paths files = {0};
     int id, code = -1;
@@ -238,7 +227,7 @@ int evs_cmd_test(int argc, char **argv)
             session.writer = strcmp(args.value, "junit") == 0 ? &evs_test_writer_junit : &evs_test_writer_text;
         } else if (id == OPTION_FILTER) {
             session.only = args.value;
-        } else if (id == OPTION_PARAM) {
+        } else if (id == EVS_ARG_PARAM) {
             EVS_GROW(session.params, session.param_count, session.param_capacity);
             session.params[session.param_count++] = args.value;
         } else if (id == EVS_ARG_OPERAND) {
@@ -264,3 +253,18 @@ int evs_cmd_test(int argc, char **argv)
     evs_paths_fini(&files);
     return code;
 }
+
+const struct evs_command evs_command_test = {
+    .name = "test",
+    .summary = "runs the tests that pipeline files hold",
+    .group = EVS_GROUP_WRITE,
+    .operands = "*.evs",
+    .options = options,
+    .usage = "evstream test [OPTION]… FILE|DIR…",
+    .description =
+        "Runs the tests that the files hold: test 'title' { given … advance to … expect … };\n"
+        "on the real engine, with scripted sources, captured sinks and a clock that only the tests move.\n"
+        "A folder stands for the *.evs files in it. Needs no server. Exit code 5 when a test fails, 1 when a file "
+        "has an error.",
+    .run = run_command,
+};

@@ -3,27 +3,25 @@
 #include <string.h>
 
 #include "cmd.h"
-#include "evstream_config.h"
 
-struct command {
-    const char *name, *summary;
-    int (*run)(int argc, char **argv);
-};
+static const char *const group_titles[EVS_GROUP_COUNT] = {
+    [EVS_GROUP_WRITE] = "write pipelines", [EVS_GROUP_RUN] = "run them", [EVS_GROUP_OTHER] = "the rest"};
 
-static const struct command commands[] = {
-    {"run", "runs a pipeline until it is stopped or its input ends", evs_cmd_run},
-    {"check", "compiles, and prints every error and warning", evs_cmd_check},
-    {"test", "runs the tests that pipeline files hold", evs_cmd_test},
-    {"explain", "shows the plan: operators, columns, keys, exchanges, state, delivery", evs_cmd_explain},
-    {"fmt", "lays pipeline files out in the one way", evs_cmd_fmt},
-    {"version", "prints the version", evs_cmd_version},
-};
+static void print_group(FILE *out, enum evs_command_group group)
+{
+    fprintf(out, "\n%s:\n", group_titles[group]);
+    for (const struct evs_command *const *at = evs_commands; *at != NULL; at++) {
+        if ((*at)->group == group) {
+            fprintf(out, "  %-12s %s\n", (*at)->name, (*at)->summary);
+        }
+    }
+}
 
 static void print_help(FILE *out)
 {
-    fprintf(out, "usage: evstream COMMAND [OPTION]… [ARGUMENT]…\n\ncommands:\n");
-    for (size_t i = 0; i < EVS_COUNT(commands); i++) {
-        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    fprintf(out, "usage: evstream COMMAND [OPTION]… [ARGUMENT]…\n");
+    for (enum evs_command_group group = 0; group < EVS_GROUP_COUNT; group++) {
+        print_group(out, group);
     }
     fprintf(out,
             "\n`evstream COMMAND --help` tells more about one.\n"
@@ -34,18 +32,11 @@ static void print_help(FILE *out)
             "of evstream\n");
 }
 
-int evs_cmd_version(int argc, char **argv)
-{
-    (void)argc, (void)argv;
-    printf("evstream %s\n", EVS_VERSION);
-    return EVS_EXIT_DONE;
-}
-
 static int refuse_command(const char *name)
 {
     struct evs_nearest nearest = evs_nearest_begin(evs_slice_of(name));
-    for (size_t i = 0; i < EVS_COUNT(commands); i++) {
-        evs_nearest_offer(&nearest, evs_slice_of(commands[i].name));
+    for (const struct evs_command *const *at = evs_commands; *at != NULL; at++) {
+        evs_nearest_offer(&nearest, evs_slice_of((*at)->name));
     }
     fprintf(stderr, "evstream: there is no command `%s`", name);
     if (nearest.best.count > 0) {
@@ -57,12 +48,8 @@ static int refuse_command(const char *name)
 
 static int run_command(const char *name, int argc, char **argv)
 {
-    for (size_t i = 0; i < EVS_COUNT(commands); i++) {
-        if (strcmp(name, commands[i].name) == 0) {
-            return commands[i].run(argc, argv);
-        }
-    }
-    return refuse_command(name);
+    const struct evs_command *command = evs_command_find(name);
+    return command != NULL ? command->run(argc, argv) : refuse_command(name);
 }
 
 /* `help run` is `run --help`. */

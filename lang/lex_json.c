@@ -218,6 +218,17 @@ static uint32_t end_of_line(const struct scan *scan)
     return (uint32_t)(end != NULL ? (size_t)(end - scan->text.data) : scan->text.count);
 }
 
+bool evs_json_object(struct evs_slice text, size_t *bytes)
+{
+    struct scan scan = {.text = text};
+    enum json_step step = text.count > 0 && text.data[0] == '{' ? JSON_VALUE : JSON_BAD;
+    while (step != JSON_DONE && step != JSON_BAD) {
+        step = scan_step(&scan, step);
+    }
+    *bytes = scan.at;
+    return step == JSON_DONE;
+}
+
 void evs_lex_json(struct evs_lexer *lexer, struct evs_token *token)
 {
     struct scan scan = {.text = {lexer->source->text.data + lexer->offset, lexer->source->text.count - lexer->offset}};

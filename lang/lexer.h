@@ -85,6 +85,9 @@ void evs_lexer_init(struct evs_lexer *lexer, const struct evs_source_text *sourc
                     struct evs_diagnostics *diagnostics);
 struct evs_token evs_lexer_next(struct evs_lexer *lexer);
 
+/* Whether the text begins with one JSON object (RFC 8259); *bytes is its length. For those who read events without a lexer. */
+bool evs_json_object(struct evs_slice text, size_t *bytes);
+
 /* --- shared by lexer.c, lex_text.c and lex_json.c ----------------------------------------------------------------- */
 
 /* Bytes of one code point at the start of `text`, and the code point; 0 when it is not valid UTF-8. */
