@@ -135,6 +135,13 @@ static evs_status hold_process(struct evs_op *op, void *state, uint32_t input, s
     return EVS_OK;
 }
 
+static void free_slot(struct evs_op *op, struct hold *hold, uint32_t index)
+{
+    hold->slots[index] = (struct held){.next_free = hold->free_first};
+    hold->free_first = index + 1;
+    evs_op_count(op, EVS_COUNT_STATE_KEYS, -1);
+}
+
 static void release(struct evs_op *op, struct hold *hold, int64_t watermark_us)
 {
     struct evs_timer due;
@@ -143,20 +150,31 @@ static void release(struct evs_op *op, struct hold *hold, int64_t watermark_us)
         EVS_ASSERT(held->row != NULL && held->due_us == due.at_us);
         int64_t time_us = held->row->event_time_us > held->due_us ? held->row->event_time_us : held->due_us;
         evs_going_add(&hold->going, time_us, held->row);
-        *held = (struct held){.next_free = hold->free_first};
-        hold->free_first = (uint32_t)due.payload + 1;
-        evs_op_count(op, EVS_COUNT_STATE_KEYS, -1);
+        free_slot(op, hold, (uint32_t)due.payload);
     }
     evs_going_sort(&hold->going, &hold->keeper);
+}
+
+/* At a cut: their moment does not come in this run. */
+static void drop_all(struct evs_op *op, struct hold *hold)
+{
+    struct evs_timer due;
+    while (evs_timers_pop(&hold->timers, EVS_TIME_MAX, &due)) {
+        evs_row_free(&hold->keeper.pool, hold->slots[due.payload].row);
+        free_slot(op, hold, (uint32_t)due.payload);
+    }
 }
 
 static evs_status hold_watermark(struct evs_op *op, void *state, int64_t watermark_us)
 {
     struct hold *hold = state;
     if (hold->going.count == 0) { /* else the credit was used up before all were out */
-        release(op, hold, watermark_us);
+        release(op, hold, evs_op_is_cut(op) ? evs_op_watermark(op) : watermark_us);
     }
     evs_status status = evs_going_emit(op, &hold->keeper, &hold->going, EMIT_BATCHES);
+    if (status == EVS_OK && evs_op_is_cut(op)) {
+        drop_all(op, hold);
+    }
     tell_bytes(op, hold);
     return status;
 }

@@ -300,8 +300,8 @@ static bool gather_decided(struct join *join, int64_t watermark_us)
     return true;
 }
 
-/* The rows of a key that have ended: to the ready ones, or gone. */
-static void end_rows(struct evs_op *op, struct join *join, uint32_t side, const struct evs_timer *due)
+/* The rows of a key that have ended: to the ready ones if that says something, or gone. */
+static void end_rows(struct evs_op *op, struct join *join, uint32_t side, const struct evs_timer *due, bool is_told)
 {
     struct join_entry *entry = evs_join_due_entry(join, side, due);
     if (entry == NULL) {
@@ -310,7 +310,7 @@ static void end_rows(struct evs_op *op, struct join *join, uint32_t side, const 
     struct evs_row_list *list = &entry->rows[side];
     while (list->count > 0 && evs_join_due(join, side, evs_row_list_at(list, 0)) <= due->at_us) {
         struct evs_row *row = evs_row_list_pop(list, &join->pool);
-        if (join->config->sides[side].pads && evs_join_own(join, side, row, OWN_MARK) == MARK_UNMATCHED) {
+        if (is_told && evs_join_own(join, side, row, OWN_MARK) == MARK_UNMATCHED) {
             evs_join_add_ready(join, (struct ready_row){evs_join_alone_time(join, side, row), row, side, true, NULL});
         } else {
             evs_join_free(join, side, row);
@@ -345,7 +345,7 @@ static bool gather_all(struct evs_op *op, struct join *join)
     struct evs_timer due;
     for (uint32_t side = LEFT; side <= RIGHT; side++) {
         while (join->config->sides[side].pads && evs_timers_pop(&join->expiry[side], EVS_TIME_MAX, &due)) {
-            end_rows(op, join, side, &due);
+            end_rows(op, join, side, &due, true);
         }
     }
     evs_join_sort_ready(join, first);
@@ -372,20 +372,22 @@ static bool gather_unmatched(struct evs_op *op, struct join *join, int64_t passe
     for (uint32_t side = LEFT; side <= RIGHT; side++) {
         while (join->config->sides[side].pads && is_due(join, side, passed_us) && next_time(join, side) == time_us &&
                evs_timers_pop(&join->expiry[side], passed_us, &due)) {
-            end_rows(op, join, side, &due);
+            end_rows(op, join, side, &due, true);
         }
     }
     evs_join_sort_ready(join, first);
     return is_any;
 }
 
-/* Rows that end and leave nothing. */
+/* Rows that end and leave nothing: at a cut, all that are left. */
 static void drop_ended(struct evs_op *op, struct join *join, int64_t passed_us)
 {
+    bool is_cut = evs_op_is_cut(op);
     struct evs_timer due;
     for (uint32_t side = LEFT; side <= RIGHT; side++) {
-        while (!join->config->sides[side].pads && evs_timers_pop(&join->expiry[side], passed_us, &due)) {
-            end_rows(op, join, side, &due);
+        while ((is_cut || !join->config->sides[side].pads) &&
+               evs_timers_pop(&join->expiry[side], is_cut ? EVS_TIME_MAX : passed_us, &due)) {
+            end_rows(op, join, side, &due, false);
         }
     }
 }
@@ -393,7 +395,8 @@ static void drop_ended(struct evs_op *op, struct join *join, int64_t passed_us)
 static evs_status join_watermark(struct evs_op *op, void *state, int64_t watermark_us)
 {
     struct join *join = state;
-    int64_t passed_us = evs_timers_passed(watermark_us);
+    int64_t true_us = evs_op_is_cut(op) ? evs_op_watermark(op) : watermark_us; /* a cut leaves nobody unmatched */
+    int64_t passed_us = evs_timers_passed(true_us);
     EVS_ASSERT(!join->is_resumed && join->pair_count == 0);
     join->emitted = 0;
     if (join->is_restored) {

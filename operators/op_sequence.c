@@ -389,7 +389,7 @@ struct offered {
 
 static struct offered offer_to_attempts(struct sequence *sequence, struct evs_op *op, struct evs_keyed_row *row)
 {
-    struct evs_sequence_judge judge = {sequence->config, evs_sequence_answer, sequence};
+    struct evs_sequence_judge judge = {sequence->config, sequence->proven_us, evs_sequence_answer, sequence};
     struct offered offered = {0};
     struct key_attempts *key = evs_sequence_key(sequence, row->entry);
     for (struct attempt *attempt = key->oldest, *newer; attempt != NULL; attempt = newer) {
@@ -417,7 +417,7 @@ static struct offered offer_to_attempts(struct sequence *sequence, struct evs_op
 
 static void open_attempt(struct sequence *sequence, struct evs_op *op, struct evs_keyed_row *row)
 {
-    struct evs_sequence_judge judge = {sequence->config, evs_sequence_answer, sequence};
+    struct evs_sequence_judge judge = {sequence->config, sequence->proven_us, evs_sequence_answer, sequence};
     uint32_t step = evs_attempt_opening(&judge, row);
     if (step == sequence->config->step_count) {
         return;
@@ -443,6 +443,20 @@ static void apply_row(struct sequence *sequence, struct evs_op *op, struct evs_k
     evs_keyed_drop(&sequence->rows, op, entry);
 }
 
+/* An attempt whose deadline is this moment: a match, timed out, or at a cut nothing that is certain. True: it was a match. */
+static bool end_attempt(struct sequence *sequence, struct evs_op *op, struct attempt *attempt, int64_t at_us)
+{
+    if (attempt->is_complete && evs_attempt_is_proven(sequence->config, attempt, sequence->proven_us)) {
+        complete(sequence, op, attempt, at_us);
+        return true;
+    }
+    if (!attempt->is_complete && sequence->config->has_timeouts && at_us < sequence->proven_us) {
+        write_result(sequence, op, attempt, at_us, true);
+    }
+    evs_sequence_attempt_free(sequence, op, attempt);
+    return false;
+}
+
 /* Attempts of a key whose deadline is this moment, oldest first. */
 static void apply_moment(struct sequence *sequence, struct evs_op *op, uint32_t entry, int64_t at_us)
 {
@@ -454,14 +468,8 @@ static void apply_moment(struct sequence *sequence, struct evs_op *op, uint32_t 
         }
         EVS_ASSERT(attempt->deadline_us == at_us);
         struct attempt *newer = attempt->newer;
-        if (attempt->is_complete) {
-            complete(sequence, op, attempt, at_us);
-            newer = sequence->config->skips_to_next ? newer : key->oldest; /* it has dropped others */
-        } else {
-            if (sequence->config->has_timeouts) {
-                write_result(sequence, op, attempt, at_us, true);
-            }
-            evs_sequence_attempt_free(sequence, op, attempt);
+        if (end_attempt(sequence, op, attempt, at_us) && !sequence->config->skips_to_next) {
+            newer = key->oldest; /* it has dropped others */
         }
         attempt = newer;
     }
@@ -482,6 +490,7 @@ static evs_status sequence_watermark(struct evs_op *op, void *state, int64_t wat
 {
     struct sequence *sequence = state;
     int64_t until_us = evs_timers_passed(watermark_us);
+    sequence->proven_us = evs_op_is_cut(op) ? evs_op_watermark(op) : EVS_TIME_MAX;
     sequence->emitted = 0;
     for (;;) {
         while (sequence->event_at < sequence->event_count) {

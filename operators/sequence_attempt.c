@@ -9,11 +9,12 @@
 struct place {
     uint32_t next;
     int64_t hold_us; /* the absences on the way are over behind this moment; EVS_TIME_MIN: there is none with a time */
+    bool is_open;    /* an absence on the way has no time: it is over with the next step's row */
 };
 
 static struct place first_place(const struct attempt *attempt)
 {
-    return (struct place){attempt->step, EVS_TIME_MIN};
+    return (struct place){attempt->step, EVS_TIME_MIN, false};
 }
 
 /* Past the absences behind step place->next, in front of the step after it. False: there is no way on. */
@@ -29,6 +30,8 @@ static bool go_on(const struct evs_sequence_config *config, const struct attempt
         if (absence->within_us != EVS_SEQUENCE_NEVER) {
             int64_t until_us = evs_time_plus(attempt->last_us, absence->within_us);
             place->hold_us = until_us > place->hold_us ? until_us : place->hold_us;
+        } else {
+            place->is_open = true;
         }
     }
     place->next++;
@@ -182,6 +185,21 @@ static bool breaks_any(const struct offer *offer, const struct evs_sequence_conf
     return false;
 }
 
+bool evs_attempt_is_proven(const struct evs_sequence_config *config, const struct attempt *attempt, int64_t proven_us)
+{
+    struct place place = first_place(attempt);
+    while (place.next < config->step_count && go_on(config, attempt, &place)) {
+    }
+    return place.next == config->step_count && place.hold_us < proven_us;
+}
+
+/* The row may stand behind the absences on the way to the place. */
+static bool is_past_absences(const struct offer *offer, struct place place, int64_t time_us)
+{
+    int64_t proven_us = offer->judge != NULL ? offer->judge->proven_us : EVS_TIME_MAX;
+    return time_us > place.hold_us && place.hold_us < proven_us && (!place.is_open || time_us < proven_us);
+}
+
 /* The step that takes the row; step_count: none. */
 static uint32_t taker(const struct offer *offer, const struct evs_sequence_config *config, int64_t time_us)
 {
@@ -194,7 +212,7 @@ static uint32_t taker(const struct offer *offer, const struct evs_sequence_confi
     }
     while (can_leave && place.next < config->step_count) {
         const struct evs_sequence_step *step = &config->steps[place.next];
-        bool is_open = time_us > place.hold_us && time_us <= begin_limit(config, attempt, place) &&
+        bool is_open = is_past_absences(offer, place, time_us) && time_us <= begin_limit(config, attempt, place) &&
                        !(step->is_next && attempt->has_gap) && attempt->row_count < config->rows_max;
         if (is_open && fits(offer, step->condition)) {
             return place.next;

@@ -43,6 +43,7 @@ enum evs_sequence_outcome {
 
 struct evs_sequence_judge {
     const struct evs_sequence_config *config;
+    int64_t proven_us; /* rows before it are all there: no absence is certain from here on; EVS_TIME_MAX but at a cut */
     evs_sequence_fits *fits;
     void *argument;
 };
@@ -59,6 +60,8 @@ void evs_attempt_move(const struct evs_sequence_config *config, struct attempt *
 bool evs_attempt_time(const struct evs_sequence_config *config, struct attempt *attempt, int64_t now_us);
 /* No event up to this moment gives the attempt a deadline before it. */
 int64_t evs_attempt_horizon(const struct evs_sequence_config *config, const struct attempt *attempt);
+/* A complete attempt is a match although rows from `proven_us` on may be missing: no absence behind its last row ends later. */
+bool evs_attempt_is_proven(const struct evs_sequence_config *config, const struct attempt *attempt, int64_t proven_us);
 /* The conditions that a row of this time could be asked for: a bit each. */
 uint64_t evs_attempt_questions(const struct evs_sequence_config *config, const struct attempt *attempt,
                                int64_t time_us);

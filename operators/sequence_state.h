@@ -45,6 +45,7 @@ struct sequence {
     bool newer_never_win; /* an attempt that begins while another takes the same row cannot give a match of its own */
     int64_t shortest_us;  /* no deadline lies nearer to the row that sets it */
     int64_t told_bytes;
+    int64_t proven_us; /* see struct evs_sequence_judge */
 
     struct attempt_slot *slots;
     uint32_t slot_count, slot_capacity, slot_free, attempt_count;

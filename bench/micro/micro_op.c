@@ -17,6 +17,11 @@ int64_t evs_op_watermark(const struct evs_op *op)
 {
     return op->watermark_us;
 }
+bool evs_op_is_cut(const struct evs_op *op)
+{
+    (void)op;
+    return false;
+}
 void evs_op_delay_watermark(struct evs_op *op, int64_t delay_us)
 {
     (void)op, (void)delay_us;

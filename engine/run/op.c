@@ -136,6 +136,11 @@ int64_t evs_op_watermark(const struct evs_op *op)
     return op->watermark_us;
 }
 
+bool evs_op_is_cut(const struct evs_op *op)
+{
+    return op->watermark_target_us == EVS_TIME_CUT;
+}
+
 void evs_op_delay_watermark(struct evs_op *op, int64_t delay_us)
 {
     EVS_ASSERT(delay_us >= 0);
@@ -144,7 +149,8 @@ void evs_op_delay_watermark(struct evs_op *op, int64_t delay_us)
 
 int64_t evs_op_passed_watermark(const struct evs_op *op)
 {
-    bool is_exact = op->watermark_us == EVS_TIME_MAX || op->watermark_us == EVS_TIME_MIN || op->watermark_delay_us == 0;
+    bool is_exact =
+        op->watermark_us >= EVS_TIME_CUT || op->watermark_us == EVS_TIME_MIN || op->watermark_delay_us == 0;
     int64_t passed_us;
     if (is_exact) {
         return op->watermark_us;
@@ -253,7 +259,8 @@ static evs_status operator_watermark(struct evs_op *op, int64_t watermark_us)
         return EVS_OK;
     }
     op->emitted = 0;
-    evs_status status = op->operator_->watermark(op, op->state, watermark_us);
+    int64_t told_us = watermark_us == EVS_TIME_CUT ? EVS_TIME_MAX : watermark_us;
+    evs_status status = op->operator_->watermark(op, op->state, told_us);
     EVS_ASSERT(op->emitted <= op->operator_->emit_max);
     evs_op_flush_dead(op);
     return status;

@@ -11,7 +11,26 @@ struct evs_run_totals evs_run_totals(const struct evs_run *run)
             sums[j] += atomic_load_explicit(&run->workers[i].published[j], memory_order_relaxed);
         }
     }
-    return (struct evs_run_totals){sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6]};
+    return (struct evs_run_totals){sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7]};
+}
+
+bool evs_run_next_operator(const struct evs_run *run, uint32_t *node, struct evs_run_operator *counts)
+{
+    for (; *node < run->plan->node_count; ++*node) {
+        *counts = (struct evs_run_operator){.name = run->plan->nodes[*node].name};
+        for (uint32_t i = 0; i < run->options.worker_count; i++) {
+            const int64_t *counters = evs_worker_op(&run->workers[i], *node)->counters;
+            counts->late += (uint64_t)counters[EVS_COUNT_LATE];
+            counts->late_windows += (uint64_t)counters[EVS_COUNT_LATE_WINDOWS];
+            counts->null_keys += (uint64_t)counters[EVS_COUNT_NULL_KEY];
+            counts->limited += (uint64_t)counters[EVS_COUNT_LIMITED];
+        }
+        if (counts->late + counts->late_windows + counts->null_keys + counts->limited > 0) {
+            ++*node;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* One line, written over the one before: events, rate, rows out. */

@@ -267,7 +267,7 @@ evs_status evs_run_wait(struct evs_run *run, struct evs_run_summary *summary, st
     *summary = (struct evs_run_summary){
         .totals = totals,
         .all = {totals.events + run->base.events, totals.rows_out + run->base.rows_out, totals.late + run->base.late,
-                totals.dead + run->base.dead, totals.null_keys, totals.state_keys, totals.state_bytes},
+                totals.dead + run->base.dead, totals.null_keys, totals.state_keys, totals.state_bytes, totals.late_windows},
         .checkpoints = run->checkpoints,
         .checkpoint_bytes = run->checkpoint_bytes,
         .elapsed_us = evs_monotonic_us(os) - run->started_us,

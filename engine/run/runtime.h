@@ -44,6 +44,7 @@ struct edge {
     struct item items[EDGE_ROOM];
     uint32_t first, count;
     int64_t watermark_us; /* last one that came along it */
+    bool is_cut;          /* EVS_TIME_CUT came behind it */
     bool at_barrier;      /* waits until the other edges have it too */
 };
 
@@ -90,6 +91,7 @@ struct evs_op {
 
     int64_t watermark_us;         /* the last one finished and passed on */
     int64_t watermark_target_us;  /* being worked on when above watermark_us */
+    bool is_cut;                  /* all inputs are over, not all of them complete: EVS_TIME_CUT comes next */
     bool has_told_watermark;      /* since the start: a restored one is told again, for the edges behind it know none */
     int64_t watermark_delay_us;   /* it is passed on so much behind: see evs_op_delay_watermark */
     uint64_t barrier;             /* the last one that passed … */
@@ -104,7 +106,7 @@ struct evs_op {
     int64_t barrier_counters[EVS_COUNTERS]; /* as of the last barrier */
 };
 
-#define PUBLISHED 7u /* fields of struct evs_run_totals */
+#define PUBLISHED 8u /* fields of struct evs_run_totals */
 
 struct worker {
     struct evs_run *run;

@@ -245,7 +245,7 @@ evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error)
         fingerprints_keep_on(node, record);
     }
     node->ended = node->finished = record != NULL && record->finished;
-    node->counted_active = evs_source_watermark(node) != EVS_TIME_MAX; /* it owns a partition */
+    node->counted_active = !node->finished && evs_source_watermark(node) != EVS_TIME_MAX; /* it owns a partition */
     atomic_fetch_add(&node->shared->active_workers, node->counted_active);
     return EVS_OK;
 }
@@ -345,7 +345,7 @@ static void source_ended(struct source_node *node)
     if (!options->at_end_stop) {
         node->finished =
             true; /* the partitions keep their watermarks: until all workers have finished, a restart goes on with them */
-        emit_watermark(node, EVS_TIME_MAX);
+        emit_watermark(node, evs_source_watermark(node));
     }
 }
 
@@ -431,6 +431,7 @@ static evs_status source_poll(struct evs_op *op)
     }
     if (!node->started) { /* restored watermarks; +infinity for a worker without partitions */
         node->started = true;
+        emit_watermark(node, evs_source_reached(node)); /* also of one that is over: a cut keeps it */
         emit_watermark(node, evs_source_watermark(node));
         return EVS_OK;
     }

@@ -48,7 +48,7 @@ struct source_node {
     bool in_position; /* the last message was a piece: more of its position follow */
     bool started;     /* the first watermark is out */
     bool ended;       /* nothing more will be polled … */
-    bool finished;    /* … and the watermark is +infinity */
+    bool finished;    /* … and the watermark is +infinity, or a cut */
 
     struct partition *partitions; /* by number; partition_count of them */
     uint32_t partition_count;
@@ -87,8 +87,9 @@ void evs_source_judge(struct source_node *node, struct evs_batch *batch, const s
                       uint32_t first, uint32_t end);
 void evs_source_dead_row(struct source_node *node, const struct evs_batch *batch, uint32_t row,
                          const struct evs_row_error *error);
-int64_t evs_source_watermark(
-    const struct source_node *node); /* minimum over the worker's partitions; +infinity when finished */
+/* The minimum over the worker's partitions, +infinity if it has none; and what the source says: that, until it is finished. */
+int64_t evs_source_reached(const struct source_node *node);
+int64_t evs_source_watermark(const struct source_node *node);
 int64_t evs_source_frontier(const struct source_node *node); /* F, as it stands now */
 /* The connector had nothing: notices idle partitions. Returns true when the source's watermark may rise because of it. */
 bool evs_source_check_idle(struct source_node *node);

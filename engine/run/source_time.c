@@ -11,9 +11,9 @@ static int64_t watermark_of(int64_t time_us, int64_t delay_us)
 {
     int64_t watermark;
     if (__builtin_sub_overflow(time_us, delay_us, &watermark)) {
-        return delay_us > 0 ? EVS_TIME_MIN + 1 : EVS_TIME_MAX - 1;
+        return delay_us > 0 ? EVS_TIME_MIN + 1 : EVS_TIME_CUT - 1;
     }
-    return watermark == EVS_TIME_MIN ? EVS_TIME_MIN + 1 : watermark == EVS_TIME_MAX ? EVS_TIME_MAX - 1 : watermark;
+    return watermark == EVS_TIME_MIN ? EVS_TIME_MIN + 1 : watermark >= EVS_TIME_CUT ? EVS_TIME_CUT - 1 : watermark;
 }
 
 void evs_source_time_start(struct source_node *node, const struct evs_record_source *restored)
@@ -44,8 +44,14 @@ void evs_source_time_start(struct source_node *node, const struct evs_record_sou
 
 int64_t evs_source_watermark(const struct source_node *node)
 {
+    bool is_cut = node->op->worker->run->options.at_end_cut && !node->plan->connector->bounded;
+    return !node->finished ? evs_source_reached(node) : is_cut ? EVS_TIME_CUT : EVS_TIME_MAX;
+}
+
+int64_t evs_source_reached(const struct source_node *node)
+{
     int64_t least = EVS_TIME_MAX;
-    for (uint32_t i = 0; !node->finished && i < node->partition_count; i++) {
+    for (uint32_t i = 0; i < node->partition_count; i++) {
         if (node->partitions[i].owned && node->partitions[i].watermark_us < least) {
             least = node->partitions[i].watermark_us;
         }

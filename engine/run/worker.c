@@ -65,15 +65,30 @@ static evs_status advance_watermark(struct evs_op *op)
     return status;
 }
 
+/* A cut ends an edge and leaves its watermark: the op is cut when all its edges are over, and keeps the true minimum until then. */
+static int64_t least_watermark(struct evs_op *op)
+{
+    int64_t least = EVS_TIME_MAX;
+    bool is_over = true;
+    for (uint32_t i = 0; i < op->in_count; i++) {
+        const struct edge *edge = op->in[i];
+        least = edge->watermark_us < least ? edge->watermark_us : least;
+        is_over = is_over && (edge->is_cut || edge->watermark_us == EVS_TIME_MAX);
+    }
+    op->is_cut = is_over && least < EVS_TIME_CUT;
+    return least;
+}
+
 static evs_status take_watermark(struct evs_op *op, struct edge *edge, int64_t watermark_us)
 {
-    EVS_ASSERT(watermark_us >= edge->watermark_us);
-    edge->watermark_us = watermark_us;
-    evs_edge_pop(edge);
-    int64_t least = EVS_TIME_MAX;
-    for (uint32_t i = 0; i < op->in_count; i++) {
-        least = op->in[i]->watermark_us < least ? op->in[i]->watermark_us : least;
+    EVS_ASSERT(watermark_us >= edge->watermark_us && !edge->is_cut);
+    if (watermark_us == EVS_TIME_CUT) {
+        edge->is_cut = true;
+    } else {
+        edge->watermark_us = watermark_us;
     }
+    evs_edge_pop(edge);
+    int64_t least = least_watermark(op);
     if (least <= op->watermark_us) {
         /* After a restore the op stands where the commit says. Of an input that had ended nothing higher ever comes, so who is behind would wait. */
         if (!op->has_told_watermark) {
@@ -83,6 +98,16 @@ static evs_status take_watermark(struct evs_op *op, struct edge *edge, int64_t w
     }
     op->watermark_target_us = least;
     return advance_watermark(op);
+}
+
+/* Nothing comes behind a cut but a barrier, which must find it done. */
+static bool begin_cut(struct evs_op *op)
+{
+    if (!op->is_cut || op->watermark_us >= EVS_TIME_CUT) {
+        return false;
+    }
+    op->watermark_target_us = EVS_TIME_CUT;
+    return true;
 }
 
 evs_status evs_op_pass_barrier(struct evs_op *op, uint64_t checkpoint)
@@ -155,7 +180,7 @@ static bool op_step(struct evs_op *op)
         return false;
     }
     evs_status status = EVS_AGAIN;
-    if (op->watermark_target_us > op->watermark_us) {
+    if (op->watermark_target_us > op->watermark_us || begin_cut(op)) {
         status = advance_watermark(op);
     } else {
         uint32_t looked_at = op->is_waiting ? 1 : op->in_count;
@@ -253,6 +278,7 @@ static void publish_counters(struct worker *worker)
         const struct evs_op *op = &worker->ops[i];
         sums.late += (uint64_t)op->counters[EVS_COUNT_LATE];
         sums.dead += (uint64_t)op->counters[EVS_COUNT_DEAD];
+        sums.late_windows += (uint64_t)op->counters[EVS_COUNT_LATE_WINDOWS];
         sums.null_keys += (uint64_t)op->counters[EVS_COUNT_NULL_KEY];
         sums.state_keys += (uint64_t)op->counters[EVS_COUNT_STATE_KEYS];
         sums.state_bytes += (uint64_t)op->counters[EVS_COUNT_STATE_BYTES];
@@ -262,8 +288,8 @@ static void publish_counters(struct worker *worker)
             sums.rows_out += (uint64_t)op->counters[EVS_COUNT_ROWS_OUT];
         }
     }
-    uint64_t values[PUBLISHED] = {sums.events,    sums.rows_out,   sums.late,       sums.dead,
-                                  sums.null_keys, sums.state_keys, sums.state_bytes};
+    uint64_t values[PUBLISHED] = {sums.events,    sums.rows_out,   sums.late,        sums.dead,
+                                  sums.null_keys, sums.state_keys, sums.state_bytes, sums.late_windows};
     for (uint32_t i = 0; i < PUBLISHED; i++) {
         atomic_store_explicit(&worker->published[i], values[i], memory_order_relaxed);
     }

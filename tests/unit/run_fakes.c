@@ -523,6 +523,7 @@ evs_status fake_try_start(const struct evs_plan *plan, struct fake_how how, stru
         .store = how.in_memory ? NULL : &fake_store,
         .until_end = !how.follow,
         .at_end_stop = how.at_end_stop,
+        .at_end_cut = how.at_end_cut,
         .retry_us = 1000000,
         .row_format = fake_registry.formats[0],
         .outbox_bytes_max = 1 << 20,

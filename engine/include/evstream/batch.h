@@ -24,6 +24,9 @@
 
 #define EVS_TIME_MIN INT64_MIN /* a watermark before the first row */
 #define EVS_TIME_MAX INT64_MAX /* the watermark of a complete input: +infinity */
+/* The watermark of an input that is over but not complete (--at-end close). Between the runtime's parts only: an operator is told EVS_TIME_MAX, and
+ * evs_op_is_cut says so. */
+#define EVS_TIME_CUT (INT64_MAX - 1)
 
 /* Validity: bit i of word i/64 set means row i is not NULL. `valid == NULL` means no NULLs. */
 struct evs_column {

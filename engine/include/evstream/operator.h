@@ -62,6 +62,11 @@ const struct evs_schema *evs_op_schema(const struct evs_op *op); /* output */
 int64_t evs_op_now(const struct evs_op *op);                     /* monotonic, as of the start of this call */
 int64_t evs_op_watermark(const struct evs_op *op);               /* the last one that the watermark slot has finished */
 
+/* During a watermark slot with EVS_TIME_MAX: the input is over, though more might have come (--at-end close). Results of the rows that are there are
+ * given; but what says that a row did *not* come (an absence, a time-out, an unmatched row), or that its time has come (a held row), is given only if its
+ * moment is one that evs_op_watermark, which still is the last true one, has passed. */
+bool evs_op_is_cut(const struct evs_op *op);
+
 /* For open: what this operator emits may be so much behind its watermark, so it is passed on so much later (EVS_TIME_MAX: only when the
  * input is complete). */
 void evs_op_delay_watermark(struct evs_op *op, int64_t delay_us);

@@ -16,6 +16,7 @@ struct evs_run_options {
     bool create;
     bool until_end;
     bool at_end_stop; /* --at-end stop: the end leaves the watermark where it is */
+    bool at_end_cut;  /* --at-end close: only the end of a file is complete input, any other is a cut (evs_op_is_cut) */
     enum evs_start start;
     int64_t start_value;
     int64_t retry_us;                    /* the retry policy: how long a server may be away */
@@ -31,6 +32,13 @@ struct evs_run_totals {
     uint64_t rows_out; /* rows that sinks have taken, dead letters apart */
     uint64_t late, dead, null_keys;
     uint64_t state_keys, state_bytes;
+    uint64_t late_windows; /* windows that rows missed although they counted in younger ones */
+};
+
+/* Rows that one operator of the plan has left out in this run, over all workers. */
+struct evs_run_operator {
+    const char *name; /* borrowed from the plan */
+    uint64_t late, late_windows, null_keys, limited;
 };
 
 struct evs_run_summary {
@@ -51,6 +59,8 @@ evs_status evs_run_start(const struct evs_plan *plan, const struct evs_run_optio
 void evs_run_stop(struct evs_run *run);
 /* Blocks until the run has ended. */
 evs_status evs_run_wait(struct evs_run *run, struct evs_run_summary *summary, struct evs_error *error);
+/* Behind evs_run_wait: what the next operator of the plan from *node on, 0 at first, has left out. False: no further one has left out anything. */
+bool evs_run_next_operator(const struct evs_run *run, uint32_t *node, struct evs_run_operator *counts);
 void evs_run_free(struct evs_run *run);
 
 #endif
