@@ -749,6 +749,10 @@ const char *evs_bind_item_name(struct evs_binder *binder, const struct evs_ident
         }
     }
     const char *name = evs_bind_text(binder, ident.text);
-    evs_observe_name(binder, name, ident.place);
+    if (evs_ident_given(alias)) {
+        evs_observe_declaration(binder, name, ident.place, NULL, true);
+    } else {
+        evs_observe_name(binder, name, ident.place); /* the text there is the name of something else */
+    }
     return name;
 }

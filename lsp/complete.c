@@ -396,6 +396,31 @@ static void put_callable(struct completion *completion, struct evs_lsp_callable 
     evs_buffer_fini(&text);
 }
 
+/* Names of steps and symbols before the cursor, `NAME as CONDITION`: a sequence without its end is not bound, so the binder does not tell them. */
+static void put_steps(struct completion *completion)
+{
+    const struct evs_token *tokens = completion->syntax->tokens;
+    uint32_t first = 0, end = 0;
+    for (; tokens[end].kind != EVS_TOKEN_END && tokens[end].offset < completion->context.start; end++) {
+        first = tokens[end].kind == EVS_TOKEN_PIPE ? end + 1 : first;
+    }
+    for (uint32_t i = first; i + 1 < end; i++) {
+        const struct evs_token *next = &tokens[i + 1];
+        next += next->kind == EVS_TOKEN_PLUS || next->kind == EVS_TOKEN_QUESTION || next->kind == EVS_TOKEN_STAR;
+        bool is_step = tokens[i].kind == EVS_TOKEN_WORD && !evs_word_is_reserved(tokens[i].word) &&
+                       next->kind == EVS_TOKEN_WORD && next->word == EVS_WORD_AS;
+        if (is_step) {
+            char *name = evs_arena_strndup(&completion->server->arena, tokens[i].text.data, tokens[i].text.count);
+            put_name(completion, name, KIND_STRUCT, 'b', "rows of a step");
+        }
+    }
+}
+
+static bool has_steps(enum evs_word operator_)
+{
+    return operator_ == EVS_WORD_SEQUENCE || operator_ == EVS_WORD_MATCH_RECOGNIZE;
+}
+
 static bool takes_windows(enum evs_word operator_)
 {
     return operator_ == EVS_WORD_AGGREGATE || operator_ == EVS_WORD_CALL;
@@ -429,6 +454,9 @@ static void put_expression(struct completion *completion)
     enum evs_word operator_ = completion->context.operator_;
     struct evs_lsp_analysis *analysis = ask_binder(completion);
     put_columns(completion, &analysis->index);
+    if (has_steps(operator_) && !analysis->index.is_exact) {
+        put_steps(completion);
+    }
     evs_lsp_analysis_free(analysis);
     if (operator_ != EVS_WORD_NONE) {
         put_words(completion, EVS_LSP_WORD_CLAUSE, evs_word_text(operator_),
@@ -474,7 +502,8 @@ static void put_members(struct completion *completion)
     struct evs_lsp_analysis *analysis = ask_binder(completion);
     for (uint32_t i = 0; i < analysis->index.column_count; i++) {
         const struct evs_seen_column *column = &analysis->index.columns[i];
-        if (column->row != NULL && evs_slice_equal_nocase(row, column->row)) {
+        bool is_step = has_steps(completion->context.operator_) && !analysis->index.is_exact && column->row == NULL;
+        if (is_step || (column->row != NULL && evs_slice_equal_nocase(row, column->row))) {
             put_column(completion, column);
         }
     }

@@ -360,6 +360,22 @@ static bool is_in_comment(const struct evs_lsp_syntax *syntax, uint32_t from, ui
     return false;
 }
 
+/* test '…' { } without anything in it is an empty JSON object to the lexer. */
+static bool is_empty_test(const struct look *look)
+{
+    if (look->count < 3 || look->tokens[look->count - 1].kind != EVS_TOKEN_JSON ||
+        look->tokens[look->count - 3].word != EVS_WORD_TEST) {
+        return false;
+    }
+    struct evs_slice text = look->tokens[look->count - 1].text;
+    for (size_t i = 1; i + 1 < text.count; i++) {
+        if (strchr(" \t\r\n", text.data[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 struct evs_lsp_context evs_lsp_context_at(const struct evs_lsp_syntax *syntax, uint32_t offset)
 {
     struct evs_lsp_context context = {.start = offset, .end = offset};
@@ -372,6 +388,10 @@ struct evs_lsp_context evs_lsp_context_at(const struct evs_lsp_syntax *syntax, u
         const struct evs_token *last = &syntax->tokens[look.count - 1];
         bool reaches = last->offset + last->count >= offset;
         bool is_name = last->kind == EVS_TOKEN_WORD || (last->kind == EVS_TOKEN_QUOTED && last->offset < offset);
+        if (last->offset + last->count > offset && is_empty_test(&look)) {
+            context.kind = EVS_LSP_PLACE_TEST;
+            return context;
+        }
         if (reaches && is_name) {
             context.start = last->offset;
             context.end = last->offset + last->count;

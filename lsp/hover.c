@@ -36,13 +36,28 @@ static void put_origin(const struct evs_lsp_analysis *analysis, const struct evs
                       slash != NULL ? slash + 1 : text->file, sighting->declared.line, (int)line.count, line.data);
 }
 
+/* An alias has no type where it is given; where it is used it has. */
+static const struct evs_sighting *with_type(const struct evs_lsp_analysis *analysis,
+                                            const struct evs_sighting *sighting)
+{
+    for (uint32_t i = 0; sighting->type == NULL && sighting->declared.file != NULL && i < analysis->index.count; i++) {
+        const struct evs_sighting *other = &analysis->index.sightings[i];
+        if (other->type != NULL && other->declared.offset == sighting->declared.offset &&
+            evs_lsp_same_file(other->declared.file, sighting->declared.file)) {
+            return other;
+        }
+    }
+    return sighting;
+}
+
 static void put_sighting(const struct evs_lsp_analysis *analysis, const struct evs_sighting *sighting,
                          struct evs_buffer *markdown)
 {
+    const struct evs_sighting *typed = with_type(analysis, sighting);
     evs_buffer_printf(markdown, "```evs\n%s%s", sighting->symbol == EVS_SYMBOL_PARAM ? "@" : "", sighting->name);
-    if (sighting->type != NULL) {
-        evs_buffer_printf(markdown, " %s%s", sighting->type,
-                          sighting->symbol == EVS_SYMBOL_COLUMN && !sighting->nullable ? " not null" : "");
+    if (typed->type != NULL) {
+        evs_buffer_printf(markdown, " %s%s", typed->type,
+                          sighting->symbol == EVS_SYMBOL_COLUMN && !typed->nullable ? " not null" : "");
     }
     evs_buffer_printf(markdown, "\n```\n%s", symbol_word(sighting->symbol));
     put_origin(analysis, sighting, markdown);
