@@ -118,6 +118,7 @@ static struct evs_value result_of_set(enum evs_aggregate_kind kind, int column, 
     }
     feed(&call);
     ck_assert(evs_agg_result(&call, evs_entry_values(&layout, entries[group]), batch->arena, &value) == EVS_AGG_FITS);
+    evs_agg_call_fini(&call);
     return value;
 }
 
