@@ -190,7 +190,7 @@ static int check_file(const struct evs_plan_source *source, const char *file)
     if (checker.bad_rows > COMPLAINTS_MAX) {
         printf("… and %" PRIu64 " more\n", checker.bad_rows - COMPLAINTS_MAX);
     }
-    printf("%s: %" PRIu64 " event%s fit, %" PRIu64 " do%s not\n", file, checker.rows, checker.rows == 1 ? "" : "s",
+    printf("%s: %" PRIu64 " event%s, %" PRIu64 " do%s not\n", file, checker.rows, checker.rows == 1 ? " fits" : "s fit",
            checker.bad_rows, checker.bad_rows == 1 ? "es" : "");
     source->format->close(checker.decoder);
     evs_batch_pool_free(checker.pool);
