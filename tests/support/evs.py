@@ -250,6 +250,7 @@ def same(found, expected, what):
     """Raises with the first differences when two lists differ."""
     if found == expected:
         return
-    missing = [x for x in expected if x not in set(found)][:3]
-    extra = [x for x in found if x not in set(expected)][:3]
+    have, want = set(found), set(expected)
+    missing = [str(x)[:300] for x in expected if x not in have][:3]
+    extra = [str(x)[:300] for x in found if x not in want][:3]
     raise AssertionError(f"{what}: {len(found)} instead of {len(expected)}; missing {missing}; unexpected {extra}")
