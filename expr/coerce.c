@@ -122,7 +122,7 @@ static int total_cost_type(const struct evs_expr *const *exprs, uint32_t count, 
 
 const struct evs_type *evs_common_type(const struct evs_expr *const *exprs, uint32_t count)
 {
-    const struct evs_type *best = NULL;
+    const struct evs_type *best = NULL, *tried = NULL; /* long lists are of one type, which is tried once */
     int best_cost = -1;
     bool all_null = true;
     for (uint32_t i = 0; i < count; i++) {
@@ -130,6 +130,10 @@ const struct evs_type *evs_common_type(const struct evs_expr *const *exprs, uint
             continue;
         }
         all_null = false;
+        if (tried != NULL && evs_type_equal(tried, exprs[i]->type)) {
+            continue;
+        }
+        tried = exprs[i]->type;
         const int cost = total_cost_type(exprs, count, exprs[i]->type);
         if (cost >= 0 && (best_cost < 0 || cost < best_cost)) {
             best = exprs[i]->type;
@@ -156,13 +160,17 @@ enum evs_kind evs_supertype(const struct evs_expr *const *exprs, uint32_t count)
 {
     enum evs_kind best = EVS_KIND_COUNT;
     int best_cost = -1;
-    bool all_null = true;
+    bool all_null = true, is_tried[EVS_KIND_COUNT] = {false};
     for (uint32_t i = 0; i < count; i++) {
         const enum evs_kind kind = exprs[i]->type->kind;
         if (kind == EVS_NULL_KIND) {
             continue;
         }
         all_null = false;
+        if (is_tried[kind]) {
+            continue;
+        }
+        is_tried[kind] = true;
         const int cost = total_cost(exprs, count, kind);
         if (cost >= 0 && (best_cost < 0 || cost < best_cost)) {
             best = kind;

@@ -47,6 +47,23 @@ static bool same_step(const struct evs_step *a, const struct evs_step *b)
     return a->kind != EVS_EXPR_CONSTANT || same_constant(a, b);
 }
 
+/* Of equal values the same: a list of ten thousand constants is no chain of collisions. */
+static uint64_t hash_value(const struct evs_value *value)
+{
+    if (value->is_null) {
+        return 0;
+    }
+    if (evs_kind_is_var(value->kind)) {
+        const struct evs_slice text = evs_str_slice(&value->str);
+        return evs_hash64(text.data, text.count);
+    }
+    if (value->kind == EVS_BOOL) {
+        return value->boolean;
+    }
+    const int64_t words[] = {value->int64, value->kind == EVS_INTERVAL ? value->interval.us : 0};
+    return evs_hash64(words, sizeof words); /* of a numeric the lower half */
+}
+
 static uint64_t hash_step(const struct evs_step *step)
 {
     const uint64_t parts[] = {(uint64_t)step->kind, (uint64_t)step->type,      step->safe,
@@ -55,7 +72,7 @@ static uint64_t hash_step(const struct evs_step *step)
     if (step->argument_count > 0) {
         hash ^= evs_hash64(step->arguments, sizeof *step->arguments * step->argument_count);
     }
-    return hash;
+    return step->kind == EVS_EXPR_CONSTANT ? hash ^ hash_value(&step->expr->value) : hash;
 }
 
 static void grow_table(struct compiler *compiler)

@@ -22,6 +22,7 @@
 
 #include "ast.h"
 #include "compile.h"
+#include "name_index.h"
 #include "observe.h"
 #include "parser.h"
 #include "rel.h"
@@ -141,6 +142,8 @@ struct evs_binder {
     struct evs_rels rels;
     struct evs_entity **entities;
     uint32_t entity_count, entity_capacity;
+    struct evs_name_index entity_names, param_names; /* into entities */
+    struct evs_name_index used_files; /* what sources read and sinks write: into entities */
     struct evs_file_name *files;
     uint32_t file_count, file_capacity;
     struct evs_settings settings;

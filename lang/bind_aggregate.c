@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#define CALLS_MAX 1000
+
 /* --- calls ------------------------------------------------------------------------------------------------------------------ */
 
 static bool same_expr(const struct evs_expr *a, const struct evs_expr *b)
@@ -43,6 +45,11 @@ const struct evs_expr *evs_bind_aggregate_call(struct evs_binder *binder, struct
 {
     struct evs_aggregation *aggregation = context->aggregation;
     struct pending_call call;
+    if (aggregation->call_count >= CALLS_MAX) {
+        evs_report(binder, EVS_E0125, aggregation->ast->items.items[0].place, /* one place, so that it is told once */
+                   "an aggregate has at most %d different functions", CALLS_MAX);
+        return NULL;
+    }
     if (!evs_bind_call(binder, context, ast, &call)) {
         return NULL;
     }

@@ -48,13 +48,8 @@ static const char *kind_word(enum evs_entity_kind kind)
 
 struct evs_entity *evs_entity_find(const struct evs_binder *binder, bool is_param, struct evs_slice name)
 {
-    for (uint32_t i = 0; i < binder->entity_count; i++) {
-        struct evs_entity *entity = binder->entities[i];
-        if ((entity->kind == EVS_ENTITY_PARAM) == is_param && evs_slice_equal_nocase(name, entity->name)) {
-            return entity;
-        }
-    }
-    return NULL;
+    uint32_t number = evs_name_index_find(is_param ? &binder->param_names : &binder->entity_names, name);
+    return number != EVS_NO_NAME ? binder->entities[number] : NULL;
 }
 
 struct evs_entity *evs_entity_add(struct evs_binder *binder, enum evs_entity_kind kind, const char *name,
@@ -65,6 +60,9 @@ struct evs_entity *evs_entity_add(struct evs_binder *binder, enum evs_entity_kin
     entity->name = name;
     entity->place = place;
     EVS_GROW(binder->entities, binder->entity_count, binder->entity_capacity);
+    bool is_param = kind == EVS_ENTITY_PARAM;
+    EVS_ASSERT(evs_entity_find(binder, is_param, evs_slice_of(name)) == NULL); /* the first one would be found no more */
+    evs_name_index_set(is_param ? &binder->param_names : &binder->entity_names, name, binder->entity_count);
     binder->entities[binder->entity_count++] = entity;
     return entity;
 }

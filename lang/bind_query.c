@@ -1,6 +1,8 @@
 /* Queries: from, the chain of operators, tee, and where the rows go. */
 #include "bind.h"
 
+#define PIPES_MAX 1000
+
 /* --- from ------------------------------------------------------------------------------------------------------------------- */
 
 static void scope_of_source(struct evs_binder *binder, const struct evs_bound_source *source, struct evs_place place,
@@ -106,7 +108,9 @@ bool evs_bind_from(struct evs_binder *binder, const struct evs_ast_relation *fro
         }
         return true;
     case EVS_RELATION_UNNEST:
-        evs_report(binder, EVS_E0114, from->place, "unnest is not supported yet");
+        evs_diag_hint(
+            evs_report(binder, EVS_E0416, from->place, "unnest gives no rows by itself: it takes an array of a row"),
+            "write from SOURCE |> cross join unnest(ARRAY) as NAME");
         return false;
     }
     return false;
@@ -182,13 +186,6 @@ static bool bind_log(struct evs_binder *binder, struct evs_scope *scope, const s
     return true;
 }
 
-/* What the parser reads already, and the engine cannot run yet. */
-static bool refuse_pipe(struct evs_binder *binder, const struct evs_ast_pipe *pipe)
-{
-    evs_report(binder, EVS_E0114, pipe->word, "`%s` is not supported yet", evs_pipe_kind_name(pipe->kind));
-    return false;
-}
-
 /* One operator; false: it is wrong. */
 static bool bind_pipe(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe)
 {
@@ -248,9 +245,11 @@ static bool bind_pipe(struct evs_binder *binder, struct evs_scope *scope, const 
     case EVS_PIPE_DESCRIBE:
         evs_bind_describe(binder, scope, pipe);
         return true;
-    default:
-        return refuse_pipe(binder, pipe);
+    case EVS_PIPE_UNKNOWN:
+    case EVS_PIPE_KIND_COUNT:
+        break;
     }
+    return false; /* unreadable: reported */
 }
 
 static bool is_misplaced(struct evs_binder *binder, const struct evs_ast_pipe *pipe)
@@ -306,6 +305,19 @@ static bool is_checkable(const struct evs_ast_pipe *pipe, enum wrong wrong)
     return wrong < WRONG_COLUMNS || (wrong == WRONG_COLUMNS && is_row_wise);
 }
 
+/* A long query is a program's mistake: each operator may know all columns of those before it, so the cost is quadratic. */
+static bool is_too_long(struct evs_binder *binder, const struct evs_ast_pipeline *pipeline)
+{
+    if (pipeline->count <= PIPES_MAX) {
+        return false;
+    }
+    struct evs_diag *diag =
+        evs_report(binder, EVS_E0125, pipeline->pipes[PIPES_MAX].word,
+                   "a query has at most %d pipe operators, and this one has %u", PIPES_MAX, pipeline->count);
+    evs_diag_hint(diag, "break it up with create stream NAME as …");
+    return true;
+}
+
 /* True when the rows have gone into sinks: nothing is left to print or to hand on. Behind a wrong operator the others are checked where
  * that is safe, so that one run tells all mistakes. */
 static bool bind_pipeline(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipeline *pipeline,
@@ -313,6 +325,7 @@ static bool bind_pipeline(struct evs_binder *binder, struct evs_scope *scope, co
 {
     bool has_ended = false;
     enum wrong wrong = WRONG_NOTHING;
+    scope->is_broken = scope->is_broken || is_too_long(binder, pipeline);
     for (uint32_t i = 0; i < pipeline->count && !scope->is_broken; i++) {
         const struct evs_ast_pipe *pipe = &pipeline->pipes[i];
         scope->next = i + 1 < pipeline->count ? &pipeline->pipes[i + 1] : NULL;
@@ -416,19 +429,29 @@ static void check_file(struct evs_binder *binder, uint32_t number)
 {
     const struct evs_entity *entity = binder->entities[number];
     struct evs_slice file = entity->sink->file;
-    for (uint32_t i = 0; file.count > 0 && i < binder->entity_count; i++) {
-        const struct evs_entity *other = binder->entities[i];
-        struct evs_diag *diag = NULL;
-        if (is_bound(other, EVS_ENTITY_SOURCE) && evs_slice_equal(other->source->file, file)) {
-            diag = evs_report(binder, EVS_E0507, entity->place, "`%s` would overwrite the file that `%s` reads: `%.*s`",
-                              entity->name, other->name, (int)file.count, file.data);
-        } else if (i < number && is_bound(other, EVS_ENTITY_SINK) && evs_slice_equal(other->sink->file, file)) {
-            diag = evs_report(binder, EVS_E0507, entity->place, "`%s` and `%s` would write the same file: `%.*s`",
-                              other->name, entity->name, (int)file.count, file.data);
-        }
-        if (diag != NULL) {
-            evs_diag_hint(diag, "write to another file");
-        }
+    if (file.count == 0) {
+        return;
+    }
+    uint32_t known = evs_name_index_find(&binder->used_files, file);
+    if (known == EVS_NO_NAME) {
+        evs_name_index_set(&binder->used_files, evs_bind_text(binder, file), number);
+        return;
+    }
+    const struct evs_entity *other = binder->entities[known];
+    const char *format = other->kind == EVS_ENTITY_SOURCE ? "`%s` would overwrite the file that `%s` reads: `%.*s`"
+                                                          : "`%s` and `%s` would write the same file: `%.*s`";
+    bool is_read = other->kind == EVS_ENTITY_SOURCE;
+    struct evs_diag *diag = evs_report(binder, EVS_E0507, entity->place, format, is_read ? entity->name : other->name,
+                                       is_read ? other->name : entity->name, (int)file.count, file.data);
+    evs_diag_hint(diag, "write to another file");
+}
+
+/* What sources read, before sinks are held against it. Many may read the same file. */
+static void note_read_file(struct evs_binder *binder, uint32_t number)
+{
+    struct evs_slice file = binder->entities[number]->source->file;
+    if (file.count > 0 && evs_name_index_find(&binder->used_files, file) == EVS_NO_NAME) {
+        evs_name_index_set(&binder->used_files, evs_bind_text(binder, file), number);
     }
 }
 
@@ -441,6 +464,11 @@ void evs_bind_rest(struct evs_binder *binder)
         }
         if (entity->kind == EVS_ENTITY_SOURCE && entity->state == EVS_ENTITY_BOUND && entity->is_used) {
             bind_dead(binder, entity);
+        }
+    }
+    for (uint32_t i = 0; i < binder->entity_count; i++) {
+        if (is_bound(binder->entities[i], EVS_ENTITY_SOURCE)) {
+            note_read_file(binder, i);
         }
     }
     for (uint32_t i = 0; i < binder->entity_count; i++) {

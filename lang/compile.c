@@ -18,6 +18,7 @@ static void init_binder(struct evs_binder *binder, struct compiled *compiled, co
         .script = script,
         .rels = {.arena = &compiled->arena},
         .usage_error = error,
+        .used_files = {.is_exact = true},
     };
 }
 
@@ -25,6 +26,9 @@ static void fini_binder(struct evs_binder *binder)
 {
     evs_free(binder->rels.items);
     evs_free(binder->entities);
+    evs_name_index_fini(&binder->entity_names);
+    evs_name_index_fini(&binder->param_names);
+    evs_name_index_fini(&binder->used_files);
     evs_free(binder->files);
 }
 

@@ -19,22 +19,14 @@
 
 /* --- nodes and edges ---------------------------------------------------------------------------------------------------------- */
 
-static bool name_exists(const struct evs_plan *plan, const char *name)
-{
-    for (uint32_t i = 0; i < plan->node_count; i++) {
-        if (strcmp(plan->nodes[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Nodes without state are numbered by kind: their names are for metrics alone. */
 const char *evs_build_numbered(struct evs_builder *builder, const char *kind)
 {
-    for (uint32_t number = 1;; number++) {
+    uint32_t last = evs_name_index_find(&builder->kind_counts, evs_slice_of(kind));
+    for (uint32_t number = last != EVS_NO_NAME ? last + 1 : 1;; number++) {
         const char *name = evs_arena_printf(builder->arena, "%s_%u", kind, number);
-        if (!name_exists(builder->plan, name)) {
+        if (evs_name_index_find(&builder->node_names, evs_slice_of(name)) == EVS_NO_NAME) {
+            evs_name_index_set(&builder->kind_counts, kind, number);
             return name;
         }
     }
@@ -44,6 +36,7 @@ uint32_t evs_build_node(struct evs_builder *builder, enum evs_node_kind kind, co
 {
     struct evs_plan *plan = builder->plan;
     EVS_GROW(plan->nodes, plan->node_count, builder->node_capacity);
+    evs_name_index_set(&builder->node_names, name, plan->node_count);
     struct evs_place shown = evs_bind_place(builder->binder, place);
     plan->nodes[plan->node_count] = (struct evs_plan_node){
         .kind = kind,
@@ -66,18 +59,26 @@ void evs_build_connect(struct evs_builder *builder, const struct evs_port *ports
     }
 }
 
+static size_t slot_of_edge(const struct evs_plan_edge *edge)
+{
+    EVS_ASSERT(edge->input < EVS_OPERATOR_INPUTS_MAX);
+    return (size_t)edge->to * EVS_OPERATOR_INPUTS_MAX + edge->input;
+}
+
 void evs_build_branches(struct evs_builder *builder)
 {
     struct evs_plan *plan = builder->plan;
+    size_t slots = (size_t)plan->node_count * EVS_OPERATOR_INPUTS_MAX;
+    uint32_t *counts = evs_alloc_zero(sizeof *counts * (slots + 1)); /* edges into an input of a node */
     for (uint32_t i = 0; i < plan->edge_count; i++) {
-        uint32_t before = 0, all = 0;
-        for (uint32_t k = 0; k < plan->edge_count; k++) {
-            bool is_same = plan->edges[k].to == plan->edges[i].to && plan->edges[k].input == plan->edges[i].input;
-            all += is_same;
-            before += is_same && k < i;
-        }
-        plan->edges[i].branch = all > 1 ? before + 1 : 0;
+        plan->edges[i].branch = ++counts[slot_of_edge(&plan->edges[i])];
     }
+    for (uint32_t i = 0; i < plan->edge_count; i++) {
+        if (counts[slot_of_edge(&plan->edges[i])] == 1) {
+            plan->edges[i].branch = 0;
+        }
+    }
+    evs_free(counts);
 }
 
 struct evs_laid evs_build_single(struct evs_builder *builder, uint32_t node, uint32_t output, struct evs_schema schema,
@@ -248,9 +249,9 @@ static bool reaches_expiry(const struct evs_rel *rel, const struct evs_rel *scan
 {
     for (uint32_t i = 0; i < rel->input_count; i++) {
         const struct evs_rel *input = rel->inputs[i].rel;
-        bool has_other_rows = input->kind == EVS_REL_AGGREGATE ||
-                              (input->kind == EVS_REL_OPERATOR && input->op->is_built &&
-                               input->op->spread != EVS_SPREAD_NONE);
+        bool has_other_rows =
+            input->kind == EVS_REL_AGGREGATE ||
+            (input->kind == EVS_REL_OPERATOR && input->op->is_built && input->op->spread != EVS_SPREAD_NONE);
         if (input == scan || (!has_other_rows && reaches_expiry(input, scan))) {
             return true;
         }
@@ -651,8 +652,7 @@ static void lay_aggregate(struct evs_builder *builder, const struct evs_rel *rel
     struct evs_laid exchanged = evs_build_exchange(builder, &input, config->keys, config->key_count, rel->place);
     uint32_t node = evs_build_node(builder, EVS_NODE_OPERATOR, name, rel->place);
     struct evs_plan_node *at = evs_build_at(builder, node);
-    at->operator_ =
-        evs_aggregate_operator(config->window.kind, config->emit, config->lateness_us);
+    at->operator_ = evs_aggregate_operator(config->window.kind, config->emit, config->lateness_us);
     at->config = config;
     at->schema = laid.schema;
     at->label = evs_label_aggregate(builder->arena, rel);
@@ -742,6 +742,7 @@ bool evs_plan_build(struct evs_binder *binder, struct evs_plan *plan)
     evs_rel_prune(&binder->rels);
     uint32_t count = binder->rels.count;
     struct evs_builder builder = {.binder = binder, .arena = binder->arena, .plan = plan};
+    builder.node_names.is_exact = builder.kind_counts.is_exact = true;
     builder.laid = EVS_ARENA_ARRAY(binder->arena, struct evs_laid, count + 1);
     for (uint32_t i = 0; i < EVS_OPERATOR_SIDES_MAX; i++) {
         builder.sides[i] = EVS_ARENA_ARRAY(binder->arena, struct evs_laid, count + 1);
@@ -757,5 +758,7 @@ bool evs_plan_build(struct evs_binder *binder, struct evs_plan *plan)
     evs_build_branches(&builder);
     set_plan(&builder);
     move_to_arena(&builder);
+    evs_name_index_fini(&builder.node_names);
+    evs_name_index_fini(&builder.kind_counts);
     return !builder.is_broken && evs_diagnostics_errors(binder->diagnostics) == 0;
 }

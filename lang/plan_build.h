@@ -22,6 +22,7 @@ struct evs_builder {
     struct evs_binder *binder;
     struct evs_arena *arena;
     struct evs_plan *plan;
+    struct evs_name_index node_names, kind_counts; /* the last number of a kind */
     uint32_t node_capacity, edge_capacity;          /* both arrays are on the heap until the plan is complete */
     struct evs_laid *laid;                          /* by the relation's number */
     struct evs_laid *sides[EVS_OPERATOR_SIDES_MAX]; /* by output - 1 and the relation's number: side outputs */

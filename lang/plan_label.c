@@ -166,28 +166,26 @@ static bool is_named(const struct evs_rel *rel)
     return has_state && rel->is_live;
 }
 
-/* How many aggregates before this one have its name. */
-static uint32_t same_before(const char *const *names, uint32_t index)
+/* How many operators with this name have come so far, without this one. */
+static uint32_t same_before(struct evs_name_index *counts, const char *name)
 {
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < index; i++) {
-        count += names[i] != NULL && evs_name_equal(names[i], names[index]);
-    }
+    uint32_t count = evs_name_index_find(counts, evs_slice_of(name));
+    count = count != EVS_NO_NAME ? count : 0;
+    evs_name_index_set(counts, name, count + 1);
     return count;
 }
 
-static void check_explicit(struct evs_binder *binder, uint32_t index)
+static void check_explicit(struct evs_binder *binder, struct evs_name_index *explicit, uint32_t index)
 {
     const struct evs_rel *rel = binder->rels.items[index];
-    for (uint32_t i = 0; i < index; i++) {
-        const struct evs_rel *other = binder->rels.items[i];
-        if (is_named(other) && other->name != NULL && evs_name_equal(other->name, rel->name)) {
-            struct evs_diag *diag =
-                evs_report(binder, EVS_E0407, rel->place, "the name `%s` belongs to another operator", rel->name);
-            evs_report_note(binder, diag, other->place, "that operator");
-            return;
-        }
+    uint32_t first = evs_name_index_find(explicit, evs_slice_of(rel->name));
+    if (first != EVS_NO_NAME) {
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0407, rel->place, "the name `%s` belongs to another operator", rel->name);
+        evs_report_note(binder, diag, binder->rels.items[first]->place, "that operator");
+        return;
     }
+    evs_name_index_set(explicit, rel->name, index);
     if (evs_entity_find(binder, false, evs_slice_of(rel->name)) != NULL) {
         evs_report(binder, EVS_E0407, rel->place, "the name `%s` is taken by a declaration", rel->name);
     }
@@ -196,7 +194,7 @@ static void check_explicit(struct evs_binder *binder, uint32_t index)
 const char **evs_name_aggregates(struct evs_binder *binder)
 {
     struct evs_rels *rels = &binder->rels;
-    const char **derived = EVS_ARENA_ARRAY(binder->arena, const char *, rels->count + 1);
+    struct evs_name_index explicit = {0}, derived = {0};
     const char **names = EVS_ARENA_ARRAY(binder->arena, const char *, rels->count + 1);
     for (uint32_t i = 0; i < rels->count; i++) {
         const struct evs_rel *rel = rels->items[i];
@@ -204,15 +202,16 @@ const char **evs_name_aggregates(struct evs_binder *binder)
             continue;
         }
         if (rel->name != NULL) {
-            check_explicit(binder, i);
+            check_explicit(binder, &explicit, i);
             names[i] = rel->name;
             continue;
         }
-        derived[i] = derived_name(binder->arena, rel);
-        uint32_t before =
-            same_before(derived, i); /* the very same aggregate twice: either may take the other's state */
-        names[i] = before == 0 ? derived[i] : evs_arena_printf(binder->arena, "%s_%u", derived[i], before + 1);
+        const char *name = derived_name(binder->arena, rel);
+        uint32_t before = same_before(&derived, name); /* the very same one twice: either may take the other's state */
+        names[i] = before == 0 ? name : evs_arena_printf(binder->arena, "%s_%u", name, before + 1);
     }
+    evs_name_index_fini(&explicit);
+    evs_name_index_fini(&derived);
     return names;
 }
 

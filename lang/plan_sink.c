@@ -113,13 +113,20 @@ static struct evs_laid dead_rows(struct evs_builder *builder, const struct evs_e
 {
     struct evs_laid laid = {.schema = evs_dead_schema};
     struct evs_rels *rels = &builder->binder->rels;
-    laid.ports = EVS_ARENA_ARRAY(builder->arena, struct evs_port, rels->count + 1);
+    uint32_t capacity = 0;
+    struct evs_port *ports = NULL;
     for (uint32_t i = 0; i < rels->count; i++) {
         const struct evs_rel *rel = rels->items[i];
         if (rel->kind == EVS_REL_SCAN && rel->is_live && rel->source->dead_letter == sink) {
-            laid.ports[laid.port_count++] = (struct evs_port){builder->node_of[i], 1};
+            EVS_GROW(ports, laid.port_count, capacity);
+            ports[laid.port_count++] = (struct evs_port){builder->node_of[i], 1};
         }
     }
+    laid.ports = EVS_ARENA_ARRAY(builder->arena, struct evs_port, laid.port_count + 1);
+    if (laid.port_count > 0) {
+        memcpy(laid.ports, ports, sizeof *ports * laid.port_count);
+    }
+    evs_free(ports);
     return laid;
 }
 
@@ -129,7 +136,8 @@ void evs_build_dead_letters(struct evs_builder *builder)
     struct evs_binder *binder = builder->binder;
     for (uint32_t i = 0; i < binder->entity_count; i++) {
         struct evs_entity *entity = binder->entities[i];
-        if (entity->kind != EVS_ENTITY_SINK || entity->state != EVS_ENTITY_BOUND) {
+        if (entity->kind != EVS_ENTITY_SINK || entity->state != EVS_ENTITY_BOUND ||
+            entity->sink->dead_place.file == NULL) {
             continue;
         }
         struct evs_laid rows = dead_rows(builder, entity);

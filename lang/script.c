@@ -120,7 +120,9 @@ static void read_file(struct load *load, struct evs_script_file *file)
     evs_parse(script, file->text, load->diagnostics);
     uint32_t count = script->count - before;
     const struct evs_ast_statement **own = EVS_ARENA_ARRAY(&script->arena, const struct evs_ast_statement *, count + 1);
-    memcpy(own, script->statements + before, sizeof(*own) * count);
+    if (count > 0) {
+        memcpy(own, script->statements + before, sizeof(*own) * count);
+    }
     script->count = before;
     for (uint32_t i = 0; i < count; i++) {
         if (own[i]->kind == EVS_STATEMENT_IMPORT && !own[i]->is_broken) {
