@@ -307,6 +307,30 @@ static void set_options(struct pipeline *pipeline, const struct settings *settin
     };
 }
 
+/* What operators have left out, a line each: a number that nobody looks for is found here. */
+static void print_left_out(const struct pipeline *pipeline)
+{
+    struct evs_run_operator counts;
+    for (uint32_t node = 0; evs_run_next_operator(pipeline->run, &node, &counts);) {
+        const struct {
+            const char *name;
+            uint64_t count;
+        } numbers[] = {{"late", counts.late},
+                       {"late_window_misses", counts.late_windows},
+                       {"null_key", counts.null_keys},
+                       {"limited", counts.limited}};
+        const char *before = "left out";
+        fprintf(stderr, "  %s: ", counts.name);
+        for (size_t i = 0; i < EVS_COUNT(numbers); i++) {
+            if (numbers[i].count > 0) {
+                fprintf(stderr, "%s %llu %s", before, (unsigned long long)numbers[i].count, numbers[i].name);
+                before = ",";
+            }
+        }
+        fputc('\n', stderr);
+    }
+}
+
 static void print_summary(const struct pipeline *pipeline, const struct evs_run_summary *summary)
 {
     const struct evs_run_totals *totals = &summary->totals;
@@ -314,6 +338,7 @@ static void print_summary(const struct pipeline *pipeline, const struct evs_run_
             pipeline->plan->pipeline, (unsigned long long)totals->events, (unsigned long long)totals->rows_out,
             (unsigned long long)totals->late, (unsigned long long)totals->dead, (double)summary->elapsed_us / 1e6,
             summary->finished ? "input complete" : "stopped");
+    print_left_out(pipeline);
 }
 
 /* A reader that has seen enough (`| head`) has cancelled the run: that is no error. */
@@ -349,6 +374,9 @@ static int wait_for(struct pipeline *pipeline, uint32_t slot, bool quiet)
         struct evs_error error = {0};
         evs_status status = evs_run_wait(pipeline->run, &summary, &error);
         running[slot] = NULL;
+        if (status == EVS_OK && !quiet) {
+            print_summary(pipeline, &summary);
+        }
         evs_run_free(pipeline->run);
         pipeline->run = NULL;
         if (status == EVS_E_GAP && signals_seen == 0) {
@@ -359,13 +387,7 @@ static int wait_for(struct pipeline *pipeline, uint32_t slot, bool quiet)
             }
             continue;
         }
-        if (status != EVS_OK) {
-            return report(pipeline, status, &error);
-        }
-        if (!quiet) {
-            print_summary(pipeline, &summary);
-        }
-        return EVS_EXIT_DONE;
+        return status == EVS_OK ? EVS_EXIT_DONE : report(pipeline, status, &error);
     }
 }
 
