@@ -19,11 +19,14 @@ bool evs_run_next_operator(const struct evs_run *run, uint32_t *node, struct evs
     for (; *node < run->plan->node_count; ++*node) {
         *counts = (struct evs_run_operator){.name = run->plan->nodes[*node].name};
         for (uint32_t i = 0; i < run->options.worker_count; i++) {
-            const int64_t *counters = evs_worker_op(&run->workers[i], *node)->counters;
-            counts->late += (uint64_t)counters[EVS_COUNT_LATE];
-            counts->late_windows += (uint64_t)counters[EVS_COUNT_LATE_WINDOWS];
-            counts->null_keys += (uint64_t)counters[EVS_COUNT_NULL_KEY];
-            counts->limited += (uint64_t)counters[EVS_COUNT_LIMITED];
+            const struct evs_op *op = evs_worker_op(&run->workers[i], *node);
+            if (op == NULL) { /* what is not on every worker: a gather, and the sinks behind it */
+                continue;
+            }
+            counts->late += (uint64_t)op->counters[EVS_COUNT_LATE];
+            counts->late_windows += (uint64_t)op->counters[EVS_COUNT_LATE_WINDOWS];
+            counts->null_keys += (uint64_t)op->counters[EVS_COUNT_NULL_KEY];
+            counts->limited += (uint64_t)op->counters[EVS_COUNT_LIMITED];
         }
         if (counts->late + counts->late_windows + counts->null_keys + counts->limited > 0) {
             ++*node;
