@@ -597,6 +597,13 @@ static void layout_create(struct writer *writer, uint32_t begin, uint32_t end)
 {
     uint32_t open = begin + 3;
     bool has_columns = open < end && writer->tokens[open].kind == EVS_TOKEN_LEFT_PAREN;
+    if (has_columns && fits(writer, begin, writer->tokens[open].partner + 1)) { /* few columns: on the first line */
+        uint32_t clauses = writer->tokens[open].partner + 1;
+        put_all(writer, begin, clauses);
+        end_line(writer, INDENT);
+        layout_declared(writer, clauses, end, INDENT);
+        return;
+    }
     put_all(writer, begin, open < end ? open : end);
     if (has_columns) {
         uint32_t clauses = writer->tokens[open].partner + 1;

@@ -9,6 +9,8 @@
 #ifndef EVS_SCENARIO_H
 #define EVS_SCENARIO_H
 
+#include <stdatomic.h>
+
 #include "evstream/decode.h"
 #include "evstream/lookup.h"
 #include "evstream/os.h"
@@ -37,6 +39,10 @@ struct evs_scenario {
     struct evs_scripted_table *tables[EVS_SCENARIO_TABLES_MAX];
     uint32_t table_count;
     struct evs_buffer complaints; /* of rows that no table takes */
+    /* Whether the tables are at rest: see table_scripted.c. */
+    _Atomic uint64_t round;     /* of asking all tables; 0: none yet */
+    uint64_t fetches;           /* of all tables when the round began */
+    uint32_t quiet_round_count; /* in a row */
     struct evs_captured *captured;
     uint32_t captured_count, captured_capacity;
 };
@@ -50,6 +56,11 @@ extern const struct evs_source evs_source_scripted, evs_source_scripted_bounded;
 extern const struct evs_sink evs_sink_captured;
 /* Stands in for a connector of tables, under its name and with its options. In `arena`. */
 const struct evs_lookup *evs_table_scripted(struct evs_arena *arena, const struct evs_lookup *stands_for);
+/* Whether no lookup is under way; if not, sources are woken as soon as it may be. To be asked in a poll, until it is so. */
+bool evs_scenario_is_at_rest(struct evs_scenario *scenario);
+/* A source has given something. */
+void evs_scenario_disturb(struct evs_scenario *scenario);
+void evs_scenario_wake_sources(const struct evs_scenario *scenario);
 /* Rows that a step gives to a table; each takes the place of the one with its key. */
 void evs_scenario_put_rows(struct evs_scenario *scenario, const struct evs_test_step *step);
 

@@ -79,6 +79,13 @@ static bool is_over(const struct evs_scripted *source, const struct evs_test_ste
     return true;
 }
 
+void evs_scenario_wake_sources(const struct evs_scenario *scenario)
+{
+    for (uint32_t i = 0; i < scenario->source_count; i++) {
+        scenario->os.threads.wake(scenario->sources[i]->park);
+    }
+}
+
 /* Moves the cursor on and wakes everybody: the next step may be another source's. */
 static void move_on(struct evs_scenario *scenario)
 {
@@ -87,9 +94,7 @@ static void move_on(struct evs_scenario *scenario)
         evs_scenario_put_rows(scenario, over);
     }
     scenario->cursor++;
-    for (uint32_t i = 0; i < scenario->source_count; i++) {
-        scenario->os.threads.wake(scenario->sources[i]->park);
-    }
+    evs_scenario_wake_sources(scenario);
 }
 
 /* The step under way; NULL behind the last one. */
@@ -147,10 +152,13 @@ static evs_status scripted_poll(void *instance, struct evs_message *messages, ui
                                 struct evs_error *error)
 {
     struct evs_scripted *source = instance;
-    source->through = source->step; /* polled again: all is through */
-    const struct evs_test_step *step = current_step(source);
     (void)error;
     *count = 0;
+    if (!evs_scenario_is_at_rest(source->scenario)) {
+        return EVS_AGAIN;
+    }
+    source->through = source->step; /* polled again: all is through */
+    const struct evs_test_step *step = current_step(source);
     if (step == NULL || step->kind == EVS_TEST_INPUT_END) {
         return EVS_END;
     }
@@ -159,7 +167,11 @@ static evs_status scripted_poll(void *instance, struct evs_message *messages, ui
     } else if (strcmp(step->name, source->name) == 0) {
         *count = give_rows(source, step, messages, max);
     }
-    return *count > 0 ? EVS_OK : EVS_AGAIN;
+    if (*count == 0) {
+        return EVS_AGAIN;
+    }
+    evs_scenario_disturb(source->scenario);
+    return EVS_OK;
 }
 
 static void scripted_state(void *instance, struct evs_source_state *state)

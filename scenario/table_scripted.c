@@ -2,7 +2,13 @@
  *
  * There is one for each connector of a table, with its name and options, so that the pipeline compiles as it is; what the options say is left out. Rows
  * are held by key, as a table in a file holds its lines. The worker puts rows between two polls and the table's thread looks them up, so a lock stands
- * between them. A table of the test's own is never asked twice for less: it counts as local, so nothing is cached. */
+ * between them. The table counts as local, so nothing is cached.
+ *
+ * Rest. A step must not begin before the lookups of the one before are answered, and a worker goes on while they are not. What can be seen from here: a
+ * table's thread calls `tend` when it has found its queue empty. So a source that is polled begins a round: each table is to tend once more. A round in which
+ * no table fetched anything was quiet. One is not enough: the queue may have been looked at just before the round began, and an answer that came just
+ * before may set rows free that ask again in the meantime. Each of the two is seen one round later, so three quiet rounds in a row mean that nothing is
+ * under way. */
 #include "scenario.h"
 
 #include <pthread.h>
@@ -12,10 +18,14 @@
 #include "value_map.h"
 
 #define ROW_BYTES_MAX (16u << 20)
+#define QUIET_ROUNDS 3
 
 struct evs_scripted_table {
     const char *name;
+    struct evs_scenario *scenario;
+    struct evs_park *park;
     const struct evs_lookup_columns *columns;
+    _Atomic uint64_t fetches, tended; /* how often; the last round in which it had nothing to do */
     pthread_mutex_t lock;
     struct evs_value_map map; /* under the lock */
 };
@@ -38,6 +48,8 @@ static evs_status scripted_open(const struct evs_lookup_open *open, void **insta
     }
     struct evs_scripted_table *table = evs_alloc_zero(sizeof *table);
     table->name = open->name;
+    table->scenario = scenario;
+    table->park = open->park;
     table->columns = open->config;
     pthread_mutex_init(&table->lock, NULL);
     scenario->tables[scenario->table_count++] = table;
@@ -49,10 +61,21 @@ static evs_status scripted_fetch(void *instance, struct evs_lookup_fetch *fetch,
 {
     struct evs_scripted_table *table = instance;
     (void)error;
+    atomic_fetch_add(&table->fetches, 1);
     pthread_mutex_lock(&table->lock);
     evs_value_map_answer(&table->map, fetch);
     pthread_mutex_unlock(&table->lock);
     return EVS_OK;
+}
+
+static void scripted_tend(void *instance)
+{
+    struct evs_scripted_table *table = instance;
+    uint64_t round = atomic_load(&table->scenario->round);
+    if (atomic_load(&table->tended) < round) {
+        atomic_store(&table->tended, round);
+        evs_scenario_wake_sources(table->scenario);
+    }
 }
 
 static void scripted_close(void *instance)
@@ -72,8 +95,55 @@ const struct evs_lookup *evs_table_scripted(struct evs_arena *arena, const struc
                                  .configure = scripted_configure,
                                  .open = scripted_open,
                                  .fetch = scripted_fetch,
+                                 .tend = scripted_tend,
                                  .close = scripted_close};
     return table;
+}
+
+/* --- rest -------------------------------------------------------------------------------------------------------------------- */
+
+static void begin_round(struct evs_scenario *scenario)
+{
+    atomic_fetch_add(&scenario->round, 1);
+    for (uint32_t i = 0; i < scenario->table_count; i++) {
+        scenario->os.threads.wake(scenario->tables[i]->park);
+    }
+}
+
+static bool is_round_over(const struct evs_scenario *scenario)
+{
+    for (uint32_t i = 0; i < scenario->table_count; i++) {
+        if (atomic_load(&scenario->tables[i]->tended) < atomic_load(&scenario->round)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool evs_scenario_is_at_rest(struct evs_scenario *scenario)
+{
+    uint64_t fetches = 0;
+    if (scenario->table_count == 0 || scenario->quiet_round_count >= QUIET_ROUNDS) {
+        return true;
+    }
+    if (!is_round_over(scenario)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < scenario->table_count; i++) {
+        fetches += atomic_load(&scenario->tables[i]->fetches);
+    }
+    scenario->quiet_round_count = fetches == scenario->fetches ? scenario->quiet_round_count + 1 : 0;
+    scenario->fetches = fetches;
+    if (scenario->quiet_round_count < QUIET_ROUNDS) {
+        begin_round(scenario);
+    }
+    return scenario->quiet_round_count >= QUIET_ROUNDS;
+}
+
+void evs_scenario_disturb(struct evs_scenario *scenario)
+{
+    scenario->quiet_round_count = 0;
+    scenario->fetches = UINT64_MAX; /* the round that is over, or under way, began before and counts for nothing */
 }
 
 /* --- rows of the test ------------------------------------------------------------------------------------------------------- */

@@ -196,6 +196,11 @@ static const struct {
     {"create source s (\na int64, bcd string not null, watermark for t as t) from file (path='x') dead letter into d",
      "create source s (\n    a   int64,\n    bcd string not null,\n    watermark for t as t\n) from file (path = 'x') "
      "dead letter into d;\n"},
+    {"create source some_clicks (a int64, bcd string not null) from nats (stream='CLICKS', subject = 'clicks.>') dead "
+     "letter into broken",
+     "create source some_clicks (a int64, bcd string not null)\n    from nats (stream = 'CLICKS', subject = "
+     "'clicks.>')\n"
+     "    dead letter into broken;\n"},
     {"test 'x'{given s {\"a\" : 1}{\"a\":2} advance to '2026-01-05T10:00:00Z' expect o nothing};",
      "test 'x' {\n    given s\n        {\"a\" : 1}\n        {\"a\":2}\n    advance to '2026-01-05T10:00:00Z'\n    "
      "expect o "
