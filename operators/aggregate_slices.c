@@ -188,7 +188,8 @@ void evs_agg_slices_snapshot(struct agg_slices *slices, struct evs_snapshot_writ
     uint32_t count = full ? slices->used : slices->dirty_count;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t number = full ? i : slices->dirty[i];
-        if (evs_agg_slice(slices, number)->key != UINT32_MAX) {
+        uint32_t key = evs_agg_slice(slices, number)->key;
+        if (key != UINT32_MAX && evs_snapshot_takes(writer, evs_table_at(&slices->table, key)->hash)) {
             set_slice(slices, &record, number);
             evs_agg_record_group(&record);
             evs_agg_record_put(&record, writer, EVS_AGG_SECTION_SLICES, EVS_RECORD_PUT);

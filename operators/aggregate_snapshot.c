@@ -27,8 +27,9 @@ static void write_window(struct agg_record *record, struct agg_window *window, s
     uint32_t count = full ? table->used : window->dirty_count;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t index = full ? i : window->dirty[i];
-        if (evs_table_is_live(table, index)) {
-            set_group(record, window, evs_table_at(table, index));
+        struct evs_entry *entry = evs_table_at(table, index);
+        if (evs_table_is_live(table, index) && evs_snapshot_takes(writer, entry->hash)) {
+            set_group(record, window, entry);
             evs_agg_record_group(record);
             evs_agg_record_put(record, writer, SECTION_GROUPS, EVS_RECORD_PUT);
             evs_agg_record_parts(record, writer, SECTION_PARTS, full);

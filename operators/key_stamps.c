@@ -247,7 +247,8 @@ void evs_stamps_snapshot(struct evs_stamps *stamps, struct evs_snapshot_writer *
         uint32_t index = full ? i : stamps->dirty[i];
         struct evs_entry *entry = evs_table_at(&stamps->table, index);
         struct evs_stamp *stamp = NULL;
-        while (evs_table_is_live(&stamps->table, index) && (stamp = evs_stamps_next(stamps, entry, stamp)) != NULL) {
+        bool is_taken = evs_table_is_live(&stamps->table, index) && evs_snapshot_takes(writer, entry->hash);
+        while (is_taken && (stamp = evs_stamps_next(stamps, entry, stamp)) != NULL) {
             write_stamp(stamps, writer, entry, stamp, parts);
         }
     }

@@ -319,7 +319,7 @@ static void write_row(const struct join *join, uint32_t side, struct evs_row *ro
 static void write_all(const struct join *join, uint32_t side, struct evs_snapshot_writer *writer)
 {
     for (uint32_t i = 0; i < join->table.used; i++) {
-        if (evs_table_is_live(&join->table, i)) {
+        if (evs_table_is_live(&join->table, i) && evs_snapshot_takes(writer, evs_table_at(&join->table, i)->hash)) {
             const struct evs_row_list *list = &evs_join_entry_at(join, i)->rows[side];
             for (uint32_t k = 0; k < list->count; k++) {
                 write_row(join, side, evs_row_list_at(list, k), writer);

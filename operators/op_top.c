@@ -357,8 +357,9 @@ static evs_status top_snapshot(struct evs_op *op, void *state, struct evs_snapsh
     uint32_t count = full ? top->table.used : top->dirty_count;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t index = full ? i : top->dirty[i];
-        if (evs_table_is_live(&top->table, index)) {
-            write_group(top, writer, evs_table_at(&top->table, index), full, parts);
+        struct evs_entry *entry = evs_table_at(&top->table, index);
+        if (evs_table_is_live(&top->table, index) && evs_snapshot_takes(writer, entry->hash)) {
+            write_group(top, writer, entry, full, parts);
         }
     }
     top->dirty_count = 0;

@@ -201,7 +201,7 @@ static void write_entry(struct evs_op *op, struct over *over, struct evs_snapsho
                         bool full, struct evs_buffer parts[2])
 {
     struct evs_entry *entry = evs_table_at(&over->table, index);
-    if (!evs_table_is_live(&over->table, index)) {
+    if (!evs_table_is_live(&over->table, index) || !evs_snapshot_takes(writer, entry->hash)) {
         return;
     }
     struct over_key *key = evs_over_key(over, entry);

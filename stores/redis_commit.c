@@ -118,25 +118,57 @@ static evs_status stage(struct evs_redis_store *store, const struct evs_store_co
 
 /* --- the commit record -------------------------------------------------------------------------------------------- */
 
-static struct evs_redis_chain next_chain(const struct evs_redis_chain *chain, const struct evs_redis_range *range,
-                                         bool restarts, struct evs_redis_id this)
+static struct evs_redis_chain chain_from_here(const struct evs_redis_range *range, struct evs_redis_id this)
 {
-    if (!restarts && !evs_redis_id_is_zero(chain->start)) {
+    return range->count == 0 ? (struct evs_redis_chain){0} : (struct evs_redis_chain){this, range->first};
+}
+
+static struct evs_redis_chain outbox_chain(const struct evs_redis_store *store, const struct evs_store_commit *commit,
+                                           const struct evs_redis_range *range, struct evs_redis_id this)
+{
+    const struct evs_redis_chain *chain = &store->commit.chains[EVS_BLOCK_OUTBOX];
+    bool goes_on = !commit->outbox_restart && !evs_redis_id_is_zero(chain->start);
+    return goes_on ? *chain : chain_from_here(range, this);
+}
+
+/* The state begins with the first commit that is needed and has blocks. */
+static struct evs_redis_chain state_chain(const struct evs_redis_store *store, const struct evs_store_commit *commit,
+                                          const struct evs_redis_range *range, struct evs_redis_id this)
+{
+    const struct evs_redis_chain *chain = &store->commit.chains[EVS_BLOCK_STATE];
+    if (!store->knows_beginnings && commit->state_from < commit->checkpoint && !evs_redis_id_is_zero(chain->start)) {
         return *chain;
     }
-    return range->count == 0 ? (struct evs_redis_chain){0} : (struct evs_redis_chain){this, range->first};
+    for (uint32_t i = store->beginning_first; i < store->beginning_count; i++) {
+        if (store->beginnings[i].checkpoint >= commit->state_from) {
+            return store->beginnings[i].chain;
+        }
+    }
+    return chain_from_here(range, this);
+}
+
+/* Forgets beginnings that the commit has left behind. */
+static void take_beginnings(struct evs_redis_store *store, const struct evs_store_commit *commit)
+{
+    const struct evs_redis_range *range = &store->commit.ranges[EVS_BLOCK_STATE];
+    store->knows_beginnings = store->knows_beginnings || commit->state_from == commit->checkpoint;
+    if (range->count > 0) {
+        evs_redis_store_begin(store, commit->checkpoint, chain_from_here(range, store->commit_id));
+    }
+    while (store->beginning_first < store->beginning_count &&
+           store->beginnings[store->beginning_first].checkpoint < commit->state_from) {
+        store->beginning_first++;
+    }
 }
 
 /* The rest of the header, when the ranges are known. */
 static void fill_header(const struct evs_redis_store *store, const struct evs_store_commit *commit,
                         struct evs_redis_id this, struct evs_redis_header *header)
 {
-    const bool restarts[EVS_BLOCK_KINDS] = {commit->snapshot_starts, commit->outbox_restart};
     header->checkpoint = commit->checkpoint;
     header->previous = store->has_commit ? store->commit_id : (struct evs_redis_id){0};
-    for (int kind = 0; kind < EVS_BLOCK_KINDS; kind++) {
-        header->chains[kind] = next_chain(&store->commit.chains[kind], &header->ranges[kind], restarts[kind], this);
-    }
+    header->chains[EVS_BLOCK_STATE] = state_chain(store, commit, &header->ranges[EVS_BLOCK_STATE], this);
+    header->chains[EVS_BLOCK_OUTBOX] = outbox_chain(store, commit, &header->ranges[EVS_BLOCK_OUTBOX], this);
     header->record_crc = evs_crc32c(0, commit->record.data, commit->record.count);
 }
 
@@ -349,6 +381,7 @@ static void conclude(struct evs_redis_store *store, const struct attempt *attemp
     store->floor = store->tail = attempt->sent_id;
     store->sequences[EVS_BLOCK_STATE] = attempt->sent_id.sequence;
     store->located = true;
+    take_beginnings(store, attempt->commit);
     for (int kind = 0; kind < EVS_BLOCK_KINDS; kind++) {
         store->trims[kind] = store->trims[kind] || evs_redis_id_compare(kept[kind], keep_from(store, kind)) != 0;
     }
@@ -359,6 +392,7 @@ evs_status evs_redis_store_commit(void *instance, const struct evs_store_commit 
     struct evs_redis_store *store = instance;
     EVS_ASSERT(store->has_term);
     EVS_ASSERT(!store->has_commit || commit->checkpoint > store->commit.checkpoint);
+    EVS_ASSERT(commit->state_from <= commit->checkpoint);
     EVS_ASSERT(commit->checkpoint <
                UINT64_C(1) << (53 - EVS_REDIS_SLOT_BITS)); /* exact in the doubles of the server's functions */
     struct attempt attempt = {.commit = commit};

@@ -116,6 +116,21 @@ static struct evs_redis_id oldest_start(const struct evs_redis_store *store)
     return oldest;
 }
 
+/* The walk has seen the headers that the next commits need (redis_commit.c, state_chain). */
+static void note_beginnings(struct evs_redis_store *store, const struct restoration *all)
+{
+    struct evs_redis_id start = store->commit.chains[EVS_BLOCK_STATE].start;
+    store->beginning_first = store->beginning_count = 0;
+    store->knows_beginnings = true;
+    for (uint32_t i = all->count; i-- > 0 && !evs_redis_id_is_zero(start);) {
+        const struct link_of_chain *link = &all->links[i];
+        const struct evs_redis_range *range = &link->ranges[EVS_BLOCK_STATE];
+        if (range->count > 0 && evs_redis_id_compare(link->id, start) >= 0) {
+            evs_redis_store_begin(store, link->checkpoint, (struct evs_redis_chain){link->id, range->first});
+        }
+    }
+}
+
 static evs_status walk(struct evs_redis_store *store, struct restoration *all, struct evs_error *error)
 {
     all->oldest = oldest_start(store);
@@ -126,6 +141,7 @@ static evs_status walk(struct evs_redis_store *store, struct restoration *all, s
             return status;
         }
     }
+    note_beginnings(store, all);
     return EVS_OK;
 }
 

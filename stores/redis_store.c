@@ -28,6 +28,20 @@ bool evs_redis_entry_read(const redisReply *reply, struct evs_redis_entry *entry
     return entry->kind != '\0' && entry->owner.count == EVS_REDIS_NONCE_DIGITS;
 }
 
+void evs_redis_store_begin(struct evs_redis_store *store, uint64_t checkpoint, struct evs_redis_chain chain)
+{
+    EVS_ASSERT(store->beginning_first == store->beginning_count ||
+               store->beginnings[store->beginning_count - 1].checkpoint < checkpoint);
+    if (store->beginning_first > store->beginning_count / 2) {
+        store->beginning_count -= store->beginning_first;
+        memmove(store->beginnings, store->beginnings + store->beginning_first,
+                store->beginning_count * sizeof *store->beginnings);
+        store->beginning_first = 0;
+    }
+    EVS_GROW(store->beginnings, store->beginning_count, store->beginning_capacity);
+    store->beginnings[store->beginning_count++] = (struct evs_redis_beginning){checkpoint, chain};
+}
+
 /* --- asking ------------------------------------------------------------------------------------------------------- */
 
 evs_status evs_redis_store_ask(struct evs_redis_store *store, const struct evs_slice *arguments, uint32_t count,

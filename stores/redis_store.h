@@ -35,7 +35,20 @@ struct evs_redis_store {
     struct evs_redis_header commit;
     struct evs_buffer record;
     bool trims[EVS_BLOCK_KINDS]; /* entries before the chain may be left */
+
+    /* Commits with state blocks that a restore needs, the oldest first: beginnings[beginning_first … beginning_count). Known from the walk of a
+     * restore; without one the chain of the last commit goes on until it begins anew. */
+    struct evs_redis_beginning *beginnings;
+    uint32_t beginning_first, beginning_count, beginning_capacity;
+    bool knows_beginnings;
 };
+
+struct evs_redis_beginning {
+    uint64_t checkpoint;
+    struct evs_redis_chain chain; /* of a restore that begins with it */
+};
+/* Adds the newest one. */
+void evs_redis_store_begin(struct evs_redis_store *store, uint64_t checkpoint, struct evs_redis_chain chain);
 
 /* An entry of a stream, a view into a reply. */
 struct evs_redis_entry {

@@ -16,6 +16,7 @@ static void store_close(void *instance)
     evs_redis_link_free(store->link);
     evs_redis_address_fini(&store->address);
     evs_buffer_fini(&store->record);
+    evs_free(store->beginnings);
     for (int kind = 0; kind < EVS_BLOCK_KINDS; kind++) {
         evs_free(store->keys[kind]);
     }
@@ -209,6 +210,8 @@ static evs_status read_last_commit(struct evs_redis_store *store, struct evs_err
     if (status != EVS_OK) {
         return status;
     }
+    store->beginning_first = store->beginning_count = 0;
+    store->knows_beginnings = !found;
     store->has_commit = found;
     store->commit = header;
     store->commit_id = id;

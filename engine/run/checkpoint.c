@@ -6,15 +6,17 @@
  *
  * Workers go on with the events behind the barrier while a checkpoint is encoded and stored; the next barrier waits for the commit.
  *
- * A full snapshot replaces the log's beginning when the deltas since the last one have grown to twice its size; so the log stays within a
- * small multiple of the live state and the writing is amortised. (Rolling snapshots, range by range, come later; the block format has the
- * hash ranges that they need.)
+ * Beside the changes a checkpoint holds a copy of a part of the state, round and round, so that the log's beginning can be forgotten and no checkpoint
+ * is much larger than the others (state/sweep.h). What a commit is in the log beside its blocks counts as changes: so the log of a pipeline in
+ * which nothing happens is bounded, too.
  *
  * The end of a run: when the sources of all workers have ended (or were told to stop), a last barrier; when its commit is confirmed and the
  * sinks have delivered everything, one more commit, which says so; then the workers end. */
 #include "runtime.h"
 
-#define FULL_BYTES_MIN (UINT64_C(8) << 20) /* of deltas before a full snapshot is worth while */
+#define STATE_BYTES_MIN (UINT64_C(8) << 20) /* a smaller state is copied as slowly as one of this size */
+#define STATE_BYTES_MIN_TESTS 4096          /* where tests count batches: a part of the state in each checkpoint */
+#define COMMIT_BYTES 300                    /* of a commit in the log, beside its blocks and its record, roughly */
 #define OUTBOX_BYTES_MIN (UINT64_C(1) << 20)
 #define OWNER_MAX_US (INT64_C(5) * 1000 * 1000) /* half of a lease of 10 s (exactness, 15) */
 #define OWNER_ASK_US (INT64_C(2) * 1000 * 1000)
@@ -35,7 +37,9 @@ struct checkpointer {
     struct evs_buffer record;
     struct unconfirmed *unconfirmed;
     uint32_t unconfirmed_count, unconfirmed_capacity;
-    uint64_t full_bytes, delta_bytes, outbox_bytes;
+    struct evs_sweep sweep;
+    uint64_t state_bytes_min;
+    uint64_t outbox_bytes;
 };
 
 static int64_t boot_us(const struct evs_run *run)
@@ -109,16 +113,21 @@ static bool housekeeping(struct checkpointer *c, int64_t us)
 
 /* --- one checkpoint ----------------------------------------------------------------------------------------------------------- */
 
+/* The first commit of all is a copy of everything: of nothing yet. */
+static struct evs_ranges ranges_due(const struct checkpointer *c)
+{
+    return c->next == 1 ? (struct evs_ranges){c->sweep.next, EVS_RANGES}
+                        : evs_sweep_next(&c->sweep, c->state_bytes_min);
+}
+
 static bool pass_barrier(struct checkpointer *c, bool final)
 {
     struct evs_run *run = c->run;
-    uint64_t full_min = run->options.full_bytes_min == 0 ? FULL_BYTES_MIN : run->options.full_bytes_min;
-    bool full = run->store != NULL && c->delta_bytes > full_min && c->delta_bytes > 2 * c->full_bytes;
     uint64_t waiting = atomic_load(&run->outbox_bytes);
     bool rewrite = c->first || (c->outbox_bytes > OUTBOX_BYTES_MIN && c->outbox_bytes > 2 * waiting) ||
                    (waiting == 0 && c->outbox_bytes > 0);
     atomic_store(&run->workers_at_barrier, 0);
-    atomic_store(&run->barrier_full, full);
+    run->barrier_ranges = ranges_due(c);
     atomic_store(&run->barrier_rewrite, rewrite);
     atomic_store(&run->barrier_final, final);
     atomic_store(&run->barrier, c->next);
@@ -216,6 +225,7 @@ static void record_build(struct checkpointer *c, bool finished)
         .rows_out = run->base.rows_out,
         .late = run->base.late,
         .dead = run->base.dead,
+        .sweep = c->sweep,
     };
     for (uint32_t i = 0; i < run->options.worker_count; i++) {
         struct worker *worker = &run->workers[i];
@@ -227,26 +237,37 @@ static void record_build(struct checkpointer *c, bool finished)
     evs_record_encode(&record, &c->record);
 }
 
-/* Encodes what the ops wrote. From here on their writers are theirs again. */
-static void encode_blocks(struct evs_run *run, struct evs_block_list *state, struct evs_block_list *outbox)
+static void encode_writer(const struct evs_op *op, struct evs_snapshot_writer *writer, struct evs_block_list *list)
+{
+    uint32_t version = op->operator_ != NULL ? op->operator_->snapshot_version : 1;
+    evs_blocks_add(list, op->node->name, version, writer);
+    evs_snapshot_writer_clear(writer);
+}
+
+/* Encodes what the ops wrote, changes before copies; the bytes of the changes. From here on their writers are theirs again. */
+static uint64_t encode_blocks(struct evs_run *run, struct evs_block_list *state, struct evs_block_list *outbox)
 {
     for (uint32_t i = 0; i < run->options.worker_count; i++) {
         for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
             struct evs_op *op = &run->workers[i].ops[j];
-            uint32_t version = op->operator_ != NULL ? op->operator_->snapshot_version : 1;
-            evs_blocks_add(op->class == &evs_class_sink ? outbox : state, op->node->name, version, &op->writer);
-            evs_snapshot_writer_clear(&op->writer);
+            encode_writer(op, &op->writer, op->class == &evs_class_sink ? outbox : state);
         }
     }
     evs_blocks_finish(state);
     evs_blocks_finish(outbox);
+    uint64_t changed_bytes = state->bytes;
+    for (uint32_t i = 0; i < run->options.worker_count; i++) {
+        for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
+            encode_writer(&run->workers[i].ops[j], &run->workers[i].ops[j].copy, state);
+        }
+    }
+    evs_blocks_finish(state);
+    return changed_bytes;
 }
 
 static void account(struct checkpointer *c, const struct evs_block_list *state, const struct evs_block_list *outbox,
-                    bool full, bool rewrite)
+                    bool rewrite)
 {
-    c->full_bytes = full ? state->bytes : c->full_bytes;
-    c->delta_bytes = full ? 0 : c->delta_bytes + state->bytes;
     c->outbox_bytes = rewrite ? outbox->bytes : c->outbox_bytes + outbox->bytes;
     c->run->checkpoints++;
     c->run->checkpoint_bytes += state->bytes + outbox->bytes + c->record.count;
@@ -270,12 +291,14 @@ static bool commit(struct checkpointer *c, bool finished)
 {
     struct evs_run *run = c->run;
     struct evs_block_list state = {0}, outbox = {0};
-    bool full = atomic_load(&run->barrier_full), rewrite = atomic_load(&run->barrier_rewrite);
-    encode_blocks(run, &state, &outbox);
+    bool rewrite = atomic_load(&run->barrier_rewrite);
+    uint64_t changed_bytes = encode_blocks(run, &state, &outbox);
+    evs_sweep_committed(&c->sweep, c->next, run->barrier_ranges, state.bytes - changed_bytes,
+                        changed_bytes + c->record.count + COMMIT_BYTES, c->state_bytes_min);
     record_build(c, finished);
     struct evs_store_commit request = {
         .checkpoint = c->next,
-        .snapshot_starts = full || c->next == 1,
+        .state_from = evs_sweep_begins(&c->sweep),
         .blocks = state.blocks,
         .block_count = state.block_count,
         .outbox = outbox.blocks,
@@ -286,7 +309,7 @@ static bool commit(struct checkpointer *c, bool finished)
     struct evs_error error = {0};
     int64_t asked_us = boot_us(run);
     evs_status status = run->options.store->commit(run->store, &request, &error);
-    account(c, &state, &outbox, full, rewrite);
+    account(c, &state, &outbox, rewrite);
     evs_blocks_fini(&state);
     evs_blocks_fini(&outbox);
     if (status != EVS_OK) {
@@ -343,7 +366,7 @@ static bool closing_commit(struct checkpointer *c, bool finished)
             }
         }
     }
-    atomic_store(&run->barrier_full, false);
+    run->barrier_ranges = (struct evs_ranges){c->sweep.next, 0};
     atomic_store(&run->barrier_rewrite, true);
     return commit(c, finished);
 }
@@ -376,7 +399,11 @@ static void end_run(struct checkpointer *c)
 void evs_checkpointer_main(void *argument)
 {
     struct evs_run *run = argument;
-    struct checkpointer c = {.run = run, .next = run->terms.checkpoint + 1, .first = true};
+    struct checkpointer c = {
+        .run = run, .next = run->terms.checkpoint + 1, .first = true, .sweep = run->restored.sweep};
+    c.state_bytes_min = run->options.full_bytes_min > 0       ? run->options.full_bytes_min
+                        : run->options.checkpoint_batches > 0 ? STATE_BYTES_MIN_TESTS
+                                                              : STATE_BYTES_MIN;
     schedule(&c);
     bool alive = !atomic_load(&run->failed);
     /* The place where reading begins is committed before anything is read (exactness, 14). */

@@ -367,6 +367,7 @@ static void op_free(struct evs_op *op)
     evs_free(op->outputs);
     evs_free(op->in);
     evs_snapshot_writer_fini(&op->writer);
+    evs_snapshot_writer_fini(&op->copy);
 }
 
 void evs_graph_free(struct evs_run *run)

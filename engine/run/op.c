@@ -266,6 +266,13 @@ static evs_status operator_watermark(struct evs_op *op, int64_t watermark_us)
     return status;
 }
 
+void evs_op_begin_copy(struct evs_op *op, struct evs_ranges ranges)
+{
+    op->writer.leaves_out = ranges; /* the copy has their changes, too */
+    op->copy.full = true;
+    op->copy.leaves_out = evs_ranges_others(ranges);
+}
+
 static evs_status operator_barrier(struct evs_op *op, uint64_t checkpoint)
 {
     (void)checkpoint;
@@ -273,8 +280,15 @@ static evs_status operator_barrier(struct evs_op *op, uint64_t checkpoint)
     if (op->operator_->snapshot == NULL || run->store == NULL) {
         return EVS_OK;
     }
-    op->writer.full = atomic_load(&run->barrier_full);
-    return op->operator_->snapshot(op, op->state, &op->writer, op->writer.full);
+    evs_op_begin_copy(op, run->barrier_ranges);
+    evs_status status = EVS_OK;
+    if (run->barrier_ranges.count < EVS_RANGES) {
+        status = op->operator_->snapshot(op, op->state, &op->writer, false);
+    }
+    if (status == EVS_OK && run->barrier_ranges.count > 0) {
+        status = op->operator_->snapshot(op, op->state, &op->copy, true);
+    }
+    return status;
 }
 
 static void operator_close(struct evs_op *op)

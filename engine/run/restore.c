@@ -87,6 +87,7 @@ struct restoring {
     struct evs_run *run;
     struct evs_block_reader reader;
     bool outbox;
+    uint64_t checkpoint;              /* of the block at hand */
     const struct evs_plan_node *node; /* of the last record: records come in runs */
     uint32_t node_index;
     bool is_gathered; /* the node's rows all go to worker 0, whatever the hash of their (empty) key */
@@ -155,6 +156,10 @@ static evs_status take_record(void *argument, const struct evs_section_header *h
                               const struct evs_snapshot_record *record, struct evs_error *error)
 {
     struct restoring *restoring = argument;
+    if (!restoring->outbox &&
+        !evs_sweep_needs(&restoring->run->restored.sweep, restoring->checkpoint, header->full, record->hash)) {
+        return EVS_OK; /* a later copy of its range has the state */
+    }
     if (restoring->node == NULL || !evs_slice_equal(header->operator_name, evs_slice_of(restoring->node->name))) {
         set_node(restoring, header->operator_name);
     }
@@ -180,7 +185,7 @@ static evs_status take_block(void *argument, enum evs_block_kind kind, uint64_t 
                              struct evs_error *error)
 {
     struct restoring *restoring = argument;
-    (void)checkpoint;
+    restoring->checkpoint = checkpoint;
     restoring->outbox = kind == EVS_BLOCK_OUTBOX;
     return evs_block_read(&restoring->reader, block, take_record, restoring, error);
 }

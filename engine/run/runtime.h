@@ -99,7 +99,8 @@ struct evs_op {
 
     struct evs_batch *dead; /* dead rows of the running call, being gathered */
     uint32_t dead_source;
-    struct evs_snapshot_writer writer;
+    struct evs_snapshot_writer writer; /* what changed, or is not delivered */
+    struct evs_snapshot_writer copy;   /* ranges of the state (state/sweep.h) */
     bool wants_key;
     uint8_t emitted; /* in the running call */
     int64_t counters[EVS_COUNTERS];
@@ -172,7 +173,7 @@ struct evs_run {
     _Atomic bool failed;          /* some thread has failed: all stop at once */
     _Atomic bool finish;          /* all is delivered: workers may end */
     _Atomic uint64_t barrier;     /* sources inject barriers up to this number */
-    _Atomic bool barrier_full;    /* that barrier asks for full snapshots */
+    struct evs_ranges barrier_ranges; /* that barrier asks for a copy of these; written before `barrier` is */
     _Atomic bool barrier_rewrite; /* … and for every undelivered message, so that the outbox can begin anew */
     _Atomic bool barrier_final;   /* it is the last one: nothing comes after it */
     _Atomic uint64_t committed;   /* the last commit that the store has taken */
@@ -219,6 +220,7 @@ struct dead_row {
     const struct evs_hash128 *key;         /* of the group that it is a result of; NULL: none */
     int64_t event_time_us, ingested_at_us; /* EVS_TIME_MIN: unknown */
 };
+void evs_op_begin_copy(struct evs_op *op, struct evs_ranges ranges); /* for a barrier: op->writer and op->copy share the state */
 void evs_dead_put(struct evs_op *op, const struct dead_row *row);
 
 /* --- worker.c --- */

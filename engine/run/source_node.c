@@ -51,13 +51,18 @@ struct stored_fingerprint {
     int64_t time_us;
 };
 
-static void fingerprints_write(struct source_node *node, bool full)
+#define FINGERPRINT_HASH UINT64_C(0) /* they have no key: all stand in one range */
+
+static void fingerprints_write(struct source_node *node, struct evs_ranges ranges)
 {
-    uint32_t first = full ? 0 : node->fingerprint_written;
+    bool is_copy = evs_ranges_hold(ranges, evs_range_of(FINGERPRINT_HASH));
+    struct evs_snapshot_writer *writer = is_copy ? &node->op->copy : &node->op->writer;
+    uint32_t first = is_copy ? 0 : node->fingerprint_written;
+    evs_op_begin_copy(node->op, ranges);
     for (uint32_t i = first; i < node->fingerprint_count; i++) {
         const struct fingerprint *f = fingerprint_at(node, i);
         struct stored_fingerprint stored = {f->partition, f->hash, f->sequence, f->time_us};
-        evs_snapshot_put(&node->op->writer, 0, EVS_RECORD_PUT, 0,
+        evs_snapshot_put(writer, 0, EVS_RECORD_PUT, FINGERPRINT_HASH,
                          (struct evs_slice){(const char *)&stored, sizeof stored}, (struct evs_slice){0});
     }
     node->fingerprint_written = node->fingerprint_count;
@@ -292,7 +297,7 @@ static evs_status source_barrier(struct evs_op *op, uint64_t checkpoint)
     node->frontier_at_barrier_us = evs_source_frontier(node);
     node->finished_at_barrier = node->finished;
     if (run->store != NULL && node->plan->connector->durable) {
-        fingerprints_write(node, atomic_load(&run->barrier_full));
+        fingerprints_write(node, run->barrier_ranges);
     }
     return EVS_OK;
 }

@@ -25,7 +25,7 @@ struct section_header {
     uint16_t name_bytes;
     uint8_t section, full;
     uint32_t version;
-    uint64_t hash_first, hash_last;
+    uint64_t range_first, range_last;
     uint32_t part, parts;
     uint32_t records, fixed_bytes;
     uint64_t variable_bytes;
@@ -183,13 +183,15 @@ void evs_blocks_add(struct evs_block_list *list, const char *operator_name, uint
 {
     size_t name_bytes = strlen(operator_name);
     EVS_ASSERT(name_bytes <= UINT16_MAX);
+    struct evs_ranges ranges = evs_ranges_others(writer->leaves_out);
     for (uint32_t i = 0; i < EVS_SECTIONS_MAX; i++) {
         struct section_header proto = {
             .name_bytes = (uint16_t)name_bytes,
             .section = (uint8_t)i,
             .full = writer->full,
             .version = version,
-            .hash_last = UINT64_MAX,
+            .range_first = ranges.first,
+            .range_last = ranges.first + ranges.count - 1,
             .fixed_bytes = writer->sections[i].fixed_bytes,
         };
         put_section(list, operator_name, &proto, &writer->sections[i]);
@@ -301,8 +303,8 @@ static bool section_open(const char *raw, size_t left, struct section_view *view
                    header.section,
                    header.version,
                    header.full != 0,
-                   header.hash_first,
-                   header.hash_last,
+                   header.range_first,
+                   header.range_last,
                    header.part,
                    header.parts},
         .records = header.records,

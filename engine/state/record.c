@@ -2,7 +2,7 @@
 #include "record.h"
 
 #define RECORD_MAGIC 0x52535645u /* "EVSR" */
-#define RECORD_FORMAT 1
+#define RECORD_FORMAT 2          /* 1 had no copies of ranges: there is one snapshot, with which the log begins */
 
 /* --- writing --- */
 
@@ -72,6 +72,34 @@ static void put_sink(struct evs_buffer *out, const struct evs_record_sink *sink)
     }
 }
 
+static uint32_t sweep_run(const struct evs_sweep *sweep, uint32_t from)
+{
+    const struct evs_range_copy *first = &sweep->copies[(sweep->next + from) & (EVS_RANGES - 1)];
+    uint32_t count = 1;
+    while (from + count < EVS_RANGES) {
+        const struct evs_range_copy *copy = &sweep->copies[(sweep->next + from + count) & (EVS_RANGES - 1)];
+        if (copy->checkpoint != first->checkpoint || copy->bytes != first->bytes) {
+            break;
+        }
+        count++;
+    }
+    return count;
+}
+
+/* Runs of ranges that were copied together, the oldest first. */
+static void put_sweep(struct evs_buffer *out, const struct evs_sweep *sweep)
+{
+    put_u64(out, sweep->credit_bytes);
+    put_u32(out, sweep->next);
+    for (uint32_t at = 0, count; at < EVS_RANGES; at += count) {
+        const struct evs_range_copy *copy = &sweep->copies[(sweep->next + at) & (EVS_RANGES - 1)];
+        count = sweep_run(sweep, at);
+        put_u32(out, count);
+        put_u64(out, copy->checkpoint);
+        put_u64(out, copy->bytes);
+    }
+}
+
 void evs_record_encode(const struct evs_record *record, struct evs_buffer *out)
 {
     size_t start = out->count;
@@ -100,6 +128,7 @@ void evs_record_encode(const struct evs_record *record, struct evs_buffer *out)
     for (uint32_t i = 0; i < record->sink_count; i++) {
         put_sink(out, &record->sinks[i]);
     }
+    put_sweep(out, &record->sweep);
     put_u32(out, evs_crc32c(0, out->data + start, out->count - start));
 }
 
@@ -228,21 +257,39 @@ static void take_lists(struct reader *reader, struct evs_record *record)
     }
 }
 
-static evs_status check_frame(struct evs_slice bytes, struct evs_error *error)
+static void take_sweep(struct reader *reader, struct evs_sweep *sweep)
 {
-    uint32_t magic, format, crc;
+    sweep->credit_bytes = take_u64(reader);
+    sweep->next = take_u32(reader) & (EVS_RANGES - 1);
+    for (uint32_t at = 0; at < EVS_RANGES && !reader->failed;) {
+        uint32_t count = take_u32(reader);
+        struct evs_range_copy copy = {.checkpoint = take_u64(reader)};
+        copy.bytes = take_u64(reader);
+        reader->failed = reader->failed || count == 0 || count > EVS_RANGES - at;
+        for (uint32_t end = at + count; at < end && !reader->failed; at++) {
+            sweep->copies[(sweep->next + at) & (EVS_RANGES - 1)] = copy;
+        }
+    }
+}
+
+static evs_status check_frame(struct evs_slice bytes, uint32_t *format, struct evs_error *error)
+{
+    uint32_t magic, crc;
     if (bytes.count < 12) {
         return evs_fail(error, EVS_E_CORRUPT, "the commit record is too short");
     }
     memcpy(&magic, bytes.data, 4);
-    memcpy(&format, bytes.data + 4, 4);
+    memcpy(format, bytes.data + 4, 4);
     memcpy(&crc, bytes.data + bytes.count - 4, 4);
     if (magic != RECORD_MAGIC) {
         return evs_fail(error, EVS_E_CORRUPT, "the commit record does not begin with EVSR");
     }
-    if (format != RECORD_FORMAT) {
-        return evs_fail(error, EVS_E_STATE, "the stored state has format %u; this evstream reads format %d", format,
-                        RECORD_FORMAT);
+    if (*format == 0 || *format > RECORD_FORMAT) {
+        return evs_fail(
+            error, EVS_E_STATE,
+            "the stored state has format %u; this evstream reads formats up to %d: run the version that wrote "
+            "it, or a later one",
+            *format, RECORD_FORMAT);
     }
     if (crc != evs_crc32c(0, bytes.data, bytes.count - 4)) {
         return evs_fail(error, EVS_E_CORRUPT, "the commit record's checksum is wrong");
@@ -253,7 +300,8 @@ static evs_status check_frame(struct evs_slice bytes, struct evs_error *error)
 evs_status evs_record_decode(struct evs_slice bytes, struct evs_arena *arena, struct evs_record *record,
                              struct evs_error *error)
 {
-    evs_status status = check_frame(bytes, error);
+    uint32_t format;
+    evs_status status = check_frame(bytes, &format, error);
     if (status != EVS_OK) {
         return status;
     }
@@ -271,6 +319,9 @@ evs_status evs_record_decode(struct evs_slice bytes, struct evs_arena *arena, st
     record->late = take_u64(&reader);
     record->dead = take_u64(&reader);
     take_lists(&reader, record);
+    if (format > 1) {
+        take_sweep(&reader, &record->sweep);
+    }
     if (reader.failed || reader.at != reader.end) {
         return evs_fail(error, EVS_E_CORRUPT, "the commit record does not decode");
     }

@@ -6,6 +6,7 @@
 #define EVS_STATE_RECORD_H
 
 #include "evstream/source.h"
+#include "sweep.h"
 
 struct evs_record_partition {
     struct evs_position position;
@@ -56,6 +57,7 @@ struct evs_record {
     uint32_t node_count;
     struct evs_record_sink *sinks;
     uint32_t sink_count;
+    struct evs_sweep sweep; /* which copies the log has */
 };
 
 #define EVS_KEY_VERSION 1 /* of evs_key_hash_rows and evs_shard_of */

@@ -1,10 +1,18 @@
 /* Writers: what an operator says at a barrier, kept by column. */
 #include "snapshot.h"
 
+bool evs_snapshot_takes(const struct evs_snapshot_writer *writer, uint64_t hash)
+{
+    return !evs_ranges_hold(writer->leaves_out, evs_range_of(hash));
+}
+
 void evs_snapshot_put(struct evs_snapshot_writer *writer, uint32_t section, enum evs_record_kind kind, uint64_t hash,
                       struct evs_slice fixed, struct evs_slice variable)
 {
     EVS_ASSERT(section < EVS_SECTIONS_MAX);
+    if (!evs_snapshot_takes(writer, hash)) {
+        return;
+    }
     struct evs_section *s = &writer->sections[section];
     EVS_ASSERT(s->count == 0 || s->fixed_bytes == fixed.count);
     EVS_ASSERT(variable.count <= UINT32_MAX);

@@ -8,7 +8,7 @@
  *   "piece", its number, the size of the whole), and the payloads put together are the block with its header.
  *
  *   payload  sections, one after another, LZ4 together:
- *            operator name, section number, operator's snapshot version, full or delta, hash range, part i of m,
+ *            operator name, section number, operator's snapshot version, copy or changes, ranges (sweep.h), part i of m,
  *            then by column: record kinds, key hashes, fixed bytes transposed (all first bytes, all second bytes, …), variable counts,
  *            variable bytes
  *
@@ -18,6 +18,7 @@
 
 #include "evstream/operator.h"
 #include "evstream/store.h"
+#include "sweep.h"
 
 struct evs_section {
     uint32_t count; /* records */
@@ -26,7 +27,8 @@ struct evs_section {
 };
 
 struct evs_snapshot_writer {
-    bool full;
+    bool full;                    /* a copy of ranges, not changes */
+    struct evs_ranges leaves_out; /* records of these are dropped */
     struct evs_section sections[EVS_SECTIONS_MAX];
 };
 
@@ -50,8 +52,8 @@ void evs_blocks_fini(struct evs_block_list *list);
 struct evs_section_header {
     struct evs_slice operator_name;
     uint32_t section, version;
-    bool full;
-    uint64_t hash_first, hash_last; /* inclusive */
+    bool full;                        /* a copy of ranges, not changes */
+    uint64_t range_first, range_last; /* of the ranges that are in it, inclusive, modulo EVS_RANGES */
     uint32_t part, parts;
 };
 typedef evs_status (*evs_take_record)(void *argument, const struct evs_section_header *header,

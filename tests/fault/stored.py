@@ -1,11 +1,9 @@
 """What stands in Redis, and engines that come upon it: starts that fail beside an engine that works, state that was damaged."""
 
 import json
-import os
 import signal
-import subprocess
 
-from evs import Engine, Nats, Redis, wait_until
+from evs import Engine, Nats, wait_until
 
 PIPELINE = """
 pipeline {name};
@@ -80,3 +78,29 @@ class Stored:
         first.signal(signal.SIGTERM)
         if first.wait() != 0:
             raise AssertionError(f"the first engine ended with {first.process.returncode}:\n{first.log_tail()}")
+
+    def long_run(self):
+        """Many checkpoints with a small state: the log holds a bounded number of them, whoever has written them; and no answer changes."""
+        name = "long"
+        options = ["--until-end", "--checkpoint-batches", "2", "--batch-rows", "256"]
+        length = checkpoints = 0
+        kills = 0
+        while True:
+            engine = Engine(self.suite, self.arguments(name, *options), name)
+            before = self.commits(name)[0]
+            while kills < 3 and not engine.has_ended() and self.commits(name)[0] < before + 100:
+                length = max(length, self.length(name))
+            if engine.has_ended() or kills == 3:
+                break
+            engine.kill()
+            kills += 1
+        if engine.wait() != 0:
+            raise AssertionError(f"exit code {engine.process.returncode}:\n{engine.log_tail()}")
+        checkpoints = self.commits(name)[0]
+        length = max(length, self.length(name))
+        if checkpoints < 400 or length > checkpoints / 2:
+            raise AssertionError(f"{length} entries in the log of {checkpoints} checkpoints")
+        print(f"     at most {length} entries in the log of {checkpoints} checkpoints", flush=True)
+
+    def length(self, name):
+        return int(self.redis.ask("XLEN", f"evs:{{{name}:0}}:log")[0])

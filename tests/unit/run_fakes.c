@@ -13,7 +13,8 @@ static pthread_mutex_t world_lock = PTHREAD_MUTEX_INITIALIZER;
 
 struct fake_commit {
     uint64_t checkpoint;
-    bool snapshot_starts, outbox_restart;
+    uint64_t state_from;
+    bool outbox_restart;
     struct evs_slice *blocks, *outbox;
     uint32_t block_count, outbox_count;
     struct evs_slice record;
@@ -343,7 +344,10 @@ static evs_status store_restore(void *instance,
     struct fake_world *world = instance;
     uint32_t state_from = 0, outbox_from = 0;
     for (uint32_t i = 0; i < world->commit_count; i++) {
-        state_from = world->commits[i].snapshot_starts ? i : state_from;
+        bool is_last = i + 1 == world->commit_count;
+        while (is_last && world->commits[state_from].checkpoint < world->commits[i].state_from) {
+            state_from++;
+        }
         outbox_from = world->commits[i].outbox_restart ? i : outbox_from;
     }
     evs_status status = EVS_OK;
@@ -369,10 +373,16 @@ static void keep_commit(struct fake_world *world, const struct evs_store_commit 
             i < commit->block_count ? &commit->blocks[i] : &commit->outbox[i - commit->block_count];
         EVS_ASSERT(block->count <= EVS_BLOCK_BYTES);
     }
+    EVS_ASSERT(commit->state_from <= commit->checkpoint);
+    if (world->commit_count > 0) {
+        uint64_t before = world->commits[world->commit_count - 1].state_from;
+        EVS_ASSERT(commit->state_from >= before);
+        world->state_moves += commit->state_from > before;
+    }
     EVS_GROW(world->commits, world->commit_count, world->commit_capacity);
     world->commits[world->commit_count++] = (struct fake_commit){
         .checkpoint = commit->checkpoint,
-        .snapshot_starts = commit->snapshot_starts,
+        .state_from = commit->state_from,
         .outbox_restart = commit->outbox_restart,
         .blocks = copies_of(commit->blocks, commit->block_count),
         .block_count = commit->block_count,
@@ -381,7 +391,6 @@ static void keep_commit(struct fake_world *world, const struct evs_store_commit 
         .record = {memcpy(evs_alloc(commit->record.count + 1), commit->record.data, commit->record.count),
                    commit->record.count},
     };
-    world->snapshots += commit->snapshot_starts && commit->checkpoint > 1;
 }
 
 static evs_status store_commit(void *instance, const struct evs_store_commit *commit, struct evs_error *error)

@@ -48,7 +48,7 @@ struct fake_world {
     int64_t asleep_us;           /* … while this process is stopped for so long: the boot clock is that much ahead */
     bool fenced;
     int64_t confirm_delay_us; /* of the store */
-    uint32_t snapshots;       /* commits that began the state anew, the first one apart */
+    uint32_t state_moves;     /* commits that let the state begin later than before */
     int64_t clock_factor;     /* the monotonic clock of fake_os runs so many times faster; 0: 1 */
     struct evs_os os;         /* see fake_os */
 };

@@ -59,10 +59,13 @@ evs_status oracle_commit(struct oracle *oracle, void *store, struct oracle_commi
     uint64_t checkpoint = oracle->last + 1;
     ck_assert_uint_lt(checkpoint, ORACLE_COMMITS_MAX);
     char record[96];
+    uint64_t before = oracle->last == 0 ? 0 : oracle->commits[oracle->last].state_from;
+    bool rolls = shape.state_keeps > 0 && checkpoint > before + shape.state_keeps;
+    shape.state_from = shape.snapshot_starts ? checkpoint : rolls ? checkpoint - shape.state_keeps : before;
     struct evs_slice *blocks = make_blocks(&shape, EVS_BLOCK_STATE, shape.blocks);
     struct evs_slice *outbox = make_blocks(&shape, EVS_BLOCK_OUTBOX, shape.outbox);
     struct evs_store_commit commit = {.checkpoint = checkpoint,
-                                      .snapshot_starts = shape.snapshot_starts,
+                                      .state_from = shape.state_from,
                                       .outbox_restart = shape.outbox_restart,
                                       .blocks = blocks,
                                       .block_count = shape.blocks,
@@ -109,9 +112,12 @@ static uint32_t count_of(const struct oracle_commit *shape, int kind)
 static uint64_t first_checkpoint(const struct oracle *oracle, int kind)
 {
     uint64_t first = 1;
+    if (kind == EVS_BLOCK_STATE && oracle->last > 0) {
+        uint64_t from = oracle->commits[oracle->last].state_from;
+        return from > 1 ? from : 1;
+    }
     for (uint64_t c = 1; c <= oracle->last; c++) {
-        const struct oracle_commit *shape = &oracle->commits[c];
-        first = (kind == EVS_BLOCK_STATE ? shape->snapshot_starts : shape->outbox_restart) ? c : first;
+        first = oracle->commits[c].outbox_restart ? c : first;
     }
     return first;
 }

@@ -11,6 +11,8 @@
 struct oracle_commit {
     uint32_t blocks, outbox; /* how many of each */
     bool snapshot_starts, outbox_restart;
+    uint32_t state_keeps; /* rolling: only the state of so many commits before is still needed; 0: as before */
+    uint64_t state_from;  /* filled by oracle_commit */
     uint64_t seed;        /* of the blocks' contents */
     uint32_t block_bytes; /* each block's size is up to this */
 };

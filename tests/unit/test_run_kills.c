@@ -167,7 +167,7 @@ START_TEST(test_full_snapshots)
     const struct evs_plan *plan = fake_compile(text);
     uint32_t wanted = count_groups();
     run_through_deaths(plan, 1000);
-    ck_assert_uint_gt(fake_world->snapshots, 0);
+    ck_assert_uint_gt(fake_world->state_moves, 0);
     ck_assert_uint_eq(fake_rows_at("out"), wanted);
     for (uint32_t window = 0; window < WINDOWS; window++) {
         for (int key = 0; key < KEYS; key++) {

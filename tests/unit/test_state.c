@@ -310,8 +310,11 @@ START_TEST(test_record)
     struct evs_arena arena = {0};
     struct evs_record record = sample(), read;
     struct evs_error error;
+    evs_sweep_committed(&record.sweep, 40, (struct evs_ranges){0, EVS_RANGES}, 9000, 100, 1);
+    evs_sweep_committed(&record.sweep, 41, (struct evs_ranges){0, 7}, 700, 50, 1);
     evs_record_encode(&record, &out);
     ck_assert_int_eq(evs_record_decode((struct evs_slice){out.data, out.count}, &arena, &read, &error), EVS_OK);
+    ck_assert_int_eq(memcmp(&record.sweep, &read.sweep, sizeof record.sweep), 0);
     ck_assert_uint_eq(read.checkpoint, 42);
     ck_assert(read.finished && read.sources[1].finished && !read.sources[0].finished);
     ck_assert_str_eq(read.sources[0].name, "clicks");
@@ -349,6 +352,118 @@ START_TEST(test_record_damage)
 }
 END_TEST
 
+/* A record of the format before copies: the same bytes without the sweep. It begins with the log's first commit. */
+START_TEST(test_record_of_format_1)
+{
+    struct evs_buffer out = {0};
+    struct evs_arena arena = {0};
+    struct evs_record record = sample(), read;
+    struct evs_error error;
+    uint32_t format = 1;
+    evs_record_encode(&record, &out);
+    out.count -= 4 + 8 + 4 + (4 + 8 + 8); /* CRC; credit, next, one run of all ranges */
+    memcpy(out.data + 4, &format, 4);
+    uint32_t crc = evs_crc32c(0, out.data, out.count);
+    evs_buffer_put(&out, &crc, 4);
+    ck_assert_int_eq(evs_record_decode((struct evs_slice){out.data, out.count}, &arena, &read, &error), EVS_OK);
+    ck_assert_uint_eq(read.sinks[0].lanes[1].offset, 4096);
+    ck_assert_uint_eq(evs_sweep_begins(&read.sweep), 0);
+    ck_assert(evs_sweep_needs(&read.sweep, 1, false, 12345));
+    evs_buffer_fini(&out);
+    evs_arena_fini(&arena);
+}
+END_TEST
+
+/* --- copies of ranges ------------------------------------------------------------------------------------------------------------------- */
+
+/* A state of `live` bytes, of which each checkpoint changes `changed`: what stands in the log from the beginning on. */
+struct log {
+    uint64_t changed[5000], copied[5000];
+};
+
+static uint64_t log_bytes(const struct log *log, uint64_t from, uint64_t last)
+{
+    uint64_t bytes = 0;
+    for (uint64_t i = from; i <= last; i++) {
+        bytes += log->changed[i] + log->copied[i];
+    }
+    return bytes;
+}
+
+static const struct {
+    uint64_t live, changed, bytes_min;
+} pace_cases[] = {{100000, 100, 1}, {100000, 30000, 1}, {100000, 300000, 1}, {1000, 100, 50000}, {0, 70, 20000}};
+
+/* About twice the state, but for the checkpoints in which the log begins and ends; a first copy of everything at once stays until all of it has been
+ * copied again, in parts. The copies take as many bytes as the changes. */
+START_TEST(test_pace)
+{
+    static struct log log;
+    struct evs_sweep sweep = {0};
+    uint64_t live = pace_cases[_i].live, changed = pace_cases[_i].changed, least = pace_cases[_i].bytes_min;
+    uint64_t size = live > least ? live : least, begins = 0, copies = 0;
+    evs_sweep_committed(&sweep, 1, (struct evs_ranges){0, EVS_RANGES}, live, changed, least);
+    log.copied[1] = live;
+    log.changed[1] = changed;
+    for (uint64_t i = 2; i < EVS_COUNT(log.changed); i++) {
+        struct evs_ranges ranges = evs_sweep_next(&sweep, least);
+        log.changed[i] = changed;
+        log.copied[i] = live * ranges.count / EVS_RANGES;
+        copies += ranges.count;
+        evs_sweep_committed(&sweep, i, ranges, log.copied[i], changed, least);
+        ck_assert_uint_ge(evs_sweep_begins(&sweep), begins);
+        begins = evs_sweep_begins(&sweep);
+        ck_assert_uint_le(begins, i);
+        uint64_t bound = (begins == 1 ? 3 : 2) * size + 4 * changed + live / 64 + EVS_RANGES;
+        ck_assert_msg(log_bytes(&log, begins, i) <= bound, "checkpoint %llu: the log has %llu bytes",
+                      (unsigned long long)i, (unsigned long long)log_bytes(&log, begins, i));
+    }
+    ck_assert_uint_gt(begins, 1);
+    uint64_t paid = changed * 5000 * EVS_RANGES / size + EVS_RANGES;
+    ck_assert_uint_le(copies, paid);
+}
+END_TEST
+
+/* A record is needed as long as its range has not been copied since, and the copy itself is needed. */
+START_TEST(test_sweep_needs)
+{
+    struct evs_sweep sweep = {0};
+    uint64_t hash_5 = UINT64_C(5) << 50 | UINT64_C(9) << 58 | 77, hash_9 = UINT64_C(9) << 50;
+    evs_sweep_committed(&sweep, 1, (struct evs_ranges){0, EVS_RANGES}, 0, 1000, 1);
+    evs_sweep_committed(&sweep, 2, (struct evs_ranges){0, 6}, 600, 1000, 1);
+    ck_assert_uint_eq(sweep.next, 6);
+    ck_assert_uint_eq(evs_sweep_begins(&sweep), 1);
+    ck_assert(!evs_sweep_needs(&sweep, 1, false, hash_5) && !evs_sweep_needs(&sweep, 1, true, hash_5));
+    ck_assert(!evs_sweep_needs(&sweep, 2, false, hash_5) && evs_sweep_needs(&sweep, 2, true, hash_5));
+    ck_assert(evs_sweep_needs(&sweep, 3, false, hash_5));
+    ck_assert(evs_sweep_needs(&sweep, 2, false, hash_9) && evs_sweep_needs(&sweep, 1, true, hash_9));
+    evs_sweep_committed(&sweep, 3, (struct evs_ranges){6, 250}, 600, 1000, 1);
+    ck_assert_uint_eq(evs_sweep_begins(&sweep), 2);
+}
+END_TEST
+
+/* Each record comes by exactly one of two writers that share the ranges. */
+START_TEST(test_writer_leaves_out)
+{
+    struct evs_ranges ranges = {200, 100}; /* round the end */
+    struct evs_snapshot_writer changes = {.leaves_out = ranges},
+                               copy = {.full = true, .leaves_out = evs_ranges_others(ranges)};
+    uint64_t seed = 3;
+    for (uint32_t i = 0; i < 2000; i++) {
+        uint64_t hash = unit_random(&seed) << 32 ^ unit_random(&seed);
+        uint32_t range = evs_range_of(hash);
+        bool is_copied = range >= 200 || range < 44;
+        ck_assert(evs_snapshot_takes(&copy, hash) == is_copied && evs_snapshot_takes(&changes, hash) != is_copied);
+        evs_snapshot_put(&changes, 0, EVS_RECORD_PUT, hash, EVS_SLICE("x"), (struct evs_slice){0});
+        evs_snapshot_put(&copy, 0, EVS_RECORD_PUT, hash, EVS_SLICE("x"), (struct evs_slice){0});
+        ck_assert_uint_eq(changes.sections[0].count + copy.sections[0].count, i + 1);
+    }
+    ck_assert_uint_gt(copy.sections[0].count, 500);
+    evs_snapshot_writer_fini(&changes);
+    evs_snapshot_writer_fini(&copy);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("state");
@@ -360,6 +475,10 @@ int main(void)
     tcase_add_test(tests, test_block_damage);
     tcase_add_test(tests, test_record);
     tcase_add_test(tests, test_record_damage);
+    tcase_add_test(tests, test_record_of_format_1);
+    tcase_add_loop_test(tests, test_pace, 0, (int)EVS_COUNT(pace_cases));
+    tcase_add_test(tests, test_sweep_needs);
+    tcase_add_test(tests, test_writer_leaves_out);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
 }

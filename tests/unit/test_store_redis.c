@@ -97,6 +97,47 @@ START_TEST(snapshot_replaces_and_trims)
 }
 END_TEST
 
+/* The state's beginning moves on with each commit, also in the term of another owner. */
+START_TEST(rolling_state_is_trimmed)
+{
+    const struct oracle_commit shape = {.blocks = 3, .block_bytes = 20000, .state_keeps = 10, .outbox_restart = true};
+    void *store = open_and_acquire(server.url);
+    for (uint64_t i = 0; i < 100; i++) {
+        must_commit(store, shape);
+        ck_assert_int_le(server_redis_length(&server, LOG), 12 * 4 + 8); /* takes-over apart, and small nodes */
+        if (i % 30 == 7) {
+            evs_store_redis.close(store);
+            store = check_restore(server.url);
+        }
+    }
+    evs_store_redis.close(store);
+    evs_store_redis.close(check_restore(server.url));
+}
+END_TEST
+
+/* A look takes nothing from the owner, and sees the last commit between blocks that have none. */
+START_TEST(peek_fences_nobody)
+{
+    struct evs_store_terms seen;
+    void *owner = open_and_acquire(server.url);
+    void *other = open_at(server.url, SECOND);
+    ck_assert_int_eq(evs_store_redis.peek(other, &seen, &error), EVS_OK);
+    ck_assert(!seen.has_commit);
+    for (uint64_t i = 1; i < 4; i++) {
+        must_commit(owner,
+                    (struct oracle_commit){.blocks = 2, .seed = i, .block_bytes = 9000, .snapshot_starts = true});
+        ck_assert_int_eq(evs_store_redis.peek(other, &seen, &error), EVS_OK);
+        oracle_accept(&oracle, &seen);
+        ck_assert_uint_eq(seen.checkpoint, i);
+    }
+    server_redis_tell(&server, "XADD " LOG " * t B o 0123456789abcdef c 00000000 b torn");
+    ck_assert_int_eq(evs_store_redis.peek(other, &seen, &error), EVS_OK);
+    ck_assert_uint_eq(seen.checkpoint, 3);
+    evs_store_redis.close(owner);
+    evs_store_redis.close(other);
+}
+END_TEST
+
 START_TEST(log_of_empty_commits_stays_small)
 {
     void *store = open_and_acquire(server.url);
@@ -535,6 +576,8 @@ static void add_peace(Suite *suite)
     tcase_add_test(peace, tcp_database_and_password);
     tcase_add_test(peace, epochs_rise_above_both_streams);
     tcase_add_test(peace, snapshot_replaces_and_trims);
+    tcase_add_test(peace, rolling_state_is_trimmed);
+    tcase_add_test(peace, peek_fences_nobody);
     tcase_add_test(peace, log_of_empty_commits_stays_small);
     tcase_add_test(peace, long_chain_over_many_terms);
     tcase_add_test(peace, more_blocks_than_a_slot);

@@ -136,6 +136,7 @@ static struct oracle_commit make_shape(uint64_t *random)
     return (struct oracle_commit){.blocks = x % 5 == 0 ? 0 : (uint32_t)(x >> 8) % 30,
                                   .outbox = (x >> 16) % 3 == 0 ? (uint32_t)(x >> 20) % 4 : 0,
                                   .snapshot_starts = (x >> 24) % 17 == 0,
+                                  .state_keeps = (x >> 40) % 3 == 0 ? 1 + (uint32_t)(x >> 44) % 9 : 0,
                                   .outbox_restart = (x >> 32) % 13 == 0,
                                   .seed = x,
                                   .block_bytes = (x >> 40) % 9 == 0 ? EVS_BLOCK_BYTES : 3000};

@@ -44,7 +44,8 @@ struct evs_operator {
     /* The watermark of the operator (the minimum over its inputs) has risen to `watermark_us`; everything that it releases is
      * emitted, in event-time order, before EVS_OK; the runtime then passes the watermark on. Default: passed on. */
     evs_status (*watermark)(struct evs_op *op, void *state, int64_t watermark_us);
-    /* Writes what changed since the last call (full == false) or everything (full == true). Changes no result. */
+    /* Writes what changed since the last call (full == false) or everything (full == true). Changes no result. A full one may be called right after
+     * the other, of a few ranges of the state: what evs_snapshot_takes does not want need not be put. */
     evs_status (*snapshot)(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full);
     /* One stored record whose shard this worker owns; `version` is the one that wrote it. */
     evs_status (*restore)(struct evs_op *op, void *state, uint32_t version, const struct evs_snapshot_record *record,
@@ -147,6 +148,9 @@ enum evs_record_kind { EVS_RECORD_PUT = 0, EVS_RECORD_DELETE = 1 };
  * all bytes before it returns. Records of the same (section, fixed key) are told apart by the operator itself at restore. */
 void evs_snapshot_put(struct evs_snapshot_writer *writer, uint32_t section, enum evs_record_kind kind, uint64_t hash,
                       struct evs_slice fixed, struct evs_slice variable);
+
+/* Would a record of this hash be kept? Others are dropped by evs_snapshot_put; an operator that asks before it builds a record saves the work. */
+bool evs_snapshot_takes(const struct evs_snapshot_writer *writer, uint64_t hash);
 
 struct evs_snapshot_record {
     uint32_t section;

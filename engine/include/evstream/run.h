@@ -24,7 +24,7 @@ struct evs_run_options {
     bool progress;                       /* a progress line on standard error */
     uint64_t outbox_bytes_max;           /* messages waiting in sinks above which sources stop */
     uint32_t checkpoint_batches;         /* tests: a checkpoint after every n-th batch of the sources; 0: by time */
-    uint64_t full_bytes_min;             /* tests: bytes of deltas before a full snapshot is worth while; 0: 8 MiB */
+    uint64_t full_bytes_min;             /* tests: the size that a smaller state is taken for when copies are paced; 0: 8 MiB */
 };
 
 struct evs_run_totals {

@@ -34,7 +34,7 @@ struct evs_store_terms {
 
 struct evs_store_commit {
     uint64_t checkpoint;            /* consecutive */
-    bool snapshot_starts;           /* state blocks of this commit replace everything before: restore begins here */
+    uint64_t state_from;            /* state blocks of earlier checkpoints than this one are not needed any more; it never falls */
     const struct evs_slice *blocks; /* state, each at most EVS_BLOCK_BYTES */
     uint32_t block_count;
     const struct evs_slice *outbox; /* outbox blocks */
@@ -53,7 +53,7 @@ struct evs_store {
     /* What an acquire would find: has_commit, checkpoint and record, the rest zero. Takes nothing from whoever owns the group. */
     evs_status (*peek)(void *instance, struct evs_store_terms *terms, struct evs_error *error);
     evs_status (*acquire)(void *instance, struct evs_store_terms *terms, struct evs_error *error);
-    /* Streams the blocks of the last commit's chain in order: first all state blocks since the last snapshot start, then all outbox
+    /* Streams the blocks of the last commit's chain in order: first all state blocks since `state_from`, then all outbox
      * blocks since the last restart. Only blocks that a commit covers, with matching epoch, nonce, id range, count and CRC. */
     evs_status (*restore)(void *instance,
                           evs_status (*take)(void *argument, enum evs_block_kind kind, uint64_t checkpoint,
