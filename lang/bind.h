@@ -164,6 +164,16 @@ void evs_report_note(struct evs_binder *binder, struct evs_diag *diag, struct ev
 struct evs_diag *evs_report_error(struct evs_binder *binder, enum evs_code code, struct evs_place place,
                                   const struct evs_error *error);
 
+/* --- bind_warn.c -------------------------------------------------------------------------------------------------------- */
+
+/* Of an expression that was bound. */
+void evs_warn_expr(struct evs_binder *binder, const struct evs_ast_expr *ast, const struct evs_expr *expr);
+/* Of a condition that decides which rows pass. */
+void evs_warn_filter(struct evs_binder *binder, const struct evs_ast_expr *ast, const struct evs_expr *expr);
+/* Of conditions that are held against each other; NULL: one that is wrong. */
+void evs_warn_conditions(struct evs_binder *binder, bool is_and, const struct evs_ast_expr *const *asts,
+                         const struct evs_expr *const *exprs, uint32_t count);
+
 /* --- bind_name.c ------------------------------------------------------------------------------------------------------ */
 
 /* Declares everything that the script declares; reports names declared twice. */

@@ -291,20 +291,6 @@ static const struct evs_expr *bind_unary(struct evs_binder *binder, struct evs_c
     return call(binder, op_sign(ast->op), false, &expr, 1, ast->place, ast->place);
 }
 
-static bool is_null_literal(const struct evs_ast_expr *ast)
-{
-    return ast->kind == EVS_AST_LITERAL && ast->value.kind == EVS_NULL_KIND;
-}
-
-static void warn_null_comparison(struct evs_binder *binder, const struct evs_ast_expr *ast)
-{
-    bool compares = ast->op >= EVS_AST_OP_EQUAL && ast->op <= EVS_AST_OP_GREATER_EQUAL;
-    if (compares && (is_null_literal(ast->arguments[0]) || is_null_literal(ast->arguments[1]))) {
-        struct evs_diag *diag = evs_report(binder, EVS_W0001, ast->place, "a comparison with NULL is never true");
-        evs_diag_hint(diag, "write is %snull", ast->op == EVS_AST_OP_EQUAL ? "" : "not ");
-    }
-}
-
 static const struct evs_expr *bind_binary(struct evs_binder *binder, struct evs_context *context,
                                           const struct evs_ast_expr *ast)
 {
@@ -312,7 +298,6 @@ static const struct evs_expr *bind_binary(struct evs_binder *binder, struct evs_
     if (arguments == NULL) {
         return NULL;
     }
-    warn_null_comparison(binder, ast);
     return call(binder, op_sign(ast->op), false, arguments, 2, ast->place, ast->place);
 }
 
@@ -726,7 +711,11 @@ const struct evs_expr *evs_bind_expr(struct evs_binder *binder, struct evs_conte
         [EVS_AST_SUBQUERY] = evs_bind_subquery,
     };
     EVS_ASSERT(ast->kind < EVS_COUNT(bindings));
-    return bindings[ast->kind](binder, context, ast);
+    const struct evs_expr *expr = bindings[ast->kind](binder, context, ast);
+    if (expr != NULL) {
+        evs_warn_expr(binder, ast, expr);
+    }
+    return expr;
 }
 
 const char *evs_bind_item_name(struct evs_binder *binder, const struct evs_ident *alias,

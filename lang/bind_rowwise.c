@@ -195,27 +195,21 @@ const struct evs_expr *evs_bind_bool(struct evs_binder *binder, const struct evs
     return NULL;
 }
 
-/* A condition without columns: true is left out; anything else stops every row. */
-static bool is_constant_true(struct evs_binder *binder, const struct evs_expr *expr, struct evs_place place)
+/* A condition without columns that is true is left out. */
+static bool is_constant_true(struct evs_binder *binder, const struct evs_expr *expr)
 {
     struct evs_value value;
     struct evs_error error;
     if (!evs_expr_is_constant(expr) || evs_expr_fold(binder->arena, expr, &value, &error) != EVS_OK) {
         return false;
     }
-    if (!value.is_null && value.boolean) {
-        return true;
-    }
-    bool is_told = evs_diagnostics_errors(binder->diagnostics) > 0; /* it may be NULL because it is wrong */
-    if (!is_told) {
-        evs_report(binder, EVS_W0002, place, "this condition is never true: no row passes");
-    }
-    return false;
+    return !value.is_null && value.boolean;
 }
 
 /* One condition of a conjunction. On unchanged columns it goes in front of the pending projection; one that reads a computed column comes
  * behind it, and is bound again over the columns that the projection makes. */
-static bool bind_condition(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_expr *ast)
+static bool bind_condition(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_expr *ast,
+                           const struct evs_expr **bound)
 {
     struct evs_context context = {.scope = scope};
     const struct evs_expr *expr = evs_bind_expr(binder, &context, ast);
@@ -230,9 +224,11 @@ static bool bind_condition(struct evs_binder *binder, struct evs_scope *scope, c
     if (expr == NULL) {
         return false;
     }
-    if (!is_constant_true(binder, expr, ast->place)) {
+    evs_warn_filter(binder, ast, expr);
+    if (!is_constant_true(binder, expr)) {
         add_filter(binder, scope, expr);
     }
+    *bound = expr;
     return true;
 }
 
@@ -240,11 +236,18 @@ static bool bind_where(struct evs_binder *binder, struct evs_scope *scope, const
 {
     const struct evs_ast_expr *ast = pipe->expr;
     if (ast->kind != EVS_AST_LOGIC || ast->op != EVS_AST_OP_AND) {
-        return bind_condition(binder, scope, ast);
+        const struct evs_expr *bound = NULL;
+        return bind_condition(binder, scope, ast, &bound);
     }
-    bool is_right = true;
+    bool is_right = true, is_settled = false;
+    const struct evs_rel *base = scope->base;
+    const struct evs_expr **bound = EVS_ARENA_ARRAY(binder->arena, const struct evs_expr *, ast->argument_count);
     for (uint32_t i = 0; i < ast->argument_count; i++) {
-        is_right = bind_condition(binder, scope, ast->arguments[i]) && is_right;
+        is_right = bind_condition(binder, scope, ast->arguments[i], &bound[i]) && is_right;
+        is_settled = is_settled || scope->base != base;
+    }
+    if (!is_settled) { /* else they are not over the same columns */
+        evs_warn_conditions(binder, true, ast->arguments, bound, ast->argument_count);
     }
     return is_right;
 }
