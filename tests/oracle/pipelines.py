@@ -49,7 +49,8 @@ class Rows:
         self.dice = dice
         self.is_timed = True       # is `seen` the event time?
         self.is_window = False     # are window_start and window_end among the columns?
-        self.is_ordered = True     # do rows of a key come in one order, whatever the execution?
+        self.is_ordered = True     # do rows come in one order, whatever the execution?
+        self.key = None            # then: of these columns only, because workers have dealt the rows out by them
         self.has_late = self.has_aside = False
 
     def interval(self, *seconds):
@@ -63,7 +64,16 @@ class Rows:
         return " late into late"
 
     def keys(self):
-        return self.dice.choice(["user", "user", "item", "user, item"])
+        """Rows that have been dealt out by other columns come to one worker from several, in an order that nobody promises."""
+        keys = self.dice.choice(["user", "user", "item", "user, item"])
+        self.is_ordered = self.is_ordered and self.key in (None, keys)
+        self.key = keys
+        return keys
+
+    def keys_in_order(self):
+        """Of operators that decide when a row comes."""
+        self.key = self.key or self.keys()
+        return self.key
 
 
 COLUMNS = "id, user, item, type, n, seen"
@@ -74,17 +84,17 @@ def where(rows):
 
 
 def change(rows):
-    return rows.dice.choice(["|> set n = n * 2 + 1", "|> extend n + id as m |> set n = mod(m, 17) |> drop m", "|> set item = concat(item, type)"])
+    return rows.dice.choice(["|> set n = n * 2 + 1", "|> extend n + id as m |> set n = mod(m, 17) |> drop m", "|> set type = concat(item, type)"])
 
 
 def deduplicate(rows):
     keep = rows.dice.choice(["", "", " keep first", " keep last"])
     rows.is_timed = rows.is_timed and "last" not in keep
-    return f"|> deduplicate by {rows.keys()} within {rows.interval(5, 20, 60)}{keep}"
+    return f"|> deduplicate by {rows.keys_in_order()} within {rows.interval(5, 20, 60)}{keep}"
 
 
 def throttle(rows):
-    text = f"|> throttle {rows.dice.randint(1, 3)} per {rows.interval(10, 60)} by {rows.keys()}"
+    text = f"|> throttle {rows.dice.randint(1, 3)} per {rows.interval(10, 60)} by {rows.keys_in_order()}"
     if not rows.has_aside and rows.dice.random() < 0.3:
         rows.has_aside = True
         text += " dropped into aside"
@@ -92,11 +102,11 @@ def throttle(rows):
 
 
 def sample(rows):
-    return f"|> sample {rows.dice.choice([30, 70])} percent by {rows.dice.choice(['user', 'id'])} salt 'a'"
+    return f"|> sample {rows.dice.choice([30, 70])} percent by {rows.dice.choice(['user', 'id'])} salt 'a'"  # where they are: no worker hands a row over
 
 
 def hold(rows):
-    rows.is_timed = False
+    rows.is_timed = rows.is_ordered = False
     return f"|> hold until seen + {rows.interval(3, 30)} at most interval 20 second"
 
 
@@ -166,11 +176,12 @@ def windows(rows):
                              "session(interval 8 second)", "session(seen, interval 8 second, interval 1 minute)", "tumble(interval 1 minute, offset => interval 7 second)"])
     if "seen" in kind and not rows.is_timed:
         kind = "session(interval 8 second)"
+    keys = rows.keys()
     emission = rows.dice.choice(["", "", "", " emit on window close", " emit every interval 10 second", " emit on change", " allow lateness interval 15 second"])
     if not rows.is_ordered and emission in (" emit on change", " allow lateness interval 15 second"):
         emission = ""  # a revision a row: the rows' order is part of the result
     calls = "count(*) as k, sum(n) as n, min(id) as least, max(id) as most, count(distinct item) as items"
-    text = f"|> aggregate {calls} group by {rows.keys()}, {kind}{emission}{rows.late()}"
+    text = f"|> aggregate {calls} group by {keys}, {kind}{emission}{rows.late()}"
     rows.is_window, rows.is_timed = emission in ("", " emit on window close"), False
     return text
 
@@ -234,7 +245,7 @@ def run(program, folder, *arguments):
     done = subprocess.run([str(program), "run", "random.evs", *map(str, arguments)], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=SECONDS_MAX, check=False)
     if done.returncode != 0:
-        raise Wrong(f"exit code {done.returncode}\n{done.stderr[-2000:]}")
+        raise Wrong(f"exit code {done.returncode} of {' '.join(map(str, arguments))}\n{done.stderr[-2000:]}")
 
 
 def whole(program, text, inputs, workers, batch):
