@@ -300,7 +300,7 @@ static evs_status check_frame(struct evs_slice bytes, uint32_t *format, struct e
 evs_status evs_record_decode(struct evs_slice bytes, struct evs_arena *arena, struct evs_record *record,
                              struct evs_error *error)
 {
-    uint32_t format;
+    uint32_t format = 0;
     evs_status status = check_frame(bytes, &format, error);
     if (status != EVS_OK) {
         return status;
