@@ -1,4 +1,4 @@
-/* evstream explain: the plan of a pipeline, for people, as a drawing, or as JSON. */
+/* evstream explain: the plan of a pipeline, for people, as a drawing, or as JSON; and what the code of a diagnostic means. */
 #include <stdio.h>
 #include <string.h>
 
@@ -27,6 +27,14 @@ static const struct form *find_form(const char *name)
     }
     EVS_ASSERT(!"the option takes no other");
     return NULL;
+}
+
+/* `evstream explain E0203`: what a diagnostic means. A word that is a code is no file, for those end with .evs. */
+static int explain_code(enum evs_code code)
+{
+    const struct evs_code_info *info = evs_code_info(code);
+    int count = printf("%s: %s\n\n%s\n", info->name, info->title, info->explanation);
+    return count > 0 && fflush(stdout) == 0 ? EVS_EXIT_DONE : evs_status_exit_code(EVS_E_IO);
 }
 
 static int explain_file(const struct evs_compile_args *compile, const char *file, const struct form *form)
@@ -60,10 +68,13 @@ static int run_command(int argc, char **argv)
         }
     }
     int exit_code;
-    if (compile.file_count == 1) {
+    enum evs_code code;
+    if (compile.file_count == 1 && evs_code_find(evs_slice_of(compile.files[0]), &code)) {
+        exit_code = explain_code(code);
+    } else if (compile.file_count == 1) {
         exit_code = explain_file(&compile, compile.files[0], form);
     } else {
-        exit_code = evs_args_refuse(&args, "name one pipeline file.");
+        exit_code = evs_args_refuse(&args, "name one pipeline file, or the code of a diagnostic.");
     }
     evs_compile_args_fini(&compile);
     return exit_code;
@@ -75,10 +86,11 @@ const struct evs_command evs_command_explain = {
     .group = EVS_GROUP_WRITE,
     .operands = "*.evs",
     .options = options,
-    .usage = "evstream explain [OPTION]… FILE",
+    .usage = "evstream explain [OPTION]… FILE | CODE",
     .description = "Shows the plan of a pipeline: operators, the columns that are kept, keys, exchanges between "
                    "workers, state and\n"
                    "what bounds it, and how each sink is delivered. Reads no event and needs no server. Secrets "
-                   "are not shown.",
+                   "are not shown.\n"
+                   "With the code of a diagnostic, as E0203: what it means and what to do.",
     .run = run_command,
 };

@@ -230,25 +230,26 @@ static const struct evs_overload overloads[] = {
     }
 static const struct evs_function functions[] = {
     OPERATOR("+",
-             "T + T → T (int64, numeric, float64, interval); timestamp + interval → timestamp; date or datetime + "
+             "int64 + int64 → int64, and so numeric, float64, interval; timestamp + interval → timestamp; date or "
+             "datetime + "
              "interval → datetime; date + int64 → date",
              "Sum. An int64 sum that does not fit is an error.", "1 + 2", "3"),
-    OPERATOR(
-        "-",
-        "T - T → T (int64, numeric, float64, interval); -T → T; timestamp - interval → timestamp; date or datetime "
-        "- interval → datetime; date - int64 → date; a time less another of its type → interval",
-        "Difference, or the opposite number.", "1 - 2.5", "-1.5"),
-    OPERATOR("*", "T * T → T (int64, numeric, float64); interval * int64 → interval", "Product.", "3 * numeric '1.10'",
-             "3.3"),
+    OPERATOR("-",
+             "int64 - int64 → int64 and -int64 → int64, and so numeric, float64, interval; timestamp - interval → "
+             "timestamp; date or datetime "
+             "- interval → datetime; date - int64 → date; a time less another of its type → interval",
+             "Difference, or the opposite number.", "1 - 2.5", "-1.5"),
+    OPERATOR("*", "int64 * int64 → int64, and so numeric, float64; interval * int64 → interval", "Product.",
+             "3 * numeric '1.10'", "3.3"),
     OPERATOR("/",
              "int64 / int64 → float64; numeric / numeric → numeric; float64 / float64 → float64; interval / int64 → "
              "interval",
              "Quotient. A divisor of zero is an error.", "7 / 2", "3.5"),
     MATH("ieee_divide", "ieee_divide(float64, float64) → float64",
          "Quotient that never fails: x / 0 is infinite, 0 / 0 is NaN.", "ieee_divide(1, 0)", "inf"),
-    MATH("div", "div(T, T) → T (int64, numeric)", "Quotient without its fraction, rounded toward zero.", "div(-7, 2)",
-         "-3"),
-    MATH("mod", "mod(T, T) → T (int64, numeric)", "Remainder of div; it has the sign of the first argument.",
+    MATH("div", "div(int64, int64) → int64, and so numeric", "Quotient without its fraction, rounded toward zero.",
+         "div(-7, 2)", "-3"),
+    MATH("mod", "mod(int64, int64) → int64, and so numeric", "Remainder of div; it has the sign of the first argument.",
          "mod(-7, 2)", "-1"),
 };
 

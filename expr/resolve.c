@@ -81,7 +81,7 @@ static void put_call_of(struct evs_buffer *out, const struct request *request)
         }
     }
     const char *signature = signature_of(request->name);
-    evs_buffer_printf(out, "%s; there is %s", sign ? "" : ")", signature != NULL ? signature : "another form");
+    evs_buffer_printf(out, "%s; it takes %s", sign ? "" : ")", signature != NULL ? signature : "something else");
 }
 
 static evs_status no_signature(const struct request *request)
@@ -335,6 +335,16 @@ static evs_status build_chosen(const struct request *request, const struct evs_o
     return overload->prepare ? overload->prepare(request->arena, *result, &prepared, request->error) : EVS_OK;
 }
 
+static bool has_text_literal(const struct request *request)
+{
+    bool found = false;
+    for (uint32_t i = 0; i < request->count; i++) {
+        const struct evs_expr *argument = request->arguments[i];
+        found = found || (argument->kind == EVS_EXPR_CONSTANT && argument->type->kind == EVS_STRING);
+    }
+    return found;
+}
+
 static evs_status choose(const struct request *request, struct evs_slice written, const struct evs_expr **result)
 {
     struct choice choice = {.request = request};
@@ -348,7 +358,7 @@ static evs_status choose(const struct request *request, struct evs_slice written
     const evs_status status = build_chosen(request, choice.best, choice.best_t, result);
     /* id + 'x': that a date could stand there is not what is wrong with it */
     const bool is_arithmetic = strchr("+-*/", request->name[0]) != NULL && request->name[1] == '\0';
-    return status != EVS_OK && is_arithmetic ? no_signature(request) : status;
+    return status != EVS_OK && is_arithmetic && has_text_literal(request) ? no_signature(request) : status;
 }
 
 /* --- comparisons of a column with a literal of the other number type ---------------------------------------------- */

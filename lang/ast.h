@@ -2,8 +2,8 @@
  *
  *   text ── lexer ──► tokens ── parser ──► struct evs_script (this file) ── binder ──► typed trees, the plan
  *
- * The whole language has its nodes here, also what this version of the engine cannot run yet: the parser reports
- * that itself ("… is not supported yet") and marks the node broken.
+ * The whole language has its nodes here, also what no pipeline may have (union distinct): the parser reports that
+ * itself and marks the node broken.
  *
  * Memory: every node lives in the script's arena and is immutable once the parser has returned.
  *

@@ -66,7 +66,7 @@ static bool read_bracket(struct path_reader *reader)
 {
     reader->at++;
     if (reader->at == reader->end || (*reader->at != '"' && *reader->at != '\'')) {
-        return fail(reader, "in brackets stands a key in quotes; elements of arrays are not supported yet");
+        return fail(reader, "in brackets stands a key in quotes; elements of an array are taken in the query: column[0]");
     }
     if (!read_quoted(reader)) {
         return false;

@@ -28,12 +28,22 @@ static bool has_parameter(const struct evs_ast_expr *ast)
     return found;
 }
 
+/* A name may stand for a constant that an operator before has computed; whoever wrote it meant a column. */
+static bool has_name(const struct evs_ast_expr *ast)
+{
+    bool found = ast->kind == EVS_AST_PATH;
+    for (uint32_t i = 0; i < ast->argument_count && !found; i++) {
+        found = ast->arguments[i] != NULL && has_name(ast->arguments[i]);
+    }
+    return found;
+}
+
 /* A value that the text says, whatever row and parameters. */
 static bool is_fixed(struct evs_binder *binder, const struct evs_ast_expr *ast, const struct evs_expr *expr,
                      struct evs_value *value)
 {
     struct evs_error error;
-    return ast->kind != EVS_AST_SUBQUERY && evs_expr_is_constant(expr) && !has_parameter(ast) &&
+    return ast->kind != EVS_AST_SUBQUERY && evs_expr_is_constant(expr) && !has_parameter(ast) && !has_name(ast) &&
            evs_expr_fold(binder->arena, expr, value, &error) == EVS_OK;
 }
 

@@ -188,15 +188,6 @@ struct evs_diag *evs_expected(struct evs_parser *parser, const char *what)
     return evs_syntax(parser, EVS_E0110, evs_here(parser), "expected %s, found %s", what, found);
 }
 
-bool evs_refuse(struct evs_parser *parser, struct evs_place place, const char *what)
-{
-    if (parser->script->accept_all) {
-        return false;
-    }
-    evs_complain(parser, EVS_E0114, place, "%s not supported yet", what);
-    return true;
-}
-
 /* --- expectations ------------------------------------------------------------------------------------------------- */
 
 bool evs_expect(struct evs_parser *parser, enum evs_token_kind kind, const char *where)

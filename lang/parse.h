@@ -83,8 +83,6 @@ struct evs_diag *evs_expected(struct evs_parser *parser, const char *what);
 /* Reports without panicking. */
 struct evs_diag *evs_complain(struct evs_parser *parser, enum evs_code code, struct evs_place place, const char *format,
                               ...) EVS_PRINTF(4, 5);
-/* "`what` is not supported yet"; nothing when the script accepts everything. True when it was refused. */
-bool evs_refuse(struct evs_parser *parser, struct evs_place place, const char *what);
 
 /* Says what the token at an offset is (enum evs_mark), where the script asks for it. */
 void evs_mark(const struct evs_parser *parser, uint32_t offset, uint8_t mark);

@@ -240,8 +240,9 @@ static const struct evs_ast_expr *parse_name(struct evs_parser *parser, struct e
         return parse_typed_literal(parser, start);
     }
     if (evs_at(parser, EVS_TOKEN_WORD) && evs_peek_at(parser, 1)->kind == EVS_TOKEN_ARROW) {
-        evs_syntax(parser, EVS_E0114, evs_place_from(parser, start),
-                   "functions written as `x -> …` are not supported yet");
+        struct evs_diag *diag = evs_syntax(parser, EVS_E0124, evs_place_from(parser, start),
+                                           "functions written as `x -> …` are not part of the language");
+        evs_diag_hint(diag, "a query goes over the elements: array(select x from unnest(ARRAY) as x where …)");
         return evs_error_expr(parser);
     }
     uint32_t count;

@@ -27,8 +27,8 @@ struct evs_script {
     struct evs_arena arena; /* every node */
     const struct evs_ast_statement **statements;
     uint32_t count;
-    /* Set before parsing: what this version cannot run is no error, and its nodes are complete (formatter, tests of
-     * the grammar). */
+    /* Set before parsing: what the grammar has and no pipeline may (union distinct) is no error, and its nodes are complete (formatter,
+     * tests of the grammar). */
     bool accept_all;
 
     /* Set before parsing: where to write what the tokens are; NULL: nowhere. */

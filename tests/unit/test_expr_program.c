@@ -157,7 +157,7 @@ static const struct {
     const char *text, *error;
 } mistakes[] = {
     {"a = text", "`=` cannot compare an int64 with a string; cast one of them"},
-    {"text + 1", "`+` does not work on a string and an int64; there is T + T → T"},
+    {"text + 1", "`+` does not work on a string and an int64; it takes int64 + int64 → int64"},
     {"not a", "`not` needs bool, and `a` is int64"},
     {"if(a, 1, 2)", "`case` needs bool, and `a` is int64"},
     {"coalesce(a, text)", "the arguments of coalesce need one type: `a` is int64 and `text` is string"},
