@@ -5,9 +5,9 @@
  *
  *      process ──► slots, a timer each ──► watermark: released rows, sorted ──► frames of the row's partition ──► row + results
  *
- * Frames (over_frame.c). Of unbounded ones an accumulator is kept, O(1) a row. Bounded ones are computed from their rows, which are kept: a row costs its
- * frame, so `range between interval 1 hour preceding` on a partition with 1000 rows an hour costs 1000 updates a row. Subtraction is rejected: it is
- * not exact. In a range frame rows of one moment are peers and see each other; in a rows frame each sees those before it.
+ * Frames (over_frame.c). Of unbounded ones an accumulator is kept, O(1) a row. Bounded ones look at their rows, which are kept: long ones as sums
+ * of parts (over_sums.c), O(1) a row whatever the frame's length, but for sums of float64, text and what keeps many values: there a row costs its frame. Subtraction
+ * is rejected: it is not exact. In a range frame rows of one moment are peers and see each other; in a rows frame each sees those before it.
  *
  * Retention. A partition is forgotten when its next row comes `retain` or more after its latest one; that is a matter of the rows' times alone. Memory is
  * given back when the watermark has reached latest + retain, after which no nearer row can come.
@@ -60,6 +60,7 @@ static void calls_init(struct over *over)
 {
     const struct evs_over_config *config = over->config;
     over->calls = evs_alloc_zero((config->call_count + 1u) * sizeof *over->calls);
+    over->is_summed = evs_alloc_zero((config->call_count + 1u) * sizeof *over->is_summed);
     over->range_back_us = -1;
     for (uint32_t i = 0; i < config->call_count; i++) {
         const struct evs_over_call *call = &config->calls[i];
@@ -68,6 +69,7 @@ static void calls_init(struct over *over)
             uint32_t offset = is_running ? (uint32_t)sizeof(struct over_key) + over->accumulators_bytes : 0;
             over->calls[i] = evs_agg_call(&call->aggregate, offset);
             over->accumulators_bytes += is_running ? over->calls[i].bytes : 0;
+            over->is_summed[i] = !is_running && evs_over_can_sum(over, i);
             EVS_ASSERT(!is_running || !over->calls[i].has_parts); /* the binder refuses what grows */
         }
         look_back(over, call);
@@ -95,6 +97,11 @@ static void over_close(struct evs_op *op, void *state)
     struct over *over = state;
     (void)op;
     if (over->epoch > 0) {
+        for (uint32_t i = 0; i < over->table.used; i++) {
+            if (evs_table_is_live(&over->table, i)) {
+                evs_over_sums_free(over, evs_over_key(over, evs_table_at(&over->table, i)));
+            }
+        }
         evs_table_fini(&over->table);
         evs_over_frames_fini(over);
     }
@@ -107,6 +114,7 @@ static void over_close(struct evs_op *op, void *state)
     evs_timers_fini(&over->timers);
     evs_timers_fini(&over->expiry);
     evs_free(over->calls);
+    evs_free(over->is_summed);
     evs_free(over->slots);
     evs_free(over->due);
     evs_free(over->dirty_slots);

@@ -3,8 +3,8 @@
  * Unbounded frames have an accumulator in the partition's entry that each row is added to once. The row's peers (same moment) count for a range frame,
  * so they are added together, when the first of them is evaluated.
  *
- * Bounded frames are computed from the rows of the frame, each time anew. Nothing is ever subtracted: sums of float64 would drift, and min, max and
- * distinct could not be taken back. So a row costs its frame; op_over.c says what that means.
+ * Bounded frames that are long are kept as sums of their parts where that is exact (over_sums.c), O(1) a row. Others are computed from the rows of the frame,
+ * each time anew: such a row costs its frame. Nothing is ever subtracted: sums of float64 would drift, and min, max and distinct could not be taken back.
  *
  * Arguments are decoded from kept rows into a scratch batch of at most EVS_BATCH_ROWS rows, in which only the columns that calls read are there. */
 #include "over_state.h"
@@ -91,10 +91,10 @@ static void decode(struct over *over, const struct evs_over_call *call, const st
     }
 }
 
-/* Adds rows to an accumulator: at most a scratch batch of them. */
-static void feed(struct over *over, uint32_t number, uint8_t *values, struct evs_table *table,
-                 const struct evs_row *const *rows, uint32_t count)
+void evs_over_feed(struct over *over, uint32_t number, uint8_t *values, size_t stride, struct evs_table *table,
+                   const struct evs_row *const *rows, uint32_t count)
 {
+    EVS_ASSERT(count > 0 && count <= EVS_BATCH_ROWS);
     const struct evs_over_call *call = &over->config->calls[number];
     uint16_t chosen[EVS_BATCH_ROWS];
     uint8_t *all_values[EVS_BATCH_ROWS];
@@ -106,7 +106,7 @@ static void feed(struct over *over, uint32_t number, uint8_t *values, struct evs
         const struct evs_column *column = condition < 0 ? NULL : &over->scratch.columns[condition];
         if (column == NULL || (evs_column_is_valid(column, i) && *EVS_COLUMN_AT(column, uint8_t, i))) {
             chosen[some.count] = (uint16_t)i;
-            all_values[some.count] = values;
+            all_values[some.count] = values + i * stride;
             tables[some.count++] = table;
         }
     }
@@ -122,7 +122,7 @@ static void feed_peers(struct over *over, uint32_t number, uint8_t *values, cons
     for (const struct over_due *peer = due;; peer = &over->due[peer->next - 1]) {
         rows[count++] = peer->row;
         if (count == EVS_BATCH_ROWS || peer->next == 0) {
-            feed(over, number, values, &over->table, rows, count);
+            evs_over_feed(over, number, values, 0, &over->table, rows, count);
             count = 0;
         }
         if (peer->next == 0) {
@@ -141,7 +141,7 @@ void evs_over_advance(struct over *over, struct evs_entry *entry, const struct o
         }
         if (call->frame == EVS_OVER_ALL_ROWS) {
             const struct evs_row *row = due->row;
-            feed(over, i, values, &over->table, &row, 1);
+            evs_over_feed(over, i, values, 0, &over->table, &row, 1);
         } else if (due->is_first) {
             feed_peers(over, i, values, due);
         }
@@ -166,11 +166,15 @@ static struct span frame_of(const struct over_key *key, const struct evs_over_ca
     return (struct span){evs_row_list_lower(&key->history, from_us), key->history.count};
 }
 
-static enum evs_agg_outcome frame_result(struct over *over, const struct over_key *key, uint32_t number,
-                                         struct span span, struct evs_arena *arena, struct evs_value *value)
+static enum evs_agg_outcome frame_result(struct over *over, struct over_key *key, uint32_t number, struct span span,
+                                         struct evs_arena *arena, struct evs_value *value)
 {
     const struct evs_row *rows[EVS_BATCH_ROWS];
     struct agg_call *call = &over->calls[number];
+    const uint8_t *sum = over->is_summed[number] ? evs_over_sum(over, key, number, span.first, span.end) : NULL;
+    if (sum != NULL) {
+        return evs_agg_result(call, sum, arena, value);
+    }
     evs_arena_reset(&over->frame_table.arena);
     over->frame_table.garbage_bytes = 0;
     memset(over->frame_values, 0, call->bytes);
@@ -179,7 +183,7 @@ static enum evs_agg_outcome frame_result(struct over *over, const struct over_ke
         for (; at < span.end && count < EVS_BATCH_ROWS; at++) {
             rows[count++] = evs_row_list_at(&key->history, at);
         }
-        feed(over, number, over->frame_values, &over->frame_table, rows, count);
+        evs_over_feed(over, number, over->frame_values, 0, &over->frame_table, rows, count);
     }
     return evs_agg_result(call, over->frame_values, arena, value);
 }
@@ -219,7 +223,7 @@ bool evs_over_result(struct over *over, struct evs_entry *entry, const struct ov
                      struct evs_arena *arena, struct evs_value *value, enum evs_agg_outcome *failed)
 {
     const struct evs_over_call *call = &over->config->calls[number];
-    const struct over_key *key = evs_over_key(over, entry);
+    struct over_key *key = evs_over_key(over, entry);
     int64_t time_us = due->row->event_time_us;
     *failed = EVS_AGG_FITS;
     switch (call->kind) {

@@ -62,6 +62,7 @@ void evs_over_reset(struct over *over, struct evs_entry *entry)
     struct over_key *key = evs_over_key(over, entry), kept = *key;
     count_garbage(over, entry);
     evs_row_list_clear(&key->history, &over->keeper.pool);
+    evs_over_sums_free(over, key);
     memset(key, 0, sizeof *key + over->accumulators_bytes);
     key->waiting = kept.waiting;
     key->due_last = kept.due_last;
@@ -84,6 +85,7 @@ void evs_over_prune(struct over *over, struct over_key *key)
             return;
         }
         evs_row_free(&over->keeper.pool, evs_row_list_pop(&key->history, &over->keeper.pool));
+        key->dropped++;
     }
 }
 
@@ -150,7 +152,7 @@ void evs_over_expire(struct evs_op *op, struct over *over, int64_t watermark_us)
 void evs_over_tell_bytes(struct evs_op *op, struct over *over)
 {
     int64_t bytes = (int64_t)(evs_table_bytes(&over->table) + over->keeper.pool.used_bytes +
-                              over->slot_capacity * sizeof *over->slots);
+                              over->slot_capacity * sizeof *over->slots + over->sums_bytes);
     evs_op_count(op, EVS_COUNT_STATE_BYTES, bytes - over->told_bytes);
     over->told_bytes = bytes;
 }

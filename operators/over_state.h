@@ -18,14 +18,16 @@
 
 struct over_key { /* the values of an entry; accumulators follow */
     struct evs_row_list history;
-    int64_t latest_us;  /* time of the latest row that was evaluated; valid when count > 0 */
-    int64_t count;      /* rows evaluated since the partition began */
-    int64_t rank;       /* of the latest moment */
-    int64_t dense_rank; /* of the latest moment */
-    uint32_t waiting;   /* rows in slots, or released and not yet evaluated */
-    uint32_t due_last;  /* among the released rows: index + 1 of the last one of this partition, for linking */
-    uint32_t at;        /* position in the history of the row that is being evaluated */
-    uint32_t is_armed;  /* an expiry timer is pending */
+    int64_t latest_us;      /* time of the latest row that was evaluated; valid when count > 0 */
+    int64_t count;          /* rows evaluated since the partition began */
+    int64_t rank;           /* of the latest moment */
+    int64_t dense_rank;     /* of the latest moment */
+    uint32_t waiting;       /* rows in slots, or released and not yet evaluated */
+    uint32_t due_last;      /* among the released rows: index + 1 of the last one of this partition, for linking */
+    uint32_t at;            /* position in the history of the row that is being evaluated */
+    uint32_t is_armed;      /* an expiry timer is pending */
+    uint64_t dropped;       /* rows that have left the history since the partition began, or was restored */
+    struct over_sums *sums; /* of long frames, one a call (over_sums.c); NULL: none yet */
 };
 
 struct over_slot {
@@ -46,6 +48,7 @@ struct over {
     struct evs_keeper keeper;
     struct evs_table_layout layout;
     struct evs_table table;
+    bool *is_summed;             /* of each call: evs_over_can_sum */
     struct agg_call *calls;      /* of EVS_OVER_AGGREGATE; those of unbounded frames have their bytes in the entry */
     uint32_t accumulators_bytes; /* in the entry, behind struct over_key */
     uint32_t rows_back;
@@ -67,6 +70,7 @@ struct over {
     struct evs_batch scratch;     /* arguments of calls, decoded from kept rows (over_frame.c) */
     uint8_t *frame_values;        /* the accumulator of a bounded frame */
     struct evs_table frame_table; /* its arena */
+    size_t sums_bytes;            /* of all partitions */
     uint64_t hashes[EVS_BATCH_ROWS];
 };
 
@@ -107,6 +111,17 @@ void evs_over_advance(struct over *over, struct evs_entry *entry, const struct o
 /* The result of a call for the row; `values` of text are borrowed. False: it fails, `failed` says how. */
 bool evs_over_result(struct over *over, struct evs_entry *entry, const struct over_due *due, uint32_t call,
                      struct evs_arena *arena, struct evs_value *value, enum evs_agg_outcome *failed);
+
+/* Adds rows to accumulators that lie `stride` bytes behind each other, or all to one: at most a batch of rows. */
+void evs_over_feed(struct over *over, uint32_t call, uint8_t *values, size_t stride, struct evs_table *table,
+                   const struct evs_row *const *rows, uint32_t count);
+
+/* --- over_sums.c --- */
+/* The call's bounded frames may be summed in any grouping. */
+bool evs_over_can_sum(const struct over *over, uint32_t call);
+/* The accumulators of a frame, positions of the history [first, end), borrowed until the next call; NULL: it is as well computed from its rows. */
+const uint8_t *evs_over_sum(struct over *over, struct over_key *key, uint32_t call, uint32_t first, uint32_t end);
+void evs_over_sums_free(struct over *over, struct over_key *key);
 
 #define EVS_OVER_SNAPSHOT_VERSION 1
 

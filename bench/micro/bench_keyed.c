@@ -185,6 +185,7 @@ int main(int argc, char **argv)
     if (strstr("over", filter) != NULL || filter[0] == '\0') {
         run_over("over: running sum by user, 100,000 users", EVS_OVER_ALL, 0, 100000);
         run_over("over: sum of 10 rows by user, 100,000 users", EVS_OVER_ROWS, 9, 100000);
+        run_over("over: sum of 100 s by user, 1000 rows each", EVS_OVER_RANGE, INT64_C(100000000), 100);
         run_lag("over: lag by user, 100,000 users", 100000);
     }
     return 0;

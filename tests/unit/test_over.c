@@ -3,7 +3,7 @@
 #include "keyed_world.h"
 #include "op_over.h"
 
-#define SEEDS 4000
+#define SEEDS unit_cases(4000)
 #define CALLS 7
 
 static const uint32_t key_column[1] = {WORLD_KEY}, number_column[1] = {WORLD_NUMBER};
@@ -182,11 +182,14 @@ static void make_calls(uint64_t seed, struct evs_over_call calls[CALLS])
     static const struct evs_type *number_type[1], *text_type[1];
     number_type[0] = evs_type_of(EVS_INT64);
     text_type[0] = evs_type_of(EVS_STRING);
-    int64_t rows = (int64_t)(seed % 4), range_us = (int64_t)(seed % 13);
+    static const enum evs_aggregate_kind moving[5] = {EVS_AGG_COUNT, EVS_AGG_SUM, EVS_AGG_MIN, EVS_AGG_LAST,
+                                                      EVS_AGG_FIRST};
+    bool is_long = seed % 2 == 0; /* frames that are kept as sums, too */
+    int64_t rows = (int64_t)(seed % (is_long ? 60 : 4)), range_us = (int64_t)(seed % (is_long ? 200 : 13));
     calls[0] = call_of(EVS_AGG_SUM, number_column, number_type, EVS_OVER_ALL, 0);
     calls[1] = call_of(EVS_AGG_SUM, number_column, number_type, EVS_OVER_ALL_ROWS, 0);
-    calls[2] = call_of(EVS_AGG_MIN, number_column, number_type, EVS_OVER_RANGE, range_us);
-    calls[3] = call_of(EVS_AGG_COUNT, number_column, number_type, EVS_OVER_ROWS, rows);
+    calls[2] = call_of(moving[seed / 2 % 3], number_column, number_type, EVS_OVER_RANGE, range_us);
+    calls[3] = call_of(moving[seed / 6 % 5], number_column, number_type, EVS_OVER_ROWS, rows);
     calls[4] = call_of(seed % 2 == 0 ? EVS_AGG_FIRST : EVS_AGG_LAST, key_column, text_type,
                        seed % 3 == 0 ? EVS_OVER_RANGE : EVS_OVER_ALL, range_us);
     calls[5] = (struct evs_over_call){.kind = EVS_OVER_LAG,
@@ -290,6 +293,7 @@ int main(void)
 {
     Suite *suite = suite_create("over");
     TCase *tests = tcase_create("over");
+    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, test_over);
     tcase_add_test(tests, test_many_peers);
     suite_add_tcase(suite, tests);
