@@ -698,7 +698,7 @@ START_TEST(test_random_trees)
 {
     state = UINT64_C(0x9e3779b97f4a7c15) * ((uint64_t)_i + 1);
     struct evs_batch_pool *batches = evs_batch_pool_new();
-    for (uint32_t i = 0; i < 120; i++) {
+    for (uint32_t i = 0; i < unit_cases(120); i++) {
         pool_count = 0;
         check_trees(batches);
         evs_arena_reset(&arena);

@@ -216,7 +216,7 @@ static void check_expression(const char *sentence)
 
 START_TEST(generated_expressions_are_printed_and_read_again)
 {
-    for (uint32_t i = 0; i < 6000; i++) {
+    for (uint32_t i = 0; i < unit_cases(6000); i++) {
         struct evs_buffer sentence = {0};
         grammar_sentence("expression", i, 18 + i % 12, &sentence);
         check_expression(sentence.data);

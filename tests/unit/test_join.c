@@ -350,7 +350,7 @@ static void begin_types(void)
 START_TEST(test_against_loops)
 {
     begin_types();
-    for (uint64_t seed = (uint64_t)_i * 1500; seed < (uint64_t)(_i + 1) * 1500; seed++) {
+    for (uint64_t seed = (uint64_t)_i * 1500; seed < (uint64_t)_i * 1500 + unit_cases(1500); seed++) {
         struct trial *trial = evs_alloc_zero(sizeof *trial);
         struct evs_arena arena = {0};
         trial->seed = seed;
@@ -408,7 +408,7 @@ static void check_versions(struct trial *trial, int64_t retain_us, uint64_t seed
 START_TEST(test_versions_against_loops)
 {
     begin_types();
-    for (uint64_t seed = (uint64_t)_i * 1500; seed < (uint64_t)(_i + 1) * 1500; seed++) {
+    for (uint64_t seed = (uint64_t)_i * 1500; seed < (uint64_t)_i * 1500 + unit_cases(1500); seed++) {
         struct trial *trial = evs_alloc_zero(sizeof *trial);
         struct evs_version_join_config config = {0};
         struct evs_arena arena = {0};

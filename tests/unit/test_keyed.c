@@ -11,7 +11,7 @@
 #include "op_throttle.h"
 #include "op_top.h"
 
-#define SEEDS 4000
+#define SEEDS unit_cases(4000)
 
 static const uint32_t key_column[1] = {WORLD_KEY};
 

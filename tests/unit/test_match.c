@@ -363,7 +363,7 @@ static void run_case(const char *how_text, struct fake_how how, bool dies)
     fake_world_free(fake_world);
 }
 
-#define CASES 120
+#define CASES unit_cases(120)
 
 START_TEST(test_against_backtracking)
 {

@@ -373,7 +373,7 @@ static void strew(struct evs_slice sentence, uint64_t seed, struct evs_buffer *o
 START_TEST(comments_survive_everywhere)
 {
     uint32_t formatted = 0;
-    for (uint32_t i = 0; i < 1500; i++) {
+    for (uint32_t i = 0; i < unit_cases(1500); i++) {
         struct evs_buffer sentence = {0}, strewn = {0};
         grammar_sentence(i % 2 == 0 ? "statement" : "from_query", i, 24, &sentence);
         strew(evs_slice_of(sentence.data), i, &strewn);
@@ -384,7 +384,7 @@ START_TEST(comments_survive_everywhere)
         evs_buffer_fini(&sentence);
         evs_buffer_fini(&strewn);
     }
-    ck_assert_uint_gt(formatted, 500);
+    ck_assert_uint_gt(formatted, unit_cases(500));
 }
 END_TEST
 

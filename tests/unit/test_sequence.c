@@ -539,7 +539,7 @@ static void run_case(const char *how_text, struct fake_how how, bool dies)
     fake_world_free(fake_world);
 }
 
-#define CASES 150
+#define CASES unit_cases(150)
 
 START_TEST(test_against_the_model)
 {

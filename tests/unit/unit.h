@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <ftw.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,21 @@ static inline uint64_t unit_random(uint64_t *state)
     z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
     z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
     return z ^ (z >> 31);
+}
+
+/* How many random cases to try. Under a sanitizer each takes about twenty times as long and all have been tried without one, so an eighth is
+ * tried there; `./dev test --full` asks for all. */
+static inline uint32_t unit_cases(uint32_t count)
+{
+    bool is_sanitized = false;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    is_sanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    is_sanitized = true;
+#endif
+#endif
+    return is_sanitized && getenv("EVS_UNIT_FULL") == NULL ? count / 8 : count;
 }
 
 static inline int unit_remove_entry(const char *path, const struct stat *about, int kind, struct FTW *place)
