@@ -235,9 +235,7 @@ static void warn_comparison(struct evs_binder *binder, const struct evs_ast_expr
     if (expr->kind != EVS_EXPR_CALL || expr->argument_count != 2) {
         return;
     }
-    struct evs_value value;
-    bool is_of_rows = !is_fixed(binder, left, expr->arguments[0], &value) && !has_parameter(left);
-    if (is_of_rows && evs_expr_equal(expr->arguments[0], expr->arguments[1])) {
+    if (!evs_expr_is_constant(expr->arguments[0]) && evs_expr_equal(expr->arguments[0], expr->arguments[1])) {
         diag = evs_report(binder, EVS_W0013, ast->place, "both sides of this comparison are the same");
         evs_diag_hint(diag, "`is not null` asks whether there is a value");
     }
