@@ -106,16 +106,20 @@ static void put_word(struct completion *completion, const struct evs_lsp_word *w
     evs_buffer_fini(&text);
 }
 
-/* Whether a list of words divided by blanks has this one. */
+/* Whether a list of words divided by blanks has this one; an empty list has the empty word alone. */
 static bool has_word(const char *list, const char *word)
 {
     size_t count = strlen(word);
-    for (const char *at = strstr(list, word); at != NULL; at = strstr(at + 1, word)) {
-        if ((at == list || at[-1] == ' ') && (at[count] == ' ' || at[count] == '\0')) {
+    for (const char *at = list;; at++) {
+        size_t length = strcspn(at, " ");
+        if (length == count && memcmp(at, word, count) == 0) {
             return true;
         }
+        at += length;
+        if (*at == '\0') {
+            return false;
+        }
     }
-    return false;
 }
 
 static void put_words(struct completion *completion, enum evs_lsp_word_kind kind, const char *owner, char rank)

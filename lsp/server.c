@@ -112,7 +112,7 @@ static enum evs_lsp_error initialize(struct evs_lsp_server *server, struct evs_s
         result,
         "{\"capabilities\":{\"positionEncoding\":\"%s\","
         "\"textDocumentSync\":{\"openClose\":true,\"change\":2,\"save\":{\"includeText\":false}},"
-        "\"completionProvider\":{\"triggerCharacters\":[\".\",\"@\",\">\",\"(\",\" \"]},"
+        "\"completionProvider\":{\"triggerCharacters\":[\".\",\"@\",\">\",\"(\"]},"
         "\"signatureHelpProvider\":{\"triggerCharacters\":[\"(\",\",\"]},"
         "\"hoverProvider\":true,\"definitionProvider\":true,\"referencesProvider\":true,"
         "\"documentHighlightProvider\":true,\"renameProvider\":{\"prepareProvider\":true},"

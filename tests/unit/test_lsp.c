@@ -133,8 +133,7 @@ START_TEST(help_speaks_of_words_of_the_language)
             ck_assert_msg(evs_word_find((struct evs_slice){at, count}) != EVS_WORD_NONE, "`%s`", word->text);
             at += count + (at[count] == ' ');
         }
-        ck_assert_msg(strlen(word->meaning) > 8 && word->meaning[strlen(word->meaning) - 1] == '.', "`%s`",
-                      word->text);
+        ck_assert_msg(strlen(word->meaning) > 8 && word->meaning[strlen(word->meaning) - 1] == '.', "`%s`", word->text);
     }
 }
 END_TEST
