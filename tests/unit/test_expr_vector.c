@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "expr_text.h"
+#include "unit.h"
 
 /* --- random numbers: xorshift, one seed a test --- */
 

@@ -5,6 +5,7 @@
 
 #include "grammar_text.h"
 #include "parser.h"
+#include "unit.h"
 
 /* --- rules, words, signs ------------------------------------------------------------------------------------------ */
 
