@@ -1,5 +1,10 @@
 /* Restoring: the last commit's record, then its state blocks, then its outbox, into ops that no worker runs yet.
  *
+ *   store ──► this thread ──► a block at a time ══ at most 16 ══► a thread for worker 0: decodes, takes its records ──► its ops
+ *             (pages of a few MB)                ══ at most 16 ══► … worker 1 …
+ *
+ * Every worker's state is built by one thread, in the log's order. All decode every block: that is cheap beside the building.
+ *
  * What is kept is matched by name: a stateful operator of the plan must have the identity (kind, keys, window, lineage, state columns) that the
  * record names. Anything else is refused before a byte is touched, with what to do. */
 #include "runtime.h"
@@ -83,8 +88,10 @@ evs_status evs_restore_check(const struct evs_run *run, struct evs_error *error)
 
 /* --- records -------------------------------------------------------------------------------------------------------------------- */
 
+/* One worker's part: a thread that decodes the blocks and restores what is the worker's. */
 struct restoring {
     struct evs_run *run;
+    struct worker *worker;
     struct evs_block_reader reader;
     bool outbox;
     uint64_t checkpoint;              /* of the block at hand */
@@ -125,30 +132,51 @@ static void set_node(struct restoring *restoring, struct evs_slice name)
     restoring->is_gathered = restoring->node != NULL && is_fed_by_gather(plan, restoring->node_index);
 }
 
+static void see_node(struct restoring *restoring, const struct evs_section_header *header)
+{
+    if (restoring->node == NULL || !evs_slice_equal(header->operator_name, evs_slice_of(restoring->node->name))) {
+        set_node(restoring, header->operator_name);
+    }
+}
+
+/* A source's records go to all workers; an unknown node's to one, which says so; those of a lane are looked at to know whose it is. */
+static bool wants_record(void *argument, const struct evs_section_header *header, uint64_t hash)
+{
+    struct restoring *restoring = argument;
+    const struct evs_run *run = restoring->run;
+    if (restoring->outbox) {
+        return true;
+    }
+    if (!evs_sweep_needs(&run->restored.sweep, restoring->checkpoint, header->full, hash)) {
+        return false; /* a later copy of its range has the state */
+    }
+    see_node(restoring, header);
+    uint32_t owner = restoring->is_gathered ? 0 : evs_shard_of(hash) % run->options.worker_count;
+    bool is_of_source = restoring->node != NULL && restoring->node->kind == EVS_NODE_SOURCE;
+    return is_of_source || owner == restoring->worker->number;
+}
+
 static evs_status restore_message(struct restoring *restoring, const struct evs_snapshot_record *record,
                                   struct evs_error *error)
 {
     struct evs_run *run = restoring->run;
     uint32_t lane = evs_sink_node_stored_lane(record);
-    uint64_t delivered = delivered_of(run, restoring->node->name, lane);
     bool single = restoring->node->sink->connector->single;
-    struct worker *worker = &run->workers[single ? 0 : lane % run->options.worker_count];
-    return evs_sink_node_restore(evs_worker_op(worker, restoring->node_index), record, delivered, error);
-}
-
-static evs_status restore_state(struct restoring *restoring, const struct evs_section_header *header,
-                                const struct evs_snapshot_record *record, struct evs_error *error)
-{
-    struct evs_run *run = restoring->run;
-    if (restoring->node->kind == EVS_NODE_SOURCE) {
-        for (uint32_t i = 0; i < run->options.worker_count; i++) {
-            evs_source_node_restore(evs_worker_op(&run->workers[i], restoring->node_index), record);
-        }
+    if ((single ? 0 : lane % run->options.worker_count) != restoring->worker->number) {
         return EVS_OK;
     }
-    uint32_t owner = restoring->is_gathered ? 0 : evs_shard_of(record->hash) % run->options.worker_count;
-    struct worker *worker = &run->workers[owner];
-    struct evs_op *op = evs_worker_op(worker, restoring->node_index);
+    uint64_t delivered = delivered_of(run, restoring->node->name, lane);
+    return evs_sink_node_restore(evs_worker_op(restoring->worker, restoring->node_index), record, delivered, error);
+}
+
+static evs_status restore_state(const struct restoring *restoring, const struct evs_section_header *header,
+                                const struct evs_snapshot_record *record, struct evs_error *error)
+{
+    struct evs_op *op = evs_worker_op(restoring->worker, restoring->node_index);
+    if (restoring->node->kind == EVS_NODE_SOURCE) {
+        evs_source_node_restore(op, record);
+        return EVS_OK;
+    }
     return op->operator_->restore(op, op->state, header->version, record, error);
 }
 
@@ -156,13 +184,7 @@ static evs_status take_record(void *argument, const struct evs_section_header *h
                               const struct evs_snapshot_record *record, struct evs_error *error)
 {
     struct restoring *restoring = argument;
-    if (!restoring->outbox &&
-        !evs_sweep_needs(&restoring->run->restored.sweep, restoring->checkpoint, header->full, record->hash)) {
-        return EVS_OK; /* a later copy of its range has the state */
-    }
-    if (restoring->node == NULL || !evs_slice_equal(header->operator_name, evs_slice_of(restoring->node->name))) {
-        set_node(restoring, header->operator_name);
-    }
+    see_node(restoring, header);
     const struct evs_plan_node *node = restoring->node;
     if (restoring->outbox) {
         if (node == NULL || node->kind != EVS_NODE_SINK) {
@@ -181,13 +203,175 @@ static evs_status take_record(void *argument, const struct evs_section_header *h
     return restore_state(restoring, header, record, error);
 }
 
+/* --- lanes: the store is read by one thread, and each worker's state is built by one of its own --------------------------------------- */
+
+#define LANE_BLOCKS 16u /* at most so many on their way to a worker: 4 MiB */
+#define PROGRESS_US (INT64_C(2) * 1000 * 1000)
+
+/* A block that all lanes read; the last one frees it. */
+struct shared_block {
+    _Atomic uint32_t readers;
+    enum evs_block_kind kind;
+    uint64_t checkpoint;
+    size_t count;
+    char bytes[];
+};
+
+struct lane {
+    struct restoring restoring;
+    struct evs_thread *thread;
+    struct evs_park *park, *reader_park;
+    struct shared_block *blocks[LANE_BLOCKS];
+    _Atomic uint32_t put, taken;
+    _Atomic bool is_over; /* no more blocks come */
+    _Atomic bool has_ended;
+    evs_status status;
+    struct evs_error error;
+};
+
+struct restorer {
+    struct evs_run *run;
+    struct lane *lanes;
+    struct evs_park *park;
+    uint64_t bytes;
+    int64_t told_us;
+};
+
+static void block_unref(struct shared_block *block)
+{
+    if (atomic_fetch_sub(&block->readers, 1) == 1) {
+        evs_free(block);
+    }
+}
+
+static void sleep_on(const struct evs_run *run, struct evs_park *park)
+{
+    const struct evs_os *os = run->options.os;
+    (void)os->sockets.wait(os->sockets.self, park, NULL, 0, -1);
+}
+
+static evs_status lane_read(struct lane *lane, const struct shared_block *block)
+{
+    lane->restoring.checkpoint = block->checkpoint;
+    lane->restoring.outbox = block->kind == EVS_BLOCK_OUTBOX;
+    return evs_block_read(&lane->restoring.reader, (struct evs_slice){block->bytes, block->count}, take_record,
+                          &lane->restoring, &lane->error);
+}
+
+/* After a failure the lane goes on to take blocks, without reading them. */
+static void lane_main(void *argument)
+{
+    struct lane *lane = argument;
+    struct evs_run *run = lane->restoring.run;
+    for (;;) {
+        uint32_t taken = atomic_load(&lane->taken);
+        if (taken == atomic_load(&lane->put)) {
+            if (atomic_load(&lane->is_over) && taken == atomic_load(&lane->put)) {
+                break;
+            }
+            sleep_on(run, lane->park);
+            continue;
+        }
+        struct shared_block *block = lane->blocks[taken % LANE_BLOCKS];
+        if (lane->status == EVS_OK) {
+            lane->status = lane_read(lane, block);
+            atomic_store(&lane->has_ended, lane->status != EVS_OK);
+        }
+        block_unref(block);
+        atomic_store(&lane->taken, taken + 1);
+        run->options.os->threads.wake(lane->reader_park);
+    }
+    evs_status end = evs_block_reader_end(&lane->restoring.reader, lane->status == EVS_OK ? &lane->error : NULL);
+    lane->status = lane->status == EVS_OK ? end : lane->status;
+}
+
+static void lane_put(struct restorer *all, struct lane *lane, struct shared_block *block)
+{
+    while (atomic_load(&lane->put) - atomic_load(&lane->taken) == LANE_BLOCKS) {
+        sleep_on(all->run, all->park);
+    }
+    lane->blocks[atomic_load(&lane->put) % LANE_BLOCKS] = block;
+    atomic_fetch_add(&lane->put, 1);
+    all->run->options.os->threads.wake(lane->park);
+}
+
+/* How much there is, is known only roughly: a copy of the state, and changes since. */
+static void tell_progress(struct restorer *all)
+{
+    const struct evs_run *run = all->run;
+    int64_t now_us = evs_monotonic_us(run->options.os);
+    if (now_us - all->told_us < PROGRESS_US) {
+        return;
+    }
+    all->told_us = now_us;
+    uint64_t about = 2 * evs_sweep_state_bytes(&run->restored.sweep);
+    evs_log(run->options.log, EVS_LOG_INFO, "restoring",
+            "restoring checkpoint %llu: %.0f MB read, of at most about %.0f MB",
+            (unsigned long long)run->terms.checkpoint, (double)all->bytes / 1e6,
+            (double)(about > all->bytes ? about : all->bytes) / 1e6);
+}
+
 static evs_status take_block(void *argument, enum evs_block_kind kind, uint64_t checkpoint, struct evs_slice block,
                              struct evs_error *error)
 {
-    struct restoring *restoring = argument;
-    restoring->checkpoint = checkpoint;
-    restoring->outbox = kind == EVS_BLOCK_OUTBOX;
-    return evs_block_read(&restoring->reader, block, take_record, restoring, error);
+    struct restorer *all = argument;
+    uint32_t count = all->run->options.worker_count;
+    for (uint32_t i = 0; i < count; i++) {
+        if (atomic_load(&all->lanes[i].has_ended)) {
+            return evs_fail(error, EVS_E_CANCELLED, "a block could not be restored"); /* the lane knows better */
+        }
+    }
+    struct shared_block *shared = evs_alloc(sizeof *shared + block.count);
+    *shared = (struct shared_block){.readers = count, .kind = kind, .checkpoint = checkpoint, .count = block.count};
+    memcpy(shared->bytes, block.data, block.count);
+    for (uint32_t i = 0; i < count; i++) {
+        lane_put(all, &all->lanes[i], shared);
+    }
+    all->bytes += block.count;
+    tell_progress(all);
+    return EVS_OK;
+}
+
+static evs_status start_lanes(struct restorer *all, struct evs_error *error)
+{
+    struct evs_run *run = all->run;
+    const struct evs_threads *threads = &run->options.os->threads;
+    all->park = threads->park_new(threads->self);
+    all->lanes = evs_alloc_zero(run->options.worker_count * sizeof *all->lanes);
+    for (uint32_t i = 0; i < run->options.worker_count; i++) {
+        struct lane *lane = &all->lanes[i];
+        lane->restoring = (struct restoring){.run = run, .worker = &run->workers[i], .reader = {.wants = wants_record}};
+        lane->reader_park = all->park;
+        lane->park = threads->park_new(threads->self);
+    }
+    for (uint32_t i = 0; i < run->options.worker_count; i++) {
+        struct lane *lane = &all->lanes[i];
+        if (threads->spawn(threads->self, "evs-restore", lane_main, lane, &lane->thread) != EVS_OK) {
+            return evs_fail(error, EVS_E_INTERNAL, "a thread that restores cannot be started");
+        }
+    }
+    return EVS_OK;
+}
+
+/* The lanes read what they have, and end. The first failure is the one that is told. */
+static evs_status end_lanes(struct restorer *all, evs_status status, struct evs_error *error)
+{
+    const struct evs_threads *threads = &all->run->options.os->threads;
+    for (uint32_t i = 0; i < all->run->options.worker_count; i++) {
+        struct lane *lane = &all->lanes[i];
+        atomic_store(&lane->is_over, true);
+        threads->wake(lane->park);
+        if (lane->thread != NULL) {
+            threads->join(lane->thread);
+        }
+        if (lane->status != EVS_OK && (status == EVS_OK || status == EVS_E_CANCELLED)) {
+            status = evs_fail(error, lane->status, "%s", lane->error.text);
+        }
+        threads->park_free(lane->park);
+    }
+    threads->park_free(all->park);
+    evs_free(all->lanes);
+    return status;
 }
 
 /* Operators see the watermark of the commit while they restore: a window that it had closed stays closed. */
@@ -206,9 +390,11 @@ static void restore_watermarks(struct evs_run *run)
 evs_status evs_restore(struct evs_run *run, struct evs_error *error)
 {
     restore_watermarks(run);
-    struct restoring restoring = {.run = run};
-    evs_status status = run->options.store->restore(run->store, take_block, &restoring, error);
-    evs_status end = evs_block_reader_end(&restoring.reader, status == EVS_OK ? error : NULL);
-    status = status == EVS_OK ? end : status;
+    struct restorer all = {.run = run, .told_us = evs_monotonic_us(run->options.os)};
+    evs_status status = start_lanes(&all, error);
+    if (status == EVS_OK) {
+        status = run->options.store->restore(run->store, take_block, &all, error);
+    }
+    status = end_lanes(&all, status, error);
     return status == EVS_E_CORRUPT ? EVS_E_STATE : status;
 }

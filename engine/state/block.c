@@ -256,7 +256,14 @@ struct section_view {
     size_t variable_bytes;
 };
 
-static evs_status section_records(const struct section_view *view, evs_take_record take, void *argument,
+/* Who reads. */
+struct reading {
+    bool (*wants)(void *argument, const struct evs_section_header *header, uint64_t hash);
+    evs_take_record take;
+    void *argument;
+};
+
+static evs_status section_records(const struct section_view *view, const struct reading *reading,
                                   struct evs_error *error)
 {
     char *row = evs_alloc(view->fixed_bytes + 1);
@@ -268,15 +275,19 @@ static evs_status section_records(const struct section_view *view, evs_take_reco
         uint32_t count;
         gather((char *)&record.hash, view->hashes, 8, view->records, i);
         gather((char *)&count, view->variable_counts, 4, view->records, i);
-        gather(row, view->fixed, view->fixed_bytes, view->records, i);
         if (count > view->variable_bytes - variable) {
             status = damaged(error, "a record is longer than its section");
             break;
         }
+        if (reading->wants != NULL && !reading->wants(reading->argument, &view->header, record.hash)) {
+            variable += count;
+            continue;
+        }
+        gather(row, view->fixed, view->fixed_bytes, view->records, i);
         record.fixed = (struct evs_slice){row, view->fixed_bytes};
         record.variable = (struct evs_slice){view->variable + variable, count};
         variable += count;
-        status = take(argument, &view->header, &record, error);
+        status = reading->take(reading->argument, &view->header, &record, error);
     }
     evs_free(row);
     return status;
@@ -320,7 +331,7 @@ static bool section_open(const char *raw, size_t left, struct section_view *view
     return true;
 }
 
-evs_status evs_block_decode(struct evs_slice block, evs_take_record take, void *argument, struct evs_error *error)
+static evs_status decode(struct evs_slice block, const struct reading *reading, struct evs_error *error)
 {
     char *raw = NULL;
     size_t left = 0;
@@ -336,12 +347,17 @@ evs_status evs_block_decode(struct evs_slice block, evs_take_record take, void *
             status = damaged(error, "a section is longer than its block");
             break;
         }
-        status = section_records(&view, take, argument, error);
+        status = section_records(&view, reading, error);
         at += taken;
         left -= taken;
     }
     evs_free(raw);
     return status;
+}
+
+evs_status evs_block_decode(struct evs_slice block, evs_take_record take, void *argument, struct evs_error *error)
+{
+    return decode(block, &(struct reading){NULL, take, argument}, error);
 }
 
 /* --- pieces ------------------------------------------------------------------------------------------------------------- */
@@ -364,14 +380,14 @@ static evs_status take_piece(struct evs_block_reader *reader, const struct block
 evs_status evs_block_read(struct evs_block_reader *reader, struct evs_slice block, evs_take_record take, void *argument,
                           struct evs_error *error)
 {
+    const struct reading reading = {reader->wants, take, argument};
     struct block_header header = {0};
     if (block.count >= sizeof header) {
         memcpy(&header, block.data, sizeof header);
     }
     bool is_piece = header.magic == BLOCK_MAGIC && header.format == BLOCK_FORMAT && header.codec == CODEC_PIECE;
     if (!is_piece) {
-        return reader->pieces > 0 ? damaged(error, "a piece of it is missing")
-                                  : evs_block_decode(block, take, argument, error);
+        return reader->pieces > 0 ? damaged(error, "a piece of it is missing") : decode(block, &reading, error);
     }
     if (reader->whole.count > header.raw_bytes) {
         return damaged(error, "a piece is not the next one of its block");
@@ -379,7 +395,7 @@ evs_status evs_block_read(struct evs_block_reader *reader, struct evs_slice bloc
     evs_status status =
         take_piece(reader, &header, (struct evs_slice){block.data + sizeof header, block.count - sizeof header}, error);
     if (status == EVS_OK && reader->whole.count == header.raw_bytes) {
-        status = evs_block_decode((struct evs_slice){reader->whole.data, reader->whole.count}, take, argument, error);
+        status = decode((struct evs_slice){reader->whole.data, reader->whole.count}, &reading, error);
         reader->whole.count = 0;
         reader->pieces = 0;
     }

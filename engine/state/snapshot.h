@@ -63,6 +63,8 @@ EVS_MUST_CHECK evs_status evs_block_decode(struct evs_slice block, evs_take_reco
 
 /* The same for blocks as they were stored, one after another: pieces are put together. Zero-initialised is ready. */
 struct evs_block_reader {
+    /* Which records are taken; others cost little. NULL: all. `argument` is that of `take`. */
+    bool (*wants)(void *argument, const struct evs_section_header *header, uint64_t hash);
     struct evs_buffer whole; /* pieces so far */
     uint32_t pieces;
 };
