@@ -13,9 +13,11 @@ import subprocess
 import tempfile
 
 import executions
+import sets
 from evs import wait_until
 
 SECONDS_MAX = 300
+DAY_MS = 86_400_000
 IDLE = "idle_timeout = interval 1 second"
 
 
@@ -147,16 +149,25 @@ def partitioned(events, key):
     return parts
 
 
+def stream_of(case):
+    return re.sub(r"\W", "_", case.name).upper()
+
+
+def clocks(events, count):
+    """An event a day later for each partition, of a type that no question asks for: the end of a stream fires no absence, only time does."""
+    last = max(events, key=lambda event: event.time_ms)
+    return [[sets.Event(last.order, json.dumps({**last.values, "type": "clock", "user": "clock", "ts": last.time_ms + DAY_MS}), "ts")]] * count
+
+
 def feed(world, case, parts):
-    """The parts in turns, a hundred events each, as they would come; true time between partitions does not matter, they have watermarks of their own."""
-    stream = re.sub(r"\W", "_", case.name).upper()
+    """One partition after the other: they have watermarks of their own."""
+    stream = stream_of(case)
     with tempfile.TemporaryDirectory() as path:
         for number, part in enumerate(parts):
             file = pathlib.Path(path) / str(number)
             write_lines(file, [event.line for event in part])
             command = [world.tool("evs_nats_feed"), "--url", world.nats.url, "--stream", stream, "--subject", f"{stream}.{number}", "--events", "20", file]
             subprocess.run(list(map(str, command)), check=True, capture_output=True)
-    return stream
 
 
 def has_passed(path, moment_ms, column):
@@ -169,7 +180,8 @@ def partitions(world, case, workers):
     """Beside the case's pipeline runs a witness, hourly counts, that tells when the idle partition no longer holds time back."""
     (events,) = case.events.values()
     parts = partitioned(events, case.set.key)
-    stream = feed(world, case, parts)
+    feed(world, case, parts)
+    stream = stream_of(case)
     last_ms = max(event.time_ms for event in parts[3])
     world.redis.ask("FLUSHALL")
     with tempfile.TemporaryDirectory() as path:
@@ -185,6 +197,8 @@ def partitions(world, case, workers):
                     "--checkpoint-interval", "100ms", *more]
 
         live(world, folder, arguments(workers[0]), last_ms)
+        if case.question.waits:
+            feed(world, case, clocks(events, len(parts)))
         folder.run(world.program, arguments(workers[1], "--quiet", "--until-end"), stdin=subprocess.DEVNULL)
         return (folder.path / "answer.rows").read_text()
 
