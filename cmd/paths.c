@@ -40,8 +40,11 @@ bool evs_paths_add(struct evs_paths *files, const char *path)
     if (folder != NULL) {
         closedir(folder);
     }
+    if (files->count == first) {
+        return false;
+    }
     qsort(files->names + first, files->count - first, sizeof *files->names, by_name);
-    return files->count > first;
+    return true;
 }
 
 void evs_paths_fini(struct evs_paths *files)
