@@ -211,8 +211,7 @@ static void put_brackets(const struct evs_lsp_lines *lines, const struct evs_lsp
         case EVS_TOKEN_RIGHT_PAREN:
         case EVS_TOKEN_RIGHT_BRACE:
         case EVS_TOKEN_RIGHT_BRACKET:
-            depth -= depth > 0;
-            if (depth < OPEN_MAX) {
+            if (depth > 0 && --depth < OPEN_MAX) {
                 uint32_t last = line_at(lines, token->offset);
                 put_fold(out, open[depth], last > 0 ? last - 1 : 0, "");
             }
