@@ -1,6 +1,6 @@
 /* An operator alone under a micro benchmark: the smallest runtime. It defines what operators may ask (evs_op_…) and drops what they emit. */
-#ifndef MICRO_OP_H
-#define MICRO_OP_H
+#ifndef EVS_MICRO_OP_H
+#define EVS_MICRO_OP_H
 
 #include "evstream/operator.h"
 
