@@ -396,5 +396,13 @@ evs_status evs_restore(struct evs_run *run, struct evs_error *error)
         status = run->options.store->restore(run->store, take_block, &all, error);
     }
     status = end_lanes(&all, status, error);
-    return status == EVS_E_CORRUPT ? EVS_E_STATE : status;
+    if (status != EVS_E_CORRUPT) {
+        return status;
+    }
+    struct evs_error why = *error;
+    return evs_fail(
+        error, EVS_E_STATE,
+        "the stored state of pipeline %s cannot be restored: %s. Restore its keys in Redis, evs:{%s:0}:log and "
+        "evs:{%s:0}:ob, from a backup; or rename them, and the pipeline begins anew with empty state",
+        run->plan->pipeline, why.text, run->plan->pipeline, run->plan->pipeline);
 }

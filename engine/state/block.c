@@ -1,5 +1,7 @@
 /* Blocks: the encoding that snapshot.h draws. Everything is little-endian (checked at compile time: the state of a little-endian machine is
  * the only one there is). A reader refuses what it does not know by magic, version or CRC; it never guesses. */
+#include <limits.h>
+
 #include <lz4.h>
 
 #include "snapshot.h"
@@ -9,6 +11,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "state is little-endia
 #define BLOCK_MAGIC 0x42535645u /* "EVSB" */
 #define BLOCK_FORMAT 1
 #define RAW_BYTES_MAX (240u << 10) /* so that even incompressible bytes stay under EVS_BLOCK_BYTES */
+
+#define LZ4_RATIO_MAX 256 /* a byte of LZ4 makes at most 255 */
 
 enum { CODEC_RAW = 0, CODEC_LZ4 = 1, CODEC_PIECE = 2 };
 
@@ -217,13 +221,19 @@ static evs_status block_open(struct evs_slice block, char **raw, size_t *raw_byt
         return damaged(error, "it does not begin with EVSB");
     }
     if (header.format != BLOCK_FORMAT) {
-        return evs_fail(error, EVS_E_STATE, "a state block has format %u; this evstream reads format %d", header.format,
-                        BLOCK_FORMAT);
+        return evs_fail(
+            error, EVS_E_STATE,
+            "a state block has format %u; this evstream reads format %d: run the version that wrote it, or a later "
+            "one",
+            header.format, BLOCK_FORMAT);
     }
     if (evs_crc32c(0, payload.data, payload.count) != header.crc) {
         return damaged(error, "its checksum is wrong");
     }
-    if (header.raw_bytes > LZ4_MAX_INPUT_SIZE || (header.codec == CODEC_RAW && header.raw_bytes != payload.count)) {
+    bool is_raw = header.codec == CODEC_RAW && header.raw_bytes == payload.count;
+    bool is_lz4 = header.codec == CODEC_LZ4 && header.raw_bytes <= LZ4_MAX_INPUT_SIZE &&
+                  header.raw_bytes / LZ4_RATIO_MAX <= payload.count && payload.count <= INT_MAX;
+    if (!is_raw && !is_lz4) { /* the header has no checksum: its size must be possible before memory is asked for */
         return damaged(error, "its size is wrong");
     }
     *raw = evs_alloc((size_t)header.raw_bytes + 1);
@@ -232,9 +242,7 @@ static evs_status block_open(struct evs_slice block, char **raw, size_t *raw_byt
         memcpy(*raw, payload.data, payload.count);
         return EVS_OK;
     }
-    int got = header.codec == CODEC_LZ4
-                  ? LZ4_decompress_safe(payload.data, *raw, (int)payload.count, (int)header.raw_bytes)
-                  : -1;
+    int got = LZ4_decompress_safe(payload.data, *raw, (int)payload.count, (int)header.raw_bytes);
     if (got != (int)header.raw_bytes) {
         evs_free(*raw);
         return damaged(error, "it does not decompress");
@@ -277,6 +285,10 @@ static evs_status section_records(const struct section_view *view, const struct 
         gather((char *)&count, view->variable_counts, 4, view->records, i);
         if (count > view->variable_bytes - variable) {
             status = damaged(error, "a record is longer than its section");
+            break;
+        }
+        if (record.kind > EVS_RECORD_DELETE) {
+            status = damaged(error, "a record is of a kind that there is not");
             break;
         }
         if (reading->wants != NULL && !reading->wants(reading->argument, &view->header, record.hash)) {
