@@ -1,6 +1,7 @@
 /* Expressions: from syntax to typed trees. What types go together, and which coercions that takes, is expr/'s: a failure there is reported
  * here, at the words that caused it. */
 #include "bind.h"
+#include "foreign.h"
 
 #include <string.h>
 
@@ -97,7 +98,7 @@ static void report_unknown(struct evs_binder *binder, const struct evs_context *
 {
     if (context->scope == NULL) {
         struct evs_diag *diag = evs_report(binder, EVS_E0203, name->place, "%s cannot use columns", context->place);
-        evs_diag_hint(diag, "a text stands in quotes: '%s'", name->text.data);
+        evs_diag_hint(diag, "write a value: a number, or a text in quotes, '%s'", name->text.data);
         return;
     }
     const struct evs_scope *scope = context->scope;
@@ -476,6 +477,7 @@ static const struct evs_expr *report_unknown_function(struct evs_binder *binder,
     struct evs_diag *diag =
         evs_report(binder, EVS_E0208, ast_call->name_place, "no function `%s`", ast_call->name.data);
     const char *refused = evs_function_refused(ast_call->name);
+    refused = refused != NULL ? refused : evs_foreign_function(ast_call->name);
     if (refused != NULL) {
         evs_diag_hint(diag, "%s", refused);
         return NULL;
@@ -486,6 +488,10 @@ static const struct evs_expr *report_unknown_function(struct evs_binder *binder,
         evs_nearest_offer(&nearest, evs_slice_of(nearest_scalar));
     }
     evs_aggregate_offer(&nearest);
+    static const char *const windows[] = {"tumble", "hop", "session", "cumulate"};
+    for (size_t i = 0; i < EVS_COUNT(windows); i++) {
+        evs_nearest_offer(&nearest, evs_slice_of(windows[i]));
+    }
     evs_diag_did_you_mean(diag, &nearest);
     return NULL;
 }

@@ -192,7 +192,9 @@ static bool check_retain(struct evs_binder *binder, struct evs_bound_table *tabl
         }
         struct evs_diag *diag = evs_report(binder, EVS_E0401, table->place,
                                            "nothing bounds the table `%s`: it keeps every key for ever", table->name);
-        evs_diag_hint(diag, "write … retain interval 90 day behind its query");
+        evs_diag_hint(
+            diag,
+            "write retain interval 90 day behind its query, which stands in parentheses if it ends with an aggregate");
         return false;
     }
     if (!evs_bind_duration(binder, ast->retain, "retain", &table->retain_us)) {

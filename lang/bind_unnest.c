@@ -18,9 +18,9 @@ static bool check_form(struct evs_binder *binder, const struct evs_ast_join *joi
     }
     if (join->on != NULL || join->using_columns.count > 0 || join->lateness != NULL ||
         evs_ident_given(&join->late_into)) {
-        struct evs_diag *diag =
-            evs_report(binder, EVS_E0416, right->place, "the elements of a row belong to that row alone");
-        evs_diag_hint(diag, "leave the condition out, and filter by |> where behind");
+        struct evs_diag *diag = evs_report(binder, EVS_E0416, right->place,
+                                           "join unnest takes no condition: each row is joined with its own elements");
+        evs_diag_hint(diag, "leave it out, and filter by |> where behind");
         return false;
     }
     return true;

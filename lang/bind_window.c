@@ -569,8 +569,9 @@ bool evs_bind_bound(struct evs_aggregation *aggregation, struct evs_place place)
         aggregation->state_bound = "the input ends";
         return true;
     }
-    struct evs_diag *diag = evs_report(binder, EVS_E0401, place,
-                                       "nothing bounds the state of this aggregate: it keeps every group for ever");
+    struct evs_diag *diag =
+        evs_report(binder, EVS_E0401, place, "nothing bounds the state of this aggregate: it keeps every %s for ever",
+                   aggregation->group_count > 0 ? "group" : "value");
     evs_diag_hint(diag, "add a window, group by …, tumble(interval 1 hour), or retain interval 1 day");
     return false;
 }

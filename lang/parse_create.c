@@ -275,10 +275,6 @@ static void parse_kept_table(struct evs_parser *parser, struct evs_ast_table *ta
     table->query = evs_parse_query(parser);
     if (evs_take_word(parser, EVS_WORD_RETAIN)) {
         table->retain = evs_parse_interval(parser, "an interval after `retain`");
-    } else if (!parser->panic) {
-        struct evs_diag *diag =
-            evs_complain(parser, EVS_E0120, evs_behind(parser), "a table that is kept from a stream says for how long");
-        evs_diag_hint(diag, "add `retain interval …`; one that follows `group by` belongs to `aggregate`");
     }
 }
 
@@ -297,6 +293,7 @@ static void parse_table(struct evs_parser *parser, struct evs_ast_statement *sta
         struct evs_diag *diag = evs_complain(parser, EVS_E0120, statement->name.place,
                                              "the table `%s` has no primary key", statement->name.text.data);
         evs_diag_hint(diag, "add `primary key (COLUMN)` behind its columns");
+        statement->is_broken = true;
     }
     if (evs_take_word(parser, EVS_WORD_AS)) {
         parse_kept_table(parser, table);

@@ -1,4 +1,5 @@
 /* Pipe operators: the table of all, and the bodies of those that are short. */
+#include "foreign.h"
 #include "parse.h"
 
 /* --- bodies: the operator's words are taken ----------------------------------------------------------------------- */
@@ -233,22 +234,6 @@ static const struct {
     {EVS_PIPE_MATCH_RECOGNIZE, EVS_WORD_MATCH_RECOGNIZE, EVS_WORD_NONE, PIPE_NAMED, evs_parse_match_recognize},
 };
 
-/* What other SQL has behind |>, or in place of an operator, and what to write here. */
-static const struct {
-    enum evs_word word;
-    const char *hint;
-} foreign[] = {
-    {EVS_WORD_GROUP, "groups are made by `aggregate … group by …`"},
-    {EVS_WORD_HAVING, "filter groups by `where` behind `aggregate`"},
-    {EVS_WORD_QUALIFY, "filter by `where` behind `extend … over (…)`"},
-    {EVS_WORD_FROM, "`from` stands at the start of a query"},
-    {EVS_WORD_WINDOW, "write `extend f(…) over (…)`"},
-    {EVS_WORD_WITH, "name a part of a query by `create stream NAME as from …;`"},
-    {EVS_WORD_EXCEPT, "rows of a stream cannot be subtracted; see `anti join`"},
-    {EVS_WORD_INTERSECT, "see `semi join`"},
-    {EVS_WORD_TABLESAMPLE, "write `sample P percent by EXPR`"},
-};
-
 const char *evs_pipe_kind_name(enum evs_pipe_kind kind)
 {
     switch (kind) {
@@ -298,11 +283,10 @@ static void report_unknown(struct evs_parser *parser)
     struct evs_token token = *evs_peek(parser);
     struct evs_diag *diag = evs_syntax(parser, EVS_E0113, evs_here(parser), "there is no pipe operator `%.*s`",
                                        (int)token.text.count, token.text.data);
-    for (uint32_t i = 0; i < EVS_COUNT(foreign); i++) {
-        if (foreign[i].word == token.word && token.word != EVS_WORD_NONE) {
-            evs_diag_hint(diag, "%s", foreign[i].hint);
-            return;
-        }
+    const char *foreign = token.kind == EVS_TOKEN_WORD ? evs_foreign_operator(token.text) : NULL;
+    if (foreign != NULL) {
+        evs_diag_hint(diag, "%s", foreign);
+        return;
     }
     struct evs_nearest nearest = evs_nearest_begin(token.text);
     evs_offer_pipe_words(&nearest);

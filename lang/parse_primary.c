@@ -107,7 +107,12 @@ enum evs_ast_part evs_parse_part(struct evs_parser *parser, bool of_interval, st
         struct evs_nearest nearest = nearest_part(ident.text);
         struct evs_diag *diag =
             evs_complain(parser, EVS_E0118, ident.place, "`%s` is not a unit of time", ident.text.data);
-        evs_diag_did_you_mean(diag, &nearest);
+        if (nearest.best.count > 0) {
+            evs_diag_did_you_mean(diag, &nearest);
+        } else {
+            evs_diag_hint(diag,
+                          "one of microsecond, millisecond, second, minute, hour, day, week, month, quarter, year");
+        }
         return EVS_PART_SECOND;
     }
     if (week_start != NULL && part == EVS_PART_WEEK && evs_at(parser, EVS_TOKEN_LEFT_PAREN)) {

@@ -1,4 +1,5 @@
 /* Queries: from, relations, the chain of operators; lists of columns and aliases that operators share. */
+#include "foreign.h"
 #include "parse.h"
 
 /* --- names -------------------------------------------------------------------------------------------------------- */
@@ -172,7 +173,7 @@ struct evs_ast_relation evs_parse_relation(struct evs_parser *parser)
 /* --- the chain of operators --------------------------------------------------------------------------------------- */
 
 /* Words of SQL behind a complete operator, and what to write. */
-static void hint_next_operator(struct evs_diag *diag, enum evs_word word)
+static void hint_next_operator(struct evs_diag *diag, enum evs_word word, struct evs_slice text)
 {
     if (word == EVS_WORD_GROUP) {
         evs_diag_hint(diag, "groups are made by `|> aggregate … group by …`");
@@ -182,6 +183,8 @@ static void hint_next_operator(struct evs_diag *diag, enum evs_word word)
         evs_diag_hint(diag, "every operator begins with `|>`: write `|> %s`", evs_word_text(word));
     } else if (word == EVS_WORD_CREATE || word == EVS_WORD_FROM) {
         evs_diag_hint(diag, "a statement ends with `;`");
+    } else if (evs_foreign_infix(text) != NULL) {
+        evs_diag_hint(diag, "%s", evs_foreign_infix(text));
     }
 }
 
@@ -199,8 +202,10 @@ static void check_operator_end(struct evs_parser *parser, uint32_t open_brackets
     if (parser->panic || evs_at(parser, EVS_TOKEN_PIPE) || at_pipeline_end(parser, open_brackets)) {
         return;
     }
-    enum evs_word word = evs_at(parser, EVS_TOKEN_WORD) ? evs_peek(parser)->word : EVS_WORD_NONE;
-    hint_next_operator(evs_expected(parser, open_brackets > 0 ? "`|>` or `)`" : "`|>` or `;`"), word);
+    bool is_word = evs_at(parser, EVS_TOKEN_WORD);
+    enum evs_word word = is_word ? evs_peek(parser)->word : EVS_WORD_NONE;
+    struct evs_slice text = is_word ? evs_peek(parser)->text : EVS_SLICE("");
+    hint_next_operator(evs_expected(parser, open_brackets > 0 ? "`|>` or `)`" : "`|>` or `;`"), word, text);
 }
 
 static struct evs_ast_pipe parse_pipe(struct evs_parser *parser)
