@@ -585,6 +585,7 @@ static struct evs_rel *make_rel(struct evs_joining *joining, const struct stream
         .configure = configure,
         .bound = join,
         .identity = identity_of(joining, join),
+        .keeps_rows = true,
         .label = evs_join_label(joining->binder, joining->ast, name_of(&joining->right, "…")),
         .state_bound = bound_of(joining, join),
     };

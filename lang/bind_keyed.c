@@ -225,6 +225,7 @@ bool evs_bind_deduplicate(struct evs_binder *binder, struct evs_scope *scope, co
     op->needs_row_watermark = true;
     op->moves_time = ast->keep_last;
     op->identity = mix_values((int64_t[]){config->within_us, config->keep_last}, 2);
+    op->keeps_rows = config->keep_last;
     op->label = evs_arena_printf(binder->arena, "deduplicate by %s within %s%s", evs_bind_key_text(binder, &ast->keys),
                                  within, ast->keep_last ? " keep last" : "");
     op->state_bound = evs_arena_printf(binder->arena, "a key goes %s after its row", within);
@@ -488,6 +489,7 @@ bool evs_bind_hold(struct evs_binder *binder, struct evs_scope *scope, const str
     op->bound = holding;
     op->moves_time = true;
     op->identity = mix_values(&holding->at_most_us, 1);
+    op->keeps_rows = true;
     const char *at_most = holding->at_most_us < 0 ? "" : evs_bind_duration_text(binder, holding->at_most_us);
     op->label = evs_arena_printf(binder->arena, "hold until %s%s%s", evs_ast_expr_text(binder->arena, ast->until),
                                  ast->at_most == NULL ? "" : " at most ", at_most);

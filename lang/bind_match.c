@@ -296,6 +296,7 @@ static struct evs_rel *make_rel(struct recognizing *r, struct evs_scope *scope, 
     op->configure = configure;
     op->bound = r;
     op->identity = identity;
+    op->keeps_rows = true;
     op->label = r->match.key_count == 0 ? "match_recognize"
                                         : evs_arena_printf(arena, "match_recognize by %s",
                                                            evs_bind_key_text(r->binder, &r->ast->partition));

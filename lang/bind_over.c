@@ -644,6 +644,7 @@ static void add_operator(struct overs *overs, uint32_t number)
     op->configure = group->is_top ? configure_ranks : configure_over;
     op->bound = bound;
     op->identity = identity_of(base, bound);
+    op->keeps_rows = true;
     op->label = label_of(overs, group, bound);
     op->state_bound = bound_of(overs, group, bound);
     struct evs_rel *rel =

@@ -423,6 +423,7 @@ static struct evs_rel *make_rel(struct sequencing *s, struct evs_scope *scope, c
     op->configure = configure;
     op->bound = s;
     op->identity = identity;
+    op->keeps_rows = true;
     op->label = label_of(s);
     op->state_bound = "an attempt ends at its deadline (within)";
     if (evs_ident_given(&s->ast->late_into)) {

@@ -398,6 +398,7 @@ static struct evs_rel *make_version_join(struct evs_joining *joining, const stru
     op->configure = configure_version;
     op->bound = join;
     op->identity = evs_lineage_mix(join->keeps_unmatched, (uint64_t)join->table->retain_us);
+    op->keeps_rows = true;
     op->label = evs_arena_printf(arena, "%s: the version of the row's event time",
                                  evs_join_label(joining->binder, joining->ast, join->table->name));
     op->state_bound =

@@ -177,6 +177,7 @@ bool evs_bind_top(struct evs_binder *binder, struct evs_scope *scope, const stru
     op->configure = configure_top;
     op->bound = ranking;
     op->identity = evs_lineage_mix(order_identity(scope->base, &ranking->ordering), ranking->limit);
+    op->keeps_rows = true;
     const char *partition = evs_bind_key_text(binder, &ast->partition);
     op->label = evs_arena_printf(binder->arena, "top %lld by %s%s%s", (long long)limit, order_text(binder, &orders),
                                  ast->partition.count > 0 ? " partition by " : "", partition);
@@ -231,6 +232,7 @@ static void add_sort(struct evs_binder *binder, struct evs_scope *scope, struct 
     op->configure = configure_sort;
     op->bound = sorting;
     op->moves_time = true;
+    op->keeps_rows = true;
     op->identity =
         evs_lineage_mix(evs_lineage_mix(order_identity(input, &sorting->ordering), sorting->limit), sorting->offset);
     op->label = label;

@@ -427,13 +427,13 @@ static void lay_union(struct evs_builder *builder, const struct evs_rel *rel)
 /* --- aggregates --------------------------------------------------------------------------------------------------------------------- */
 
 /* Is every column that the rows carry asked for? */
-static bool carries_needed_only(struct evs_builder *builder, const struct evs_rel *input)
+static bool carries_only(struct evs_builder *builder, const struct evs_rel *input, const uint64_t *reads)
 {
     const struct evs_laid *from = &builder->laid[input->number];
     bool *used = EVS_ARENA_ARRAY(builder->arena, bool, from->schema.count + 1);
     uint32_t count = 0;
     for (uint32_t i = 0; i < input->column_count; i++) {
-        if (evs_rel_needs(input, i)) {
+        if (evs_build_has_bit(reads, i)) {
             EVS_ASSERT(from->map[i] < from->schema.count);
             count += !used[from->map[i]];
             used[from->map[i]] = true;
@@ -442,19 +442,28 @@ static bool carries_needed_only(struct evs_builder *builder, const struct evs_re
     return count == from->schema.count;
 }
 
-/* Where late rows of an aggregate leave, the columns are in the relation's order, and those that a late row shows are the first. */
-struct evs_laid evs_build_narrow(struct evs_builder *builder, const struct evs_rel *input, bool is_in_order,
-                                 struct evs_place place)
+uint64_t *evs_build_reads(struct evs_builder *builder, const struct evs_rel *rel, uint32_t index)
 {
+    uint64_t *reads = EVS_ARENA_ARRAY(builder->arena, uint64_t, rel->inputs[index].rel->column_count / 64 + 1);
+    evs_rel_reads(rel, index, reads);
+    return reads;
+}
+
+/* Where late rows of an aggregate leave, the columns are in the relation's order, and those that a late row shows are the first. */
+struct evs_laid evs_build_narrow(struct evs_builder *builder, const struct evs_rel *rel, uint32_t index,
+                                 bool is_in_order)
+{
+    const struct evs_rel *input = rel->inputs[index].rel;
     const struct evs_laid *from = &builder->laid[input->number];
-    if (!is_in_order && carries_needed_only(builder, input)) {
+    const uint64_t *reads = evs_build_reads(builder, rel, index);
+    if (!is_in_order && carries_only(builder, input, reads)) {
         return *from;
     }
     uint32_t *columns = EVS_ARENA_ARRAY(builder->arena, uint32_t, input->column_count + 1);
     uint32_t *map = evs_build_map(builder, input->column_count);
     uint32_t count = 0;
     for (uint32_t i = 0; i < input->column_count; i++) {
-        if (evs_rel_needs(input, i)) {
+        if (evs_build_has_bit(reads, i)) {
             map[i] = count;
             columns[count++] = from->map[i];
         }
@@ -462,7 +471,7 @@ struct evs_laid evs_build_narrow(struct evs_builder *builder, const struct evs_r
     if (count == 0) { /* count(*) of everything: nothing is read, whatever is carried */
         return *from;
     }
-    struct evs_laid narrowed = evs_build_columns(builder, from, columns, NULL, count, place);
+    struct evs_laid narrowed = evs_build_columns(builder, from, columns, NULL, count, rel->place);
     narrowed.map = map;
     return narrowed;
 }
@@ -646,7 +655,7 @@ static uint64_t state_identity(const struct evs_rel *rel)
 
 static void lay_aggregate(struct evs_builder *builder, const struct evs_rel *rel, const char *name)
 {
-    struct evs_laid input = evs_build_narrow(builder, rel->inputs[0].rel, rel->aggregate->late_output, rel->place);
+    struct evs_laid input = evs_build_narrow(builder, rel, 0, rel->aggregate->late_output);
     struct evs_laid laid = {.map = evs_build_map(builder, rel->column_count)};
     struct evs_aggregate_config *config = aggregate_config(builder, rel, input.map, &laid);
     struct evs_laid exchanged = evs_build_exchange(builder, &input, config->keys, config->key_count, rel->place);

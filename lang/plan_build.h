@@ -22,7 +22,7 @@ struct evs_builder {
     struct evs_binder *binder;
     struct evs_arena *arena;
     struct evs_plan *plan;
-    struct evs_name_index node_names, kind_counts; /* the last number of a kind */
+    struct evs_name_index node_names, kind_counts;  /* the last number of a kind */
     uint32_t node_capacity, edge_capacity;          /* both arrays are on the heap until the plan is complete */
     struct evs_laid *laid;                          /* by the relation's number */
     struct evs_laid *sides[EVS_OPERATOR_SIDES_MAX]; /* by output - 1 and the relation's number: side outputs */
@@ -53,9 +53,15 @@ struct evs_laid evs_build_exchange(struct evs_builder *builder, const struct evs
                                    uint32_t key_count, struct evs_place place);
 
 uint32_t *evs_build_map(struct evs_builder *builder, uint32_t count); /* all EVS_NO_COLUMN */
-/* The rows of a relation with the needed columns alone, so that an exchange copies no others, in the relation's order where `is_in_order`. */
-struct evs_laid evs_build_narrow(struct evs_builder *builder, const struct evs_rel *rel, bool is_in_order,
-                                 struct evs_place place);
+/* One input of an aggregate or operator, with the columns alone that it asks for: an exchange copies no others, its state keeps no others, and who else reads the same
+ * rows makes no difference to it. In the relation's order where `is_in_order`. */
+struct evs_laid evs_build_narrow(struct evs_builder *builder, const struct evs_rel *rel, uint32_t index,
+                                 bool is_in_order);
+uint64_t *evs_build_reads(struct evs_builder *builder, const struct evs_rel *rel, uint32_t index); /* evs_rel_reads */
+static inline bool evs_build_has_bit(const uint64_t *bits, uint32_t number)
+{
+    return (bits[number / 64] >> (number % 64) & 1) != 0;
+}
 /* Expressions over a relation's columns as a program over its batches; NULL: reported. `map` as in evs_laid. */
 const struct evs_program *evs_build_program(struct evs_builder *builder, const struct evs_expr *const *exprs,
                                             uint32_t count, const uint32_t *map);

@@ -34,7 +34,7 @@ static struct evs_laid lay_input(struct evs_builder *builder, const struct evs_r
     if (op->spread == EVS_SPREAD_NONE) {
         return builder->laid[input->number];
     }
-    struct evs_laid narrowed = evs_build_narrow(builder, input, false, rel->place);
+    struct evs_laid narrowed = evs_build_narrow(builder, rel, index, false);
     const struct evs_rel_reading *reading = &op->readings[index];
     uint32_t key_count = op->spread == EVS_SPREAD_GATHER ? 0 : reading->key_count;
     uint32_t *keys = EVS_ARENA_ARRAY(builder->arena, uint32_t, key_count + 1);
@@ -108,9 +108,27 @@ static void lay_sides(struct evs_builder *builder, const struct evs_rel *rel, co
     at->output_count = 1 + op->side_count;
 }
 
+/* Kept rows are nothing but bytes: which column stands where, and what it is made of. A new consumer of a column changes it. */
+static uint64_t carried_columns(const struct evs_rel *rel, const struct evs_rel_layout *layout, uint64_t hash)
+{
+    for (uint32_t i = 0; i < rel->input_count; i++) {
+        const struct evs_rel *input = rel->inputs[i].rel;
+        const uint64_t *reads = evs_build_reads(layout->builder, rel, i);
+        for (uint32_t column = 0; column < input->column_count; column++) {
+            uint32_t at = layout->input_map[i][column];
+            if (evs_build_has_bit(reads, column)) {
+                EVS_ASSERT(at < layout->input_schema[i].count);
+                hash = evs_lineage_mix(evs_lineage_mix(hash, at), input->columns[column].lineage);
+                hash = evs_lineage_mix(hash, input->columns[column].type->kind);
+            }
+        }
+    }
+    return hash;
+}
+
 /* What the stored state means. Without an explicit name it also tells which rows came; with one, the user says that the state goes on though
  * the rows before changed. */
-static uint64_t state_identity(const struct evs_rel *rel)
+static uint64_t state_identity(const struct evs_rel *rel, const struct evs_rel_layout *layout)
 {
     const struct evs_rel_operator *op = rel->op;
     uint64_t hash = evs_lineage_text(op->identity, op->operator_->kind);
@@ -122,7 +140,7 @@ static uint64_t state_identity(const struct evs_rel *rel)
             hash = evs_lineage_mix(evs_lineage_mix(hash, key->lineage), key->type->kind);
         }
     }
-    return hash;
+    return op->keeps_rows ? carried_columns(rel, layout, hash) : hash;
 }
 
 void evs_build_operator(struct evs_builder *builder, const struct evs_rel *rel, const char *name)
@@ -151,7 +169,7 @@ void evs_build_operator(struct evs_builder *builder, const struct evs_rel *rel, 
     at->config = config;
     at->schema = layout.schema;
     at->label = op->label;
-    at->state_identity = has_state ? state_identity(rel) : 0;
+    at->state_identity = has_state ? state_identity(rel, &layout) : 0;
     at->state_bound = op->state_bound;
     for (uint32_t i = 0; i < rel->input_count; i++) {
         evs_build_connect(builder, inputs[i].ports, inputs[i].port_count, node, i);

@@ -41,17 +41,23 @@ static void ask_filter(struct evs_rel *rel)
     }
 }
 
+static void mark(uint64_t *columns, const struct evs_rel *input, uint32_t column)
+{
+    EVS_ASSERT(column < input->column_count);
+    columns[column / 64] |= UINT64_C(1) << (column % 64);
+}
+
 /* Every call counts, asked for or not, where a change of any result makes a revision; a window's result is only what is asked for. */
-static void ask_aggregate(struct evs_rel *rel)
+static void aggregate_reads(const struct evs_rel *rel, uint64_t *columns)
 {
     const struct evs_rel_aggregate *aggregate = rel->aggregate;
-    struct evs_rel *input = rel->inputs[0].rel;
+    const struct evs_rel *input = rel->inputs[0].rel;
     for (uint32_t i = 0; i < aggregate->key_count; i++) {
-        need(input, aggregate->keys[i]);
+        mark(columns, input, aggregate->keys[i]);
     }
     if (aggregate->window.kind == EVS_WINDOW_COLUMNS) {
-        need(input, aggregate->window.start_column);
-        need(input, aggregate->window.end_column);
+        mark(columns, input, aggregate->window.start_column);
+        mark(columns, input, aggregate->window.end_column);
     }
     for (uint32_t i = 0; i < rel->column_count; i++) {
         bool is_call = aggregate->items[i].what == EVS_ITEM_CALL;
@@ -60,45 +66,60 @@ static void ask_aggregate(struct evs_rel *rel)
         }
         const struct evs_aggregate_call *call = &aggregate->calls[aggregate->items[i].index];
         for (uint32_t k = 0; k < call->argument_count; k++) {
-            need(input, call->arguments[k]);
+            mark(columns, input, call->arguments[k]);
         }
         if (call->condition >= 0) {
-            need(input, (uint32_t)call->condition);
+            mark(columns, input, (uint32_t)call->condition);
         }
     }
     for (uint32_t i = 0; aggregate->late_output && i < aggregate->late_columns; i++) {
-        need(input, i);
+        mark(columns, input, i);
     }
 }
 
-static void need_origin(struct evs_rel *rel, struct evs_rel_origin origin)
+static void mark_origin(uint64_t *columns, const struct evs_rel *rel, uint32_t index, struct evs_rel_origin origin)
 {
-    if (origin.input != EVS_COMPUTED) {
-        need(rel->inputs[origin.input].rel, origin.column);
+    if (origin.input == index) {
+        mark(columns, rel->inputs[index].rel, origin.column);
     }
 }
 
-static void ask_operator(struct evs_rel *rel)
+static void operator_reads(const struct evs_rel *rel, uint32_t index, uint64_t *columns)
 {
     const struct evs_rel_operator *op = rel->op;
-    for (uint32_t i = 0; i < rel->input_count; i++) {
-        const struct evs_rel_reading *reading = &op->readings[i];
-        for (uint32_t k = 0; k < reading->key_count; k++) {
-            need(rel->inputs[i].rel, reading->keys[k]);
-        }
-        for (uint32_t k = 0; k < reading->read_count; k++) {
-            need(rel->inputs[i].rel, reading->reads[k]);
-        }
+    const struct evs_rel_reading *reading = &op->readings[index];
+    for (uint32_t k = 0; k < reading->key_count; k++) {
+        mark(columns, rel->inputs[index].rel, reading->keys[k]);
+    }
+    for (uint32_t k = 0; k < reading->read_count; k++) {
+        mark(columns, rel->inputs[index].rel, reading->reads[k]);
     }
     for (uint32_t i = 0; i < rel->column_count; i++) {
         if (evs_rel_needs(rel, i)) {
-            need_origin(rel, op->origins[i]);
+            mark_origin(columns, rel, index, op->origins[i]);
         }
     }
     for (uint32_t side = 0; side < op->side_count; side++) {
         for (uint32_t i = 0; i < op->sides[side].column_count; i++) {
-            need_origin(rel, op->sides[side].origins[i]);
+            mark_origin(columns, rel, index, op->sides[side].origins[i]);
         }
+    }
+}
+
+void evs_rel_reads(const struct evs_rel *rel, uint32_t index, uint64_t *columns)
+{
+    EVS_ASSERT(index < rel->input_count && (rel->kind == EVS_REL_AGGREGATE || rel->kind == EVS_REL_OPERATOR));
+    if (rel->kind == EVS_REL_AGGREGATE) {
+        aggregate_reads(rel, columns);
+    } else {
+        operator_reads(rel, index, columns);
+    }
+}
+
+static void ask_reads(struct evs_rel *rel)
+{
+    for (uint32_t i = 0; i < rel->input_count; i++) {
+        evs_rel_reads(rel, i, rel->inputs[i].rel->needed);
     }
 }
 
@@ -133,10 +154,8 @@ static void ask(struct evs_rel *rel)
         ask_project(rel);
         break;
     case EVS_REL_AGGREGATE:
-        ask_aggregate(rel);
-        break;
     case EVS_REL_OPERATOR:
-        ask_operator(rel);
+        ask_reads(rel);
         break;
     case EVS_REL_UNION:
         ask_union(rel);

@@ -61,7 +61,7 @@ struct evs_rel_aggregate {
     bool late_output;
     uint32_t late_columns;   /* the input's first columns: what a late row shows */
     const char *state_bound; /* for people */
-    bool is_distinct; /* keys alone: a group has one result, which is never revised */
+    bool is_distinct;        /* keys alone: a group has one result, which is never revised */
 };
 
 /* Its results are revisions. */
@@ -122,10 +122,12 @@ struct evs_rel_operator {
     uint32_t side_count;
     /* Makes the operator's configuration in layout->arena, once it is known where columns stand. NULL: reported. */
     const void *(*configure)(const struct evs_rel_layout *layout);
-    const void *bound;        /* what the binder found out, for `configure` */
-    uint64_t identity;        /* of everything beside keys and rows that decides what stored state means */
-    const char *label;        /* for people: "deduplicate by event_id within 1 h" */
-    const char *state_bound;  /* for people: what bounds the state; NULL: it has none */
+    const void *bound;       /* what the binder found out, for `configure` */
+    uint64_t identity;       /* of everything beside keys and rows that decides what stored state means */
+    const char *label;       /* for people: "deduplicate by event_id within 1 h" */
+    const char *state_bound; /* for people: what bounds the state; NULL: it has none */
+    bool
+        keeps_rows; /* its state has rows of its inputs as they come: the columns that are carried belong to the state's meaning */
     bool needs_row_watermark; /* decides on a row by the watermark before that row, even where no row is late */
     bool is_update;           /* its rows are revisions, whatever its inputs' are */
     bool is_final;            /* its rows are final, whatever its inputs' are */
@@ -214,6 +216,9 @@ struct evs_rel *evs_rel_union(struct evs_rels *rels, struct evs_rel **inputs, ui
 struct evs_rel *evs_rel_sink(struct evs_rels *rels, struct evs_bound_sink *sink, struct evs_rel_input *inputs,
                              uint32_t count, struct evs_place place);
 
+/* Behind pruning: the columns that an aggregate or an operator asks of one of its inputs, as bits, added to those that are there. Others may ask the same input
+ * for more. */
+void evs_rel_reads(const struct evs_rel *rel, uint32_t index, uint64_t *columns);
 /* The column that is this end of the rows' windows; EVS_NO_COLUMN: none. */
 uint32_t evs_rel_edge(const struct evs_rel *rel, enum evs_window_edge edge);
 struct evs_field evs_rel_field(const struct evs_rel *rel, uint32_t column);

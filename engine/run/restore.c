@@ -48,9 +48,8 @@ static evs_status check_nodes(const struct evs_run *run, struct evs_error *error
         }
         if (stored != NULL && stored->identity != node->state_identity) {
             return evs_fail(error, EVS_E_STATE,
-                            "the operator `%s` of pipeline %s has changed (keys, window, aggregates or what feeds it), "
-                            "and its stored state does "
-                            "not fit it" WHAT_TO_DO,
+                            "the operator `%s` of pipeline %s has changed (keys, window, aggregates, the columns of the "
+                            "rows that it keeps, or what feeds it), and its stored state does not fit it" WHAT_TO_DO,
                             node->name, run->plan->pipeline);
         }
     }
