@@ -36,8 +36,12 @@ static int64_t hop_end(const struct evs_window *window, int64_t start_us)
     }
     int64_t local_us = window->size.us + (int64_t)window->size.days * INT64_C(86400000000);
     bool is_elapsed = window->slide.months == 0 && window->slide.us % DAY_US != 0;
-    int64_t end =
-        is_elapsed ? start_us + local_us : evs_zone_add(window->zone, start_us, window->size.months, local_us);
+    int64_t end = start_us + local_us;
+    if (!is_elapsed) { /* months are counted from the boundary itself: with its offset it may lie in the month before */
+        int64_t offset_us = window->slide.offset_us;
+        int64_t boundary_us = evs_zone_add(window->zone, start_us, 0, -offset_us);
+        end = evs_zone_add(window->zone, boundary_us, window->size.months, local_us + offset_us);
+    }
     end = evs_zone_floor(window->zone, &window->pane, end);
     return end > start_us ? end : evs_window_pane_after(window, start_us);
 }
