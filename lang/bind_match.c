@@ -138,6 +138,32 @@ static bool bind_longest(struct recognizing *r, bool *is_longest)
     return true;
 }
 
+static uint64_t symbols_of(const struct evs_pattern *pattern)
+{
+    uint64_t symbols = pattern->kind == EVS_PATTERN_OF_SYMBOL ? UINT64_C(1) << pattern->symbol : 0;
+    for (uint32_t i = 0; i < pattern->part_count; i++) {
+        symbols |= symbols_of(pattern->parts[i]);
+    }
+    return symbols;
+}
+
+/* A condition that no row is ever asked for is a slip of the pen (GoogleSQL refuses it as well). */
+static bool check_all_used(struct recognizing *r, const struct evs_pattern *pattern)
+{
+    _Static_assert(EVS_PATTERN_SYMBOLS_MAX <= 64, "a bit each");
+    uint64_t used = symbols_of(pattern);
+    for (uint32_t i = 0; i < r->match.part_count; i++) {
+        if ((used >> i & 1) == 0) {
+            const struct evs_ident *name = &r->match.parts[i].name;
+            struct evs_diag *diag = evs_report(r->binder, EVS_E0442, name->place,
+                                               "the symbol `%s` does not stand in the pattern", name->text.data);
+            evs_diag_hint(diag, "leave it out, or put it into pattern (…)");
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool bind_pattern(struct recognizing *r)
 {
     const struct evs_ident *unknown = NULL;
@@ -159,6 +185,9 @@ static bool bind_pattern(struct recognizing *r)
         } else {
             evs_diag_hint(diag, "add it: define %s as CONDITION", unknown->text.data);
         }
+        return false;
+    }
+    if (!check_all_used(r, pattern)) {
         return false;
     }
     if (!evs_pattern_compile(r->binder->arena, pattern, is_longest, &r->config.pattern)) {

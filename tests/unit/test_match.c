@@ -139,6 +139,7 @@ static void random_case(uint64_t *seed)
         "%s pattern (",
         is_next ? "after match skip to next row" : "");
     put_pattern(pattern);
+    put(" a{0,0} b{0,0} c{0,0}"); /* each symbol must stand in the pattern, and the measures name all of them */
     put(") within interval %d second\ndefine a as v < 4, b as mod(v, 2) = 0, c as v > 2 options (use_longest_match = "
         "%s))\n"
         "|> insert into out;\n",
