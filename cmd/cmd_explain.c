@@ -1,6 +1,7 @@
 /* evstream explain: the plan of a pipeline, for people, as a drawing, or as JSON; and what the code of a diagnostic means. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "evstream/memory.h"
@@ -37,6 +38,13 @@ static int explain_code(enum evs_code code)
     return count > 0 && fflush(stdout) == 0 ? EVS_EXIT_DONE : evs_status_exit_code(EVS_E_IO);
 }
 
+/* Four digits behind a letter, and no file: somebody asks for a code. */
+static bool looks_like_code(const char *name)
+{
+    return strchr("EeWwIi", name[0]) != NULL && strspn(name + 1, "0123456789") == 4 && strlen(name) == 5 &&
+           access(name, F_OK) != 0;
+}
+
 static int explain_file(const struct evs_compile_args *compile, const char *file, const struct form *form)
 {
     const struct evs_plan *plan = NULL;
@@ -71,6 +79,9 @@ static int run_command(int argc, char **argv)
     enum evs_code code;
     if (compile.file_count == 1 && evs_code_find(evs_slice_of(compile.files[0]), &code)) {
         exit_code = explain_code(code);
+    } else if (compile.file_count == 1 && looks_like_code(compile.files[0])) {
+        exit_code =
+            evs_args_refuse(&args, "no diagnostic has the code %s; docs/language.md lists them.", compile.files[0]);
     } else if (compile.file_count == 1) {
         exit_code = explain_file(&compile, compile.files[0], form);
     } else {

@@ -166,6 +166,7 @@ class Language:
             edges = [line for line in mermaid if re.fullmatch(r'    n\d+ (-->|-\. "[^"]*" \.->) n\d+', line)]
             same([(len(nodes), len(edges)), mermaid[0], len(mermaid)], [wanted[0], "flowchart TD", 1 + sum(wanted[0])], f"{name} as Mermaid")
         self.expect(2, "is no value of `--format`", of=self.suite.run("explain", "--format", "png", path))
+        self.expect(2, "no diagnostic has the code E9999", of=self.suite.run("explain", "E9999"))
 
     # --- init ---------------------------------------------------------------------------------------------------------------
 
