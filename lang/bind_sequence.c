@@ -267,6 +267,11 @@ static bool check_bounds(struct sequencing *s, const struct evs_rel *base)
             return false;
         }
     }
+    bool has_last_row = last->max != EVS_UNBOUNDED || last->within_us != EVS_SEQUENCE_NEVER ||
+                        s->config.within_us != EVS_SEQUENCE_NEVER || last->absence_count > 0;
+    if (!has_last_row) { /* not at the end of the input either: an end is no row that did not come in time */
+        return report_unbounded(s, s->config.step_count - 1, true);
+    }
     uint32_t step;
     bool is_complete;
     if (evs_sequence_is_bounded(&s->config, &step, &is_complete) || (base->is_bounded && !is_complete)) {
