@@ -89,6 +89,9 @@ EVS_MUST_CHECK evs_status evs_redis_store_parse_commit(struct evs_redis_store *s
 evs_status evs_redis_store_damaged(const struct evs_redis_store *store, struct evs_error *error, const char *format,
                                    ...) EVS_PRINTF(3, 4);
 
+evs_status evs_redis_store_list(void *instance,
+                                void (*take)(void *argument, struct evs_slice pipeline, struct evs_slice group),
+                                void *argument, struct evs_error *error);
 evs_status evs_redis_store_commit(void *instance, const struct evs_store_commit *commit, struct evs_error *error);
 evs_status evs_redis_store_restore(void *instance,
                                    evs_status (*take)(void *argument, enum evs_block_kind kind, uint64_t checkpoint,

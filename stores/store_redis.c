@@ -333,5 +333,6 @@ const struct evs_store evs_store_redis = {
     .restore = evs_redis_store_restore,
     .commit = evs_redis_store_commit,
     .confirm = store_confirm,
+    .list = evs_redis_store_list,
     .close = store_close,
 };

@@ -64,6 +64,10 @@ struct evs_store {
     evs_status (*commit)(void *instance, const struct evs_store_commit *commit, struct evs_error *error);
     /* Still the owner? Asks the server. */
     evs_status (*confirm)(void *instance, struct evs_error *error);
+    /* Every group of every pipeline on the server, perhaps twice, in no order. The instance's own names do not matter. */
+    evs_status (*list)(void *instance,
+                       void (*take)(void *argument, struct evs_slice pipeline, struct evs_slice group), void *argument,
+                       struct evs_error *error);
     void (*close)(void *instance);
 };
 
