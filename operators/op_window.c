@@ -1,54 +1,29 @@
 /* call tumble(…), hop(…), cumulate(…): windows without an aggregate.
  *
- * Algorithm. A batch goes on with two columns more, the ends of each row's youngest window; all others are shared. A row that lies in more windows comes again:
- * the batch goes on a second time with the rows that have a second window, then with those that have a third, … So nothing is copied but the two
- * columns, and a batch in n windows a row costs n small batches.
+ * Algorithm. A tumbling window is two columns more; all others are shared. A row of a hop or cumulate goes on once for each window that it lies in, the
+ * youngest first, before the next row: so the order does not show how rows were cut into batches, whatever decides on arrival behind.
  *
- *      rows  a b c        hop: a in 2 windows, b in 1, c in 2
- *      1st   a b c        each with its youngest
- *      2nd   a   c        with the one before
+ *      rows  a b c        hop: a in 2 windows, b in 1, c in 2         out  a1 a2 b1 c1 c2
  *
- * Order: of a row's windows the youngest first. Event time and cause are the row's; the copies of a row are told apart by their ordinal, so that
- * ids of triggers stay apart. Nothing is late here: who groups, joins or ranks by window_start and window_end judges.
- * State: only where the emission of a batch goes on when the output credit is used up. Failure: none. */
+ * Event time and cause are the row's; the copies of a row are told apart by ordinal and key (row_repeat.h). Nothing is late here: who groups, joins or
+ * ranks by window_start and window_end judges.
+ * State: only where the emission of a batch goes on when the output credit is used up. Failure: none. Rejected: the batch once for each
+ * layer of windows, which shares the columns; its order depends on the batches. */
 #include "op_window.h"
+
+#include "row_repeat.h"
 
 #define EMIT_BATCHES 4u
 
 struct window_state {
-    uint32_t layer; /* windows of the batch at hand that are out */
-    uint32_t count; /* rows that have one more */
-    uint16_t rows[EVS_BATCH_ROWS];
-    struct evs_span spans[EVS_BATCH_ROWS]; /* of rows[i] */
+    uint32_t position;    /* in the selection: of the row that comes next */
+    uint32_t copy;        /* windows of that row that are out */
+    struct evs_span span; /* the last one of them */
 };
 
 static const struct evs_window_config *config_of(const struct evs_op *op)
 {
     return evs_op_config(op);
-}
-
-static void first_windows(struct window_state *state, const struct evs_window *window, const struct evs_batch *batch)
-{
-    state->count = 0;
-    EVS_FOR_ROWS(batch, position, row) {
-        if (evs_window_last(window, batch->event_time_us[row], &state->spans[state->count])) {
-            state->rows[state->count++] = (uint16_t)row;
-        }
-    }
-}
-
-static void next_windows(struct window_state *state, const struct evs_window *window, const struct evs_batch *batch)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < state->count; i++) {
-        struct evs_span span = state->spans[i];
-        uint16_t row = state->rows[i];
-        if (evs_window_before(window, batch->event_time_us[row], &span)) {
-            state->rows[count] = row;
-            state->spans[count++] = span;
-        }
-    }
-    state->count = count;
 }
 
 static int64_t *add_column(struct evs_batch *batch, uint32_t number)
@@ -62,37 +37,79 @@ static int64_t *add_column(struct evs_batch *batch, uint32_t number)
     return batch->columns[number].data;
 }
 
-/* Copies of a row have the row's ordinal above 16 bits, and their own number below. */
-static void number_copies(struct evs_batch *batch, const struct window_state *state)
-{
-    uint32_t *ordinal = evs_arena_alloc(batch->arena, batch->row_count * sizeof *ordinal, 64);
-    for (uint32_t i = 0; i < state->count; i++) {
-        uint32_t row = state->rows[i];
-        ordinal[row] = (batch->ordinal == NULL ? 0 : batch->ordinal[row] << 16) + state->layer;
-    }
-    batch->ordinal = ordinal;
-}
+/* --- one window a row ------------------------------------------------------------------------------------------------------------------ */
 
-static void emit_layer(struct evs_op *op, const struct window_state *state, struct evs_batch *batch)
+static void emit_tumbles(struct evs_op *op, struct evs_batch *batch)
 {
     const struct evs_window_config *config = config_of(op);
     struct evs_batch *out = evs_batch_derive(batch, evs_op_schema(op)->count);
     int64_t *start = add_column(out, config->start_column), *end = add_column(out, config->end_column);
-    uint16_t *selection = evs_arena_alloc(batch->arena, state->count * sizeof *selection + 64, 64);
-    for (uint32_t i = 0; i < state->count; i++) {
-        uint32_t row = selection[i] = state->rows[i];
+    EVS_FOR_ROWS(batch, position, row) {
+        struct evs_span span = evs_window_tumble(&config->window, batch->event_time_us[row]);
         if (start != NULL) {
-            start[row] = state->spans[i].start_us;
+            start[row] = span.start_us;
         }
         if (end != NULL) {
-            end[row] = state->spans[i].end_us;
+            end[row] = span.end_us;
         }
     }
-    if (config->window.kind != EVS_WINDOW_TUMBLE) {
-        number_copies(out, state);
+    evs_emit(op, 0, out);
+}
+
+/* --- several ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* The row's next window; false when it has no other. */
+static bool next_window(struct window_state *state, const struct evs_window *window, int64_t time_us)
+{
+    return state->copy == 0 ? evs_window_last(window, time_us, &state->span)
+                            : evs_window_before(window, time_us, &state->span);
+}
+
+/* The next copies, up to a batch. */
+struct copies {
+    struct evs_row_run runs[EVS_BATCH_ROWS + 1]; /* the last one may turn out empty */
+    struct evs_span spans[EVS_BATCH_ROWS];       /* one a copy */
+    uint32_t run_count, count;
+};
+
+static void take_copies(struct window_state *state, const struct evs_window *window, const struct evs_batch *batch,
+                        struct copies *copies)
+{
+    copies->run_count = copies->count = 0;
+    while (state->position < batch->selected_count && copies->count < EVS_BATCH_ROWS) {
+        uint32_t row = batch->selection != NULL ? batch->selection[state->position] : state->position;
+        struct evs_row_run *run = &copies->runs[copies->run_count];
+        *run = (struct evs_row_run){.row = row, .first = state->copy};
+        bool has_more = true;
+        while (copies->count < EVS_BATCH_ROWS && (has_more = next_window(state, window, batch->event_time_us[row]))) {
+            copies->spans[copies->count++] = state->span;
+            state->copy++;
+            run->count++;
+        }
+        copies->run_count += run->count > 0;
+        if (!has_more) {
+            state->position++;
+            state->copy = 0;
+        }
     }
-    out->selection = selection;
-    out->selected_count = state->count;
+}
+
+static void emit_copies(struct evs_op *op, const struct evs_batch *batch, const struct copies *copies)
+{
+    const struct evs_window_config *config = config_of(op);
+    struct evs_batch *out = evs_repeat_rows(op, batch, copies->runs, copies->run_count, copies->count);
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        evs_repeat_column(copies->runs, copies->run_count, &batch->columns[i], out, i, copies->count);
+    }
+    int64_t *start = add_column(out, config->start_column), *end = add_column(out, config->end_column);
+    for (uint32_t i = 0; i < copies->count; i++) {
+        if (start != NULL) {
+            start[i] = copies->spans[i].start_us;
+        }
+        if (end != NULL) {
+            end[i] = copies->spans[i].end_us;
+        }
+    }
     evs_emit(op, 0, out);
 }
 
@@ -100,19 +117,22 @@ static evs_status window_process(struct evs_op *op, void *memory, uint32_t input
 {
     struct window_state *state = memory;
     const struct evs_window *window = &config_of(op)->window;
+    struct copies copies;
     EVS_ASSERT(input == 0);
-    if (state->layer == 0) {
-        first_windows(state, window, batch);
+    if (window->kind == EVS_WINDOW_TUMBLE) {
+        emit_tumbles(op, batch);
+        return EVS_OK;
     }
-    for (uint32_t emitted = 0; state->count > 0; emitted++) {
+    for (uint32_t emitted = 0; state->position < batch->selected_count; emitted++) {
         if (emitted == EMIT_BATCHES) {
             return EVS_MORE;
         }
-        emit_layer(op, state, batch);
-        state->layer++;
-        next_windows(state, window, batch);
+        take_copies(state, window, batch, &copies);
+        if (copies.count > 0) {
+            emit_copies(op, batch, &copies);
+        }
     }
-    state->layer = 0;
+    *state = (struct window_state){0};
     return EVS_OK;
 }
 
