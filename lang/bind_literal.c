@@ -374,6 +374,30 @@ static uint32_t type_depth(const struct evs_ast_type *type)
     return depth + 1;
 }
 
+static bool is_count(const struct evs_ast_expr *ast, int64_t value)
+{
+    return ast->kind == EVS_AST_LITERAL && ast->value.kind == EVS_INT64 && !ast->value.is_null &&
+           ast->value.int64 == value;
+}
+
+/* numeric(38, 9) is what a numeric always is; any other size would be a promise that nobody keeps. */
+static bool check_parameters(struct evs_binder *binder, const struct evs_ast_type *type, enum evs_kind kind)
+{
+    bool is_full = kind == EVS_NUMERIC && type->parameter_count == 2 && is_count(type->parameters[0], 38) &&
+                   is_count(type->parameters[1], 9);
+    if (type->parameter_count == 0 || is_full) {
+        return true;
+    }
+    struct evs_diag *diag = evs_report(binder, EVS_E0304, type->place, "`%s` takes no size here", type->name.text.data);
+    if (kind == EVS_NUMERIC) {
+        evs_diag_hint(diag, "write %s: 38 digits, 9 of them behind the point; round(x, 2) rounds a value",
+                      type->name.text.data);
+    } else if (kind == EVS_STRING || kind == EVS_BYTES) {
+        evs_diag_hint(diag, "write %s; left(x, 20) cuts a value", type->name.text.data);
+    }
+    return false;
+}
+
 const struct evs_type *evs_bind_type(struct evs_binder *binder, const struct evs_ast_type *type)
 {
     if (type_depth(type) >= EVS_TYPE_DEPTH_MAX) {
@@ -396,5 +420,5 @@ const struct evs_type *evs_bind_type(struct evs_binder *binder, const struct evs
         evs_diag_did_you_mean(diag, &nearest);
         return NULL;
     }
-    return evs_type_of(kind);
+    return check_parameters(binder, type, kind) ? evs_type_of(kind) : NULL;
 }
