@@ -131,7 +131,8 @@ static void parse_union(struct evs_parser *parser, struct evs_ast_pipe *pipe)
     uint32_t count = 0, capacity = 0;
     do {
         EVS_APPEND(parser, queries, count, capacity, parse_union_query(parser));
-    } while (evs_take(parser, EVS_TOKEN_COMMA));
+    } while (evs_take(parser, EVS_TOKEN_COMMA) &&
+             evs_at(parser, EVS_TOKEN_LEFT_PAREN)); /* a last comma is one too many, and right */
     pipe->set_operation.queries = queries;
     pipe->set_operation.count = count;
 }
