@@ -233,9 +233,9 @@ static bool check_growth(struct overs *overs, const struct over_call *call)
                               "write rows between 9 preceding and current row, for example");
     }
     if (call->call.kind == EVS_OVER_AGGREGATE &&
-        evs_aggregate_grows(call->aggregate.kind, call->aggregate.is_distinct)) {
+        evs_aggregate_is_large(call->aggregate.kind, call->aggregate.is_distinct)) {
         return evs_over_wrong(overs, call->ast->place,
-                              "this function keeps every value, and the frame has no beginning",
+                              "this function keeps many values, and the frame has no beginning",
                               "write range between interval 1 day preceding and current row, for example");
     }
     return true;

@@ -68,12 +68,19 @@ bool evs_aggregate_grows(enum evs_aggregate_kind kind, bool is_distinct)
     return has_distinct_set(kind, is_distinct) || keeps_list(kind) || kind == EVS_AGG_WINDOW_FUNNEL;
 }
 
+bool evs_aggregate_is_large(enum evs_aggregate_kind kind, bool is_distinct)
+{
+    return evs_aggregate_grows(kind, is_distinct) || kind == EVS_AGG_APPROX_COUNT_DISTINCT ||
+           kind == EVS_AGG_APPROX_QUANTILES || kind == EVS_AGG_APPROX_TOP_COUNT || kind == EVS_AGG_APPROX_TOP_SUM;
+}
+
 struct agg_call evs_agg_call(const struct evs_aggregate_call *config, uint32_t offset)
 {
     EVS_ASSERT(offset % 8 == 0 && config->kind < EVS_AGG_KINDS);
     bool is_set = has_distinct_set(config->kind, config->is_distinct);
     const struct agg_kind *kind = is_set ? evs_agg_distinct_kind(config) : evs_agg_plain_kind(config);
     EVS_ASSERT(kind->bytes % 8 == 0);
+    EVS_ASSERT((kind->shape != NULL) == evs_aggregate_is_large(config->kind, config->is_distinct));
     struct agg_scratch *scratch = kind->shape == NULL ? NULL : evs_alloc_zero(sizeof *scratch);
     return (struct agg_call){config, kind, scratch, offset, kind->bytes, kind->shape != NULL};
 }

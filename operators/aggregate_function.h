@@ -67,5 +67,7 @@ struct evs_aggregate_call {
 
 /* Keeps every value that it has met: an unbounded input of one group is no bound for it. */
 bool evs_aggregate_grows(enum evs_aggregate_kind kind, bool is_distinct);
+/* Keeps more than a few bytes: what grows, and sketches. */
+bool evs_aggregate_is_large(enum evs_aggregate_kind kind, bool is_distinct);
 
 #endif

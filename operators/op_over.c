@@ -70,7 +70,7 @@ static void calls_init(struct over *over)
             over->calls[i] = evs_agg_call(&call->aggregate, offset);
             over->accumulators_bytes += is_running ? over->calls[i].bytes : 0;
             over->is_summed[i] = !is_running && evs_over_can_sum(over, i);
-            EVS_ASSERT(!is_running || !over->calls[i].has_parts); /* the binder refuses what grows */
+            EVS_ASSERT(!is_running || !over->calls[i].has_parts); /* the binder refuses what is large */
         }
         look_back(over, call);
     }
