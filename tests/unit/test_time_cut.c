@@ -167,6 +167,7 @@ static void run_case(const struct cut_case *made, struct fake_how how, bool dies
     snprintf(shown, sizeof shown, "%s, %u workers, batches of %u%s", how.at_end_cut ? "cut" : "complete", how.workers,
              how.batch_rows, dies ? ", through deaths" : "");
     fake_world_new(2);
+    fake_world->topics[1].partition_count = 2;
     publish(fake_publish, made->events);
     publish(fake_publish_other, made->others);
     const struct evs_plan *plan = fake_compile(text);
@@ -215,6 +216,7 @@ START_TEST(finished)
     how.at_end_cut = true;
     snprintf(text, sizeof text, "%s%s", prologue, cases[0].pipeline);
     fake_world_new(2);
+    fake_world->topics[1].partition_count = 2;
     publish(fake_publish, cases[0].events);
     const struct evs_plan *plan = fake_compile(text);
     ck_assert_int_eq(fake_run(plan, how, &summary), EVS_OK);
