@@ -211,8 +211,10 @@ static void put_call(struct evs_buffer *out, const struct evs_expr *expr)
         evs_buffer_puts(out, overload->name);
         put_operand(out, arguments[0]);
     } else if (strcmp(overload->name, "extract") == 0) {
-        evs_buffer_printf(out, "extract(%.*s from %s)", (int)part_of(arguments[0]).count, part_of(arguments[0]).data,
-                          arguments[1]->text);
+        bool has_zone = expr->argument_count > 2;
+        evs_buffer_printf(out, "extract(%.*s from %s%s%s)", (int)part_of(arguments[0]).count,
+                          part_of(arguments[0]).data, arguments[1]->text, has_zone ? " at time zone " : "",
+                          has_zone ? arguments[2]->text : "");
     } else {
         evs_buffer_printf(out, "%s%s(", expr->safe ? "safe." : "", overload->name);
         for (uint32_t i = 0; i < expr->argument_count; i++) {
