@@ -29,7 +29,7 @@ static const struct example arrays[] = {
     {"array_length([])", "0"},
     {"array_concat([1], [2.5])", "[1, 2.5]"},
     {"array_concat([1], null)", "NULL"},
-    {"array_concat(['a'], [1])", "plan: `array_concat` does not take (array<string>, array<int64>); there is "
+    {"array_concat(['a'], [1])", "plan: `array_concat` does not take (array<string>, array<int64>); it takes "
                                  "array_concat(array<T>, …) → array<T>"},
     {"array_first([])", "error: R0111"},
     {"array_last([null])", "NULL"},
@@ -185,7 +185,7 @@ static const struct example json[] = {
     {"json_keys(json '{\"a\":{\"b\":{\"c\":1}}}', 2)", "[a, a.b]"},
     {"json_keys(json '{\"a\":1}', 0)", "error: R0104"},
     {"parse_json('[1')", "error: R0105"},
-    {"json '{\"a\": [7]}'[0]", "plan: `array[offset]` does not take (json, int64); there is array[int64] → T; "
+    {"json '{\"a\": [7]}'[0]", "plan: `array[offset]` does not take (json, int64); it takes array[int64] → T; "
                                "array[offset(int64)] → T"},
 };
 EXAMPLES(json)

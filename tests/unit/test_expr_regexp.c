@@ -26,7 +26,7 @@ static const struct example contains[] = {
     {"regexp_contains('abc', concat('b', 'c'))", "true"},
     {"regexp_contains('abc', concat('b', '('))", "error: R0109"},
     {"safe.regexp_contains('abc', concat('b', '('))", "NULL"},
-    {"regexp_contains('a', b'a')", "plan: `regexp_contains` does not take (string, bytes); there is "
+    {"regexp_contains('a', b'a')", "plan: `regexp_contains` does not take (string, bytes); it takes "
                                    "regexp_contains(string, pattern string) → bool; the same for bytes"},
 };
 EXAMPLES(contains)

@@ -62,7 +62,7 @@ static const struct example arithmetic[] = {
     {"safe_negate(-9223372036854775808)", "NULL"},
     {"safe_multiply(1e308, 10.0)", "NULL"},
     {"safe.div(1, 0)", "NULL"},
-    {"safe.div(1 / 0 > 0.0, 1)", "plan: `div` does not take (bool, int64); there is div(T, T) → T (int64, numeric)"},
+    {"safe.div(1 / 0 > 0.0, 1)", "plan: `div` does not take (bool, int64); it takes div(int64, int64) → int64, and so numeric"},
     {"1 << 63", "-9223372036854775808"},
     {"1 << 64", "0"},
     {"-1 >> 1", "9223372036854775807"},
@@ -124,7 +124,7 @@ static const struct example comparison[] = {
     {"greatest(date '2026-01-05', '2026-02-01')", "2026-02-01"},
     {"greatest(true, false)", "true"},
     {"least(interval 1 day, interval 1 hour)", "0-0 0 1:0:0"},
-    {"greatest(1, 'a')", "plan: `greatest` does not take (int64, string); there is greatest(T, …) → T"},
+    {"greatest(1, 'a')", "plan: `greatest` does not take (int64, string); it takes greatest(T, …) → T"},
 };
 EXAMPLES(comparison)
 

@@ -68,12 +68,12 @@ static const struct example strings[] = {
     {"concat('a', null)", "NULL"},
     {"concat(b'a', b'b') = b'ab'", "true"},
     {"concat('a', b'b')",
-     "plan: `concat` does not take (string, bytes); there is concat(T, …) → string; concat(bytes, …) → bytes"},
+     "plan: `concat` does not take (string, bytes); it takes concat(T, …) → string; concat(bytes, …) → bytes"},
     {"'a' || null", "NULL"},
     {"'twelve' || ' bytes'", "twelve bytes"},
     {"'more than ' || 'twelve bytes'", "more than twelve bytes"},
     {"'a' || 1",
-     "plan: `||` does not work on a string and an int64; there is string || string → string; bytes || bytes → bytes"},
+     "plan: `||` does not work on a string and an int64; it takes string || string → string; bytes || bytes → bytes"},
     {"repeat('ab', 0)", ""},
     {"repeat('ab', -1)", "error: R0104"},
     {"repeat('', 9223372036854775807)", ""},
@@ -95,7 +95,7 @@ static const struct example strings[] = {
      "x\xc3\xa9"
      "b\xc3\xa9"},
     {"rpad('\xc3\xa9\xc3\xa9\xc3\xa9', 2)", "\xc3\xa9\xc3\xa9"},
-    {"substr('abc')", "plan: `substr` does not take (string); there is substr(string, int64 [, int64]) → string; "
+    {"substr('abc')", "plan: `substr` does not take (string); it takes substr(string, int64 [, int64]) → string; "
                       "the same for bytes"},
     {"substrr('abc', 1)", "plan: there is no function substrr; did you mean substr?"},
     {"frobnicate()", "plan: there is no function frobnicate"},

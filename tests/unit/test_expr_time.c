@@ -98,7 +98,7 @@ static const struct example zones[] = {
     {"extract(year from timestamp '2026-12-31 23:30:00Z' at time zone 'Europe/Berlin')", "2027"},
     {"extract(second from timestamp '1880-01-01 00:00:00Z' at time zone 'Europe/Berlin')", "28"},
     {"extract(day from date '2026-01-05' at time zone 'UTC')",
-     "plan: `extract` does not take (string, date, string); there is extract(part from timestamp [at time zone "
+     "plan: `extract` does not take (string, date, string); it takes extract(part from timestamp [at time zone "
      "zone]) → int64; the same for date, datetime, time and interval"},
     {"timestamp_trunc(timestamp '2026-03-29 12:00:00Z', day, 'Europe/Berlin')", "2026-03-28 23:00:00+00"},
     {"timestamp_trunc(timestamp '2026-10-25 01:30:00Z', hour, 'Europe/Berlin')", "2026-10-25 01:00:00+00"},
