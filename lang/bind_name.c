@@ -61,7 +61,8 @@ struct evs_entity *evs_entity_add(struct evs_binder *binder, enum evs_entity_kin
     entity->place = place;
     EVS_GROW(binder->entities, binder->entity_count, binder->entity_capacity);
     bool is_param = kind == EVS_ENTITY_PARAM;
-    EVS_ASSERT(evs_entity_find(binder, is_param, evs_slice_of(name)) == NULL); /* the first one would be found no more */
+    EVS_ASSERT(evs_entity_find(binder, is_param, evs_slice_of(name)) ==
+               NULL); /* the first one would be found no more */
     evs_name_index_set(is_param ? &binder->param_names : &binder->entity_names, name, binder->entity_count);
     binder->entities[binder->entity_count++] = entity;
     return entity;

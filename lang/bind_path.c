@@ -66,7 +66,8 @@ static bool read_bracket(struct path_reader *reader)
 {
     reader->at++;
     if (reader->at == reader->end || (*reader->at != '"' && *reader->at != '\'')) {
-        return fail(reader, "in brackets stands a key in quotes; elements of an array are taken in the query: column[0]");
+        return fail(reader,
+                    "in brackets stands a key in quotes; elements of an array are taken in the query: column[0]");
     }
     if (!read_quoted(reader)) {
         return false;
