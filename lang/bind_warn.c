@@ -9,7 +9,8 @@
  * nobody's mistake (`where @on`), so it is no constant here. Pairs are looked for in short lists only, so that long ones cost no square.
  *
  * Left out, since they have a good use: windows smaller than the delay of the watermark, `x = true`, `is not null` of a column that is never
- * NULL, count(x) of such a column, throttle and deduplicate on revisions. */
+ * NULL, count(x) of such a column, throttle and deduplicate on revisions. A division that truncates has no warning because there is none by accident: `/` of
+ * two int64 is a float64, and who writes div asks for it. */
 #include "bind.h"
 
 #include <ctype.h>
