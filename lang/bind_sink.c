@@ -1,5 +1,6 @@
 /* Sinks: connector, format, and what is inserted into them. */
 #include "bind.h"
+#include "name_index.h"
 
 #include <string.h>
 
@@ -186,22 +187,24 @@ struct evs_bound_sink *evs_bind_sink(struct evs_binder *binder, struct evs_entit
 static bool check_names(struct evs_binder *binder, const struct evs_field *fields, uint32_t count,
                         struct evs_place place)
 {
-    for (uint32_t i = 0; i < count; i++) {
+    struct evs_name_index names = {0};
+    struct evs_diag *diag;
+    bool is_right = true;
+    for (uint32_t i = 0; i < count && is_right; i++) {
         if (fields[i].name[0] == '\0') {
-            struct evs_diag *diag = evs_report(binder, EVS_E0213, place, "column %u has no name", i + 1);
+            diag = evs_report(binder, EVS_E0213, place, "column %u has no name", i + 1);
             evs_diag_hint(diag, "name it in the select before: EXPRESSION as NAME");
-            return false;
-        }
-        for (uint32_t k = 0; k < i; k++) {
-            if (evs_name_equal(fields[i].name, fields[k].name)) {
-                struct evs_diag *diag =
-                    evs_report(binder, EVS_E0211, place, "two columns have the name `%s`", fields[i].name);
-                evs_diag_hint(diag, "rename or drop one of them");
-                return false;
-            }
+            is_right = false;
+        } else if (evs_name_index_find(&names, evs_slice_of(fields[i].name)) != EVS_NO_NAME) {
+            diag = evs_report(binder, EVS_E0211, place, "two columns have the name `%s`", fields[i].name);
+            evs_diag_hint(diag, "rename or drop one of them");
+            is_right = false;
+        } else {
+            evs_name_index_set(&names, fields[i].name, i);
         }
     }
-    return true;
+    evs_name_index_fini(&names);
+    return is_right;
 }
 
 static bool same_fields(const struct evs_field *a, const struct evs_field *b, uint32_t count)
