@@ -150,13 +150,13 @@ static void check_sentences(const char *rule, uint32_t count, uint32_t room)
 
 START_TEST(generated_statements_parse)
 {
-    check_sentences("statement", 3000, 28);
+    check_sentences("statement", unit_cases(3000), 28);
 }
 END_TEST
 
 START_TEST(generated_queries_parse)
 {
-    check_sentences("from_query", 3000, 30);
+    check_sentences("from_query", unit_cases(3000), 30);
 }
 END_TEST
 

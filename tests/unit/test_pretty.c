@@ -330,13 +330,13 @@ static void check_sentences(const char *rule, uint32_t count, uint32_t room)
 
 START_TEST(generated_statements)
 {
-    check_sentences("statement", 1500, 28);
+    check_sentences("statement", unit_cases(1500), 28);
 }
 END_TEST
 
 START_TEST(generated_queries)
 {
-    check_sentences("from_query", 1500, 30);
+    check_sentences("from_query", unit_cases(1500), 30);
 }
 END_TEST
 
