@@ -109,7 +109,7 @@ def with_files_for_prints(text):
     ends = []
     for statement, end in statements(text):
         words = without_comments(statement)
-        if words.lower().startswith("from") and not INSERT_AT_END.search(words) and not FORK_AT_END.search(words):
+        if words.lower().startswith(("from", "(")) and not INSERT_AT_END.search(words) and not FORK_AT_END.search(words):
             ends.append(end)
     for number, end in reversed(list(enumerate(ends))):
         text = text[:end] + f" |> insert into printed_{number}" + text[end:]
