@@ -1,9 +1,8 @@
 """State that was damaged on purpose, in a real Redis: refused with exit code 4 and words that help; never a wrong number, never a crash."""
 
 import signal
-import socket
 
-from evs import Engine, wait_until
+from evs import Engine, Wire, wait_until
 from stored import PIPELINE
 
 
@@ -25,30 +24,6 @@ def crc32c(data, crc=0):
     for byte in data:
         crc = TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
     return crc ^ 0xFFFFFFFF
-
-
-class Wire:
-    """As much of the protocol as bytes need that redis-cli would change."""
-
-    def __init__(self, port):
-        self.file = socket.create_connection(("127.0.0.1", port)).makefile("rwb")
-
-    def ask(self, *words):
-        words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-        self.file.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
-        self.file.flush()
-        return self.answer()
-
-    def answer(self):
-        line = self.file.readline().rstrip(b"\r\n")
-        kind, rest = line[:1], line[1:]
-        if kind == b"$":
-            return None if rest == b"-1" else self.file.read(int(rest) + 2)[:-2]
-        if kind == b"*":
-            return [self.answer() for _ in range(int(rest))]
-        if kind == b"-":
-            raise AssertionError(rest.decode())
-        return rest
 
 
 class Log:
@@ -183,7 +158,7 @@ class Damage:
         """A log with several commits, of a pipeline that was stopped in the middle of its windows."""
         name = "whole"
         engine = Engine(self.suite, self.stored.arguments(name, "--checkpoint-batches", "20", "--batch-rows", "512"), name)
-        wait_until(lambda: engine.has_ended() or self.stored.commits(name)[0] > 6, "some commits")
+        wait_until(lambda: engine.has_ended() or self.stored.redis.newest_commit(name)[0] > 6, "some commits")
         engine.signal(signal.SIGTERM)
         if engine.wait() != 0:
             raise AssertionError(f"exit code {engine.process.returncode}:\n{engine.log_tail()}")

@@ -1,6 +1,5 @@
 """What stands in Redis, and engines that come upon it: starts that fail beside an engine that works, state that was damaged."""
 
-import json
 import signal
 
 from evs import Engine, Nats, wait_until
@@ -34,31 +33,23 @@ class Stored:
         path = self.suite.write((file or name) + ".evs", PIPELINE.format(name=name, stream=stream, keys=keys))
         return ["--quiet", "--create", *options, "--nats", nats or self.nats.url, "--redis", self.redis.url, path]
 
-    def commits(self, name):
-        """Number and term of the newest commit."""
-        lines = self.redis.ask("--json", "XREVRANGE", f"evs:{{{name}:0}}:log", "+", "-", "COUNT", "50")
-        for entry, fields in json.loads("".join(lines)):
-            if fields[1] == "C":
-                return int(fields[5].split()[1]), entry.split("-")[0]
-        return 0, None
-
     def started(self, name, *options):
         engine = Engine(self.suite, self.arguments(name, *options), name)
-        wait_until(lambda: engine.has_ended() or self.commits(name)[0] > 2, "the first commits")
+        wait_until(lambda: engine.has_ended() or self.redis.newest_commit(name)[0] > 2, "the first commits")
         return engine
 
     def goes_on(self, engine, name, term):
         """The engine still owns the group, and commits."""
-        number = self.commits(name)[0]
-        wait_until(lambda: engine.has_ended() or self.commits(name)[0] > number + 2, "more commits")
-        if engine.has_ended() or self.commits(name)[1] != term:
+        number = self.redis.newest_commit(name)[0]
+        wait_until(lambda: engine.has_ended() or self.redis.newest_commit(name)[0] > number + 2, "more commits")
+        if engine.has_ended() or self.redis.newest_commit(name)[1] != term:
             raise AssertionError(f"the engine that worked was disturbed ({engine.process.returncode}):\n{engine.log_tail()}")
 
     def failed_starts(self):
         """Each start fails with its own exit code, and the engine that works does not notice."""
         name = "healthy"
         first = self.started(name)
-        term = self.commits(name)[1]
+        term = self.redis.newest_commit(name)[1]
         away = Nats(self.suite.path("away"))
         away_url = away.url
         away.kill()
@@ -87,8 +78,8 @@ class Stored:
         kills = 0
         while True:
             engine = Engine(self.suite, self.arguments(name, *options), name)
-            before = self.commits(name)[0]
-            while kills < 3 and not engine.has_ended() and self.commits(name)[0] < before + 100:
+            before = self.redis.newest_commit(name)[0]
+            while kills < 3 and not engine.has_ended() and self.redis.newest_commit(name)[0] < before + 100:
                 length = max(length, self.length(name))
             if engine.has_ended() or kills == 3:
                 break
@@ -96,11 +87,11 @@ class Stored:
             kills += 1
         if engine.wait() != 0:
             raise AssertionError(f"exit code {engine.process.returncode}:\n{engine.log_tail()}")
-        checkpoints = self.commits(name)[0]
+        checkpoints = self.redis.newest_commit(name)[0]
         length = max(length, self.length(name))
         if checkpoints < 400 or length > checkpoints / 2:
             raise AssertionError(f"{length} entries in the log of {checkpoints} checkpoints")
         print(f"     at most {length} entries in the log of {checkpoints} checkpoints", flush=True)
 
     def length(self, name):
-        return int(self.redis.ask("XLEN", f"evs:{{{name}:0}}:log")[0])
+        return self.redis.ask("XLEN", f"evs:{{{name}:0}}:log")

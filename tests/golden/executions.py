@@ -145,9 +145,7 @@ class Cut:
                           *[f"--sink={sink}=file:{self.folder}/{sink}.rows" for sink in golden.sinks], *golden.options]
 
     def commits(self):
-        """How far the newest commit is: its checkpoint; -1 when there is none."""
-        entry = self.redis.ask("XREVRANGE", f"evs:{{{self.golden.source.stem}:0}}:log", "+", "-", "COUNT", "1")
-        return int(entry[entry.index("h") + 1].split()[1]) if "h" in entry else -1
+        return self.redis.newest_commit(self.golden.source.stem)[0]
 
     def wait_for_commit(self, engine, before):
         end = time.monotonic() + COMMIT_SECONDS_MAX

@@ -78,6 +78,46 @@ class Server:
             raise RuntimeError(f"{self.command()[0]} ended by itself:\n{tail}")
 
 
+class Wire:
+    """Redis's protocol, as much as tests need: words in, an answer of bytes, numbers, None and lists of them."""
+
+    def __init__(self, port):
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.file = self.socket.makefile("rwb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        self.socket.close()
+
+    def ask(self, *words):
+        words = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+        self.file.write(b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words))
+        self.file.flush()
+        return self.answer()
+
+    def answer(self):
+        line = self.file.readline().rstrip(b"\r\n")
+        kind, rest = line[:1], line[1:]
+        if kind == b"$":
+            return None if rest == b"-1" else self.file.read(int(rest) + 2)[:-2]
+        if kind == b"*":
+            return None if rest == b"-1" else [self.answer() for _ in range(int(rest))]
+        if kind == b":":
+            return int(rest)
+        if kind == b"-":
+            raise AssertionError(rest.decode())
+        return rest
+
+
+def decoded(answer):
+    if isinstance(answer, list):
+        return [decoded(one) for one in answer]
+    return answer.decode(errors="replace") if isinstance(answer, bytes) else answer
+
+
 class Redis(Server):
     def __init__(self, folder, *options):
         self.options = options or ("--appendfsync", "always")
@@ -96,9 +136,16 @@ class Redis(Server):
         return f"redis://127.0.0.1:{self.port}"
 
     def ask(self, *words):
-        """One command by redis-cli; the answer's lines."""
-        done = subprocess.run(["redis-cli", "-p", str(self.port), *map(str, words)], capture_output=True, check=True)
-        return done.stdout.decode(errors="replace").splitlines()
+        """One command on a connection of its own: the server may have been killed since the last one. Texts are decoded; bytes of a block come out mangled."""
+        with Wire(self.port) as wire:
+            return decoded(wire.ask(*words))
+
+    def newest_commit(self, pipeline):
+        """(number, term) of the newest commit in a pipeline's log; (-1, None): there is none."""
+        for entry, fields in self.ask("XREVRANGE", f"evs:{{{pipeline}:0}}:log", "+", "-", "COUNT", "50"):
+            if fields[:2] == ["t", "C"]:
+                return int(fields[fields.index("h") + 1].split()[1]), entry.split("-")[0]
+        return -1, None
 
 
 class Nats(Server):
