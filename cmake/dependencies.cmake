@@ -48,6 +48,10 @@ evs_dependency(psl PC libpsl HEADER libpsl.h LIBRARY psl PACKAGE libpsl-dev)
 evs_dependency(farmhash PC farmhash HEADER farmhash.h LIBRARY farmhash PACKAGE libfarmhash-dev)
 evs_dependency(crypto PC libcrypto HEADER openssl/evp.h LIBRARY crypto PACKAGE libssl-dev)
 evs_dependency(unistring PC unistring HEADER unicase.h LIBRARY unistring PACKAGE libunistring-dev)
+evs_dependency(ssl PC libssl HEADER openssl/ssl.h LIBRARY ssl PACKAGE libssl-dev)
+evs_dependency(event PC libevent_core HEADER event2/event.h LIBRARY event_core PACKAGE libevent-dev)
+evs_dependency(event_http PC libevent_extra HEADER event2/http.h LIBRARY event_extra PACKAGE libevent-dev)
+evs_dependency(event_tls PC libevent_openssl HEADER event2/bufferevent_ssl.h LIBRARY event_openssl PACKAGE libevent-dev)
 
 # The sanitizers replace the allocator themselves, so there evs::jemalloc is empty and libc's malloc stays.
 if(EVS_SANITIZE)
