@@ -16,13 +16,9 @@
  * Names are looked up on a short thread of their own: a broken DNS must not stop the worker. */
 #include <errno.h>
 #include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <strings.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "nats_json.h"
 #include "nats_protocol.h"
@@ -115,14 +111,19 @@ static int64_t socket_backoff_us(struct socket_wire *w)
     return us / 2 + (int64_t)(w->os->random.next(w->os->random.self) % (uint64_t)us);
 }
 
+static void socket_close_fd(struct socket_wire *w)
+{
+    if (w->fd >= 0) {
+        w->os->sockets.close(w->os->sockets.self, w->fd);
+        w->fd = -1;
+    }
+}
+
 /* Leaves whatever phase it is in. The reason stands in last_error. */
 static void socket_fail(struct socket_wire *w)
 {
     int64_t now_us = socket_now(w);
-    if (w->fd >= 0) {
-        close(w->fd);
-        w->fd = -1;
-    }
+    socket_close_fd(w);
     if (w->state.connected) {
         w->state.connected = false;
         w->state.disconnected_us = now_us;
@@ -154,15 +155,8 @@ static void socket_connect(struct socket_wire *w)
 {
     EVS_ASSERT(w->address != NULL && w->fd < 0);
     socket_enter(w, SOCKET_CONNECTING);
-    w->fd = socket(w->address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    w->fd = w->os->sockets.connect(w->os->sockets.self, w->address->ai_addr, w->address->ai_addrlen);
     if (w->fd < 0) {
-        socket_note(w, "%s", strerror(errno));
-        socket_fail(w);
-        return;
-    }
-    int one = 1;
-    (void)setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(w->fd, w->address->ai_addr, w->address->ai_addrlen) != 0 && errno != EINPROGRESS) {
         socket_note(w, "%s", strerror(errno));
         socket_fail(w);
     }
@@ -227,10 +221,9 @@ static void socket_drive_connecting(struct socket_wire *w)
     if (w->os->sockets.wait(w->os->sockets.self, NULL, &fd, 1, 0) <= 0) {
         return;
     }
-    int failure = 0;
-    socklen_t bytes = sizeof failure;
-    if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &failure, &bytes) != 0 || failure != 0) {
-        socket_note(w, "%s", strerror(failure != 0 ? failure : errno));
+    int failure = w->os->sockets.failure(w->os->sockets.self, w->fd);
+    if (failure != 0) {
+        socket_note(w, "%s", strerror(failure));
         socket_fail(w);
         return;
     }
@@ -383,7 +376,7 @@ static evs_status socket_receive(struct socket_wire *w, bool *drained)
 {
     EVS_ASSERT(w->fd >= 0 && w->filled < w->capacity);
     size_t room = w->capacity - w->filled;
-    ssize_t got = recv(w->fd, w->data + w->filled, room, MSG_DONTWAIT);
+    ssize_t got = w->os->sockets.receive(w->os->sockets.self, w->fd, w->data + w->filled, room);
     *drained = got < (ssize_t)room;
     if (got > 0) {
         w->filled += (size_t)got;
@@ -489,7 +482,8 @@ static void socket_release(struct evs_nats_wire *base)
 static void socket_flush(struct socket_wire *w)
 {
     while (w->fd >= 0 && w->out_sent < w->out.count) {
-        ssize_t sent = send(w->fd, w->out.data + w->out_sent, w->out.count - w->out_sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t sent =
+            w->os->sockets.send(w->os->sockets.self, w->fd, w->out.data + w->out_sent, w->out.count - w->out_sent);
         if (sent < 0 && errno == EINTR) {
             continue;
         }
@@ -665,9 +659,7 @@ static void socket_close(struct evs_nats_wire *base)
         socket_end_look_up(w);
     }
     socket_flush(w);
-    if (w->fd >= 0) {
-        close(w->fd);
-    }
+    socket_close_fd(w);
     socket_free_addresses(w);
     evs_buffer_fini(&w->out);
     evs_arena_fini(&w->arena);

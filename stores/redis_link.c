@@ -1,8 +1,10 @@
 #include "redis_link.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #define READ_BYTES (64u << 10)
 #define GREETING_MAX 4
@@ -14,8 +16,9 @@ struct evs_redis_link {
     const struct evs_redis_address *address;
     char *client_name;
     enum phase phase;
-    redisContext *context; /* NULL when down */
-    bool closed;           /* the peer has closed: what it sent before is still to be taken */
+    int fd;              /* -1 when down … */
+    redisReader *reader; /* … and NULL */
+    bool closed;         /* the peer has closed: what it sent before is still to be taken */
     struct evs_buffer out;
     size_t out_sent;                    /* bytes of out that are with the kernel */
     uint32_t awaited;                   /* commands without a reply taken */
@@ -49,6 +52,7 @@ evs_status evs_redis_link_new(const struct evs_os *os, const struct evs_redis_ad
     }
     struct evs_redis_link *made = evs_alloc_zero(sizeof *made);
     made->os = os;
+    made->fd = -1;
     made->address = address;
     made->client_name = printable_name(client_name);
     *link = made;
@@ -97,12 +101,14 @@ static void wipe_greeting(struct evs_redis_link *link)
 void evs_redis_link_drop(struct evs_redis_link *link)
 {
     EVS_ASSERT(link != NULL);
-    EVS_ASSERT((link->phase == DOWN) == (link->context == NULL));
-    if (link->context != NULL) {
-        redisFree(link->context);
+    EVS_ASSERT((link->phase == DOWN) == (link->fd < 0) && (link->fd < 0) == (link->reader == NULL));
+    if (link->fd >= 0) {
+        link->os->sockets.close(link->os->sockets.self, link->fd);
+        redisReaderFree(link->reader);
     }
     wipe_greeting(link);
-    link->context = NULL;
+    link->fd = -1;
+    link->reader = NULL;
     link->phase = DOWN;
     link->closed = false;
     link->out.count = link->out_sent = 0;
@@ -156,8 +162,8 @@ void evs_redis_link_put(struct evs_redis_link *link, const struct evs_slice *arg
 static void write_some(struct evs_redis_link *link)
 {
     while (link->out_sent < link->out.count && !link->closed) {
-        ssize_t sent = send(link->context->fd, link->out.data + link->out_sent, link->out.count - link->out_sent,
-                            MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t sent = link->os->sockets.send(link->os->sockets.self, link->fd, link->out.data + link->out_sent,
+                                              link->out.count - link->out_sent);
         if (sent < 0 && errno != EINTR) {
             /* a reply that says why may still be there to read */
             link->closed = errno != EAGAIN && errno != EWOULDBLOCK;
@@ -175,24 +181,59 @@ static void write_some(struct evs_redis_link *link)
 
 /* --- connecting and greeting -------------------------------------------------------------------------------------- */
 
+/* Both begin to connect: the descriptor, or -1 and *why. */
+static int connect_path(struct evs_redis_link *link, const char **why)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(link->address->path) >= sizeof address.sun_path) {
+        *why = "the socket's path is too long";
+        return -1;
+    }
+    memcpy(address.sun_path, link->address->path, strlen(link->address->path));
+    int fd =
+        link->os->sockets.connect(link->os->sockets.self, (const struct sockaddr *)&address, (uint32_t)sizeof address);
+    *why = fd < 0 ? strerror(errno) : NULL;
+    return fd;
+}
+
+/* An old address first: a server that listens on 127.0.0.1 alone is what `localhost` mostly means. */
+static int connect_host(struct evs_redis_link *link, const char **why)
+{
+    struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *found = NULL;
+    char port[8];
+    snprintf(port, sizeof port, "%u", (unsigned)link->address->port);
+    int failure = getaddrinfo(link->address->host, port, &hints, &found);
+    if (failure != 0) {
+        hints.ai_family = AF_INET6;
+        failure = getaddrinfo(link->address->host, port, &hints, &found);
+    }
+    if (failure != 0) {
+        *why = gai_strerror(failure);
+        return -1;
+    }
+    int fd = -1;
+    for (const struct addrinfo *at = found; at != NULL && fd < 0; at = at->ai_next) {
+        fd = link->os->sockets.connect(link->os->sockets.self, at->ai_addr, at->ai_addrlen);
+        *why = fd < 0 ? strerror(errno) : NULL;
+    }
+    freeaddrinfo(found);
+    return fd;
+}
+
 evs_status evs_redis_link_start(struct evs_redis_link *link, struct evs_error *error)
 {
     EVS_ASSERT(link->phase == DOWN);
-    const struct evs_redis_address *address = link->address;
-    redisContext *context = address->path != NULL ? redisConnectUnixNonBlock(address->path)
-                                                  : redisConnectNonBlock(address->host, address->port);
-    if (context == NULL) {
-        return evs_fail(error, EVS_E_UNREACHABLE, "Redis at %s cannot be reached: no memory.", address->text);
+    const char *why = NULL;
+    int fd = link->address->path != NULL ? connect_path(link, &why) : connect_host(link, &why);
+    if (fd < 0) {
+        return evs_fail(error, EVS_E_UNREACHABLE, "Redis at %s cannot be reached: %s.", link->address->text, why);
     }
-    link->context = context;
+    link->fd = fd;
+    link->reader = redisReaderCreate();
+    EVS_ASSERT(link->reader != NULL); /* as any memory that is not to be had */
+    link->reader->maxbuf = 0;
     link->phase = CONNECTING;
     link->progress_us = evs_monotonic_us(link->os);
-    if (context->err != 0) {
-        char why[sizeof context->errstr];
-        memcpy(why, context->errstr, sizeof why);
-        return lost(link, error, "cannot be reached", why);
-    }
-    context->reader->maxbuf = 0;
     return EVS_OK;
 }
 
@@ -223,22 +264,14 @@ static void queue_greeting(struct evs_redis_link *link)
 
 static evs_status finish_connecting(struct evs_redis_link *link, struct evs_error *error)
 {
-    struct evs_wait_fd fd = {.fd = link->context->fd, .want_write = true};
+    struct evs_wait_fd fd = {.fd = link->fd, .want_write = true};
     link->os->sockets.wait(link->os->sockets.self, NULL, &fd, 1, 0);
     if (!fd.can_write) {
         return EVS_OK;
     }
-    int code = 0;
-    socklen_t code_bytes = sizeof code;
-    if (getsockopt(fd.fd, SOL_SOCKET, SO_ERROR, &code, &code_bytes) != 0) {
-        code = errno;
-    }
+    int code = link->os->sockets.failure(link->os->sockets.self, link->fd);
     if (code != 0) {
         return lost(link, error, "cannot be reached", strerror(code));
-    }
-    if (link->address->path == NULL) {
-        (void)redisEnableKeepAlive(link->context); /* a help against dead peers, not a need */
-        link->context->err = 0;
     }
     link->phase = GREETING;
     queue_greeting(link);
@@ -248,8 +281,8 @@ static evs_status finish_connecting(struct evs_redis_link *link, struct evs_erro
 static evs_status take_reply(struct evs_redis_link *link, redisReply **reply, struct evs_error *error)
 {
     void *object = NULL;
-    EVS_ASSERT(link->context != NULL);
-    if (redisReaderGetReply(link->context->reader, &object) != REDIS_OK) {
+    EVS_ASSERT(link->reader != NULL);
+    if (redisReaderGetReply(link->reader, &object) != REDIS_OK) {
         return lost(link, error, "sent something that is not its protocol", "the connection was closed");
     }
     if (object == NULL) {
@@ -290,11 +323,11 @@ static evs_status finish_greeting(struct evs_redis_link *link, struct evs_error 
 /* One read: the parser would move all that is left over at each kilobyte that it is done with. */
 static void read_some(struct evs_redis_link *link)
 {
-    ssize_t got = recv(link->context->fd, link->input, sizeof link->input, MSG_DONTWAIT);
+    ssize_t got = link->os->sockets.receive(link->os->sockets.self, link->fd, link->input, sizeof link->input);
     if (got > 0) {
         link->progress_us = evs_monotonic_us(link->os);
         /* a failure is kept in the reader and told by its next reply */
-        (void)redisReaderFeed(link->context->reader, link->input, (size_t)got);
+        (void)redisReaderFeed(link->reader, link->input, (size_t)got);
     } else if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)) {
         link->closed = true;
     }
@@ -342,9 +375,8 @@ struct evs_wait_fd evs_redis_link_wait_fd(const struct evs_redis_link *link)
 {
     EVS_ASSERT(link->phase != DOWN);
     bool connecting = link->phase == CONNECTING;
-    return (struct evs_wait_fd){.fd = link->context->fd,
-                                .want_read = !connecting,
-                                .want_write = connecting || link->out_sent < link->out.count};
+    return (struct evs_wait_fd){
+        .fd = link->fd, .want_read = !connecting, .want_write = connecting || link->out_sent < link->out.count};
 }
 
 /* --- waiting ------------------------------------------------------------------------------------------------------ */

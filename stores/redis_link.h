@@ -1,22 +1,17 @@
 /* One connection to a Redis server: the only code that calls hiredis.
  *
  * The socket never blocks. A non-blocking user (the sink) pumps and takes; a blocking user (the store) calls and
- * receives, which wait inside, at most the link's timeout without any progress. hiredis connects and parses; sending
- * is ours: RESP is written straight into one buffer, and goes out by send(MSG_NOSIGNAL), so that a closed connection
- * is an error and no SIGPIPE.
+ * receives, which wait inside, at most the link's timeout without any progress. hiredis parses, nothing else of it
+ * is used: the socket is the operating system's interface's (evstream/os.h), and RESP is written straight into one buffer.
  *
  *        start          socket connected            AUTH, SELECT, CLIENT SETNAME, PING answered
  *   DOWN ─────► CONNECTING ─────────► GREETING ─────────────────────────────────────► UP
  *     ▲              │                     │                                           │
  *     └──────────────┴─────────────────────┴──── any error, time-out or drop ◄─────────┘
  *
- * Traps that it closes, each reproduced with hiredis 0.14:
- *   - after an error or a time-out a context answers every later command with that error: the connection is dropped
- *     at once, and what was in flight has an unknown outcome, which is the caller's to resolve;
- *   - keep-alive on a unix socket fails and poisons the context: set on TCP only;
- *   - output is queued without limit, and a large queue costs a memmove for each write: callers keep at most
- *     EVS_REDIS_WINDOW_BYTES in flight;
- *   - the reader gives its buffer back above 16 KiB: maxbuf is 0.
+ * After an error or a time-out the connection is dropped at once, and what was in flight has an unknown outcome, which is
+ * the caller's to resolve. Callers keep at most EVS_REDIS_WINDOW_BYTES in flight. hiredis' reader gives its buffer back above
+ * 16 KiB unless maxbuf is 0.
  *
  * One thread uses a link. */
 #ifndef EVS_REDIS_LINK_H

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "evstream/memory.h"
 #include "evstream/os.h"
@@ -143,9 +142,7 @@ static void write_line(struct evs_log *log, enum evs_log_level level, const char
         put_text(log, level, cause, message);
     }
     put(log, "\n", 1);
-    if (write(STDERR_FILENO, log->line, log->line_count) < 0) {
-        /* A log that cannot be written must not stop the engine, and there is nobody to tell. */
-    }
+    log->os->console.write(log->os->console.self, log->line, log->line_count);
 }
 
 /* --- the limit ------------------------------------------------------------------------------------------------------- */

@@ -29,7 +29,17 @@ static const struct evs_os system_os = {
             .park_free = evs_system_park_free,
             .wake = evs_system_wake,
         },
-    .sockets = {.wait = evs_system_wait},
+    .sockets =
+        {
+            .wait = evs_system_wait,
+            .connect = evs_system_connect,
+            .failure = evs_system_failure,
+            .send = evs_system_send,
+            .receive = evs_system_receive,
+            .close = evs_system_close,
+        },
+    .console = {.write = evs_system_console_write},
+    .processes = {.name = evs_system_process_name, .has_ended = evs_system_process_has_ended},
 };
 
 const struct evs_os *evs_os_system(void)

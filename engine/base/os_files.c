@@ -209,3 +209,13 @@ void evs_system_file_close(struct evs_file *file)
     evs_free(file->path);
     evs_free(file);
 }
+
+/* --- the console ------------------------------------------------------------------------------------------------------ */
+
+void evs_system_console_write(void *self, const char *line, size_t bytes)
+{
+    (void)self;
+    if (write(STDERR_FILENO, line, bytes) < 0) {
+        /* A log that cannot be written must not stop the engine. */
+    }
+}

@@ -1,8 +1,12 @@
-/* Waiting for readiness: poll(2) in its form with a fine timeout. The few descriptors of a worker (its park, one or two
+/* Sockets of the real system. Waiting for readiness is poll(2) in its form with a fine timeout. The few descriptors of a worker (its park, one or two
  * connections) are no case for epoll, whose registration would have to follow every reconnect of a client library. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "os_system.h"
 
@@ -57,4 +61,64 @@ int evs_system_wait(void *self, struct evs_park *park, struct evs_wait_fd *fds, 
         evs_park_consume(park);
     }
     return take_results(fds, fd_count, polls);
+}
+
+/* --- one socket --------------------------------------------------------------------------------------------------------- */
+
+/* Best effort: without them a connection is slower to send, or to notice that its peer is gone. */
+static void set_tcp_options(int fd)
+{
+    const int on = 1, idle_s = 15, interval_s = 5, probes = 3;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval_s, sizeof interval_s);
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+int evs_system_connect(void *self, const struct sockaddr *address, uint32_t address_bytes)
+{
+    (void)self;
+    EVS_ASSERT(address != NULL);
+    int fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return -1;
+    }
+    if (address->sa_family != AF_UNIX) {
+        set_tcp_options(fd);
+    }
+    if (connect(fd, address, address_bytes) != 0 && errno != EINPROGRESS) {
+        int reason = errno;
+        close(fd);
+        errno = reason;
+        return -1;
+    }
+    return fd;
+}
+
+int evs_system_failure(void *self, int fd)
+{
+    (void)self;
+    int failure = 0;
+    socklen_t bytes = sizeof failure;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &bytes) != 0 ? errno : failure;
+}
+
+ssize_t evs_system_send(void *self, int fd, const void *data, size_t bytes)
+{
+    (void)self;
+    return send(fd, data, bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+ssize_t evs_system_receive(void *self, int fd, void *data, size_t bytes)
+{
+    (void)self;
+    return recv(fd, data, bytes, MSG_DONTWAIT);
+}
+
+void evs_system_close(void *self, int fd)
+{
+    (void)self;
+    EVS_ASSERT(fd >= 0);
+    close(fd);
 }

@@ -33,6 +33,18 @@ void evs_system_wake(struct evs_park *park);
 
 /* os_sockets.c */
 int evs_system_wait(void *self, struct evs_park *park, struct evs_wait_fd *fds, uint32_t fd_count, int64_t timeout_us);
+int evs_system_connect(void *self, const struct sockaddr *address, uint32_t address_bytes);
+int evs_system_failure(void *self, int fd);
+ssize_t evs_system_send(void *self, int fd, const void *data, size_t bytes);
+ssize_t evs_system_receive(void *self, int fd, void *data, size_t bytes);
+void evs_system_close(void *self, int fd);
+
+/* os_files.c */
+void evs_system_console_write(void *self, const char *line, size_t bytes);
+
+/* os_processes.c */
+void evs_system_process_name(void *self, char out[EVS_PROCESS_NAME_MAX]);
+bool evs_system_process_has_ended(void *self, const char *name);
 
 /* What os_sockets.c asks of a park: its descriptor, which is readable after a wake; */
 int evs_park_fd(const struct evs_park *park);

@@ -1,11 +1,13 @@
-/* The seams: clock, random, files, sockets (waiting on them), threads. One interface each.
+/* The seams: clock, random, files, sockets, threads, and where log lines go. One interface each.
  *
  * Everything that the engine, operators, connectors and stores ask of the operating system goes through these tables, so
- * that a simulator can stand behind them: one seed then decides every time, wake-up, fault and interleaving. The client
- * libraries (cnats, hiredis) own their sockets; each is reached through the one file that wraps it (sources/nats_link.h,
- * stores/redis_link.h), which is the seam for its traffic. evs_os_system() is the real implementation, engine/base/os_*.c. */
+ * that a simulator can stand behind them (simulator/): one seed then decides every time, wake-up, fault and interleaving.
+ * Only cnats, for TLS and credentials files, owns its sockets; sources/nats_link.h wraps it. evs_os_system() is the real
+ * implementation, engine/base/os_*.c. */
 #ifndef EVS_OS_H
 #define EVS_OS_H
+
+#include <sys/types.h>
 
 #include "evstream/status.h"
 #include "evstream/text.h"
@@ -60,7 +62,8 @@ struct evs_threads {
     void *self;
 };
 
-/* Sockets: waiting for readiness. The park of the calling thread is always part of the wait. */
+/* Stream sockets that never block, and waiting for readiness. The park of the calling thread is always part of the wait. */
+struct sockaddr;
 #define EVS_WAIT_FDS_MAX 64u
 struct evs_wait_fd {
     int fd;
@@ -71,6 +74,30 @@ struct evs_sockets {
     /* Blocks until an fd is ready, the park (NULL: none) is woken, a signal came, or timeout_us has passed (0 polls,
      * negative waits without end). A broken fd is ready. Returns the number of ready fds, at most EVS_WAIT_FDS_MAX. */
     int (*wait)(void *self, struct evs_park *park, struct evs_wait_fd *fds, uint32_t fd_count, int64_t timeout_us);
+    /* Begins to connect: a descriptor, or -1 with errno. Once it can be written, `failure` tells how that has ended. A TCP
+     * socket sends at once (no delay) and notices a dead peer within a minute (keep-alive). */
+    int (*connect)(void *self, const struct sockaddr *address, uint32_t address_bytes);
+    int (*failure)(void *self, int fd); /* the error that waits on the socket, as errno; 0: none */
+    /* As send(2) and recv(2): part of the bytes, or -1 with errno; EAGAIN when nothing goes. No signal is raised. */
+    ssize_t (*send)(void *self, int fd, const void *data, size_t bytes);
+    ssize_t (*receive)(void *self, int fd, void *data, size_t bytes);
+    void (*close)(void *self, int fd);
+    void *self;
+};
+
+/* Where whole log lines go: standard error. A line that cannot be written is lost; there is nobody to tell. */
+struct evs_console {
+    void (*write)(void *self, const char *line, size_t bytes);
+    void *self;
+};
+
+/* Processes: who a lease's holder is, and whether it is known to be gone, so that nobody waits for a dead one. NULL slots: not known. */
+#define EVS_PROCESS_NAME_MAX 256u
+struct evs_processes {
+    /* This process, printable and without spaces: "host/pid/…". No other process of any machine ever has the same name. */
+    void (*name)(void *self, char out[EVS_PROCESS_NAME_MAX]);
+    /* It has certainly ended; false when it lives, or runs where we cannot see it. */
+    bool (*has_ended)(void *self, const char *name);
     void *self;
 };
 
@@ -80,6 +107,8 @@ struct evs_os {
     struct evs_files files;
     struct evs_threads threads;
     struct evs_sockets sockets;
+    struct evs_console console;
+    struct evs_processes processes;
 };
 
 /* The real operating system. One static instance; nothing to free. */
@@ -90,7 +119,7 @@ static inline int64_t evs_monotonic_us(const struct evs_os *os)
     return os->clock.monotonic_us(os->clock.self);
 }
 
-/* Log lines go to standard error only. Text or JSON (ECS field names). Rate-limited by `cause` (a short stable name):
+/* Log lines go to the console only. Text or JSON (ECS field names). Rate-limited by `cause` (a short stable name):
  * after EVS_LOG_BURST lines of a cause within 10 s the rest is counted and told in one line. Thread-safe. */
 #define EVS_LOG_BURST 10u
 enum evs_log_level { EVS_LOG_DEBUG, EVS_LOG_INFO, EVS_LOG_WARN, EVS_LOG_ERROR };
