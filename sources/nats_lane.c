@@ -173,6 +173,16 @@ static void lane_stream_replaced(struct evs_nats_lane *lane, int64_t created_us)
         shared->source, shared->stream, (int)is_count, is, (int)was_count, was);
 }
 
+/* The stream, and whose messages of it are meant: "CLICKS", or "CLICKS, partition 2,". */
+static const char *lane_stream_text(const struct evs_nats_lane *lane, char *text, size_t bytes)
+{
+    if (lane->partition == EVS_NATS_ALL_PARTITIONS) {
+        return lane->shared->stream;
+    }
+    snprintf(text, bytes, "%s, partition %d,", lane->shared->stream, lane->partition);
+    return text;
+}
+
 /* The log is another one behind `fork`: go on there, keep the state, and say what the broker lost. */
 static void lane_fork(struct evs_nats_lane *lane, uint64_t fork)
 {
@@ -180,10 +190,11 @@ static void lane_fork(struct evs_nats_lane *lane, uint64_t fork)
     uint64_t newest = evs_nats_history_at(&lane->history, lane->history.count - 1)->sequence;
     EVS_ASSERT(fork < newest);
     shared->lost_messages += newest - fork;
+    char stream[300];
     evs_log(shared->log, EVS_LOG_ERROR, "nats_log_lost",
             "Source %s: stream %s lost its tail (a power cut without sync?): messages %" PRIu64 " to %" PRIu64
             ", which were read, are not stored any more. Reading goes on at %" PRIu64 "; the state keeps them.",
-            shared->source, shared->stream, fork + 1, newest, fork + 1);
+            shared->source, lane_stream_text(lane, stream, sizeof stream), fork + 1, newest, fork + 1);
     evs_nats_history_rewind(&lane->history, fork);
     for (uint32_t p = 0; p < shared->partitions; p++) {
         bool ours = lane->partition == EVS_NATS_ALL_PARTITIONS || (uint32_t)lane->partition == p;
@@ -231,6 +242,8 @@ static void lane_take_info(struct evs_nats_lane *lane, const struct evs_nats_mes
         return;
     }
     shared->created_us = info.created_us;
+    lane->reads_all =
+        lane->filter[0] == '\0' || (info.subject_count == 1 && evs_nats_subject_covers(lane->filter, info.subject));
     uint64_t sequence;
     if (evs_nats_check_begin(&lane->check, &lane->history, info.first_sequence, info.first_us, info.last_sequence,
                              &sequence) == EVS_MORE) {
@@ -260,21 +273,19 @@ static void lane_take_stored(struct evs_nats_lane *lane, const struct evs_nats_m
     }
 }
 
-/* The consumer begins above what was asked for: the stream's limits removed the messages between. */
-static void lane_note_gap(struct evs_nats_lane *lane, uint64_t begins)
+/* What is missing here was removed from the stream. Where others' messages lie between ours, nobody can say how many of them were ours. */
+void evs_nats_lane_gap(struct evs_nats_lane *lane, uint64_t begins)
 {
     struct evs_nats_shared *shared = lane->shared;
-    if (lane->next == 0 || begins <= lane->next || lane->from_earliest) {
-        return;
-    }
+    EVS_ASSERT(begins > lane->next);
     uint64_t count = begins - lane->next;
+    char stream[300];
     shared->gap_messages += count;
     evs_log(shared->log, EVS_LOG_ERROR, "nats_gap",
-            "Source %s: messages %" PRIu64 " to %" PRIu64
-            " of stream %s were removed by its limits before they were read (up to %" PRIu64
+            "Source %s: messages %" PRIu64 " to %" PRIu64 " of stream %s were removed before they were read (%s%" PRIu64
             "%s). Raise max_age or max_bytes of the stream, or keep the pipeline running.",
-            shared->source, lane->next, begins - 1, shared->stream, count,
-            lane->filter[0] != '\0' ? ", of all subjects" : "");
+            shared->source, lane->next, begins - 1, lane_stream_text(lane, stream, sizeof stream),
+            lane->reads_all ? "" : "up to ", count, lane->reads_all ? "" : ", of all subjects");
 }
 
 static void lane_take_consumer(struct evs_nats_lane *lane, const struct evs_nats_message *answer)
@@ -291,7 +302,9 @@ static void lane_take_consumer(struct evs_nats_lane *lane, const struct evs_nats
         return;
     }
     uint64_t begins = evs_nats_json_uint(answer->payload, "delivered.stream_seq", 0) + 1;
-    lane_note_gap(lane, begins);
+    if (lane->next != 0 && begins > lane->next && !lane->from_earliest) {
+        evs_nats_lane_gap(lane, begins);
+    }
     if (begins > lane->next) {
         lane->next = begins;
     }

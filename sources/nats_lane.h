@@ -64,6 +64,7 @@ struct evs_nats_lane {
     uint64_t next; /* what the next consumer is asked for; 0: start_us tells */
     int64_t start_us;
     uint64_t end_sequence; /* until_end: the last message that this lane will see; 0: none */
+    bool reads_all;        /* every message of the stream is this lane's, so a number that is left out was removed */
     bool from_earliest;    /* nothing was read yet and everything was asked for: what is gone is no gap */
     uint64_t read;         /* highest sequence seen */
     struct evs_nats_history history;
@@ -85,6 +86,8 @@ struct evs_nats_lane {
 void evs_nats_lane_fini(struct evs_nats_lane *lane);
 /* Stops the consumer; the next tick after `delay_us` makes another. `why` is for the log. */
 void evs_nats_lane_drop(struct evs_nats_lane *lane, int64_t delay_us, const char *why);
+/* Counts and logs that messages from `next` up to before `begins` are not stored any more. */
+void evs_nats_lane_gap(struct evs_nats_lane *lane, uint64_t begins);
 /* An answer of the API to this lane's last request. */
 void evs_nats_lane_answer(struct evs_nats_lane *lane, const struct evs_nats_message *answer);
 /* Time passes. `drained`: everything that had arrived was handled, so a silence is the server's. */

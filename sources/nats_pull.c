@@ -243,6 +243,9 @@ bool evs_nats_lane_take(struct evs_nats_lane *lane, const struct evs_nats_messag
         evs_nats_lane_drop(lane, 0, "messages were lost on the way");
         return false;
     }
+    if (lane->reads_all && delivery.stream_sequence > lane->next) {
+        evs_nats_lane_gap(lane, delivery.stream_sequence); /* limits or a purge have overtaken a consumer that runs */
+    }
     pull_account(lane, &delivery, from->payload.count + from->headers.count + from->subject.count);
     uint32_t partition = pull_partition(lane, from->subject);
     bool behind_end = shared->until_end && delivery.stream_sequence > shared->end_sequence;

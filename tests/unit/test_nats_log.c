@@ -49,6 +49,33 @@ START_TEST(counts_what_a_purge_of_all_removed)
 }
 END_TEST
 
+/* A consumer that runs skips what a purge took from under it: its own numbers go on without a gap. */
+START_TEST(counts_what_overtakes_a_running_consumer)
+{
+    enum { EVENTS = 100000, LEFT = 1000 };
+    server_nats_create(&server, "CLICKS", "clicks.>");
+    server_nats_feed(&server, "clicks.web", 1, 0, EVENTS, 1);
+    struct reading reading;
+    reading_init(&reading, (const char *[]){"stream=CLICKS", "in_flight=64KiB", transports[_i], NULL});
+    reading.poll_max = 10;
+    reading.open.until_end = false;
+    reading_open(&reading);
+    (void)read_until(&reading, 100);
+    server_nats_purge(&server, "CLICKS", EVENTS - LEFT + 1);
+    reading.poll_max = 50;
+    for (int64_t deadline_us = evs_monotonic_us(reading.open.os) + READING_DEADLINE_US; reading.last[0] < EVENTS;) {
+        evs_status status = reading_poll(&reading);
+        ck_assert(status == EVS_OK || status == EVS_AGAIN);
+        ck_assert_int_lt(evs_monotonic_us(reading.open.os), deadline_us);
+    }
+    struct evs_source_state state = state_of(&reading);
+    ck_assert_uint_eq(state.reconnects, 0);
+    ck_assert_uint_gt(state.gap_messages, 0);
+    ck_assert_uint_eq(state.gap_messages + reading.event_count, EVENTS);
+    reading_fini(&reading);
+}
+END_TEST
+
 START_TEST(names_a_stream_that_was_made_again)
 {
     server_nats_create(&server, "CLICKS", "clicks.>");
@@ -196,6 +223,7 @@ static Suite *log_suite(void)
     const TTest *const tests[] = {
         counts_what_retention_removed,
         counts_what_a_purge_of_all_removed,
+        counts_what_overtakes_a_running_consumer,
         names_a_stream_that_was_made_again,
         finds_the_fork_of_a_shorter_log,
         finds_the_fork_of_a_longer_log,
