@@ -20,6 +20,12 @@
 #define CHECKPOINT_INTERVAL_MIN_US 50000
 #define RETRY_US (INT64_C(60) * 1000 * 1000)
 #define OUTBOX_BYTES_MAX (UINT64_C(256) << 20)
+#define LEASE_US (INT64_C(10) * 1000 * 1000)
+#define LEASE_MIN_US INT64_C(1000000)
+#define LEASE_MAX_US (INT64_C(3600) * 1000 * 1000)
+#define BUCKET_DEFAULT "evstream"
+#define BACKOFF_US INT64_C(1000000)
+#define BACKOFF_MAX_US (INT64_C(30) * 1000 * 1000)
 
 enum {
     ARG_NATS = 1,
@@ -34,6 +40,9 @@ enum {
     ARG_CREATE,
     ARG_RETRY,
     ARG_BATCH_ROWS,
+    ARG_LEASE,
+    ARG_STANDBY,
+    ARG_BUCKET,
     ARG_CHECKPOINT_BATCHES,
     ARG_LOG_FORMAT,
     ARG_LOG_LEVEL,
@@ -61,6 +70,11 @@ static const struct evs_arg options[] = {
     {ARG_BATCH_ROWS, "--batch-rows", "N", "rows a batch, 1 to 1024 (1024); results never depend on it", NULL},
     {ARG_CHECKPOINT_BATCHES, "--checkpoint-batches", "N",
      "a checkpoint after every N-th batch instead of by time (tests)", NULL},
+    {ARG_LEASE, "--lease", "DURATION|off",
+     "how long a silent engine keeps its pipeline from those that stand by (10s); off: who starts last runs it", NULL},
+    {ARG_STANDBY, "--standby", NULL, "stands by again when another engine has taken over, instead of exit code 6", NULL},
+    {ARG_BUCKET, "--bucket", "NAME",
+     "NATS key-value bucket in which engines agree who runs what (EVSTREAM_BUCKET; " BUCKET_DEFAULT ")", NULL},
     {ARG_LOG_FORMAT, "--log-format", "text|json", "how log lines look on standard error (text)", "text|json"},
     {ARG_LOG_LEVEL, "--log-level", "LEVEL", "debug, info, warn or error (info)", "debug|info|warn|error"},
     {ARG_QUIET, "--quiet", NULL, "only warnings and errors, no summary", NULL},
@@ -72,8 +86,8 @@ static const struct evs_arg options[] = {
 /* What the arguments said; 0 or NULL: nothing. */
 struct settings {
     struct evs_compile_args compile;
-    const char *nats_url, *nats_credentials, *redis_url, *state, *progress;
-    int64_t parallelism, checkpoint_interval_us, retry_us, batch_rows, checkpoint_batches;
+    const char *nats_url, *nats_credentials, *redis_url, *state, *progress, *bucket;
+    int64_t parallelism, checkpoint_interval_us, retry_us, batch_rows, checkpoint_batches, lease_us;
     enum evs_start start;
     int64_t start_value;
     bool until_end, at_end_stop, create, quiet, log_json;
@@ -90,6 +104,8 @@ struct pipeline {
 
 /* The handler may only read these; they are set before signals are let in and stay until all runs have ended. */
 static struct evs_run *volatile running[PIPELINES_MAX];
+    bool standby;
+    int64_t started_us, backoff_us;
 static volatile sig_atomic_t signals_seen;
 static volatile time_t first_signal_s;
 
@@ -159,6 +175,16 @@ static enum evs_log_level level_of(const char *name)
 static const char *take_value(struct settings *settings, int id, const char *value)
 {
     struct evs_slice text = value == NULL ? (struct evs_slice){0} : evs_slice_of(value);
+static bool take_lease(struct settings *settings, const char *text)
+{
+    if (strcmp(text, "off") == 0) {
+        settings->lease_us = 0;
+        return true;
+    }
+    return evs_parse_duration(evs_slice_of(text), &settings->lease_us) && settings->lease_us >= LEASE_MIN_US &&
+           settings->lease_us <= LEASE_MAX_US;
+}
+
     switch (id) {
     case ARG_PARALLELISM:
         return take_number(value, 1, 64, &settings->parallelism) ? NULL : "--parallelism takes a number from 1 to 64.";
@@ -183,6 +209,9 @@ static const char *take_value(struct settings *settings, int id, const char *val
         return take_from(settings, value)
                    ? NULL
                    : "--from takes earliest, latest, committed, a time such as 2026-01-05T10:00:00Z, or a sequence.";
+    case ARG_LEASE:
+        return take_lease(settings, value) ? NULL
+                                           : "--lease takes a duration from 1s to 1h, such as 10s; or off.";
     default:
         return NULL;
     }
@@ -207,6 +236,9 @@ static void take_flag(struct settings *settings, int id, const char *value)
         settings->progress = value;
         break;
     case ARG_LOG_LEVEL:
+    case ARG_BUCKET:
+        settings->bucket = value;
+        break;
         settings->log_level = level_of(value);
         break;
     case ARG_LOG_FORMAT:
@@ -224,6 +256,7 @@ static void take_flag(struct settings *settings, int id, const char *value)
 
 /* EVS_EXIT_DONE and `*go` true when the run is to begin. */
 static int take_arguments(struct evs_args *args, struct settings *settings, bool *go)
+        settings->standby |= id == ARG_STANDBY;
 {
     int id;
     *go = false;
@@ -288,6 +321,7 @@ static void set_options(struct pipeline *pipeline, const struct settings *settin
         .log = log,
         .worker_count = workers == 0 ? 1 : (uint32_t)workers,
         .batch_rows = settings->batch_rows == 0 ? EVS_BATCH_ROWS : (uint32_t)settings->batch_rows,
+    pipeline->standby = settings->standby;
         .checkpoint_interval_us = interval == 0 ? CHECKPOINT_INTERVAL_US : interval,
         .store = wants_redis(settings, plan) ? &evs_store_redis : NULL,
         .nats_url = first_of(settings->nats_url, "EVSTREAM_NATS_URL", NATS_URL_DEFAULT),
@@ -306,6 +340,8 @@ static void set_options(struct pipeline *pipeline, const struct settings *settin
         .checkpoint_batches = (uint32_t)settings->checkpoint_batches,
     };
 }
+        .lease_us = settings->lease_us,
+        .bucket = first_of(settings->bucket, "EVSTREAM_BUCKET", BUCKET_DEFAULT),
 
 /* What operators have left out, a line each: a number that nobody looks for is found here. */
 static void print_left_out(const struct pipeline *pipeline)
@@ -360,6 +396,7 @@ static int start(struct pipeline *pipeline, uint32_t slot)
         return report(pipeline, status, &error);
     }
     running[slot] = pipeline->run;
+    pipeline->started_us = evs_monotonic_us(pipeline->options.os);
     if (signals_seen > 0) {
         evs_run_stop(pipeline->run);
     }
@@ -379,8 +416,7 @@ static int wait_for(struct pipeline *pipeline, uint32_t slot, bool quiet)
         }
         evs_run_free(pipeline->run);
         pipeline->run = NULL;
-        if (status == EVS_E_GAP && signals_seen == 0) {
-            evs_log(pipeline->options.log, EVS_LOG_WARN, "gap", "%s; restoring and replaying", error.text);
+        if (begins_again(pipeline, status, &error)) {
             int exit_code = start(pipeline, slot);
             if (exit_code != EVS_EXIT_DONE) {
                 return exit_code;
@@ -461,7 +497,7 @@ static int run_files(const struct settings *settings, const struct evs_paths *fi
 static int run_command(int argc, char **argv)
 {
     struct evs_args args = evs_args_of(&evs_command_run, argc, argv);
-    struct settings settings = {.start = EVS_START_COMMITTED, .log_level = EVS_LOG_INFO};
+    struct settings settings = {.start = EVS_START_COMMITTED, .log_level = EVS_LOG_INFO, .lease_us = LEASE_US};
     struct evs_paths files = {0};
     bool go;
     int exit_code = take_arguments(&args, &settings, &go);

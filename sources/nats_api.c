@@ -84,6 +84,7 @@ bool evs_nats_api_stream_info(struct evs_slice answer, struct evs_nats_stream_in
     info->last_sequence = evs_nats_json_uint(answer, "state.last_seq", 0);
     info->duplicate_window_us = (int64_t)(evs_nats_json_uint(config, "duplicate_window", 0) / 1000);
     info->max_age_us = (int64_t)(evs_nats_json_uint(config, "max_age", 0) / 1000);
+    info->replicas = (uint32_t)evs_nats_json_uint(config, "num_replicas", 1);
     char word[16];
     info->is_file = evs_nats_json_string(config, "storage", word, sizeof word) && strcmp(word, "file") == 0;
     info->discards_new = evs_nats_json_string(config, "discard", word, sizeof word) && strcmp(word, "new") == 0;
@@ -241,8 +242,13 @@ static evs_status ask_wait(struct evs_nats_asker *asker, int64_t deadline_us, st
     }
 }
 
-static evs_status ask_once(struct evs_nats_asker *asker, const char *subject, struct evs_slice body,
-                           int64_t deadline_us, struct evs_nats_message *answer)
+struct request {
+    const char *subject;
+    struct evs_slice headers, body;
+};
+
+static evs_status ask_once(struct evs_nats_asker *asker, const struct request *request, int64_t deadline_us,
+                           struct evs_nats_message *answer)
 {
     const struct evs_nats_wire_type *type = asker->wire->type;
     char inbox[160];
@@ -252,7 +258,8 @@ static evs_status ask_once(struct evs_nats_asker *asker, const char *subject, st
     if (type->subscribe(asker->wire, inbox, EVS_NATS_ASKER_SID) != EVS_OK) {
         return EVS_AGAIN;
     }
-    evs_status status = type->publish(asker->wire, evs_slice_of(subject), evs_slice_of(inbox), EVS_SLICE(""), body);
+    evs_status status = type->publish(asker->wire, evs_slice_of(request->subject), evs_slice_of(inbox),
+                                      request->headers, request->body);
     if (status == EVS_OK) {
         int64_t attempt_us = evs_monotonic_us(asker->os) + asker->timeout_us / 2;
         status = ask_wait(asker, attempt_us < deadline_us ? attempt_us : deadline_us, answer);
@@ -262,16 +269,17 @@ static evs_status ask_once(struct evs_nats_asker *asker, const char *subject, st
     return status;
 }
 
-evs_status evs_nats_request(struct evs_nats_asker *asker, const char *subject, struct evs_slice body,
-                            struct evs_nats_message *answer, struct evs_error *error)
+evs_status evs_nats_request_with(struct evs_nats_asker *asker, const char *subject, struct evs_slice headers,
+                                 struct evs_slice body, struct evs_nats_message *answer, struct evs_error *error)
 {
+    struct request request = {subject, headers, body};
     struct evs_nats_wire_state state;
     asker->wire->type->state(asker->wire, &state);
     asker->refusals = state.refusals;
     int64_t deadline_us = evs_monotonic_us(asker->os) + asker->timeout_us;
     bool nobody = false;
     do {
-        evs_status status = ask_once(asker, subject, body, deadline_us, answer);
+        evs_status status = ask_once(asker, &request, deadline_us, answer);
         nobody = status == EVS_OK && answer->status == 503;
         if (status == EVS_OK && !nobody) {
             return EVS_OK;
@@ -283,6 +291,12 @@ evs_status evs_nats_request(struct evs_nats_asker *asker, const char *subject, s
         asker->os->clock.sleep_us(asker->os->clock.self, API_RETRY_US);
     } while (evs_monotonic_us(asker->os) < deadline_us);
     return ask_silence(asker, subject, nobody, error);
+}
+
+evs_status evs_nats_request(struct evs_nats_asker *asker, const char *subject, struct evs_slice body,
+                            struct evs_nats_message *answer, struct evs_error *error)
+{
+    return evs_nats_request_with(asker, subject, EVS_SLICE(""), body, answer, error);
 }
 
 static evs_status api_refused(const struct evs_nats_api_error *failure, const char *what, const char *stream,

@@ -17,6 +17,7 @@ enum {
     EVS_NATS_E_STREAM_NOT_FOUND = 10059,
     EVS_NATS_E_STREAM_EXISTS = 10058,
     EVS_NATS_E_TOO_LARGE = 10054,
+    EVS_NATS_E_WRONG_SEQUENCE = 10071, /* another message than expected is the last of its subject */
     EVS_NATS_E_STREAM_FULL = 10077,
 };
 
@@ -33,6 +34,7 @@ struct evs_nats_stream_info {
     uint64_t message_count, first_sequence, last_sequence;
     char subject[256];      /* the first of its subjects */
     uint32_t subject_count; /* 1 or 2 (2: several) */
+    uint32_t replicas;      /* copies that the servers of a cluster keep */
     bool is_file, discards_new;
 };
 bool evs_nats_api_stream_info(struct evs_slice answer, struct evs_nats_stream_info *info);
@@ -73,6 +75,10 @@ struct evs_nats_asker {
 #define EVS_NATS_ASKER_SID 1
 EVS_MUST_CHECK evs_status evs_nats_request(struct evs_nats_asker *asker, const char *subject, struct evs_slice body,
                                            struct evs_nats_message *answer, struct evs_error *error);
+/* With `headers`, lines "Name: value\r\n". */
+EVS_MUST_CHECK evs_status evs_nats_request_with(struct evs_nats_asker *asker, const char *subject,
+                                                struct evs_slice headers, struct evs_slice body,
+                                                struct evs_nats_message *answer, struct evs_error *error);
 
 /* A stream's information. EVS_AGAIN: there is no such stream. */
 EVS_MUST_CHECK evs_status evs_nats_find_stream(struct evs_nats_asker *asker, const char *prefix, const char *stream,

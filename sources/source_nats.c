@@ -2,6 +2,7 @@
 #include "source_nats.h"
 
 #include "nats_api.h"
+#include "nats_bucket.h"
 #include "nats_reader.h"
 
 #define MINUTE_US INT64_C(60000000)
@@ -177,4 +178,5 @@ const struct evs_source evs_source_nats = {
     .committed = source_nats_committed,
     .resolved = source_nats_resolved,
     .close = source_nats_close,
+    .bucket = &evs_nats_bucket,
 };

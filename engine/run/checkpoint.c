@@ -49,6 +49,9 @@ static int64_t boot_us(const struct evs_run *run)
 
 bool evs_run_may_send(struct evs_run *run)
 {
+    if (!evs_standby_may_send(run)) {
+        return false;
+    }
     if (run->store == NULL || boot_us(run) - atomic_load(&run->owner_us) < OWNER_MAX_US) {
         return true;
     }
@@ -113,7 +116,8 @@ static bool housekeeping(struct checkpointer *c, int64_t us)
 
 /* --- one checkpoint ----------------------------------------------------------------------------------------------------------- */
 
-/* The first commit of all is a copy of everything: of nothing yet. */
+/* The first commit of all is a copy of everything: of nothing yet. So is the first one behind a change of the pipeline: the log holds records under names and
+ * with columns that only this start knows how to read, and begins anew with that copy. */
 static struct evs_ranges ranges_due(const struct checkpointer *c)
 {
     return c->next == 1 ? (struct evs_ranges){c->sweep.next, EVS_RANGES}
@@ -282,6 +286,7 @@ static void committed(struct checkpointer *c, int64_t asked_us)
         (struct unconfirmed){c->next, evs_monotonic_us(run->options.os) + run->terms.confirm_delay_us};
     atomic_store(&run->owner_us, asked_us);
     atomic_store(&run->committed, c->next);
+    atomic_store(&run->committed_us, asked_us);
     c->next++;
     c->first = false;
     evs_run_wake_all(run);

@@ -1,9 +1,9 @@
 /* Starting, stopping and ending a run.
  *
  * Order: the store is opened and its last commit read; the graph is built, operators are opened, brokers are tried. A start that fails so far
- * (another pipeline of this name, a server that is away, a stream that is gone) has taken nothing from an engine that works. Then the store is
- * acquired, which fences every earlier owner; the state is restored; sources and sinks are opened, with the positions and offsets of the last commit;
- * threads last. */
+ * (another pipeline of this name, a server that is away, a stream that is gone) has taken nothing from an engine that works. Then the lease: while
+ * another engine has it, threads of standby.c wait, and go on from here. Then the store is acquired, which fences every earlier owner; the state is
+ * restored; sources and sinks are opened, with the positions and offsets of the last commit; threads last. */
 #include "runtime.h"
 
 #include "evstream/os.h"
@@ -173,10 +173,7 @@ static evs_status prepare(struct evs_run *run, struct evs_error *error)
 
 static evs_status open_all(struct evs_run *run, struct evs_error *error)
 {
-    evs_status status = prepare(run, error);
-    if (status == EVS_OK && run->store != NULL) {
-        status = acquire_store(run, error);
-    }
+    evs_status status = run->store != NULL ? acquire_store(run, error) : EVS_OK;
     if (status == EVS_OK) {
         status = restore_state(run, error);
     }
@@ -203,9 +200,16 @@ static evs_status start_threads(struct evs_run *run, struct evs_error *error)
     return status == EVS_OK ? EVS_OK : evs_fail(error, status, "the checkpoint thread cannot be started");
 }
 
+evs_status evs_run_take(struct evs_run *run, struct evs_error *error)
+{
+    evs_status status = open_all(run, error);
+    return status == EVS_OK ? start_threads(run, error) : status;
+}
+
 static void join_threads(struct evs_run *run)
 {
     const struct evs_threads *threads = &run->options.os->threads;
+    evs_standby_join(run);
     if (run->checkpointer != NULL) {
         threads->join(run->checkpointer);
         run->checkpointer = NULL;
@@ -229,9 +233,15 @@ evs_status evs_run_start(const struct evs_plan *plan, const struct evs_run_optio
     run->started_us = evs_monotonic_us(options->os);
     run->checkpointer_park = options->os->threads.park_new(options->os->threads.self);
     run->main_park = options->os->threads.park_new(options->os->threads.self);
-    evs_status status = open_all(run, error);
+    run->keeper_park = options->os->threads.park_new(options->os->threads.self);
+    run->starter_park = options->os->threads.park_new(options->os->threads.self);
+    bool waits = false;
+    evs_status status = prepare(run, error);
     if (status == EVS_OK) {
-        status = start_threads(run, error);
+        status = evs_standby_begin(run, &waits, error);
+    }
+    if (status == EVS_OK && !waits) {
+        status = evs_run_take(run, error);
     }
     if (status != EVS_OK) {
         if (run->workers != NULL) {
@@ -285,12 +295,15 @@ evs_status evs_run_wait(struct evs_run *run, struct evs_run_summary *summary, st
 void evs_run_free(struct evs_run *run)
 {
     join_threads(run);
+    evs_standby_end(run);
     evs_graph_free(run);
     if (run->store != NULL) {
         run->options.store->close(run->store);
     }
     run->options.os->threads.park_free(run->checkpointer_park);
     run->options.os->threads.park_free(run->main_park);
+    run->options.os->threads.park_free(run->keeper_park);
+    run->options.os->threads.park_free(run->starter_park);
     evs_arena_fini(&run->arena);
     evs_free(run);
 }

@@ -16,6 +16,7 @@
 
 #include <stdatomic.h>
 
+#include "evstream/bucket.h"
 #include "evstream/run.h"
 #include "state/record.h"
 #include "state/snapshot.h"
@@ -188,6 +189,16 @@ struct evs_run {
     uint64_t checkpoints, checkpoint_bytes;
     _Atomic uint32_t error_taken;
     struct evs_error error;
+
+    /* Which of several engines runs the pipeline: standby.c. */
+    const struct evs_bucket *bucket_kind;
+    void *bucket;
+    struct evs_lease *lease; /* NULL: whoever starts last runs it */
+    struct evs_thread *keeper, *starter;
+    struct evs_park *keeper_park, *starter_park;
+    _Atomic bool lease_won, keeper_ends;
+    _Atomic int64_t committed_us; /* boot time of the last commit; 0: none yet in this run */
+
 };
 
 /* --- graph.c --- */
@@ -262,9 +273,18 @@ bool evs_run_may_send(struct evs_run *run);
 /* --- checkpoint.c, restore.c, progress.c --- */
 struct evs_run_totals evs_run_totals(const struct evs_run *run);
 void evs_progress_line(const struct evs_run *run, bool last);
+/* --- standby.c: several engines with one pipeline --- */
+/* Opens the lease and looks once. *waits: another engine runs the pipeline; threads go on from here, evs_run_take is called by one of them. */
+evs_status evs_standby_begin(struct evs_run *run, bool *waits, struct evs_error *error);
+void evs_standby_join(struct evs_run *run); /* the thread that may start others */
+void evs_standby_end(struct evs_run *run);  /* gives the lease back; no worker runs any more */
+bool evs_standby_may_send(const struct evs_run *run);
+/* run.c: takes the group, restores it, opens sources and sinks, starts the workers. */
+evs_status evs_run_take(struct evs_run *run, struct evs_error *error);
+
 void evs_checkpointer_main(void *run);
 /* Does the pipeline fit the record? Nothing is touched. */
-evs_status evs_restore_check(const struct evs_run *run, struct evs_error *error);
+evs_status evs_restore_check(struct evs_run *run, struct evs_error *error);
 evs_status evs_restore(struct evs_run *run, struct evs_error *error);
 
 #endif

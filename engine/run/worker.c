@@ -20,6 +20,7 @@ void evs_run_wake_all(struct evs_run *run)
     }
     run->options.os->threads.wake(run->checkpointer_park);
     run->options.os->threads.wake(run->main_park);
+    run->options.os->threads.wake(run->starter_park);
 }
 
 void evs_run_fail(struct evs_run *run, evs_status status, const struct evs_error *error)

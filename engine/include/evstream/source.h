@@ -80,6 +80,7 @@ struct evs_source_state {
     int64_t log_created_us; /* of the log that is being read: goes into its positions; 0 unknown */
 };
 
+struct evs_bucket; /* evstream/bucket.h */
 struct evs_source {
     const char *kind;                 /* "file", "nats" */
     bool bounded;                     /* always ends: files */
@@ -103,6 +104,8 @@ struct evs_source {
     /* Where each owned partition begins, as `open` resolved `latest`, a time or a sequence: committed as checkpoint 0 before the
      * first poll, so that a restart begins there too (exactness, 14). Returns how many were written; NULL: nothing to tell. */
     uint32_t (*resolved)(void *instance, struct evs_position *positions, uint32_t max);
+    /* Where engines of one pipeline agree who of them runs, kept by the source's broker; NULL: it has no such thing. */
+    const struct evs_bucket *bucket;
 };
 
 #endif
