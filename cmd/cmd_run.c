@@ -38,6 +38,7 @@ enum {
     ARG_UNTIL_END,
     ARG_AT_END,
     ARG_CREATE,
+    ARG_ALLOW_DROP,
     ARG_RETRY,
     ARG_BATCH_ROWS,
     ARG_LEASE,
@@ -65,6 +66,8 @@ static const struct evs_arg options[] = {
     {ARG_AT_END, "--at-end", "close|stop", "at the end of the input close all windows, or leave them open (close)",
      "close|stop"},
     {ARG_CREATE, "--create", NULL, "makes streams that are missing", NULL},
+    {ARG_ALLOW_DROP, "--allow-drop", NULL,
+     "goes on although the pipeline has changed and a part of its stored state is lost by it", NULL},
     {ARG_RETRY, "--retry", "DURATION", "how long a server may be away before the run ends with exit code 3 (60s)",
      NULL},
     {ARG_BATCH_ROWS, "--batch-rows", "N", "rows a batch, 1 to 1024 (1024); results never depend on it", NULL},
@@ -90,7 +93,8 @@ struct settings {
     int64_t parallelism, checkpoint_interval_us, retry_us, batch_rows, checkpoint_batches, lease_us;
     enum evs_start start;
     int64_t start_value;
-    bool until_end, at_end_stop, create, quiet, log_json;
+    bool until_end, at_end_stop, create, quiet, log_json, standby;
+    bool allow_drop;
     enum evs_log_level log_level;
 };
 
@@ -250,6 +254,7 @@ static void take_flag(struct settings *settings, int id, const char *value)
     default:
         settings->until_end |= id == ARG_UNTIL_END;
         settings->create |= id == ARG_CREATE;
+        settings->allow_drop |= id == ARG_ALLOW_DROP;
         settings->quiet |= id == ARG_QUIET;
     }
 }
@@ -328,6 +333,7 @@ static void set_options(struct pipeline *pipeline, const struct settings *settin
         .nats_credentials = settings->nats_credentials,
         .redis_url = first_of(settings->redis_url, "EVSTREAM_REDIS_URL", REDIS_URL_DEFAULT),
         .create = settings->create,
+        .allow_drop = settings->allow_drop,
         .until_end = settings->until_end,
         .at_end_stop = settings->at_end_stop,
         .at_end_cut = !settings->at_end_stop,

@@ -476,14 +476,6 @@ struct evs_laid evs_build_narrow(struct evs_builder *builder, const struct evs_r
     return narrowed;
 }
 
-/* Is the column a call that is computed? See plan_prune.c. */
-static bool keeps_call(const struct evs_rel *rel, uint32_t column)
-{
-    const struct evs_rel_aggregate *aggregate = rel->aggregate;
-    return aggregate->items[column].what == EVS_ITEM_CALL &&
-           (evs_rel_gives_updates(aggregate) || evs_rel_needs(rel, column));
-}
-
 /* The calls that are computed, and the items of the needed columns. */
 static void set_items(struct evs_builder *builder, const struct evs_rel *rel, const uint32_t *input_map,
                       struct evs_aggregate_config *config, struct evs_laid *laid)
@@ -497,7 +489,7 @@ static void set_items(struct evs_builder *builder, const struct evs_rel *rel, co
     for (uint32_t i = 0; i < rel->column_count; i++) {
         struct evs_aggregate_item item = aggregate->items[i];
         bool is_needed = evs_rel_needs(rel, i);
-        if (keeps_call(rel, i)) {
+        if (evs_build_keeps_call(rel, i)) {
             struct evs_aggregate_call call = aggregate->calls[item.index];
             uint32_t *arguments = EVS_ARENA_ARRAY(builder->arena, uint32_t, call.argument_count + 1);
             for (uint32_t k = 0; k < call.argument_count; k++) {
@@ -590,69 +582,6 @@ static struct evs_aggregate_config *aggregate_config(struct evs_builder *builder
     return config;
 }
 
-static uint64_t type_identity(const struct evs_type *type)
-{
-    struct evs_buffer name = {0};
-    evs_type_name(type, &name);
-    uint64_t hash = evs_hash64(name.data, name.count);
-    evs_buffer_fini(&name);
-    return hash;
-}
-
-/* What decides how an accumulator lies in memory, and what it means. */
-static uint64_t call_identity(const struct evs_rel *input, const struct evs_aggregate_call *call)
-{
-    const uint64_t parts[] = {call->kind,
-                              call->is_distinct,
-                              call->ignore_nulls,
-                              (uint64_t)call->limit,
-                              (uint64_t)call->number,
-                              (uint64_t)call->within_us,
-                              evs_hash64(call->delimiter.data, call->delimiter.count),
-                              type_identity(call->result_type),
-                              call->condition >= 0 ? input->columns[call->condition].lineage : 0};
-    uint64_t hash = call->argument_count;
-    for (size_t i = 0; i < EVS_COUNT(parts); i++) {
-        hash = evs_lineage_mix(hash, parts[i]);
-    }
-    for (uint32_t i = 0; i < call->argument_count; i++) {
-        hash = evs_lineage_mix(hash, input->columns[call->arguments[i]].lineage);
-        hash = evs_lineage_mix(hash, type_identity(call->types[i]));
-    }
-    for (uint32_t i = 0; i < call->order_count; i++) {
-        const struct evs_aggregate_order *order = &call->orders[i];
-        hash = evs_lineage_mix(hash, (uint64_t)order->argument << 2 | (uint64_t)order->is_descending << 1 |
-                                         order->nulls_last);
-    }
-    return hash;
-}
-
-/* What the stored state means and how it lies in memory: keys, window, and the calls that are kept, in their order. Without an explicit name it
- * also tells which rows were counted; with one, the user says that the state goes on though the rows before changed. */
-static uint64_t state_identity(const struct evs_rel *rel)
-{
-    const struct evs_rel_aggregate *aggregate = rel->aggregate;
-    const struct evs_rel *input = rel->inputs[0].rel;
-    uint64_t hash = evs_lineage_text(rel->name != NULL ? 0 : input->lineage, "aggregate");
-    for (uint32_t i = 0; i < aggregate->key_count; i++) {
-        hash = evs_lineage_mix(hash, input->columns[aggregate->keys[i]].lineage);
-        hash = evs_lineage_mix(hash, input->columns[aggregate->keys[i]].type->kind);
-    }
-    const uint64_t window[] = {aggregate->window.kind, aggregate->window_identity, aggregate->emit,
-                               (uint64_t)aggregate->every_us, (uint64_t)aggregate->lateness_us};
-    for (size_t i = 0; i < EVS_COUNT(window); i++) {
-        hash = evs_lineage_mix(hash, window[i]);
-    }
-    for (uint32_t i = 0; i < rel->column_count; i++) {
-        if (!keeps_call(rel, i)) {
-            continue;
-        }
-        const struct evs_aggregate_call *call = &aggregate->calls[aggregate->items[i].index];
-        hash = evs_lineage_mix(hash, call_identity(input, call));
-    }
-    return hash;
-}
-
 static void lay_aggregate(struct evs_builder *builder, const struct evs_rel *rel, const char *name)
 {
     struct evs_laid input = evs_build_narrow(builder, rel, 0, rel->aggregate->late_output);
@@ -665,7 +594,8 @@ static void lay_aggregate(struct evs_builder *builder, const struct evs_rel *rel
     at->config = config;
     at->schema = laid.schema;
     at->label = evs_label_aggregate(builder->arena, rel);
-    at->state_identity = state_identity(rel);
+    at->state_identity = evs_aggregate_identity(rel);
+    at->shape = evs_aggregate_shape(builder->arena, rel, &input);
     at->state_bound = rel->aggregate->state_bound;
     evs_build_connect(builder, exchanged.ports, exchanged.port_count, node, 0);
     builder->node_of[rel->number] = node;

@@ -68,6 +68,13 @@ const struct evs_program *evs_build_program(struct evs_builder *builder, const s
 /* A name for a node without state: its kind and a number. */
 const char *evs_build_numbered(struct evs_builder *builder, const char *kind);
 
+/* plan_shape.c: what stored state means (state_identity), and what it is made of. `input` is the aggregate's, as it is laid out. */
+bool evs_build_keeps_call(const struct evs_rel *rel, uint32_t column);
+uint64_t evs_aggregate_identity(const struct evs_rel *rel);
+const struct evs_state_shape *evs_aggregate_shape(struct evs_arena *arena, const struct evs_rel *rel,
+                                                  const struct evs_laid *input);
+const struct evs_state_shape *evs_operator_shape(const struct evs_rel *rel, const struct evs_rel_layout *layout);
+
 /* plan_operator.c */
 void evs_build_operator(struct evs_builder *builder, const struct evs_rel *rel, const char *name);
 
@@ -79,6 +86,7 @@ void evs_build_dead_letters(struct evs_builder *builder);
 const char *evs_label_scan(struct evs_arena *arena, const struct evs_bound_source *source);
 const char *evs_label_project(struct evs_arena *arena, const struct evs_rel *rel);
 const char *evs_label_aggregate(struct evs_arena *arena, const struct evs_rel *rel);
+const char *evs_label_groups(struct evs_arena *arena, const struct evs_rel *rel); /* keys, window and emission alone */
 const char *evs_label_exchange(struct evs_arena *arena, const struct evs_schema *schema,
                                const struct evs_plan_exchange *exchange);
 /* Names of the aggregates, unique and stable (exactness, 16); by the relation's number. Reports explicit names used twice. */

@@ -125,6 +125,15 @@ const char *evs_label_aggregate(struct evs_arena *arena, const struct evs_rel *r
     return take(arena, &text);
 }
 
+const char *evs_label_groups(struct evs_arena *arena, const struct evs_rel *rel)
+{
+    struct evs_buffer text = {0};
+    evs_buffer_puts(&text, "aggregate");
+    put_keys(&text, rel);
+    put_emission(&text, rel->aggregate);
+    return take(arena, &text);
+}
+
 const char *evs_label_exchange(struct evs_arena *arena, const struct evs_schema *schema,
                                const struct evs_plan_exchange *exchange)
 {

@@ -170,6 +170,7 @@ void evs_build_operator(struct evs_builder *builder, const struct evs_rel *rel, 
     at->schema = layout.schema;
     at->label = op->label;
     at->state_identity = has_state ? state_identity(rel, &layout) : 0;
+    at->shape = has_state ? evs_operator_shape(rel, &layout) : NULL;
     at->state_bound = op->state_bound;
     for (uint32_t i = 0; i < rel->input_count; i++) {
         evs_build_connect(builder, inputs[i].ports, inputs[i].port_count, node, i);

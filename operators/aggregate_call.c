@@ -318,10 +318,28 @@ void evs_agg_save(const struct agg_call *call, uint8_t *stored, struct evs_buffe
 bool evs_agg_load(const struct agg_call *call, struct evs_table *table, uint8_t *values, const uint8_t *stored,
                   struct evs_slice *variable)
 {
+    return evs_agg_load_at(call, table, values, stored + call->offset, variable);
+}
+
+bool evs_agg_skip_at(const struct agg_call *call, const uint8_t *at, struct evs_slice *variable)
+{
+    struct evs_str *texts[AGG_TEXTS_MAX];
+    for (uint32_t i = 0, count = call->has_parts ? 0 : long_texts(call, (uint8_t *)at, texts); i < count; i++) {
+        if (texts[i]->count > variable->count) {
+            return false;
+        }
+        *variable = (struct evs_slice){variable->data + texts[i]->count, variable->count - texts[i]->count};
+    }
+    return true;
+}
+
+bool evs_agg_load_at(const struct agg_call *call, struct evs_table *table, uint8_t *values, const uint8_t *stored,
+                     struct evs_slice *variable)
+{
     uint8_t *at = values + call->offset;
     struct agg_bag *bag = call->has_parts ? ((struct acc_bag *)at)->bag : NULL;
     table->garbage_bytes += call->has_parts ? 0 : evs_agg_held(call, values);
-    memcpy(at, stored + call->offset, call->bytes);
+    memcpy(at, stored, call->bytes);
     if (call->has_parts) {
         ((struct acc_bag *)at)->bag = bag;
         return true;

@@ -85,6 +85,11 @@ void evs_agg_save(const struct agg_call *call, uint8_t *stored, struct evs_buffe
 /* Takes the accumulator out of stored values, and its text from the front of `variable`. A bag that the entry has already stays. False: damaged. */
 bool evs_agg_load(const struct agg_call *call, struct evs_table *table, uint8_t *values, const uint8_t *stored,
                   struct evs_slice *variable);
+/* The same where the stored accumulator itself lies at `at`. */
+bool evs_agg_load_at(const struct agg_call *call, struct evs_table *table, uint8_t *values, const uint8_t *at,
+                     struct evs_slice *variable);
+/* Leaves it out. */
+bool evs_agg_skip_at(const struct agg_call *call, const uint8_t *at, struct evs_slice *variable);
 
 /* Gives each part that is not in a snapshot yet (all of them when `full`) to `put`, and counts it as stored. A part has about
  * EVS_AGG_PART_BYTES, and more only where one value has. */

@@ -1,6 +1,8 @@
 /* Rows that wait for the watermark (aggregate_hold.h). */
 #include "aggregate_hold.h"
 
+#include "evstream/shape.h"
+
 #include "evstream/timer.h"
 
 struct held_head { /* the fixed bytes of a record; the row is its variable part */
@@ -16,6 +18,7 @@ void evs_agg_hold_init(struct agg_hold *hold, struct evs_op *op, bool is_strict)
 void evs_agg_hold_fini(struct agg_hold *hold)
 {
     evs_row_layout_fini(&hold->layout);
+    evs_row_layout_fini(&hold->stored);
     evs_row_pool_fini(&hold->pool);
     evs_free(hold->heap);
 }
@@ -156,6 +159,21 @@ void evs_agg_hold_snapshot(struct agg_hold *hold, struct evs_snapshot_writer *wr
     }
 }
 
+static struct evs_row *restore_row(struct evs_op *op, struct agg_hold *hold, struct evs_slice bytes)
+{
+    const struct evs_state_migration *migration = evs_op_migration(op);
+    if (migration == NULL) {
+        return evs_row_restore(&hold->pool, &hold->layout, bytes);
+    }
+    if (!hold->has_stored) {
+        hold->has_stored = true;
+        if (!evs_row_layout_of_parts(&hold->stored, &migration->stored->rows, 0)) {
+            return NULL;
+        }
+    }
+    return evs_row_restore_moved(&hold->pool, &hold->layout, &hold->stored, migration->rows, bytes);
+}
+
 bool evs_agg_hold_restore(struct evs_op *op, struct agg_hold *hold, const struct evs_snapshot_record *record)
 {
     struct held_head head;
@@ -167,7 +185,7 @@ bool evs_agg_hold_restore(struct evs_op *op, struct agg_hold *hold, const struct
     if (head.due_us <= (hold->is_strict ? evs_timers_passed(watermark_us) : watermark_us)) {
         return true; /* given back before the commit */
     }
-    struct evs_row *row = evs_row_restore(&hold->pool, &hold->layout, record->variable);
+    struct evs_row *row = restore_row(op, hold, record->variable);
     if (row == NULL) {
         return false;
     }

@@ -29,6 +29,8 @@ struct agg_hold {
     struct agg_held *heap;
     uint32_t count, capacity;
     bool is_strict;
+    struct evs_row_layout stored; /* of rows of another version of the pipeline, while they are restored */
+    bool has_stored;
 };
 
 /* `is_strict`: a row is given back when the watermark has passed its moment, so that other rows of that very moment, from other partitions, are there too. */

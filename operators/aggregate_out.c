@@ -18,8 +18,44 @@ void evs_agg_base_init(struct agg_base *base, struct evs_op *op, uint32_t offset
     }
 }
 
+static void stored_free(struct agg_stored *stored)
+{
+    for (uint32_t i = 0; i < stored->count; i++) {
+        evs_agg_call_fini(&stored->calls[i]);
+    }
+    evs_free(stored->calls);
+    evs_free(stored->forms);
+    evs_free(stored);
+}
+
+bool evs_agg_base_see(struct agg_base *base, const struct evs_state_migration *migration)
+{
+    if (migration == NULL || base->stored != NULL) {
+        return true;
+    }
+    const struct evs_state_parts *columns = &migration->stored->columns;
+    struct agg_stored *stored = evs_alloc_zero(sizeof *stored);
+    stored->today = migration->columns;
+    stored->forms = evs_alloc_zero((columns->count + 1u) * sizeof *stored->forms);
+    stored->calls = evs_alloc_zero((columns->count + 1u) * sizeof *stored->calls);
+    base->stored = stored;
+    for (; stored->count < columns->count; stored->count++) {
+        struct evs_agg_form *form = &stored->forms[stored->count];
+        if (!evs_agg_form_read(columns->items[stored->count].form, form)) {
+            return false;
+        }
+        struct agg_call call = evs_agg_call(&form->call, stored->values_bytes);
+        stored->calls[stored->count] = call;
+        stored->values_bytes += call.bytes;
+    }
+    return true;
+}
+
 void evs_agg_base_fini(struct agg_base *base)
 {
+    if (base->stored != NULL) {
+        stored_free(base->stored);
+    }
     for (uint32_t i = 0; base->calls != NULL && i < base->config->call_count; i++) {
         evs_agg_call_fini(&base->calls[i]);
     }

@@ -6,7 +6,17 @@
 #define EVS_AGGREGATE_OUT_H
 
 #include "aggregate_call.h"
+#include "aggregate_form.h"
+#include "evstream/shape.h"
 #include "op_aggregate.h"
+
+/* The calls of stored groups that another version of the pipeline wrote: they lie in its order, and some are kept no more. */
+struct agg_stored {
+    struct evs_agg_form *forms;
+    struct agg_call *calls; /* offsets from the first accumulator */
+    uint32_t count, values_bytes;
+    const uint32_t *today; /* number of today's call; EVS_NO_PART */
+};
 
 /* What the three operators have in common; made at open. */
 struct agg_base {
@@ -16,7 +26,15 @@ struct agg_base {
     bool has_parts;        /* some call keeps many values */
     bool durable;          /* changes must be remembered for snapshots */
     uint32_t epoch;        /* of the interval between two snapshots; entries that changed in it carry it */
+    struct agg_stored *stored; /* while records of another version are restored; NULL: they lie as ours do */
 };
+/* Before the first record of a restore: how the records lie. False: what is stored about them is damaged. */
+bool evs_agg_base_see(struct agg_base *base, const struct evs_state_migration *migration);
+/* Bytes of all accumulators in a record that is being restored. */
+static inline uint32_t evs_agg_stored_bytes(const struct agg_base *base)
+{
+    return base->stored != NULL ? base->stored->values_bytes : base->values_bytes;
+}
 /* The first accumulator lies at `offset` of the values. */
 void evs_agg_base_init(struct agg_base *base, struct evs_op *op, uint32_t offset);
 void evs_agg_base_fini(struct agg_base *base);

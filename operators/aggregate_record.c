@@ -177,10 +177,29 @@ void evs_agg_reading_fini(struct agg_reading *reading)
     evs_free(reading->words);
 }
 
+/* Accumulators that another version of the pipeline has written: those that are kept go to where they lie today; new ones stay as they are, empty. */
+static bool migrate_values(struct agg_reading *reading, const struct agg_base *base, struct evs_table *table,
+                           uint8_t *values, const uint8_t *at)
+{
+    bool is_good = true;
+    for (uint32_t i = 0; is_good && i < base->stored->count; i++) {
+        const struct agg_call *call = &base->stored->calls[i];
+        uint32_t today = base->stored->today[i];
+        is_good = today == EVS_NO_PART
+                      ? evs_agg_skip_at(call, at + call->offset, &reading->text)
+                      : base->calls[today].bytes == call->bytes &&
+                            evs_agg_load_at(&base->calls[today], table, values, at + call->offset, &reading->text);
+    }
+    return is_good;
+}
+
 bool evs_agg_reading_values(struct agg_reading *reading, const struct agg_base *base, struct evs_table *table,
                             uint8_t *values, uint32_t lead_bytes)
 {
     memcpy(values, reading->behind, lead_bytes);
+    if (base->stored != NULL) {
+        return migrate_values(reading, base, table, values, reading->behind + lead_bytes);
+    }
     for (uint32_t i = 0; i < base->config->call_count; i++) {
         if (!evs_agg_load(&base->calls[i], table, values, reading->behind, &reading->text)) {
             return false;
@@ -194,5 +213,14 @@ bool evs_agg_reading_part(struct agg_reading *reading, const struct agg_base *ba
 {
     uint64_t call;
     memcpy(&call, reading->behind, sizeof call);
+    if (base->stored != NULL) {
+        if (call >= base->stored->count) {
+            return false;
+        }
+        call = base->stored->today[call];
+        if (call == EVS_NO_PART) {
+            return true;
+        }
+    }
     return call < base->config->call_count && evs_agg_load_part(&base->calls[call], table, values, reading->text);
 }

@@ -113,8 +113,12 @@ evs_status evs_agg_restore(struct evs_op *op, void *state, uint32_t version, con
                            struct evs_error *error)
 {
     struct aggregate *agg = state;
+    if (!evs_agg_base_see(&agg->base, evs_op_migration(op))) {
+        return evs_fail(error, EVS_E_CORRUPT, "the stored columns of an aggregate do not decode");
+    }
+    uint32_t lead_bytes = agg->has_times ? (uint32_t)sizeof(struct group_times) : 0;
     uint32_t expected[] = {[SECTION_GROUPS] =
-                               evs_agg_group_bytes(&agg->layout, agg->layout.entry_bytes - agg->layout.value_offset),
+                               evs_agg_group_bytes(&agg->layout, lead_bytes + evs_agg_stored_bytes(&agg->base)),
                            [SECTION_PARTS] = evs_agg_part_bytes(&agg->layout)};
     bool is_held = agg->holds && record->section == SECTION_HELD;
     bool is_group = record->section <= SECTION_PARTS && record->fixed.count == expected[record->section];

@@ -733,9 +733,12 @@ static evs_status session_restore(struct evs_op *op, void *state, uint32_t versi
 {
     struct sessions *all = state;
     const struct evs_table_layout *layout = &all->slices.layout;
+    if (!evs_agg_base_see(&all->base, evs_op_migration(op))) {
+        return evs_fail(error, EVS_E_CORRUPT, "the stored columns of an aggregate do not decode");
+    }
     bool is_held = record->section == EVS_AGG_SECTION_HELD;
     uint32_t expected = record->section == EVS_AGG_SECTION_SLICES
-                            ? evs_agg_group_bytes(layout, all->slices.lead_bytes + all->base.values_bytes)
+                            ? evs_agg_group_bytes(layout, all->slices.lead_bytes + evs_agg_stored_bytes(&all->base))
                             : evs_agg_part_bytes(layout);
     if (version != SESSION_SNAPSHOT_VERSION || record->section > EVS_AGG_SECTION_HELD ||
         (!is_held && record->fixed.count != expected)) {

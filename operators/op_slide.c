@@ -631,9 +631,12 @@ static evs_status slide_restore(struct evs_op *op, void *state, uint32_t version
 {
     struct slide *slide = state;
     const struct evs_table_layout *layout = &slide->panes.layout;
+    if (!evs_agg_base_see(&slide->base, evs_op_migration(op))) {
+        return evs_fail(error, EVS_E_CORRUPT, "the stored columns of an aggregate do not decode");
+    }
     bool is_held = record->section == EVS_AGG_SECTION_HELD;
     uint32_t expected = record->section == EVS_AGG_SECTION_SLICES
-                            ? evs_agg_group_bytes(layout, slide->base.values_bytes)
+                            ? evs_agg_group_bytes(layout, evs_agg_stored_bytes(&slide->base))
                             : evs_agg_part_bytes(layout);
     if (version != SLIDE_SNAPSHOT_VERSION || record->section > EVS_AGG_SECTION_HELD ||
         (!is_held && record->fixed.count != expected)) {

@@ -24,10 +24,11 @@ static void store_close(void *instance)
 }
 
 /* The braces make one slot of a cluster of all keys of a group. */
-static char *key_name(const struct evs_store_open *open, const char *suffix)
+static char *key_name(const struct evs_store_open *open, const char *what)
 {
     struct evs_buffer name = {0};
-    evs_buffer_printf(&name, "evs:{%s:%s}:%s", open->pipeline, open->group, suffix);
+    evs_buffer_printf(&name, "evs:{%s:%s}:%s%s", open->pipeline, open->group, what,
+                      open->suffix != NULL ? open->suffix : "");
     char *key = evs_strndup(name.data, name.count);
     evs_buffer_fini(&name);
     return key;

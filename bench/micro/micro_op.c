@@ -34,6 +34,11 @@ bool evs_op_wants_key(const struct evs_op *op)
 {
     return op->wants_key;
 }
+const struct evs_state_migration *evs_op_migration(const struct evs_op *op)
+{
+    (void)op;
+    return NULL;
+}
 bool evs_op_is_durable(const struct evs_op *op)
 {
     return op->is_durable;

@@ -120,7 +120,7 @@ static bool housekeeping(struct checkpointer *c, int64_t us)
  * with columns that only this start knows how to read, and begins anew with that copy. */
 static struct evs_ranges ranges_due(const struct checkpointer *c)
 {
-    return c->next == 1 ? (struct evs_ranges){c->sweep.next, EVS_RANGES}
+    return c->next == 1 || (c->first && c->run->match.is_changed) ? (struct evs_ranges){c->sweep.next, EVS_RANGES}
                         : evs_sweep_next(&c->sweep, c->state_bytes_min);
 }
 
@@ -193,6 +193,7 @@ static void record_node(struct evs_record *record, struct evs_arena *arena, cons
         .identity = op->node->state_identity,
         .version = op->operator_->snapshot_version,
         .watermark_us = op->barrier_watermark_us,
+        .shape = op->node->shape,
     };
 }
 

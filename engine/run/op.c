@@ -113,6 +113,11 @@ const struct evs_schema *evs_op_schema(const struct evs_op *op)
     return &op->node->schema;
 }
 
+const struct evs_state_migration *evs_op_migration(const struct evs_op *op)
+{
+    return op->migration;
+}
+
 const struct evs_schema *evs_op_input_schema(const struct evs_op *op, uint32_t input)
 {
     const struct evs_plan *plan = op->worker->run->plan;

@@ -5,66 +5,59 @@
  *
  * Every worker's state is built by one thread, in the log's order. All decode every block: that is cheap beside the building.
  *
- * What is kept is matched by name: a stateful operator of the plan must have the identity (kind, keys, window, lineage, state columns) that the
- * record names. Anything else is refused before a byte is touched, with what to do. */
+ * What belongs to what is decided by engine/state/match.h, before a byte is touched: the pipeline may have changed since the commit. Records of what is
+ * dropped are passed over; those of an operator whose columns have changed are read with what is stored about them (evs_op_migration). */
 #include "runtime.h"
-
-static const struct evs_record_node *record_node(const struct evs_run *run, const char *name)
-{
-    for (uint32_t i = 0; i < run->restored.node_count; i++) {
-        if (strcmp(run->restored.nodes[i].name, name) == 0) {
-            return &run->restored.nodes[i];
-        }
-    }
-    return NULL;
-}
 
 static bool is_stateful(const struct evs_plan_node *node)
 {
     return node->kind == EVS_NODE_OPERATOR && node->operator_->snapshot != NULL;
 }
 
-static const struct evs_plan_node *plan_node(const struct evs_run *run, struct evs_slice name)
+static const struct evs_plan_node *end_of_name(const struct evs_run *run, struct evs_slice name)
 {
     for (uint32_t i = 0; i < run->plan->node_count; i++) {
-        if (evs_slice_equal(name, evs_slice_of(run->plan->nodes[i].name))) {
-            return &run->plan->nodes[i];
+        const struct evs_plan_node *node = &run->plan->nodes[i];
+        bool is_end = node->kind == EVS_NODE_SOURCE || node->kind == EVS_NODE_SINK;
+        if (is_end && evs_slice_equal(name, evs_slice_of(node->name))) {
+            return node;
         }
     }
     return NULL;
 }
 
-#define WHAT_TO_DO "; run the pipeline as it was, or give it another name (`pipeline NAME;`) to start with empty state"
-
-static evs_status check_nodes(const struct evs_run *run, struct evs_error *error)
+/* The node that the records of a stored name belong to now; NULL: they are dropped. */
+static const struct evs_plan_node *node_of_stored(const struct evs_run *run, struct evs_slice name)
 {
-    for (uint32_t i = 0; i < run->plan->node_count; i++) {
-        const struct evs_plan_node *node = &run->plan->nodes[i];
-        const struct evs_record_node *stored = is_stateful(node) ? record_node(run, node->name) : NULL;
-        if (is_stateful(node) && stored == NULL) {
-            return evs_fail(error, EVS_E_STATE,
-                            "the stored state of pipeline %s has nothing of the operator `%s`" WHAT_TO_DO,
-                            run->plan->pipeline, node->name);
-        }
-        if (stored != NULL && stored->identity != node->state_identity) {
-            return evs_fail(error, EVS_E_STATE,
-                            "the operator `%s` of pipeline %s has changed (keys, window, aggregates, the columns of the "
-                            "rows that it keeps, or what feeds it), and its stored state does not fit it" WHAT_TO_DO,
-                            node->name, run->plan->pipeline);
-        }
-    }
-    for (uint32_t i = 0; i < run->restored.node_count; i++) {
-        if (plan_node(run, evs_slice_of(run->restored.nodes[i].name)) == NULL) {
-            return evs_fail(error, EVS_E_STATE,
-                            "the stored state of pipeline %s belongs to an operator `%s`, which the pipeline no longer "
-                            "has" WHAT_TO_DO,
-                            run->plan->pipeline, run->restored.nodes[i].name);
-        }
-    }
-    return EVS_OK;
+    const struct evs_match_operator *operator_ = evs_match_of_stored(&run->match, name);
+    return operator_ != NULL ? operator_->node : end_of_name(run, name);
 }
 
-evs_status evs_restore_check(const struct evs_run *run, struct evs_error *error)
+static evs_status refuse_losses(const struct evs_run *run, struct evs_error *error)
+{
+    struct evs_buffer text = {0};
+    evs_match_losses(&run->match, &text);
+    evs_buffer_put(&text, "", 1);
+    evs_status status =
+        evs_fail(error, EVS_E_STATE,
+                 "pipeline %s has changed, and a part of its stored state would be lost: %.500s. `evstream check "
+                 "--against-state` shows what becomes of everything, and how to keep it. To go on without that part, run it "
+                 "with --allow-drop; to keep the stored state beside it, give the pipeline another name (`pipeline NAME;`)",
+                 run->plan->pipeline, text.data);
+    evs_buffer_fini(&text);
+    return status;
+}
+
+static evs_status check_nodes(struct evs_run *run, struct evs_error *error)
+{
+    evs_status status = evs_match_make(run->plan, &run->restored, &run->arena, &run->match, error);
+    if (status != EVS_OK) {
+        return status;
+    }
+    return run->match.drops && !run->options.allow_drop ? refuse_losses(run, error) : EVS_OK;
+}
+
+evs_status evs_restore_check(struct evs_run *run, struct evs_error *error)
 {
     const struct evs_record *record = &run->restored;
     if (record->finished) {
@@ -95,6 +88,7 @@ struct restoring {
     bool outbox;
     uint64_t checkpoint;              /* of the block at hand */
     const struct evs_plan_node *node; /* of the last record: records come in runs */
+    struct evs_buffer name; /* under which they are stored */
     uint32_t node_index;
     bool is_gathered; /* the node's rows all go to worker 0, whatever the hash of their (empty) key */
 };
@@ -126,15 +120,18 @@ static bool is_fed_by_gather(const struct evs_plan *plan, uint32_t node_index)
 static void set_node(struct restoring *restoring, struct evs_slice name)
 {
     const struct evs_plan *plan = restoring->run->plan;
-    restoring->node = plan_node(restoring->run, name);
+    restoring->node = node_of_stored(restoring->run, name);
     restoring->node_index = restoring->node == NULL ? 0 : (uint32_t)(restoring->node - plan->nodes);
     restoring->is_gathered = restoring->node != NULL && is_fed_by_gather(plan, restoring->node_index);
 }
 
 static void see_node(struct restoring *restoring, const struct evs_section_header *header)
 {
-    if (restoring->node == NULL || !evs_slice_equal(header->operator_name, evs_slice_of(restoring->node->name))) {
-        set_node(restoring, header->operator_name);
+    struct evs_slice name = header->operator_name;
+    if (restoring->name.count != name.count || memcmp(restoring->name.data, name.data, name.count) != 0) {
+        restoring->name.count = 0;
+        evs_buffer_put(&restoring->name, name.data, name.count);
+        set_node(restoring, name);
     }
 }
 
@@ -179,6 +176,26 @@ static evs_status restore_state(const struct restoring *restoring, const struct 
     return op->operator_->restore(op, op->state, header->version, record, error);
 }
 
+/* What is dropped is named in the commit, and was allowed to be lost; a name that the commit does not know is damage. */
+static evs_status pass_over(const struct restoring *restoring, const struct evs_section_header *header,
+                            struct evs_error *error)
+{
+    const struct evs_record *record = &restoring->run->restored;
+    bool is_known = false;
+    for (uint32_t i = 0; i < record->node_count && !is_known; i++) {
+        is_known = evs_slice_equal(header->operator_name, evs_slice_of(record->nodes[i].name));
+    }
+    for (uint32_t i = 0; i < record->source_count && !is_known; i++) {
+        is_known = evs_slice_equal(header->operator_name, evs_slice_of(record->sources[i].name));
+    }
+    for (uint32_t i = 0; i < record->sink_count && !is_known; i++) {
+        is_known = evs_slice_equal(header->operator_name, evs_slice_of(record->sinks[i].name));
+    }
+    return is_known ? EVS_OK
+                    : evs_fail(error, EVS_E_CORRUPT, "state of `%.*s` is stored, which its commit does not know",
+                               (int)header->operator_name.count, header->operator_name.data);
+}
+
 static evs_status take_record(void *argument, const struct evs_section_header *header,
                               const struct evs_snapshot_record *record, struct evs_error *error)
 {
@@ -187,17 +204,12 @@ static evs_status take_record(void *argument, const struct evs_section_header *h
     const struct evs_plan_node *node = restoring->node;
     if (restoring->outbox) {
         if (node == NULL || node->kind != EVS_NODE_SINK) {
-            return evs_fail(
-                error, EVS_E_STATE,
-                "undelivered rows of the sink `%.*s` are stored, and the pipeline no longer has it" WHAT_TO_DO,
-                (int)header->operator_name.count, header->operator_name.data);
+            return pass_over(restoring, header, error);
         }
         return restore_message(restoring, record, error);
     }
     if (node == NULL || (node->kind != EVS_NODE_SOURCE && !is_stateful(node))) {
-        return evs_fail(error, EVS_E_STATE,
-                        "state of `%.*s` is stored, and the pipeline has no such operator" WHAT_TO_DO,
-                        (int)header->operator_name.count, header->operator_name.data);
+        return pass_over(restoring, header, error);
     }
     return restore_state(restoring, header, record, error);
 }
@@ -280,6 +292,7 @@ static void lane_main(void *argument)
         atomic_store(&lane->taken, taken + 1);
         run->options.os->threads.wake(lane->reader_park);
     }
+    evs_buffer_fini(&lane->restoring.name);
     evs_status end = evs_block_reader_end(&lane->restoring.reader, lane->status == EVS_OK ? &lane->error : NULL);
     lane->status = lane->status == EVS_OK ? end : lane->status;
 }
@@ -373,28 +386,43 @@ static evs_status end_lanes(struct restorer *all, evs_status status, struct evs_
     return status;
 }
 
-/* Operators see the watermark of the commit while they restore: a window that it had closed stays closed. */
-static void restore_watermarks(struct evs_run *run)
+/* Operators see the watermark of the commit while they restore: a window that it had closed stays closed. One that begins anew has none. */
+static void prepare_op(const struct evs_run *run, struct evs_op *op)
+{
+    const struct evs_match_operator *operator_ = evs_match_of_node(&run->match, op->node);
+    bool goes_on =
+        operator_ != NULL && (operator_->fate == EVS_MATCH_KEPT || operator_->fate == EVS_MATCH_MIGRATED);
+    if (goes_on) {
+        op->watermark_us = op->watermark_target_us = operator_->stored->watermark_us;
+        op->migration = operator_->migration;
+    }
+}
+
+static void for_ops(struct evs_run *run, void (*what)(const struct evs_run *run, struct evs_op *op))
 {
     for (uint32_t i = 0; i < run->options.worker_count; i++) {
         for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
-            struct evs_op *op = &run->workers[i].ops[j];
-            if (is_stateful(op->node)) {
-                op->watermark_us = op->watermark_target_us = record_node(run, op->node->name)->watermark_us;
-            }
+            what(run, &run->workers[i].ops[j]);
         }
     }
 }
 
+static void end_migration(const struct evs_run *run, struct evs_op *op)
+{
+    (void)run;
+    op->migration = NULL;
+}
+
 evs_status evs_restore(struct evs_run *run, struct evs_error *error)
 {
-    restore_watermarks(run);
+    for_ops(run, prepare_op);
     struct restorer all = {.run = run, .told_us = evs_monotonic_us(run->options.os)};
     evs_status status = start_lanes(&all, error);
     if (status == EVS_OK) {
         status = run->options.store->restore(run->store, take_block, &all, error);
     }
     status = end_lanes(&all, status, error);
+    for_ops(run, end_migration);
     if (status != EVS_E_CORRUPT) {
         return status;
     }

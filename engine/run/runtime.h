@@ -18,6 +18,7 @@
 
 #include "evstream/bucket.h"
 #include "evstream/run.h"
+#include "state/match.h"
 #include "state/record.h"
 #include "state/snapshot.h"
 
@@ -102,6 +103,7 @@ struct evs_op {
     uint32_t dead_source;
     struct evs_snapshot_writer writer; /* what changed, or is not delivered */
     struct evs_snapshot_writer copy;   /* ranges of the state (state/sweep.h) */
+    const struct evs_state_migration *migration; /* during the restore of another version's records */
     bool wants_key;
     uint8_t emitted; /* in the running call */
     int64_t counters[EVS_COUNTERS];
@@ -166,6 +168,7 @@ struct evs_run {
     struct evs_store_terms terms;
     struct evs_hash128 incarnation;
     struct evs_record restored; /* valid when terms.has_commit */
+    struct evs_match match;     /* what of it belongs to what of the plan */
     struct evs_run_totals base; /* of earlier runs of this state */
     int64_t started_us;
 

@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "match.h"
 #include "record.h"
 
 static void put_time(struct evs_buffer *text, int64_t us)
@@ -79,6 +80,30 @@ evs_status evs_state_describe(struct evs_slice bytes, struct evs_buffer *text, s
             put_sink(text, &record.sinks[i]);
         }
     }
+    evs_arena_fini(&arena);
+    return status == EVS_E_CORRUPT ? EVS_E_STATE : status;
+}
+
+evs_status evs_state_compare(const struct evs_plan *plan, struct evs_slice bytes, struct evs_buffer *text, bool *loses,
+                             struct evs_error *error)
+{
+    struct evs_arena arena = {0};
+    struct evs_record record;
+    struct evs_match match = {0};
+    evs_status status = evs_record_decode(bytes, &arena, &record, error);
+    if (status == EVS_OK && record.finished) {
+        status = evs_fail(error, EVS_E_STATE,
+                          "pipeline %s has finished: its input was complete and its windows are closed, so no version of it "
+                          "can go on; to run it again, give it another name (`pipeline NAME;`)",
+                          plan->pipeline);
+    }
+    if (status == EVS_OK) {
+        status = evs_match_make(plan, &record, &arena, &match, error);
+    }
+    if (status == EVS_OK) {
+        evs_match_describe(&match, text);
+    }
+    *loses = match.drops;
     evs_arena_fini(&arena);
     return status == EVS_E_CORRUPT ? EVS_E_STATE : status;
 }

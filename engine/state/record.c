@@ -1,8 +1,11 @@
 /* The commit record's encoding; one pair of functions a struct, in the same order. */
 #include "record.h"
 
+#include "shape.h"
+
 #define RECORD_MAGIC 0x52535645u /* "EVSR" */
-#define RECORD_FORMAT 2          /* 1 had no copies of ranges: there is one snapshot, with which the log begins */
+/* 1 had no copies of ranges: there is one snapshot, with which the log begins. 2 had no shapes of operators. */
+#define RECORD_FORMAT 3
 
 /* --- writing --- */
 
@@ -52,12 +55,25 @@ static void put_source(struct evs_buffer *out, const struct evs_record_source *s
     }
 }
 
+/* Behind its size; none is of size 0. */
+static void put_shape(struct evs_buffer *out, const struct evs_state_shape *shape)
+{
+    size_t at = out->count;
+    put_u32(out, 0);
+    if (shape != NULL) {
+        evs_shape_encode(shape, out);
+    }
+    uint32_t bytes = (uint32_t)(out->count - at - sizeof bytes);
+    memcpy(out->data + at, &bytes, sizeof bytes);
+}
+
 static void put_node(struct evs_buffer *out, const struct evs_record_node *node)
 {
     put_name(out, node->name);
     put_u64(out, node->identity);
     put_u32(out, node->version);
     put_u64(out, (uint64_t)node->watermark_us);
+    put_shape(out, node->shape);
 }
 
 static void put_sink(struct evs_buffer *out, const struct evs_record_sink *sink)
@@ -137,6 +153,7 @@ void evs_record_encode(const struct evs_record *record, struct evs_buffer *out)
 struct reader {
     const char *at, *end;
     struct evs_arena *arena;
+    uint32_t format;
     bool failed;
 };
 
@@ -217,12 +234,25 @@ static void take_source(struct reader *reader, struct evs_record_source *source)
     }
 }
 
+static const struct evs_state_shape *take_shape(struct reader *reader)
+{
+    uint32_t bytes = reader->format > 2 ? take_count(reader) : 0;
+    if (bytes == 0) {
+        return NULL;
+    }
+    const struct evs_state_shape *shape = evs_shape_decode((struct evs_slice){reader->at, bytes}, reader->arena);
+    reader->failed = reader->failed || shape == NULL;
+    reader->at += bytes;
+    return shape;
+}
+
 static void take_node(struct reader *reader, struct evs_record_node *node)
 {
     node->name = take_name(reader);
     node->identity = take_u64(reader);
     node->version = take_u32(reader);
     node->watermark_us = (int64_t)take_u64(reader);
+    node->shape = take_shape(reader);
 }
 
 static void take_sink(struct reader *reader, struct evs_record_sink *sink)
@@ -305,7 +335,7 @@ evs_status evs_record_decode(struct evs_slice bytes, struct evs_arena *arena, st
     if (status != EVS_OK) {
         return status;
     }
-    struct reader reader = {bytes.data + 8, bytes.data + bytes.count - 4, arena, false};
+    struct reader reader = {bytes.data + 8, bytes.data + bytes.count - 4, arena, format, false};
     *record = (struct evs_record){0};
     record->checkpoint = take_u64(&reader);
     record->plan_hash = take_u64(&reader);

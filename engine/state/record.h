@@ -5,6 +5,7 @@
 #ifndef EVS_STATE_RECORD_H
 #define EVS_STATE_RECORD_H
 
+#include "evstream/shape.h"
 #include "evstream/source.h"
 #include "sweep.h"
 
@@ -28,6 +29,7 @@ struct evs_record_node { /* an operator with state */
     uint64_t identity;
     uint32_t version;
     int64_t watermark_us;
+    const struct evs_state_shape *shape; /* NULL: of a commit before format 3 */
 };
 
 struct evs_record_lane {

@@ -54,7 +54,7 @@ class Stored:
         away_url = away.url
         away.kill()
         starts = (
-            ("another grouping", 4, "has nothing of the operator", dict(keys="user_id, event")),
+            ("another grouping", 4, "would be lost", dict(keys="user_id, event")),
             ("NATS is away", 3, "NATS", dict(nats=away_url)),
             ("the stream is not there", 3, "NO_SUCH", dict(stream="NO_SUCH")),
         )

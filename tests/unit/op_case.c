@@ -160,6 +160,12 @@ bool evs_op_wants_key(const struct evs_op *op)
     return op->made->wants_key;
 }
 
+const struct evs_state_migration *evs_op_migration(const struct evs_op *op)
+{
+    (void)op;
+    return NULL;
+}
+
 bool evs_op_is_durable(const struct evs_op *op)
 {
     (void)op;

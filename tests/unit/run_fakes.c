@@ -533,6 +533,7 @@ evs_status fake_try_start(const struct evs_plan *plan, struct fake_how how, stru
         .until_end = !how.follow,
         .at_end_stop = how.at_end_stop,
         .at_end_cut = how.at_end_cut,
+        .allow_drop = how.allow_drop,
         .retry_us = 1000000,
         .row_format = fake_registry.formats[0],
         .outbox_bytes_max = 1 << 20,

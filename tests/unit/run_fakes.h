@@ -68,7 +68,7 @@ struct fake_how {
     uint32_t workers, batch_rows, checkpoint_batches;
     int64_t interval_us; /* of checkpoints; 0: 50 ms */
     bool follow;         /* not until the end */
-    bool at_end_stop, at_end_cut, in_memory;
+    bool at_end_stop, at_end_cut, in_memory, allow_drop;
     uint64_t full_bytes_min; /* see evs_run_options */
 };
 #define FAKE_HOW(worker_count, rows, batches)                                                                          \

@@ -280,7 +280,16 @@ static struct evs_record_partition partitions[2] = {
      12},
     {{.partition = 1, .sequence = UINT64_MAX >> 16, .time_us = INT64_MAX}, EVS_TIME_MIN, EVS_TIME_MAX}};
 static struct evs_record_source sources[2] = {{"clicks", partitions, 2, 77, false}, {"", NULL, 0, EVS_TIME_MIN, true}};
-static struct evs_record_node nodes[1] = {{"aggregate by k", UINT64_MAX, 3, -1}};
+static struct evs_state_part state_keys[1] = {{"k", 7, {"\5", 1}}};
+static struct evs_state_part state_columns[2] = {{"count(*)", 8, {"", 0}}, {"sum(v)", UINT64_MAX, {"\3\0\2\1\2", 5}}};
+static const struct evs_state_shape shape = {.kind = "aggregate",
+                                             .label = "aggregate by k",
+                                             .is_elastic = true,
+                                             .window = 11,
+                                             .lineage = 12,
+                                             .keys = {state_keys, 1},
+                                             .columns = {state_columns, 2}};
+static struct evs_record_node nodes[1] = {{"aggregate by k", UINT64_MAX, 3, -1, &shape}};
 static struct evs_record_lane lanes[2] = {{0, 10, 8, 0}, {3, UINT64_MAX, 1, 4096}};
 static struct evs_record_sink sinks[1] = {{"out", lanes, 2}};
 
@@ -323,6 +332,12 @@ START_TEST(test_record)
     ck_assert_int_eq(read.sources[0].frontier_us, 77);
     ck_assert_uint_eq(read.nodes[0].identity, UINT64_MAX);
     ck_assert_uint_eq(read.sinks[0].lanes[1].offset, 4096);
+    const struct evs_state_shape *found = read.nodes[0].shape;
+    ck_assert(found->is_elastic && !found->is_named && found->window == 11 && found->lineage == 12);
+    ck_assert_str_eq(found->columns.items[1].text, "sum(v)");
+    ck_assert_uint_eq(found->columns.items[1].identity, UINT64_MAX);
+    ck_assert_uint_eq(found->columns.items[1].form.count, 5);
+    ck_assert_uint_eq(found->rows.count, 0);
     evs_record_encode(&read, &again);
     ck_assert(evs_slice_equal((struct evs_slice){out.data, out.count}, (struct evs_slice){again.data, again.count}));
     evs_buffer_fini(&out);
@@ -352,7 +367,7 @@ START_TEST(test_record_damage)
 }
 END_TEST
 
-/* A record of the format before copies: the same bytes without the sweep. It begins with the log's first commit. */
+/* A record of the format before copies: the same bytes without the sweep, and without operators. It begins with the log's first commit. */
 START_TEST(test_record_of_format_1)
 {
     struct evs_buffer out = {0};
@@ -360,6 +375,7 @@ START_TEST(test_record_of_format_1)
     struct evs_record record = sample(), read;
     struct evs_error error;
     uint32_t format = 1;
+    record.node_count = 0; /* nor had operators a shape */
     evs_record_encode(&record, &out);
     out.count -= 4 + 8 + 4 + (4 + 8 + 8); /* CRC; credit, next, one run of all ranges */
     memcpy(out.data + 4, &format, 4);

@@ -67,7 +67,7 @@ static void check(const char *operator_, const char *first, const char *second, 
     if (!fits) {
         bool is_named = strstr(operator_, "as kept") != NULL; /* else it is called by kind and keys */
         bool is_told = (!is_named || strstr(error.text, "`kept`") != NULL) &&
-                       strstr(error.text, "columns of the rows") != NULL &&
+                       strstr(error.text, "rows with other columns") != NULL &&
                        strstr(error.text, "pipeline NAME;") != NULL;
         ck_assert_msg(is_told, "%s: %s", what, error.text);
     }

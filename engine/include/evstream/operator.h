@@ -149,6 +149,11 @@ enum evs_record_kind { EVS_RECORD_PUT = 0, EVS_RECORD_DELETE = 1 };
 void evs_snapshot_put(struct evs_snapshot_writer *writer, uint32_t section, enum evs_record_kind kind, uint64_t hash,
                       struct evs_slice fixed, struct evs_slice variable);
 
+/* For restore: the records come from another version of the pipeline, whose columns were these; NULL: they lie as ours do. Only operators whose shape is
+ * elastic (evstream/shape.h) get any. */
+struct evs_state_migration;
+const struct evs_state_migration *evs_op_migration(const struct evs_op *op);
+
 /* Would a record of this hash be kept? Others are dropped by evs_snapshot_put; an operator that asks before it builds a record saves the work. */
 bool evs_snapshot_takes(const struct evs_snapshot_writer *writer, uint64_t hash);
 

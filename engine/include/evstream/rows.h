@@ -92,6 +92,15 @@ static inline struct evs_slice evs_row_slice(const struct evs_row *row)
  * bool that is neither 0 nor 1, a string that is not valid UTF-8. */
 struct evs_row *evs_row_restore(struct evs_row_pool *pool, const struct evs_row_layout *layout, struct evs_slice bytes);
 
+/* The same for a row of another version of the pipeline: `stored` is the layout that it was written with, `today` has for each of its columns the number that
+ * it has in `layout`, or EVS_NO_PART. Columns that it did not have are NULL. */
+struct evs_state_parts;
+struct evs_row *evs_row_restore_moved(struct evs_row_pool *pool, const struct evs_row_layout *layout,
+                                      const struct evs_row_layout *stored, const uint32_t *today,
+                                      struct evs_slice bytes);
+/* The layout of rows of one input out of an operator's shape (evstream/shape.h); to be finished in any case. False: the parts are damaged. */
+bool evs_row_layout_of_parts(struct evs_row_layout *layout, const struct evs_state_parts *rows, uint32_t input);
+
 /* The same for an operator that puts rows into blocks of its own, behind what it notes of them: bytes of the block, the block written to `to`
  * (aligned to 8), and whether stored bytes at `row` (aligned to 8) are a row of the layout. */
 uint32_t evs_row_size(const struct evs_row_layout *layout, const struct evs_batch *batch, uint32_t row);
