@@ -40,10 +40,10 @@ enum {
     ARG_CREATE,
     ARG_ALLOW_DROP,
     ARG_RETRY,
-    ARG_BATCH_ROWS,
     ARG_LEASE,
     ARG_STANDBY,
     ARG_BUCKET,
+    ARG_BATCH_ROWS,
     ARG_CHECKPOINT_BATCHES,
     ARG_LOG_FORMAT,
     ARG_LOG_LEVEL,
@@ -70,14 +70,14 @@ static const struct evs_arg options[] = {
      "goes on although the pipeline has changed and a part of its stored state is lost by it", NULL},
     {ARG_RETRY, "--retry", "DURATION", "how long a server may be away before the run ends with exit code 3 (60s)",
      NULL},
-    {ARG_BATCH_ROWS, "--batch-rows", "N", "rows a batch, 1 to 1024 (1024); results never depend on it", NULL},
-    {ARG_CHECKPOINT_BATCHES, "--checkpoint-batches", "N",
-     "a checkpoint after every N-th batch instead of by time (tests)", NULL},
     {ARG_LEASE, "--lease", "DURATION|off",
      "how long a silent engine keeps its pipeline from those that stand by (10s); off: who starts last runs it", NULL},
     {ARG_STANDBY, "--standby", NULL, "stands by again when another engine has taken over, instead of exit code 6", NULL},
     {ARG_BUCKET, "--bucket", "NAME",
      "NATS key-value bucket in which engines agree who runs what (EVSTREAM_BUCKET; " BUCKET_DEFAULT ")", NULL},
+    {ARG_BATCH_ROWS, "--batch-rows", "N", "rows a batch, 1 to 1024 (1024); results never depend on it", NULL},
+    {ARG_CHECKPOINT_BATCHES, "--checkpoint-batches", "N",
+     "a checkpoint after every N-th batch instead of by time (tests)", NULL},
     {ARG_LOG_FORMAT, "--log-format", "text|json", "how log lines look on standard error (text)", "text|json"},
     {ARG_LOG_LEVEL, "--log-level", "LEVEL", "debug, info, warn or error (info)", "debug|info|warn|error"},
     {ARG_QUIET, "--quiet", NULL, "only warnings and errors, no summary", NULL},
@@ -104,12 +104,12 @@ struct pipeline {
     const struct evs_plan *plan;
     struct evs_run_options options;
     struct evs_run *run;
+    bool standby;
+    int64_t started_us, backoff_us;
 };
 
 /* The handler may only read these; they are set before signals are let in and stay until all runs have ended. */
 static struct evs_run *volatile running[PIPELINES_MAX];
-    bool standby;
-    int64_t started_us, backoff_us;
 static volatile sig_atomic_t signals_seen;
 static volatile time_t first_signal_s;
 
@@ -175,10 +175,6 @@ static enum evs_log_level level_of(const char *name)
     return (enum evs_log_level)level;
 }
 
-/* NULL, or what is wrong with the value. */
-static const char *take_value(struct settings *settings, int id, const char *value)
-{
-    struct evs_slice text = value == NULL ? (struct evs_slice){0} : evs_slice_of(value);
 static bool take_lease(struct settings *settings, const char *text)
 {
     if (strcmp(text, "off") == 0) {
@@ -189,6 +185,10 @@ static bool take_lease(struct settings *settings, const char *text)
            settings->lease_us <= LEASE_MAX_US;
 }
 
+/* NULL, or what is wrong with the value. */
+static const char *take_value(struct settings *settings, int id, const char *value)
+{
+    struct evs_slice text = value == NULL ? (struct evs_slice){0} : evs_slice_of(value);
     switch (id) {
     case ARG_PARALLELISM:
         return take_number(value, 1, 64, &settings->parallelism) ? NULL : "--parallelism takes a number from 1 to 64.";
@@ -209,13 +209,13 @@ static bool take_lease(struct settings *settings, const char *text)
         return evs_parse_duration(text, &settings->retry_us) && settings->retry_us > 0
                    ? NULL
                    : "--retry takes a duration, such as 30s.";
+    case ARG_LEASE:
+        return take_lease(settings, value) ? NULL
+                                           : "--lease takes a duration from 1s to 1h, such as 10s; or off.";
     case ARG_FROM:
         return take_from(settings, value)
                    ? NULL
                    : "--from takes earliest, latest, committed, a time such as 2026-01-05T10:00:00Z, or a sequence.";
-    case ARG_LEASE:
-        return take_lease(settings, value) ? NULL
-                                           : "--lease takes a duration from 1s to 1h, such as 10s; or off.";
     default:
         return NULL;
     }
@@ -236,13 +236,13 @@ static void take_flag(struct settings *settings, int id, const char *value)
     case ARG_STATE:
         settings->state = value;
         break;
+    case ARG_BUCKET:
+        settings->bucket = value;
+        break;
     case ARG_PROGRESS:
         settings->progress = value;
         break;
     case ARG_LOG_LEVEL:
-    case ARG_BUCKET:
-        settings->bucket = value;
-        break;
         settings->log_level = level_of(value);
         break;
     case ARG_LOG_FORMAT:
@@ -256,12 +256,12 @@ static void take_flag(struct settings *settings, int id, const char *value)
         settings->create |= id == ARG_CREATE;
         settings->allow_drop |= id == ARG_ALLOW_DROP;
         settings->quiet |= id == ARG_QUIET;
+        settings->standby |= id == ARG_STANDBY;
     }
 }
 
 /* EVS_EXIT_DONE and `*go` true when the run is to begin. */
 static int take_arguments(struct evs_args *args, struct settings *settings, bool *go)
-        settings->standby |= id == ARG_STANDBY;
 {
     int id;
     *go = false;
@@ -321,12 +321,12 @@ static void set_options(struct pipeline *pipeline, const struct settings *settin
     int64_t workers = settings->parallelism != 0 ? settings->parallelism : plan->parallelism;
     int64_t interval =
         settings->checkpoint_interval_us != 0 ? settings->checkpoint_interval_us : plan->checkpoint_interval_us;
+    pipeline->standby = settings->standby;
     pipeline->options = (struct evs_run_options){
         .os = evs_os_system(),
         .log = log,
         .worker_count = workers == 0 ? 1 : (uint32_t)workers,
         .batch_rows = settings->batch_rows == 0 ? EVS_BATCH_ROWS : (uint32_t)settings->batch_rows,
-    pipeline->standby = settings->standby;
         .checkpoint_interval_us = interval == 0 ? CHECKPOINT_INTERVAL_US : interval,
         .store = wants_redis(settings, plan) ? &evs_store_redis : NULL,
         .nats_url = first_of(settings->nats_url, "EVSTREAM_NATS_URL", NATS_URL_DEFAULT),
@@ -340,14 +340,14 @@ static void set_options(struct pipeline *pipeline, const struct settings *settin
         .start = settings->start,
         .start_value = settings->start_value,
         .retry_us = settings->retry_us == 0 ? RETRY_US : settings->retry_us,
+        .lease_us = settings->lease_us,
+        .bucket = first_of(settings->bucket, "EVSTREAM_BUCKET", BUCKET_DEFAULT),
         .row_format = &evs_format_json,
         .progress = wants_progress(settings, plan),
         .outbox_bytes_max = OUTBOX_BYTES_MAX,
         .checkpoint_batches = (uint32_t)settings->checkpoint_batches,
     };
 }
-        .lease_us = settings->lease_us,
-        .bucket = first_of(settings->bucket, "EVSTREAM_BUCKET", BUCKET_DEFAULT),
 
 /* What operators have left out, a line each: a number that nobody looks for is found here. */
 static void print_left_out(const struct pipeline *pipeline)
@@ -396,20 +396,48 @@ static int report(const struct pipeline *pipeline, evs_status status, const stru
 static int start(struct pipeline *pipeline, uint32_t slot)
 {
     struct evs_error error = {0};
+    pipeline->started_us = evs_monotonic_us(pipeline->options.os);
     evs_status status = evs_run_start(pipeline->plan, &pipeline->options, &pipeline->run, &error);
     if (status != EVS_OK) {
         pipeline->run = NULL;
         return report(pipeline, status, &error);
     }
     running[slot] = pipeline->run;
-    pipeline->started_us = evs_monotonic_us(pipeline->options.os);
     if (signals_seen > 0) {
         evs_run_stop(pipeline->run);
     }
     return EVS_EXIT_DONE;
 }
 
-/* When Redis went back to an earlier state (EVS_E_GAP), memory is dropped and the run begins again from what Redis has. */
+/* Engines that take a pipeline from each other again and again do it ever more slowly. */
+static void back_off(struct pipeline *pipeline)
+{
+    const struct evs_os *os = pipeline->options.os;
+    int64_t ran_us = evs_monotonic_us(os) - pipeline->started_us;
+    int64_t longer_us = pipeline->backoff_us * 2 < BACKOFF_MAX_US ? pipeline->backoff_us * 2 : BACKOFF_MAX_US;
+    pipeline->backoff_us = pipeline->backoff_us == 0 || ran_us > 2 * BACKOFF_MAX_US ? BACKOFF_US : longer_us;
+    (void)os->sockets.wait(os->sockets.self, NULL, NULL, 0, pipeline->backoff_us); /* a signal ends it */
+}
+
+/* Whether the run begins again: Redis went back to an earlier state (EVS_E_GAP), so memory is dropped and the last commit restored; or another engine has
+ * taken over, and this one is to stand by. */
+static bool begins_again(struct pipeline *pipeline, evs_status status, const struct evs_error *error)
+{
+    if (signals_seen > 0) {
+        return false;
+    }
+    if (status == EVS_E_GAP) {
+        evs_log(pipeline->options.log, EVS_LOG_WARN, "gap", "%s; restoring and replaying", error->text);
+        return true;
+    }
+    if (status != EVS_E_FENCED || !pipeline->standby) {
+        return false;
+    }
+    evs_log(pipeline->options.log, EVS_LOG_WARN, "fenced", "%s Standing by again.", error->text);
+    back_off(pipeline);
+    return signals_seen == 0;
+}
+
 static int wait_for(struct pipeline *pipeline, uint32_t slot, bool quiet)
 {
     for (;;) {

@@ -286,8 +286,8 @@ static void committed(struct checkpointer *c, int64_t asked_us)
     c->unconfirmed[c->unconfirmed_count++] =
         (struct unconfirmed){c->next, evs_monotonic_us(run->options.os) + run->terms.confirm_delay_us};
     atomic_store(&run->owner_us, asked_us);
-    atomic_store(&run->committed, c->next);
     atomic_store(&run->committed_us, asked_us);
+    atomic_store(&run->committed, c->next);
     c->next++;
     c->first = false;
     evs_run_wake_all(run);

@@ -189,9 +189,6 @@ struct evs_run {
 
     struct evs_thread *checkpointer;
     struct evs_park *checkpointer_park, *main_park;
-    uint64_t checkpoints, checkpoint_bytes;
-    _Atomic uint32_t error_taken;
-    struct evs_error error;
 
     /* Which of several engines runs the pipeline: standby.c. */
     const struct evs_bucket *bucket_kind;
@@ -202,6 +199,9 @@ struct evs_run {
     _Atomic bool lease_won, keeper_ends;
     _Atomic int64_t committed_us; /* boot time of the last commit; 0: none yet in this run */
 
+    uint64_t checkpoints, checkpoint_bytes;
+    _Atomic uint32_t error_taken;
+    struct evs_error error;
 };
 
 /* --- graph.c --- */
@@ -273,9 +273,6 @@ uint32_t evs_sink_node_stored_lane(const struct evs_snapshot_record *record);
 /* May anything be sent now? False while the store has not confirmed for too long that we own the group (exactness, 15). */
 bool evs_run_may_send(struct evs_run *run);
 
-/* --- checkpoint.c, restore.c, progress.c --- */
-struct evs_run_totals evs_run_totals(const struct evs_run *run);
-void evs_progress_line(const struct evs_run *run, bool last);
 /* --- standby.c: several engines with one pipeline --- */
 /* Opens the lease and looks once. *waits: another engine runs the pipeline; threads go on from here, evs_run_take is called by one of them. */
 evs_status evs_standby_begin(struct evs_run *run, bool *waits, struct evs_error *error);
@@ -285,6 +282,9 @@ bool evs_standby_may_send(const struct evs_run *run);
 /* run.c: takes the group, restores it, opens sources and sinks, starts the workers. */
 evs_status evs_run_take(struct evs_run *run, struct evs_error *error);
 
+/* --- checkpoint.c, restore.c, progress.c --- */
+struct evs_run_totals evs_run_totals(const struct evs_run *run);
+void evs_progress_line(const struct evs_run *run, bool last);
 void evs_checkpointer_main(void *run);
 /* Does the pipeline fit the record? Nothing is touched. */
 evs_status evs_restore_check(struct evs_run *run, struct evs_error *error);
