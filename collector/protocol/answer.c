@@ -54,21 +54,21 @@ static void put_rejected(struct evs_buffer *out, const struct evs_bad_row *row)
     evs_buffer_puts(out, "]}");
 }
 
-void evs_answer_accepted(struct evs_call *call)
+void evs_answer_accepted(struct evs_call *call, const char *member)
 {
     struct evs_buffer *out = &call->protocol->buffer;
     uint32_t count = call->out->bad_row_count;
-    if (count == 0) {
-        evs_answer_json(call, 200, EVS_SLICE("{\"success\":true}"));
-        return;
-    }
     out->count = 0;
-    evs_buffer_printf(out, "{\"success\":true,\"rejected_count\":%u,\"rejected\":[", count);
-    for (uint32_t i = 0; i < count && i < REJECTED_TOLD_MAX; i++) {
-        evs_buffer_puts(out, i > 0 ? "," : "");
-        put_rejected(out, &call->protocol->bad_rows[i]);
+    evs_buffer_printf(out, "{%s", member);
+    if (count > 0) {
+        evs_buffer_printf(out, ",\"rejected_count\":%u,\"rejected\":[", count);
+        for (uint32_t i = 0; i < count && i < REJECTED_TOLD_MAX; i++) {
+            evs_buffer_puts(out, i > 0 ? "," : "");
+            put_rejected(out, &call->protocol->bad_rows[i]);
+        }
+        evs_buffer_puts(out, "]");
     }
-    evs_buffer_puts(out, "]}");
+    evs_buffer_puts(out, "}");
     evs_answer_json(call, 200, taken(call));
 }
 

@@ -56,10 +56,8 @@ struct evs_call {
     struct evs_slice stars[2];  /* what the stars of the route stand for */
     const char *name;           /* the protocol's: context.origin.protocol */
     struct evs_slice sent_text; /* the request's sentAt; empty: none */
-    bool anonymous;             /* the sender asked for it: SP-Anonymous */
-    bool from_browser;          /* the request's own user agent is the visitor's */
-    bool
-        has_visitor_time; /* events without an id and a time are told apart by visitor and second: no server sends them */
+    bool no_address;            /* the sender asked for it: SP-Anonymous */
+    bool is_of_visitor;         /* no id, no time: an event is told apart by its visitor and the second */
     uint32_t event_index;
     uint32_t mark_count;
 };
@@ -98,6 +96,28 @@ void evs_event_take(struct evs_call *call, struct evs_draft *draft);
 /* A text that is no event at all, with the reason. */
 void evs_event_refuse(struct evs_call *call, struct evs_slice raw, const char *format, ...) EVS_PRINTF(3, 4);
 
+/* The type that a track call of this name gets; empty when nothing of the name is left. */
+struct evs_slice evs_event_type(const struct evs_call *call, struct evs_slice name);
+
+/* --- contexts in the common vocabulary, which is Segment's -------------------------------------------------------------- */
+
+/* page {url, path, search, title, referrer} and campaign (utm_*, click ids) of the page's address; what is empty is left out. */
+void evs_context_page(const struct evs_call *call, struct evs_tree *context, struct evs_slice url,
+                      struct evs_slice title, struct evs_slice referrer);
+/* An object {width, height} of "1280x800"; anything else is left out. */
+void evs_context_size(const struct evs_call *call, struct evs_tree *context, const char *name, struct evs_slice size);
+void evs_context_library(const struct evs_call *call, struct evs_tree *context, struct evs_slice name,
+                         struct evs_slice version);
+/* Puts a member in a new place: {"url": "u"} with {"u", "url"}. */
+struct evs_rename {
+    const char *from, *to;
+    bool is_number;
+};
+void evs_tree_move(const struct evs_call *call, struct evs_tree *to, const struct evs_tree *from,
+                   const struct evs_rename *names, size_t count);
+/* A query string as an object of texts, decoded. */
+struct evs_tree *evs_call_query(const struct evs_call *call, struct evs_slice query);
+
 /* --- requests ----------------------------------------------------------------------------------------------------------- */
 
 struct evs_slice evs_call_header(const struct evs_call *call, const char *name);
@@ -106,6 +126,8 @@ struct evs_slice evs_call_parameter(const struct evs_call *call, const char *nam
 /* The user's part of Basic authentication, or empty. */
 struct evs_slice evs_call_basic_user(const struct evs_call *call);
 /* Finds the source by the first of the keys that is known; a request without one is refused with 401. */
+/* Whether the visitor's own browser sent the request. */
+bool evs_call_is_browser(const struct evs_call *call);
 bool evs_call_key(struct evs_call *call, const struct evs_slice *keys, uint32_t count);
 /* The source of one key, or NULL. */
 const char *evs_call_source_of(const struct evs_call *call, struct evs_slice key);
@@ -125,8 +147,8 @@ void evs_answer_json(struct evs_call *call, uint32_t status, struct evs_slice bo
 void evs_answer_text(struct evs_call *call, uint32_t status, const char *content_type, struct evs_slice body);
 /* {"success":false,"message":"…"} */
 void evs_answer_refuse(struct evs_call *call, uint32_t status, const char *format, ...) EVS_PRINTF(3, 4);
-/* {"success":true}, and what was rejected with its reasons. */
-void evs_answer_accepted(struct evs_call *call);
+/* An object with the member ("\"success\":true"), and what was rejected with its reasons. */
+void evs_answer_accepted(struct evs_call *call, const char *member);
 /* A transparent pixel that no cache keeps. */
 void evs_answer_pixel(struct evs_call *call);
 void evs_answer_add_header(struct evs_call *call, const char *name, const char *value);
@@ -135,6 +157,8 @@ void evs_answer_add_header(struct evs_call *call, const char *name, const char *
 
 typedef void evs_handler(struct evs_call *call, const char *argument);
 evs_handler evs_segment_batch, evs_segment_single, evs_segment_settings, evs_segment_library, evs_segment_metrics,
-    evs_rudder_config, evs_pixel, evs_jitsu_single, evs_plain_events, evs_plain_pixel;
+    evs_rudder_config, evs_pixel, evs_jitsu_single, evs_plain_events, evs_plain_pixel, evs_snowplow_post,
+    evs_snowplow_get, evs_snowplow_redirect, evs_posthog_events, evs_posthog_config, evs_posthog_flags, evs_plausible,
+    evs_umami, evs_matomo_get, evs_matomo_post;
 
 #endif

@@ -225,7 +225,8 @@ static struct evs_slice derived_id(struct evs_call *call, const struct evs_draft
     put_sent(out, draft);
     if (draft->event_id.count == 0 && draft->time_text.count == 0) {
         int64_t received = call->request->received_us;
-        evs_buffer_printf(out, "|%lld|", (long long)(call->has_visitor_time ? received / SECOND : received));
+        evs_buffer_printf(out, "|%lld|",
+                          (long long)(call->is_of_visitor && evs_call_is_browser(call) ? received / SECOND : received));
         evs_buffer_put(out, call->request->remote_address.data, call->request->remote_address.count);
         evs_buffer_put(out, user_agent.data, user_agent.count);
     }
@@ -266,19 +267,25 @@ static uint32_t partition_of(const struct evs_protocol *protocol, const struct e
 
 /* --- the line -------------------------------------------------------------------------------------------------------------- */
 
+struct evs_slice evs_event_type(const struct evs_call *call, struct evs_slice name)
+{
+    struct evs_slice type = evs_snake_name(call->arena, name);
+    return call->protocol->config.ecommerce_names ? evs_shop_name(type) : type;
+}
+
 static struct evs_slice type_of(struct evs_call *call, struct evs_draft *draft)
 {
     if (draft->type.count > 0) {
         return draft->type;
     }
-    struct evs_slice type = evs_snake_name(call->arena, draft->name);
+    struct evs_slice type = evs_event_type(call, draft->name);
     if (type.count == 0) {
         evs_draft_reject(call, draft, "The event has no name.");
     } else if (type.count > EVS_TYPE_BYTES_MAX) {
         evs_draft_reject(call, draft, "The event's name has %zu bytes; at most %u are kept.", type.count,
                          EVS_TYPE_BYTES_MAX);
     }
-    return call->protocol->config.ecommerce_names ? evs_shop_name(type) : type;
+    return type;
 }
 
 static void put_member(struct evs_buffer *out, const char *name, struct evs_slice text, const struct evs_strip *strip)
@@ -391,6 +398,12 @@ static bool judge_size(struct evs_call *call, struct evs_draft *draft, size_t by
     return bytes <= bytes_max;
 }
 
+/* The request's text may go; what is handed out stays. */
+static struct evs_slice kept_text(const struct evs_call *call, struct evs_slice text)
+{
+    return (struct evs_slice){evs_arena_copy(call->arena, text.data, text.count), text.count};
+}
+
 static void finish(struct evs_call *call, struct evs_draft *draft, uint32_t index)
 {
     struct evs_protocol *protocol = call->protocol;
@@ -410,7 +423,7 @@ static void finish(struct evs_call *call, struct evs_draft *draft, uint32_t inde
         if (judge_size(call, draft, json.count)) {
             EVS_GROW(protocol->events, call->out->event_count, protocol->event_capacity);
             protocol->events[call->out->event_count++] =
-                (struct evs_event){json, line.id, line.source, partition_of(protocol, draft, line.id)};
+                (struct evs_event){json, kept_text(call, line.id), line.source, partition_of(protocol, draft, line.id)};
             return;
         }
     }

@@ -195,29 +195,36 @@ void evs_plain_events(struct evs_call *call, const char *argument)
     for (const struct evs_tree *event = is_list ? tree->first : NULL; event != NULL; event = event->next) {
         take_event(call, event);
     }
-    evs_answer_accepted(call);
+    evs_answer_accepted(call, "\"success\":true");
 }
 
-/* GET /p.gif?k=KEY&type=open&user_id=…&anything=… : what is no member is a property. The pixel comes in any case: an image
- * that is broken helps nobody. */
+static bool is_key(struct evs_slice name)
+{
+    static const char *const names[] = {"k", "write_key", "writeKey"};
+    return is_word(name, names, EVS_COUNT(names));
+}
+
+/* GET /p.gif?k=KEY&type=open&user_id=…&anything=…: what is no member is a property. RudderStack's /pixel/v1/<call> is the
+ * same with its own names. */
 void evs_plain_pixel(struct evs_call *call, const char *argument)
 {
-    struct evs_slice query = call->request->query, name, value;
+    struct evs_slice query = call->request->query;
+    const struct evs_tree *sent = evs_call_query(call, query);
     struct evs_tree *event = evs_tree_object(call->arena);
-    (void)argument;
-    while (evs_form_next(&query, &name, &value)) {
-        name = evs_form_decode(call->arena, name);
-        struct evs_tree text = {.kind = EVS_TREE_STRING, .text = evs_form_decode(call->arena, value)};
-        if (!evs_slice_equal(name, EVS_SLICE("k")) && text.text.count > 0) {
-            evs_tree_put(call->arena, event, name, &text);
-        }
-    }
-    event->text = call->request->query;
     const struct evs_slice keys[] = {evs_call_parameter(call, "k"), evs_call_parameter(call, "write_key"),
                                      evs_call_parameter(call, "writeKey")};
+    (void)argument;
+    event->text = query;
+    for (const struct evs_tree *member = sent->first; member != NULL; member = member->next) {
+        if (!is_key(member->key) && member->text.count > 0) {
+            evs_tree_put(call->arena, event, member->key, member);
+        }
+    }
+    if (either(event, "type", "event") == NULL) {
+        evs_tree_put_text(call->arena, event, "type", call->stars[0]);
+    }
     call->out->answer.cors = EVS_CORS_NONE;
-    call->from_browser = true;
-    call->has_visitor_time = true;
+    call->is_of_visitor = true;
     if (evs_call_key(call, keys, EVS_COUNT(keys))) {
         take_event(call, event);
         evs_answer_pixel(call);

@@ -54,9 +54,8 @@ static struct evs_slice user_agent_of(const struct evs_call *call, const struct 
     if (said.count > 0) {
         return said;
     }
-    struct evs_slice header = evs_call_header(call, "user-agent");
-    bool is_browser = header.count >= 8 && memcmp(header.data, "Mozilla/", 8) == 0;
-    return call->from_browser || is_browser ? evs_form_utf8(call->arena, header) : (struct evs_slice){NULL, 0};
+    return evs_call_is_browser(call) ? evs_form_utf8(call->arena, evs_call_header(call, "user-agent"))
+                                     : (struct evs_slice){NULL, 0};
 }
 
 /* --- wishes ----------------------------------------------------------------------------------------------------------- */
@@ -150,7 +149,7 @@ static enum evs_wish_policy stricter(enum evs_wish_policy a, enum evs_wish_polic
 static enum evs_wish_policy policy_of(const struct evs_call *call, const struct evs_draft *draft)
 {
     const struct evs_protocol_config *config = &call->protocol->config;
-    enum evs_wish_policy policy = call->anonymous ? EVS_WISH_ANONYMISE : EVS_WISH_RECORD;
+    enum evs_wish_policy policy = EVS_WISH_RECORD;
     if (wishes(call, draft, "dnt", "dnt")) {
         policy = stricter(policy, config->do_not_track);
     }
@@ -216,6 +215,12 @@ static struct evs_slice cookieless_id(struct evs_call *call, const struct evs_dr
 }
 
 /* --- the whole -------------------------------------------------------------------------------------------------------- */
+
+bool evs_privacy_allows_cookie(const struct evs_call *call)
+{
+    static const struct evs_draft nothing = {.properties = NULL};
+    return !call->protocol->config.cookieless && policy_of(call, &nothing) == EVS_WISH_RECORD;
+}
 
 static void anonymise(struct evs_draft *draft)
 {
@@ -286,9 +291,11 @@ struct evs_tree *evs_privacy_context(struct evs_call *call, const struct evs_dra
     for (size_t i = 0; anonymous && i < EVS_COUNT(personal); i++) {
         evs_tree_remove(context, personal[i]);
     }
-    if (!anonymous) {
+    if (!anonymous && !call->no_address) {
         evs_tree_put_text(call->arena, context, "ip",
                           evs_privacy_address(call->arena, address_of(call, draft), config->ip));
+    }
+    if (!anonymous) {
         evs_tree_put_text(call->arena, context, "userAgent", user_agent_of(call, draft));
     }
     if (config->bots != EVS_BOT_KEEP && is_bot(call, draft)) {

@@ -12,6 +12,9 @@ bool evs_privacy_apply(struct evs_call *call, struct evs_draft *draft);
 struct evs_tree *evs_privacy_context(struct evs_call *call, const struct evs_draft *draft,
                                      const struct evs_tree *origin);
 
+/* Whether a cookie may be set or read: not in cookieless mode, and not against a wish that is honoured. */
+bool evs_privacy_allows_cookie(const struct evs_call *call);
+
 /* The address as the policy has it: "203.0.113.0", "2001:db8:1::", or empty. Text that is no address is dropped. */
 struct evs_slice evs_privacy_address(struct evs_arena *arena, struct evs_slice address, enum evs_ip_policy policy);
 

@@ -16,7 +16,7 @@
  * Order of a request, as the server should run it:
  *   1. evs_protocol_knows(method, path) when the headers are there; OPTIONS is answered by the server from its allow-list.
  *   2. the body is read and inflated (by its first bytes 1f 8b: no header can be trusted).
- *   3. evs_protocol_translate. When `answer.status` is 200 the answer is a promise: it is sent only when the events (and
+ *   3. evs_protocol_translate. When `answer.status` is 200 (or 302) the answer is a promise: it is sent only when the events (and
  *      bad rows, which are dead letters) are stored; otherwise the server answers 503 with Retry-After in its place.
  *
  * Memory: a protocol is built once from its configuration, which it copies; it belongs to one thread. All that a
@@ -39,7 +39,7 @@ struct evs_request {
     struct evs_slice body;           /* inflated; needs no padding */
     struct evs_slice remote_address; /* the client's address as text, X-Forwarded-For already judged by the server */
     int64_t received_us;             /* since 1970; UTC */
-    uint8_t random[16];              /* for a cookie's new id; the answer alone depends on it */
+    uint8_t random[16];              /* for the new id of a cookie */
 };
 
 /* --- how it is judged -------------------------------------------------------------------------------------------------- */
@@ -98,6 +98,7 @@ struct evs_protocol_config {
     bool cookieless;
     const char *cookie_name;             /* of Snowplow's network id; NULL: "sp" */
     const char *cookie_domain;           /* NULL: of this host alone */
+    bool cookie_secure;                  /* the server speaks TLS itself; else X-Forwarded-Proto: https says so */
     const char *const *redirect_domains; /* hosts (and what is below them) to which /r/tp2 may lead; none: 404 */
     uint32_t redirect_domain_count;
 
@@ -153,7 +154,7 @@ struct evs_answer_header {
 };
 
 struct evs_answer {
-    uint32_t status; /* 200; 302; 400, 401, 404, 405 */
+    uint32_t status; /* 200 or 302: a promise; 400, 401, 404: there are no events */
     const char *content_type;
     struct evs_slice body;
     const struct evs_answer_header *headers; /* beside Content-Type and those of CORS */

@@ -13,6 +13,13 @@ struct evs_slice evs_call_parameter(const struct evs_call *call, const char *nam
     return evs_form_value(call->arena, call->request->query, name);
 }
 
+/* Libraries of servers name themselves ("node", "analytics-node/3"); all browsers still claim to be this one. */
+bool evs_call_is_browser(const struct evs_call *call)
+{
+    struct evs_slice agent = evs_call_header(call, "user-agent");
+    return agent.count >= 8 && memcmp(agent.data, "Mozilla/", 8) == 0;
+}
+
 struct evs_slice evs_call_basic_user(const struct evs_call *call)
 {
     struct evs_slice header = evs_form_trim(evs_call_header(call, "authorization")), user;
@@ -58,6 +65,19 @@ bool evs_call_key(struct evs_call *call, const struct evs_slice *keys, uint32_t 
     }
     call->out->source = call->source;
     return true;
+}
+
+struct evs_tree *evs_call_query(const struct evs_call *call, struct evs_slice query)
+{
+    struct evs_tree *object = evs_tree_object(call->arena);
+    struct evs_slice name, value;
+    object->text = query;
+    while (evs_form_next(&query, &name, &value)) {
+        struct evs_tree text = {.kind = EVS_TREE_STRING, .text = evs_form_decode(call->arena, value)};
+        evs_tree_put(call->arena, object, evs_form_decode(call->arena, name), &text);
+    }
+    object->depth = 1;
+    return object;
 }
 
 char *evs_call_padded(const struct evs_call *call, struct evs_slice text)

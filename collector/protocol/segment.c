@@ -196,7 +196,7 @@ void evs_segment_batch(struct evs_call *call, const char *argument)
     for (const struct evs_tree *event = batch->first; event != NULL; event = event->next) {
         take_event(call, event, (struct evs_slice){NULL, 0});
     }
-    evs_answer_accepted(call);
+    evs_answer_accepted(call, "\"success\":true");
 }
 
 /* `argument`: the call, or NULL: the path's last part says it. */
@@ -206,7 +206,7 @@ void evs_segment_single(struct evs_call *call, const char *argument)
     if (body != NULL) {
         name_protocol(call, body);
         take_event(call, body, argument != NULL ? evs_slice_of(argument) : call->stars[0]);
-        evs_answer_accepted(call);
+        evs_answer_accepted(call, "\"success\":true");
     }
 }
 
@@ -216,11 +216,7 @@ void evs_jitsu_single(struct evs_call *call, const char *argument)
     (void)argument;
     if (body != NULL) {
         take_event(call, body, call->stars[0]);
-        if (call->out->bad_row_count > 0) {
-            evs_answer_accepted(call);
-        } else {
-            evs_answer_json(call, 200, EVS_SLICE("{\"ok\":true}"));
-        }
+        evs_answer_accepted(call, "\"ok\":true");
     }
 }
 

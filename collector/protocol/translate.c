@@ -48,6 +48,29 @@ static const struct route {
 
     {"POST", "/api/s/*", "jitsu", evs_jitsu_single, NULL},
     {"POST", "/api/s/s2s/*", "jitsu", evs_jitsu_single, NULL},
+    {"GET", "/pixel/v1/*", "rudderstack", evs_plain_pixel, NULL},
+
+    {"POST", "/batch", "posthog", evs_posthog_events, NULL},
+    {"POST", "/e", "posthog", evs_posthog_events, NULL},
+    {"POST", "/i/v0/e", "posthog", evs_posthog_events, NULL},
+    {"POST", "/capture", "posthog", evs_posthog_events, NULL},
+    {"GET", "/array/*/config", "posthog", evs_posthog_config, NULL},
+    {"GET", "/array/*/config.js", "posthog", evs_posthog_config, "js"},
+    {"POST", "/flags", "posthog", evs_posthog_flags, NULL},
+    {"POST", "/decide", "posthog", evs_posthog_flags, NULL},
+
+    {"POST", "/api/event", "plausible", evs_plausible, NULL},
+    {"POST", "/api/send", "umami", evs_umami, NULL},
+    {"GET", "/matomo.php", "matomo", evs_matomo_get, NULL},
+    {"POST", "/matomo.php", "matomo", evs_matomo_post, NULL},
+    {"GET", "/piwik.php", "matomo", evs_matomo_get, NULL},
+    {"POST", "/piwik.php", "matomo", evs_matomo_post, NULL},
+
+    {"GET", "/i", "snowplow", evs_snowplow_get, NULL},
+    {"GET", "/ice.png", "snowplow", evs_snowplow_get, NULL},
+    {"GET", "/r/tp2", "snowplow", evs_snowplow_redirect, NULL},
+    {"GET", "/com.snowplowanalytics.snowplow/*", "snowplow", evs_snowplow_get, NULL},
+    {"POST", "/*/*", "snowplow", evs_snowplow_post, NULL}, /* any vendor and version: behind all others */
 };
 
 static struct evs_slice next_part(struct evs_slice *path)
