@@ -104,6 +104,8 @@ struct evs_slice evs_event_type(const struct evs_call *call, struct evs_slice na
 /* page {url, path, search, title, referrer} and campaign (utm_*, click ids) of the page's address; what is empty is left out. */
 void evs_context_page(const struct evs_call *call, struct evs_tree *context, struct evs_slice url,
                       struct evs_slice title, struct evs_slice referrer);
+/* Of a page view: what context.page says is properties too, as Segment's libraries send it; the sender's own stay. */
+void evs_context_page_properties(const struct evs_call *call, struct evs_draft *draft);
 /* An object {width, height} of "1280x800"; anything else is left out. */
 void evs_context_size(const struct evs_call *call, struct evs_tree *context, const char *name, struct evs_slice size);
 void evs_context_library(const struct evs_call *call, struct evs_tree *context, struct evs_slice name,

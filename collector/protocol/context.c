@@ -94,3 +94,15 @@ void evs_context_library(const struct evs_call *call, struct evs_tree *context, 
         evs_tree_put(call->arena, context, EVS_SLICE("library"), library);
     }
 }
+
+void evs_context_page_properties(const struct evs_call *call, struct evs_draft *draft)
+{
+    struct evs_tree *properties = evs_tree_copy(call->arena, evs_tree_get(draft->context, "page"));
+    const struct evs_tree *own = evs_tree_is(draft->properties, EVS_TREE_OBJECT) ? draft->properties->first : NULL;
+    for (; own != NULL; own = own->next) {
+        if (evs_tree_member(properties, own->key) == NULL) {
+            evs_tree_put(call->arena, properties, own->key, own);
+        }
+    }
+    draft->properties = properties;
+}

@@ -257,12 +257,17 @@ static void judge_ids(struct evs_call *call, struct evs_draft *draft)
     }
 }
 
-/* FNV-1a of whom the event is about, so that a user's events stay in order; of the event's id when it is about nobody. */
+/* FNV-1a of whom the event is about, so that a user's events stay in order; of the session, and at last of the event
+ * itself, when it is about nobody. */
 static uint32_t partition_of(const struct evs_protocol *protocol, const struct evs_draft *draft, struct evs_slice id)
 {
-    struct evs_slice key = draft->user_id.count > 0 ? draft->user_id : draft->anonymous_id;
-    key = key.count > 0 ? key : id;
-    return evs_fnv1a32(key.data, key.count) % protocol->config.partitions;
+    const struct evs_slice keys[] = {draft->user_id, draft->anonymous_id, draft->session_id, id};
+    size_t i = 0;
+    while (keys[i].count == 0) {
+        i++;
+        EVS_ASSERT(i < EVS_COUNT(keys)); /* an event has an id */
+    }
+    return evs_fnv1a32(keys[i].data, keys[i].count) % protocol->config.partitions;
 }
 
 /* --- the line -------------------------------------------------------------------------------------------------------------- */

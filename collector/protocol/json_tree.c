@@ -224,18 +224,22 @@ struct evs_tree *evs_tree_read(struct evs_json_reader *reader, struct evs_arena 
 
 /* --- looking ------------------------------------------------------------------------------------------------------------ */
 
-struct evs_tree *evs_tree_get(const struct evs_tree *object, const char *name)
+struct evs_tree *evs_tree_member(const struct evs_tree *object, struct evs_slice name)
 {
     if (object == NULL || object->kind != EVS_TREE_OBJECT) {
         return NULL;
     }
-    struct evs_slice wanted = evs_slice_of(name);
     for (struct evs_tree *member = object->first; member != NULL; member = member->next) {
-        if (evs_slice_equal(member->key, wanted)) {
+        if (evs_slice_equal(member->key, name)) {
             return member;
         }
     }
     return NULL;
+}
+
+struct evs_tree *evs_tree_get(const struct evs_tree *object, const char *name)
+{
+    return evs_tree_member(object, evs_slice_of(name));
 }
 
 struct evs_tree *evs_tree_get2(const struct evs_tree *object, const char *outer, const char *inner)

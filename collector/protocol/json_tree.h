@@ -43,6 +43,7 @@ struct evs_tree *evs_tree_read(struct evs_json_reader *reader, struct evs_arena 
                                const char **mistake);
 
 /* The first member of that name; NULL when there is none, or `object` is NULL or no object. */
+struct evs_tree *evs_tree_member(const struct evs_tree *object, struct evs_slice name);
 struct evs_tree *evs_tree_get(const struct evs_tree *object, const char *name);
 /* The same along a path of two names. */
 struct evs_tree *evs_tree_get2(const struct evs_tree *object, const char *outer, const char *inner);

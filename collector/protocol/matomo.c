@@ -50,21 +50,33 @@ static struct evs_tree *context_of(struct evs_call *call, const struct evs_tree 
     return context;
 }
 
-/* Own dimensions and variables, and what else there is. */
-static void put_rest(struct evs_call *call, struct evs_draft *draft, const struct evs_tree *event)
+static bool has_own_place(struct evs_slice name, const struct kind *kind)
 {
     static const char *const known[] = {"rec",         "apiv",   "rand", "h",          "m",          "s",     "url",
                                         "action_name", "urlref", "res",  "ua",         "lang",       "cip",   "uid",
                                         "cdt",         "_id",    "cid",  "token_auth", "send_image", "idsite"};
+    for (size_t i = 0; i < EVS_COUNT(known); i++) {
+        if (evs_slice_equal(name, evs_slice_of(known[i]))) {
+            return true;
+        }
+    }
+    for (size_t i = 0; kind != NULL && i < kind->name_count; i++) {
+        if (evs_slice_equal(name, evs_slice_of(kind->names[i].from))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The site's own dimensions are properties; the rest stays with the origin. */
+static void put_rest(struct evs_call *call, struct evs_draft *draft, const struct evs_tree *event,
+                     const struct kind *kind)
+{
     struct evs_tree *fields = evs_tree_object(call->arena);
     for (const struct evs_tree *one = event->first; one != NULL; one = one->next) {
-        bool is_known = false;
-        for (size_t i = 0; i < EVS_COUNT(known); i++) {
-            is_known = is_known || evs_slice_equal(one->key, evs_slice_of(known[i]));
-        }
         if (one->key.count > 9 && memcmp(one->key.data, "dimension", 9) == 0) {
             evs_tree_put(call->arena, draft->properties, one->key, one);
-        } else if (!is_known) {
+        } else if (!has_own_place(one->key, kind)) {
             evs_tree_put(call->arena, fields, one->key, one);
         }
     }
@@ -73,33 +85,50 @@ static void put_rest(struct evs_call *call, struct evs_draft *draft, const struc
     }
 }
 
+static const struct kind *kind_of(const struct evs_tree *event)
+{
+    for (size_t i = 0; i < EVS_COUNT(kinds); i++) {
+        if (text(event, kinds[i].parameter).count > 0) {
+            return &kinds[i];
+        }
+    }
+    return NULL;
+}
+
+static void take_kind(struct evs_call *call, struct evs_draft *draft, const struct evs_tree *event)
+{
+    const struct kind *kind = kind_of(event);
+    draft->properties = evs_tree_object(call->arena);
+    draft->call = kind == NULL ? EVS_SLICE("page") : evs_slice_of(kind->call);
+    if (kind == NULL) {
+        draft->type = EVS_SLICE("page");
+    } else {
+        evs_tree_move(call, draft->properties, event, kind->names, kind->name_count);
+        draft->type = kind->type == NULL ? draft->type : evs_slice_of(kind->type);
+        draft->name = kind->type == NULL ? text(event, "e_a") : draft->name;
+    }
+    put_rest(call, draft, event, kind);
+    if (kind == NULL) {
+        evs_context_page_properties(call, draft);
+    }
+}
+
 static void take_event(struct evs_call *call, const struct evs_tree *event)
 {
-    struct evs_draft draft = {.sent = event, .raw = event->text, .call = EVS_SLICE("page")};
+    struct evs_draft draft = {.sent = event, .raw = event->text};
     struct evs_slice site = text(event, "idsite");
     draft.source = evs_call_source_of(call, site);
     if (draft.source == NULL && call->protocol->config.default_source == NULL) {
         evs_draft_reject(call, &draft, "The site '%.*s' (idsite) is not known here.",
                          (int)(site.count < 64 ? site.count : 64), site.data);
     }
-    draft.type = EVS_SLICE("page");
-    draft.properties = evs_tree_object(call->arena);
-    draft.origin = evs_tree_object(call->arena);
-    for (size_t i = EVS_COUNT(kinds); i-- > 0;) {
-        if (text(event, kinds[i].parameter).count > 0) {
-            draft.call = evs_slice_of(kinds[i].call);
-            draft.type = kinds[i].type == NULL ? (struct evs_slice){NULL, 0} : evs_slice_of(kinds[i].type);
-            draft.properties = evs_tree_object(call->arena);
-            evs_tree_move(call, draft.properties, event, kinds[i].names, kinds[i].name_count);
-        }
-    }
-    draft.name = draft.type.count == 0 ? text(event, "e_a") : draft.name;
     draft.user_id = text(event, "uid");
     draft.anonymous_id = text(event, "cid").count > 0 ? text(event, "cid") : text(event, "_id");
     draft.time_text = text(event, "cdt");
     draft.context = context_of(call, event);
+    draft.origin = evs_tree_object(call->arena);
     evs_tree_put_text(call->arena, draft.origin, "site", site);
-    put_rest(call, &draft, event);
+    take_kind(call, &draft, event);
     evs_event_take(call, &draft);
 }
 

@@ -65,6 +65,9 @@ void evs_plausible(struct evs_call *call, const char *argument)
                      (struct evs_slice){NULL, 0},
                      either(evs_tree_string(body, "r"), evs_tree_string(body, "referrer")));
     evs_context_library(call, draft.context, EVS_SLICE("plausible"), evs_tree_scalar(evs_tree_get(body, "v")));
+    if (draft.type.count > 0) {
+        evs_context_page_properties(call, &draft);
+    }
     draft.origin = evs_tree_object(call->arena);
     evs_tree_put_text(call->arena, draft.origin, "site", domain);
     call->is_of_visitor = true;
@@ -97,7 +100,7 @@ void evs_umami(struct evs_call *call, const char *argument)
     if (!evs_call_key(call, &website, 1)) {
         return;
     }
-    const struct evs_tree *data = evs_tree_get(payload, "data");
+    struct evs_tree *data = evs_tree_get(payload, "data");
     struct evs_draft draft = {.sent = body, .raw = body->text};
     draft.call = evs_tree_string(body, "type");
     draft.name = evs_tree_string(payload, "name");
@@ -111,10 +114,11 @@ void evs_umami(struct evs_call *call, const char *argument)
     }
     draft.user_id = evs_tree_scalar(evs_tree_get(payload, "id"));
     draft.time_text = evs_tree_scalar(evs_tree_get(payload, "timestamp"));
-    draft.properties = data == NULL || data->kind == EVS_TREE_NULL
-                           ? NULL
-                           : evs_tree_put(call->arena, evs_tree_array(call->arena), data->key, data);
+    draft.properties = evs_tree_is(data, EVS_TREE_NULL) ? NULL : data;
     draft.context = umami_context(call, payload);
+    if (evs_slice_equal(draft.type, EVS_SLICE("page"))) {
+        evs_context_page_properties(call, &draft);
+    }
     draft.origin = evs_tree_object(call->arena);
     evs_tree_put_text(call->arena, draft.origin, "site", website);
     call->is_of_visitor = true;

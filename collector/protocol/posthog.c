@@ -219,6 +219,9 @@ static void take_kind(struct evs_call *call, struct evs_draft *draft, const stru
         evs_tree_put_text(call->arena, draft->origin, "group_id", scalar(said, "$group_key"));
         evs_tree_put_text(call->arena, draft->origin, "group_type", scalar(said, "$group_type"));
     }
+    if (evs_slice_equal(draft->type, EVS_SLICE("page"))) {
+        evs_context_page_properties(call, draft);
+    }
     if (evs_slice_equal(draft->type, EVS_SLICE("alias"))) {
         evs_tree_put_text(call->arena, draft->origin, "previous_id", scalar(said, "alias"));
     }

@@ -41,11 +41,13 @@ struct evs_slice evs_privacy_address(struct evs_arena *arena, struct evs_slice a
     return evs_slice_of(evs_arena_strndup(arena, out, strlen(out)));
 }
 
-/* A server that sends for its visitors says whose event it is; else it is the client's own address. */
+/* A server that sends for its visitors says whose event it is; a browser or an app has an address of its own. That of a
+ * server which says nothing would be nobody's. */
 static struct evs_slice address_of(const struct evs_call *call, const struct evs_draft *draft)
 {
     struct evs_slice said = evs_tree_string(draft->context, "ip");
-    return said.count > 0 ? said : call->request->remote_address;
+    bool is_own = evs_call_is_browser(call) || evs_tree_get(draft->context, "device") != NULL;
+    return said.count > 0 ? said : is_own ? call->request->remote_address : (struct evs_slice){NULL, 0};
 }
 
 static struct evs_slice user_agent_of(const struct evs_call *call, const struct evs_draft *draft)
@@ -192,11 +194,11 @@ static const uint8_t *salt_of(const struct evs_protocol *protocol, int64_t day)
 static struct evs_slice cookieless_id(struct evs_call *call, const struct evs_draft *draft)
 {
     const uint8_t *salt = salt_of(call->protocol, call->request->received_us / DAY_US);
-    if (salt == NULL) {
-        return (struct evs_slice){NULL, 0};
-    }
     struct evs_buffer *text = &call->protocol->buffer;
     struct evs_slice address = address_of(call, draft), agent = user_agent_of(call, draft);
+    if (salt == NULL || address.count == 0 || agent.count == 0) { /* all visitors would be one */
+        return (struct evs_slice){NULL, 0};
+    }
     uint8_t code[EVP_MAX_MD_SIZE];
     unsigned code_bytes = 0;
     text->count = 0;

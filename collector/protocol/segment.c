@@ -148,11 +148,10 @@ static void take_event(struct evs_call *call, const struct evs_tree *event, stru
     evs_event_take(call, &draft);
 }
 
-/* RudderStack's libraries say so themselves; nothing but the label depends on it. */
+/* RudderStack's libraries say by which channel an event came; nothing but the label depends on it. */
 static void name_protocol(struct evs_call *call, const struct evs_tree *event)
 {
-    struct evs_slice library = evs_tree_string(evs_tree_get2(event, "context", "library"), "name");
-    if (library.count > 0 && (memmem(library.data, library.count, "udder", 5) != NULL)) {
+    if (evs_tree_string(event, "channel").count > 0) {
         call->name = "rudderstack";
         call->out->protocol = call->name;
     }

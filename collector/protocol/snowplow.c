@@ -150,7 +150,7 @@ static void take_kind(struct evs_call *call, struct evs_draft *draft, const stru
         draft->type = evs_slice_of(kind->type);
     }
     if (evs_slice_equal(draft->call, EVS_SLICE("pv"))) {
-        draft->properties = evs_tree_copy(call->arena, evs_tree_get(draft->context, "page"));
+        evs_context_page_properties(call, draft);
     } else if (evs_slice_equal(draft->call, EVS_SLICE("se"))) {
         draft->name = evs_tree_string(event, "se_ac");
     } else if (evs_slice_equal(draft->call, EVS_SLICE("ue"))) {

@@ -355,6 +355,9 @@ START_TEST(the_partition_follows_the_user)
     ck_assert_uint_eq(one.out.events[0].partition, evs_fnv1a32("ann", 3) % 16);
     case_send(&one, "POST", "/v1/track", "{\"writeKey\":\"KEY\",\"event\":\"E\",\"anonymousId\":\"a1\"}");
     ck_assert_uint_eq(one.out.events[0].partition, evs_fnv1a32("a1", 2) % 16);
+    case_send(&one, "POST", "/v1/track",
+              "{\"writeKey\":\"KEY\",\"event\":\"E\",\"messageId\":\"m9\",\"context\":{\"sessionId\":17}}");
+    ck_assert_uint_eq(one.out.events[0].partition, evs_fnv1a32("17", 2) % 16);
     case_send(&one, "POST", "/v1/track", "{\"writeKey\":\"KEY\",\"event\":\"E\",\"messageId\":\"m9\"}");
     ck_assert_uint_eq(one.out.events[0].partition, evs_fnv1a32("m9", 2) % 16);
     case_fini(&one);
@@ -370,7 +373,7 @@ START_TEST(rudderstack_says_more_in_headers)
     case_header(&one, "sentat", "2026-11-23T05:37:10Z");
     case_send(&one, "POST", "/v1/track",
               "{\"event\":\"Order Completed\",\"originalTimestamp\":\"2026-11-23T05:37:08Z\","
-              "\"context\":{\"library\":{\"name\":\"RudderLabs JavaScript SDK\"}}}");
+              "\"channel\":\"web\"}");
     CASE_COUNTS(&one, 200, 1, 0);
     CASE_EVENT(&one, 0, "type", "purchase");
     CASE_EVENT(&one, 0, "anonymous_id", "a-1");
