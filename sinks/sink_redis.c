@@ -345,7 +345,7 @@ static evs_status take_refusal(struct redis_sink *sink, const char *reply, struc
     char doing[160];
     snprintf(doing, sizeof doing, "append to the stream %.*s", message->key_count > 100 ? 100 : (int)message->key_count,
              message->text.data);
-    evs_status status = evs_redis_refused(sink->address.text, doing, reply, error);
+    evs_status status = evs_redis_link_refused(sink->link, doing, reply, error);
     enum evs_redis_cause cause = evs_redis_classify(reply)->cause;
     sink->loads = cause == EVS_REDIS_NO_FUNCTION;
     if (cause == EVS_REDIS_GAP) {
@@ -361,7 +361,7 @@ static evs_status take_reply(struct redis_sink *sink, const redisReply *reply, u
 {
     *number = 0;
     if (reply->type == REDIS_REPLY_ERROR && sink->load_awaited) {
-        return start_over(sink, evs_redis_refused(sink->address.text, "load its function library", reply->str, error),
+        return start_over(sink, evs_redis_link_refused(sink->link, "load its function library", reply->str, error),
                           error);
     }
     if (reply->type == REDIS_REPLY_ERROR) {

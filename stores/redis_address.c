@@ -4,6 +4,9 @@
 #include <stdio.h>
 
 #define DATABASE_MAX 65535
+#define SERVER_PORT 6379
+#define SENTINEL_PORT 26379
+#define HOST_MAX 255 /* of a name in the DNS */
 
 /* --- numbers and ids ---------------------------------------------------------------------------------------------- */
 
@@ -125,10 +128,11 @@ static evs_status parse_database(struct evs_slice text, struct evs_redis_address
 }
 
 /* The port behind the last colon, unless that colon belongs to an IPv6 address in brackets. */
-static evs_status parse_host(struct evs_slice text, struct evs_redis_address *address, struct evs_error *error)
+static evs_status parse_host(struct evs_slice text, uint16_t port_default, struct evs_redis_address *address,
+                             struct evs_error *error)
 {
     struct evs_slice host = text, port = text;
-    uint64_t number = 6379;
+    uint64_t number = port_default;
     bool bracketed = text.count > 0 && text.data[text.count - 1] == ']';
     if (!bracketed && cut(&port, ':', true, &host)) {
         if (!evs_redis_number_parse(port, &number) || number == 0 || number > UINT16_MAX) {
@@ -140,12 +144,30 @@ static evs_status parse_host(struct evs_slice text, struct evs_redis_address *ad
     if (host.count >= 2 && host.data[0] == '[' && host.data[host.count - 1] == ']') {
         host = (struct evs_slice){host.data + 1, host.count - 2};
     }
-    if (host.count == 0) {
+    if (host.count == 0 || host.count > HOST_MAX) {
         return evs_fail(error, EVS_E_USAGE, "The Redis URL names no host; write redis://host:port.");
     }
-    address->host = evs_strndup(host.data, host.count);
-    address->port = (uint16_t)number;
+    if (address->endpoint_count == EVS_REDIS_ENDPOINTS_MAX) {
+        return evs_fail(error, EVS_E_USAGE, "The Redis URL names more than %d servers; some of them are enough.",
+                        EVS_REDIS_ENDPOINTS_MAX);
+    }
+    address->endpoints[address->endpoint_count++] =
+        (struct evs_redis_host){evs_strndup(host.data, host.count), (uint16_t)number};
     return EVS_OK;
+}
+
+/* "host:port,host:port". */
+static evs_status parse_hosts(struct evs_slice text, uint16_t port_default, struct evs_redis_address *address,
+                              struct evs_error *error)
+{
+    struct evs_slice one;
+    while (cut(&text, ',', false, &one)) {
+        evs_status status = parse_host(one, port_default, address, error);
+        if (status != EVS_OK) {
+            return status;
+        }
+    }
+    return parse_host(text, port_default, address, error);
 }
 
 static evs_status parse_tcp(struct evs_slice rest, struct evs_redis_address *address, struct evs_error *error)
@@ -158,9 +180,41 @@ static evs_status parse_tcp(struct evs_slice rest, struct evs_redis_address *add
     }
     evs_status status = parse_database(database, address, error);
     if (status == EVS_OK) {
-        status = parse_host(host, address, error);
+        status = parse_host(host, SERVER_PORT, address, error);
     }
     return status;
+}
+
+/* Behind the sentinels the name under which they know the master, then perhaps a database. */
+static evs_status parse_sentinel(struct evs_slice rest, struct evs_redis_address *address, struct evs_error *error)
+{
+    struct evs_slice hosts = {0}, service, database = {0};
+    service = cut(&rest, '/', false, &hosts) ? rest : (struct evs_slice){0};
+    if (cut(&rest, '/', false, &service)) {
+        database = rest;
+    }
+    if (service.count == 0) {
+        return evs_fail(error, EVS_E_USAGE,
+                        "The Redis URL of sentinels ends with the name of the master that they watch: "
+                        "redis+sentinel://host:26379,host:26379/mymaster.");
+    }
+    address->service = percent_decoded(service);
+    evs_status status =
+        address->service != NULL
+            ? parse_database(database, address, error)
+            : evs_fail(error, EVS_E_USAGE, "The Redis URL has a broken %%-escape in the master's name.");
+    return status == EVS_OK ? parse_hosts(hosts, SENTINEL_PORT, address, error) : status;
+}
+
+/* A cluster has only database 0. */
+static evs_status parse_cluster(struct evs_slice rest, struct evs_redis_address *address, struct evs_error *error)
+{
+    struct evs_slice hosts = rest;
+    if (cut(&rest, '/', false, &hosts) && rest.count > 0) {
+        return evs_fail(error, EVS_E_USAGE, "A Redis Cluster has no numbered databases; leave '/%.*s' out of the URL.",
+                        (int)rest.count, rest.data);
+    }
+    return parse_hosts(hosts, SERVER_PORT, address, error);
 }
 
 static evs_status parse_unix(struct evs_slice rest, struct evs_redis_address *address, struct evs_error *error)
@@ -181,15 +235,33 @@ static evs_status parse_unix(struct evs_slice rest, struct evs_redis_address *ad
     return parse_database(database, address, error);
 }
 
-static void describe(struct evs_redis_address *address)
+struct scheme {
+    const char *prefix;
+    evs_status (*parse)(struct evs_slice rest, struct evs_redis_address *address, struct evs_error *error);
+};
+
+static const struct scheme schemes[] = {
+    {"redis://", parse_tcp},
+    {"rediss://", parse_tcp},
+    {"unix://", parse_unix},
+    {"redis+sentinel://", parse_sentinel},
+    {"redis+cluster://", parse_cluster},
+};
+
+static void describe(const struct scheme *scheme, struct evs_redis_address *address)
 {
     struct evs_buffer text = {0};
+    evs_buffer_puts(&text, scheme->prefix);
     if (address->path != NULL) {
-        evs_buffer_printf(&text, "unix://%s", address->path);
-    } else {
-        bool v6 = strchr(address->host, ':') != NULL;
-        evs_buffer_printf(&text, "%s://%s%s%s:%u", address->tls ? "rediss" : "redis", v6 ? "[" : "", address->host,
-                          v6 ? "]" : "", address->port);
+        evs_buffer_puts(&text, address->path);
+    }
+    for (uint32_t i = 0; i < address->endpoint_count; i++) {
+        const struct evs_redis_host *host = &address->endpoints[i];
+        bool v6 = strchr(host->name, ':') != NULL;
+        evs_buffer_printf(&text, "%s%s%s%s:%u", i > 0 ? "," : "", v6 ? "[" : "", host->name, v6 ? "]" : "", host->port);
+    }
+    if (address->service != NULL) {
+        evs_buffer_printf(&text, "/%s", address->service);
     }
     if (address->database != 0) {
         evs_buffer_printf(&text, address->path != NULL ? "?db=%u" : "/%u", address->database);
@@ -203,23 +275,28 @@ evs_status evs_redis_address_parse(const char *url, struct evs_redis_address *ad
     EVS_ASSERT(url != NULL && address != NULL);
     *address = (struct evs_redis_address){0};
     struct evs_slice rest = evs_slice_of(url), credentials;
-    bool is_unix = cut_prefix(&rest, "unix://");
-    address->tls = !is_unix && cut_prefix(&rest, "rediss://");
-    if (!is_unix && !address->tls && !cut_prefix(&rest, "redis://")) {
-        return evs_fail(error, EVS_E_USAGE, "The Redis URL must begin with redis://, rediss:// or unix://.");
+    const struct scheme *scheme = schemes, *end = schemes + EVS_COUNT(schemes);
+    while (scheme < end && !cut_prefix(&rest, scheme->prefix)) {
+        scheme++;
     }
+    if (scheme == end) {
+        return evs_fail(error, EVS_E_USAGE,
+                        "The Redis URL must begin with redis://, rediss://, unix://, redis+sentinel:// or "
+                        "redis+cluster://.");
+    }
+    address->tls = strcmp(scheme->prefix, "rediss://") == 0;
     evs_status status = EVS_OK;
     if (cut(&rest, '@', true, &credentials)) {
         status = parse_credentials(credentials, address, error);
     }
     if (status == EVS_OK) {
-        status = is_unix ? parse_unix(rest, address, error) : parse_tcp(rest, address, error);
+        status = scheme->parse(rest, address, error);
     }
     if (status != EVS_OK) {
         evs_redis_address_fini(address);
         return status;
     }
-    describe(address);
+    describe(scheme, address);
     return EVS_OK;
 }
 
@@ -229,7 +306,10 @@ void evs_redis_address_fini(struct evs_redis_address *address)
     if (address->password != NULL) {
         explicit_bzero(address->password, strlen(address->password));
     }
-    evs_free(address->host);
+    for (uint32_t i = 0; i < address->endpoint_count; i++) {
+        evs_free(address->endpoints[i].name);
+    }
+    evs_free(address->service);
     evs_free(address->path);
     evs_free(address->user);
     evs_free(address->password);

@@ -3,6 +3,8 @@
  *   redis://[[user]:password@]host[:port][/database]     port 6379, database 0
  *   rediss://…                                           TLS, where hiredis was built with it
  *   unix://[[user]:password@]/path[?db=number]
+ *   redis+sentinel://[[user]:password@]host[:port][,host[:port]…]/master[/database]     port 26379: who is the master is asked of these
+ *   redis+cluster://[[user]:password@]host[:port][,host[:port]…]     any nodes of the cluster
  *
  * User and password may be percent-encoded; one word alone before the @ is the password, as in redis-cli. The text
  * of an address that is shown to people (evs_redis_address_text) has neither. */
@@ -12,13 +14,22 @@
 #include "evstream/memory.h"
 #include "evstream/text.h"
 
-struct evs_redis_address {
-    char *host;     /* TCP; NULL for a unix socket */
-    char *path;     /* unix socket; NULL for TCP */
-    char *user;     /* NULL: the default user */
-    char *password; /* NULL: none */
-    char *text;     /* for people, without user and password */
+struct evs_redis_host {
+    char *name;
     uint16_t port;
+};
+
+#define EVS_REDIS_ENDPOINTS_MAX 16
+
+struct evs_redis_address {
+    struct evs_redis_host
+        endpoints[EVS_REDIS_ENDPOINTS_MAX]; /* TCP: sentinels, nodes of a cluster, or the one server */
+    uint32_t endpoint_count;                /* 0 for a unix socket */
+    char *service;                          /* sentinels: the master's name there; else NULL */
+    char *path;                             /* unix socket; NULL for TCP */
+    char *user;                             /* NULL: the default user */
+    char *password;                         /* NULL: none */
+    char *text;                             /* for people, without user and password */
     uint32_t database;
     bool tls;
 };

@@ -72,7 +72,7 @@ static evs_status take_staged(struct evs_redis_store *store, struct evs_error *e
         return status;
     }
     if (reply->type == REDIS_REPLY_ERROR) {
-        status = evs_redis_refused(store->address.text, "take a block of state", reply->str, error);
+        status = evs_redis_link_refused(store->link, "take a block of state", reply->str, error);
     }
     freeReplyObject(reply);
     return status;

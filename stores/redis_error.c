@@ -35,9 +35,10 @@ static const struct evs_redis_refusal refusals[] = {
      "The stream holds something else where this message belongs: another program writes into it, or two pipelines "
      "share it. A stream needs one writer; give the sink a key of its own."},
     {EVS_REDIS_MOVED, EVS_E_REFUSED, "MOVED",
-     "It is a cluster node that does not own this key; give the address of the node named in the reply."},
-    {EVS_REDIS_MOVED, EVS_E_REFUSED, "ASK",
-     "It is a cluster node that is handing this key over; try again when that is done."},
+     "It is a cluster node that does not own this key; the node named in the reply does."},
+    {EVS_REDIS_ASK, EVS_E_UNREACHABLE, "ASK",
+     "It is a cluster node that is handing this key's slot over to another one; when that is done, the other one is "
+     "used."},
     {EVS_REDIS_CROSSSLOT, EVS_E_REFUSED, "CROSSSLOT", "The keys lie in different slots of the cluster."},
     {EVS_REDIS_NOAUTH, EVS_E_REFUSED, "NOAUTH", "It wants a password: write redis://user:password@host:port."},
     {EVS_REDIS_WRONGPASS, EVS_E_REFUSED, "WRONGPASS", "User name or password in the URL are wrong."},

@@ -155,7 +155,7 @@ evs_status evs_redis_function_load(struct evs_redis_link *link, struct evs_error
         return status;
     }
     if (reply->type == REDIS_REPLY_ERROR) {
-        status = evs_redis_refused(evs_redis_link_server(link), loading, reply->str, error);
+        status = evs_redis_link_refused(link, loading, reply->str, error);
     }
     freeReplyObject(reply);
     return status;
@@ -179,7 +179,7 @@ evs_status evs_redis_function_call(struct evs_redis_link *link, const struct evs
         }
     }
     if (status == EVS_OK && (*reply)->type == REDIS_REPLY_ERROR) {
-        status = evs_redis_refused(evs_redis_link_server(link), doing, (*reply)->str, error);
+        status = evs_redis_link_refused(link, doing, (*reply)->str, error);
         freeReplyObject(*reply);
     }
     return status;

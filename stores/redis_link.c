@@ -6,14 +6,18 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "redis_route.h"
+
 #define READ_BYTES (64u << 10)
-#define GREETING_MAX 4
+#define GREETING_MAX 5
 
 enum phase { DOWN, CONNECTING, GREETING, UP };
 
 struct evs_redis_link {
     const struct evs_os *os;
     const struct evs_redis_address *address;
+    struct evs_redis_route route;
+    bool asks; /* connected to a sentinel, to learn who the master is */
     char *client_name;
     enum phase phase;
     int fd;              /* -1 when down … */
@@ -43,7 +47,7 @@ evs_status evs_redis_link_new(const struct evs_os *os, const struct evs_redis_ad
                               struct evs_redis_link **link, struct evs_error *error)
 {
     EVS_ASSERT(os != NULL && address != NULL && client_name != NULL);
-    EVS_ASSERT(address->host != NULL || address->path != NULL);
+    EVS_ASSERT(address->endpoint_count > 0 || address->path != NULL);
     if (address->tls) {
         return evs_fail(error, EVS_E_USAGE,
                         "%s asks for TLS, which this program cannot speak to Redis; use redis:// in a trusted network, "
@@ -54,6 +58,7 @@ evs_status evs_redis_link_new(const struct evs_os *os, const struct evs_redis_ad
     made->os = os;
     made->fd = -1;
     made->address = address;
+    made->route.address = address;
     made->client_name = printable_name(client_name);
     *link = made;
     return EVS_OK;
@@ -107,6 +112,10 @@ void evs_redis_link_drop(struct evs_redis_link *link)
         redisReaderFree(link->reader);
     }
     wipe_greeting(link);
+    if (link->address->service != NULL && !link->asks) {
+        link->route.host[0] = '\0'; /* whoever is the master the next time: the sentinels are asked again */
+    }
+    link->asks = false;
     link->fd = -1;
     link->reader = NULL;
     link->phase = DOWN;
@@ -115,10 +124,23 @@ void evs_redis_link_drop(struct evs_redis_link *link)
     link->awaited = link->greeting_count = link->greeted = 0;
 }
 
+/* Of several servers the one that was meant is named, too. */
+static evs_status unreachable(struct evs_redis_link *link, struct evs_error *error, const char *what, const char *why)
+{
+    bool several = link->address->service != NULL || link->address->endpoint_count > 1 || link->route.host[0] != '\0';
+    const char *meant = several ? link->route.text : "";
+    evs_status status = evs_fail(error, EVS_E_UNREACHABLE, "Redis at %s%s%s%s %s: %s.", link->address->text,
+                                 several ? " (" : "", meant, several ? ")" : "", what, why);
+    if (link->address->path == NULL) {
+        evs_redis_route_failed(&link->route);
+    }
+    return status;
+}
+
 static evs_status lost(struct evs_redis_link *link, struct evs_error *error, const char *what, const char *why)
 {
     evs_redis_link_drop(link);
-    return evs_fail(error, EVS_E_UNREACHABLE, "Redis at %s %s: %s.", link->address->text, what, why);
+    return unreachable(link, error, what, why);
 }
 
 /* --- sending ------------------------------------------------------------------------------------------------------ */
@@ -199,13 +221,14 @@ static int connect_path(struct evs_redis_link *link, const char **why)
 /* An old address first: a server that listens on 127.0.0.1 alone is what `localhost` mostly means. */
 static int connect_host(struct evs_redis_link *link, const char **why)
 {
+    struct evs_redis_endpoint to = evs_redis_route_next(&link->route, &link->asks);
     struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *found = NULL;
     char port[8];
-    snprintf(port, sizeof port, "%u", (unsigned)link->address->port);
-    int failure = getaddrinfo(link->address->host, port, &hints, &found);
+    snprintf(port, sizeof port, "%u", (unsigned)to.port);
+    int failure = getaddrinfo(to.host, port, &hints, &found);
     if (failure != 0) {
         hints.ai_family = AF_INET6;
-        failure = getaddrinfo(link->address->host, port, &hints, &found);
+        failure = getaddrinfo(to.host, port, &hints, &found);
     }
     if (failure != 0) {
         *why = gai_strerror(failure);
@@ -226,7 +249,8 @@ evs_status evs_redis_link_start(struct evs_redis_link *link, struct evs_error *e
     const char *why = NULL;
     int fd = link->address->path != NULL ? connect_path(link, &why) : connect_host(link, &why);
     if (fd < 0) {
-        return evs_fail(error, EVS_E_UNREACHABLE, "Redis at %s cannot be reached: %s.", link->address->text, why);
+        link->asks = false;
+        return unreachable(link, error, "cannot be reached", why);
     }
     link->fd = fd;
     link->reader = redisReaderCreate();
@@ -247,6 +271,13 @@ static void greet(struct evs_redis_link *link, const struct evs_slice *arguments
 static void queue_greeting(struct evs_redis_link *link)
 {
     const struct evs_redis_address *address = link->address;
+    if (link->asks) {
+        greet(link,
+              (struct evs_slice[]){EVS_SLICE("SENTINEL"), EVS_SLICE("GET-MASTER-ADDR-BY-NAME"),
+                                   evs_slice_of(address->service)},
+              3);
+        return;
+    }
     if (address->password != NULL && address->user != NULL) {
         greet(link,
               (struct evs_slice[]){EVS_SLICE("AUTH"), evs_slice_of(address->user), evs_slice_of(address->password)}, 3);
@@ -259,6 +290,9 @@ static void queue_greeting(struct evs_redis_link *link)
         greet(link, (struct evs_slice[]){EVS_SLICE("SELECT"), evs_slice_of(number)}, 2);
     }
     greet(link, (struct evs_slice[]){EVS_SLICE("CLIENT"), EVS_SLICE("SETNAME"), evs_slice_of(link->client_name)}, 3);
+    if (address->service != NULL) {
+        greet(link, (struct evs_slice[]){EVS_SLICE("ROLE")}, 1);
+    }
     greet(link, (struct evs_slice[]){EVS_SLICE("PING")}, 1);
 }
 
@@ -294,27 +328,61 @@ static evs_status take_reply(struct evs_redis_link *link, redisReply **reply, st
     return EVS_OK;
 }
 
+/* The sentinel has done its part: on to the master that it names. */
+static evs_status follow_sentinel(struct evs_redis_link *link, const redisReply *reply, struct evs_error *error)
+{
+    bool fits = reply->type == REDIS_REPLY_ARRAY && reply->elements == 2;
+    if (!fits || !evs_redis_route_learn(&link->route, evs_redis_reply_slice(reply->element[0]),
+                                        evs_redis_reply_slice(reply->element[1]))) {
+        return lost(link, error, "names no master", "the sentinel does not know it under the name in the URL");
+    }
+    evs_redis_link_drop(link);
+    return evs_redis_link_start(link, error);
+}
+
+/* Sentinels may be behind the truth for a moment. */
+static bool is_master(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ARRAY && reply->elements > 0 &&
+           evs_slice_equal(evs_redis_reply_slice(reply->element[0]), EVS_SLICE("master"));
+}
+
 /* A client's name is a courtesy; each other command of the greeting must succeed. */
+static evs_status judge_greeting(struct evs_redis_link *link, const char *command, const redisReply *reply,
+                                 struct evs_error *error)
+{
+    if (reply->type == REDIS_REPLY_ERROR && strcmp(command, "CLIENT") != 0) {
+        evs_status status = evs_redis_link_refused(link, "let this client in", reply->str, error);
+        evs_redis_link_drop(link);
+        return status;
+    }
+    if (strcmp(command, "SENTINEL") == 0) {
+        return follow_sentinel(link, reply, error);
+    }
+    if (strcmp(command, "ROLE") == 0 && !is_master(reply)) {
+        return lost(link, error, "is no master", "it is a replica, though a sentinel names it");
+    }
+    return EVS_OK;
+}
+
 static evs_status finish_greeting(struct evs_redis_link *link, struct evs_error *error)
 {
-    while (link->greeted < link->greeting_count) {
+    while (link->phase == GREETING && link->greeted < link->greeting_count) {
         redisReply *reply;
         evs_status status = take_reply(link, &reply, error);
         if (status != EVS_OK) {
             return status == EVS_AGAIN ? EVS_OK : status;
         }
-        bool is_name = strcmp(link->greeting[link->greeted++], "CLIENT") == 0;
-        if (reply->type == REDIS_REPLY_ERROR && !is_name) {
-            status = evs_redis_refused(link->address->text, "let this client in", reply->str, error);
-            evs_redis_link_drop(link);
-        }
+        status = judge_greeting(link, link->greeting[link->greeted++], reply, error);
         freeReplyObject(reply);
         if (status != EVS_OK) {
             return status;
         }
     }
-    wipe_greeting(link);
-    link->phase = UP;
+    if (link->phase == GREETING) {
+        wipe_greeting(link);
+        link->phase = UP;
+    }
     return EVS_OK;
 }
 
@@ -413,6 +481,20 @@ evs_status evs_redis_link_receive(struct evs_redis_link *link, redisReply **repl
             return status;
         }
     }
+}
+
+/* --- refusals ----------------------------------------------------------------------------------------------------- */
+
+evs_status evs_redis_link_refused(struct evs_redis_link *link, const char *doing, const char *reply,
+                                  struct evs_error *error)
+{
+    evs_status status = evs_redis_refused(link->address->text, doing, reply, error);
+    bool moved =
+        link->address->service == NULL && link->address->path == NULL && evs_redis_route_moved(&link->route, reply);
+    if (moved && error != NULL) {
+        error->code = EVS_E_UNREACHABLE;
+    }
+    return moved ? EVS_E_UNREACHABLE : status;
 }
 
 evs_status evs_redis_link_call(struct evs_redis_link *link, const struct evs_slice *arguments, uint32_t count,

@@ -70,6 +70,11 @@ EVS_MUST_CHECK evs_status evs_redis_link_receive(struct evs_redis_link *link, re
 EVS_MUST_CHECK evs_status evs_redis_link_call(struct evs_redis_link *link, const struct evs_slice *arguments,
                                               uint32_t count, redisReply **reply, struct evs_error *error);
 
+/* An error reply, as evs_redis_refused tells it. Where it points to another node of a cluster (MOVED), the next connection goes there, and the
+ * status is EVS_E_UNREACHABLE: drop the link and try again. */
+evs_status evs_redis_link_refused(struct evs_redis_link *link, const char *doing, const char *reply,
+                                  struct evs_error *error);
+
 static inline struct evs_slice evs_redis_reply_slice(const redisReply *reply)
 {
     return (struct evs_slice){reply->str, reply->str == NULL ? 0 : (size_t)reply->len};

@@ -93,7 +93,7 @@ static evs_status walk_some(struct evs_redis_store *store, void *argument, struc
             return status;
         }
         if (reply->type == REDIS_REPLY_ERROR) {
-            status = evs_redis_refused(store->address.text, "read the chain of commits", reply->str, error);
+            status = evs_redis_link_refused(store->link, "read the chain of commits", reply->str, error);
         } else if (evs_redis_id_compare(guesses[i], all->wanted) == 0) {
             status = take_link(store, all, reply, error);
         }

@@ -39,6 +39,7 @@ static void take_info(struct evs_slice info, struct evs_redis_facts *facts)
     snprintf(facts->policy, sizeof facts->policy, "%.*s", (int)policy.count, policy.data);
     facts->evicts = policy.count > 0 && strcmp(facts->policy, "noeviction") != 0;
     facts->is_replica = evs_slice_equal(info_value(info, "role"), EVS_SLICE("slave"));
+    facts->is_clustered = evs_slice_equal(info_value(info, "cluster_enabled"), EVS_SLICE("1"));
     facts->append_only = evs_slice_equal(info_value(info, "aof_enabled"), EVS_SLICE("1"));
 }
 
@@ -125,7 +126,7 @@ evs_status evs_redis_facts_ask(struct evs_redis_link *link, struct evs_redis_fac
         return status;
     }
     if (reply->type == REDIS_REPLY_ERROR) {
-        status = evs_redis_refused(evs_redis_link_server(link), "tell what it is (INFO)", reply->str, error);
+        status = evs_redis_link_refused(link, "tell what it is (INFO)", reply->str, error);
     } else if (evs_redis_reply_is_text(reply)) {
         take_info(evs_redis_reply_slice(reply), facts);
     }

@@ -11,6 +11,7 @@ enum evs_redis_fsync { EVS_REDIS_FSYNC_UNKNOWN, EVS_REDIS_FSYNC_ALWAYS, EVS_REDI
 struct evs_redis_facts {
     uint64_t version; /* the major number; 0: not told */
     bool is_replica;
+    bool is_clustered; /* a node of a cluster */
     bool evicts; /* maxmemory-policy is not noeviction */
     bool append_only;
     enum evs_redis_fsync fsync;

@@ -49,7 +49,7 @@ evs_status evs_redis_store_ask(struct evs_redis_store *store, const struct evs_s
 {
     evs_status status = evs_redis_link_call(store->link, arguments, count, reply, error);
     if (status == EVS_OK && (*reply)->type == REDIS_REPLY_ERROR) {
-        status = evs_redis_refused(store->address.text, doing, (*reply)->str, error);
+        status = evs_redis_link_refused(store->link, doing, (*reply)->str, error);
         freeReplyObject(*reply);
     }
     return status;

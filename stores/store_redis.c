@@ -220,6 +220,32 @@ static evs_status read_last_commit(struct evs_redis_store *store, struct evs_err
     return EVS_OK;
 }
 
+/* --- which server ------------------------------------------------------------------------------------------------- */
+
+/* A node of a cluster says where the log is when it is asked for it. */
+static evs_status find_owner(struct evs_redis_store *store, struct evs_error *error)
+{
+    struct evs_slice command[] = {EVS_SLICE("XRANGE"), evs_slice_of(store->keys[EVS_BLOCK_STATE]), EVS_SLICE("0-1"),
+                                  EVS_SLICE("0-1")};
+    redisReply *reply;
+    evs_status status =
+        evs_redis_store_ask(store, command, EVS_COUNT(command), "show where the state log is", &reply, error);
+    if (status == EVS_OK) {
+        freeReplyObject(reply);
+    }
+    return status;
+}
+
+static evs_status look_at_server(struct evs_redis_store *store, struct evs_error *error)
+{
+    bool may_fail_over = store->has_term || store->address.service != NULL;
+    evs_status status = evs_redis_facts_ask(store->link, &store->facts, error);
+    if (status == EVS_OK && store->facts.is_clustered) {
+        status = find_owner(store, error);
+    }
+    return status == EVS_OK ? evs_redis_facts_judge(&store->facts, store->address.text, may_fail_over, error) : status;
+}
+
 /* --- peek --------------------------------------------------------------------------------------------------------- */
 
 #define LOOKS_MAX 8 /* at a log whose owner trims the commit that was just found */
@@ -240,10 +266,7 @@ static evs_status try_peek(struct evs_redis_store *store, void *argument, struct
     struct evs_redis_id id = {0}, before;
     struct evs_redis_header header = {0};
     bool found = false;
-    evs_status status = evs_redis_facts_ask(store->link, &store->facts, error);
-    if (status == EVS_OK) {
-        status = evs_redis_facts_judge(&store->facts, store->address.text, false, error);
-    }
+    evs_status status = look_at_server(store, error);
     if (status != EVS_OK) {
         return status;
     }
@@ -270,10 +293,7 @@ static evs_status store_peek(void *instance, struct evs_store_terms *terms, stru
 static evs_status try_acquire(struct evs_redis_store *store, void *argument, struct evs_error *error)
 {
     (void)argument;
-    evs_status status = evs_redis_facts_ask(store->link, &store->facts, error);
-    if (status == EVS_OK) {
-        status = evs_redis_facts_judge(&store->facts, store->address.text, store->has_term, error);
-    }
+    evs_status status = look_at_server(store, error);
     if (status == EVS_OK) {
         status = take_over_log(store, error);
     }

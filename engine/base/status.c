@@ -24,7 +24,7 @@ static const struct {
     [EVS_E_REFUSED] = {"refused", 3},
     [EVS_E_STATE] = {"state", 4},
     [EVS_E_FENCED] = {"fenced", 6},
-    [EVS_E_GAP] = {"gap", 4},
+    [EVS_E_GAP] = {"gap", 3},
     [EVS_E_DATA] = {"data", 7},
     [EVS_E_IO] = {"io", 3},
     [EVS_E_CORRUPT] = {"corrupt", 4},

@@ -7,6 +7,7 @@
 #include "redis_error.h"
 #include "redis_header.h"
 #include "redis_retry.h"
+#include "redis_route.h"
 #include "redis_server.h"
 
 static struct evs_error error;
@@ -41,18 +42,60 @@ START_TEST(urls_are_understood)
 {
     struct evs_redis_address address;
     ck_assert_int_eq(evs_redis_address_parse(good_urls[_i].url, &address, &error), EVS_OK);
-    check_text(address.host, good_urls[_i].host);
+    ck_assert_uint_eq(address.endpoint_count, good_urls[_i].host == NULL ? 0 : 1);
+    check_text(address.endpoint_count == 0 ? NULL : address.endpoints[0].name, good_urls[_i].host);
     check_text(address.path, good_urls[_i].path);
     check_text(address.user, good_urls[_i].user);
     check_text(address.password, good_urls[_i].password);
     check_text(address.text, good_urls[_i].text);
-    ck_assert_uint_eq(address.port, good_urls[_i].port);
+    ck_assert(address.endpoint_count == 0 || address.endpoints[0].port == good_urls[_i].port);
     ck_assert_uint_eq(address.database, good_urls[_i].database);
     evs_redis_address_fini(&address);
 }
 END_TEST
 
+static const struct {
+    const char *url, *service, *text, *hosts[3];
+    unsigned ports[3], database;
+} several_urls[] = {
+    {"redis+sentinel://a,b:7,[::1]:9/main",
+     "main",
+     "redis+sentinel://a:26379,b:7,[::1]:9/main",
+     {"a", "b", "::1"},
+     {26379, 7, 9},
+     0},
+    {"redis+sentinel://u:p@a/my%20master/3", "my master", "redis+sentinel://a:26379/my master/3", {"a"}, {26379}, 3},
+    {"redis+cluster://:p@a,b:7001", NULL, "redis+cluster://a:6379,b:7001", {"a", "b"}, {6379, 7001}, 0},
+    {"redis+cluster://a/", NULL, "redis+cluster://a:6379", {"a"}, {6379}, 0},
+};
+
+START_TEST(urls_of_several_servers_are_understood)
+{
+    struct evs_redis_address address;
+    ck_assert_int_eq(evs_redis_address_parse(several_urls[_i].url, &address, &error), EVS_OK);
+    for (uint32_t i = 0; i < address.endpoint_count; i++) {
+        check_text(address.endpoints[i].name, several_urls[_i].hosts[i]);
+        ck_assert_uint_eq(address.endpoints[i].port, several_urls[_i].ports[i]);
+    }
+    ck_assert(address.endpoint_count == 3 || several_urls[_i].hosts[address.endpoint_count] == NULL);
+    check_text(address.service, several_urls[_i].service);
+    check_text(address.text, several_urls[_i].text);
+    ck_assert_uint_eq(address.database, several_urls[_i].database);
+    evs_redis_address_fini(&address);
+}
+END_TEST
+
 static const char *const bad_urls[] = {
+    "redis+sentinel://a",
+    "redis+sentinel://a/",
+    "redis+sentinel://a//3",
+    "redis+sentinel://a/main/x",
+    "redis+sentinel:///main",
+    "redis+sentinel://a,,b/main",
+    "redis+sentinel://a/%zz",
+    "redis+cluster://a,b:x",
+    "redis+cluster://a/1",
+    "redis+cluster://a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q",
     "",
     "localhost",
     "http://h",
@@ -82,6 +125,58 @@ START_TEST(bad_urls_are_refused)
     memset(&error, 0, sizeof error);
     ck_assert_msg(evs_redis_address_parse(bad_urls[_i], &address, &error) == EVS_E_USAGE, "%s", bad_urls[_i]);
     ck_assert_uint_gt(strlen(error.text), 20);
+}
+END_TEST
+
+/* --- routes ------------------------------------------------------------------------------------------------------- */
+
+static void check_next(struct evs_redis_route *route, const char *host, unsigned port, bool asks)
+{
+    bool is_asked;
+    struct evs_redis_endpoint next = evs_redis_route_next(route, &is_asked);
+    ck_assert_str_eq(next.host, host);
+    ck_assert_uint_eq(next.port, port);
+    ck_assert_int_eq(is_asked, asks);
+}
+
+START_TEST(sentinels_are_asked_in_turn)
+{
+    struct evs_redis_address address;
+    ck_assert_int_eq(evs_redis_address_parse("redis+sentinel://a,b/main", &address, &error), EVS_OK);
+    struct evs_redis_route route = {.address = &address};
+    check_next(&route, "a", 26379, true);
+    evs_redis_route_failed(&route);
+    check_next(&route, "b", 26379, true);
+    ck_assert(evs_redis_route_learn(&route, EVS_SLICE("m"), EVS_SLICE("6400")));
+    check_next(&route, "m", 6400, false);
+    evs_redis_route_failed(&route);
+    check_next(&route, "a", 26379, true);
+    ck_assert(!evs_redis_route_learn(&route, EVS_SLICE(""), EVS_SLICE("6400")));
+    ck_assert(!evs_redis_route_learn(&route, EVS_SLICE("m"), EVS_SLICE("70000")));
+    check_next(&route, "a", 26379, true);
+    evs_redis_address_fini(&address);
+}
+END_TEST
+
+START_TEST(a_cluster_is_followed)
+{
+    struct evs_redis_address address;
+    ck_assert_int_eq(evs_redis_address_parse("redis+cluster://a:1,b:2", &address, &error), EVS_OK);
+    struct evs_redis_route route = {.address = &address};
+    check_next(&route, "a", 1, false);
+    ck_assert(evs_redis_route_moved(&route, "MOVED 3999 10.0.0.7:6381"));
+    check_next(&route, "10.0.0.7", 6381, false);
+    ck_assert(evs_redis_route_moved(&route, "MOVED 3999 :6382")); /* the host that has answered */
+    check_next(&route, "10.0.0.7", 6382, false);
+    ck_assert(evs_redis_route_moved(&route, "MOVED 3999 fe80::1:6383"));
+    check_next(&route, "fe80::1", 6383, false);
+    static const char *const others[] = {"ASK 3999 h:1", "MOVED", "MOVED 3999", "MOVED 3999 h", "MOVED 3999 h:x"};
+    for (size_t i = 0; i < EVS_COUNT(others); i++) {
+        ck_assert(!evs_redis_route_moved(&route, others[i]));
+    }
+    evs_redis_route_failed(&route);
+    check_next(&route, "b", 2, false);
+    evs_redis_address_fini(&address);
 }
 END_TEST
 
@@ -220,7 +315,7 @@ static const struct {
     {"EVSGAP the log is empty", EVS_REDIS_GAP, EVS_E_GAP},
     {"EVSDIVERGED the entry 1-1 has other content", EVS_REDIS_DIVERGED, EVS_E_STATE},
     {"MOVED 3999 127.0.0.1:6381", EVS_REDIS_MOVED, EVS_E_REFUSED},
-    {"ASK 3999 127.0.0.1:6381", EVS_REDIS_MOVED, EVS_E_REFUSED},
+    {"ASK 3999 127.0.0.1:6381", EVS_REDIS_ASK, EVS_E_UNREACHABLE},
     {"CROSSSLOT Keys in request don't hash to the same slot", EVS_REDIS_CROSSSLOT, EVS_E_REFUSED},
     {"NOAUTH Authentication required.", EVS_REDIS_NOAUTH, EVS_E_REFUSED},
     {"WRONGPASS invalid username-password pair or user is disabled.", EVS_REDIS_WRONGPASS, EVS_E_REFUSED},
@@ -312,6 +407,9 @@ int main(void)
     Suite *suite = suite_create("redis_parts");
     TCase *cases = tcase_create("parts");
     tcase_add_loop_test(cases, urls_are_understood, 0, EVS_COUNT(good_urls));
+    tcase_add_loop_test(cases, urls_of_several_servers_are_understood, 0, EVS_COUNT(several_urls));
+    tcase_add_test(cases, sentinels_are_asked_in_turn);
+    tcase_add_test(cases, a_cluster_is_followed);
     tcase_add_loop_test(cases, bad_urls_are_refused, 0, EVS_COUNT(bad_urls));
     tcase_add_test(cases, ids_are_strict);
     tcase_add_test(cases, header_comes_back);
