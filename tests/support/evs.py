@@ -35,10 +35,10 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def answers(port, ask, expected):
+def answers(port, ask, expected, host="127.0.0.1"):
     """Does the server on this port answer `ask` with something that holds `expected`?"""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as link:
+        with socket.create_connection((host, port), timeout=1) as link:
             link.settimeout(1)
             if ask:
                 link.sendall(ask)
@@ -48,7 +48,15 @@ def answers(port, ask, expected):
 
 
 class Server:
-    """A server that can be killed and comes back on the same port with the same data."""
+    """A server that can be killed and comes back on the same port with the same data.
+
+    It may live elsewhere: `host` is the address that it binds, `prefix` a command that starts the command (ip netns exec …), `environment` its own
+    environment.
+    """
+
+    host = "127.0.0.1"
+    prefix = ()
+    environment = None
 
     def __init__(self, folder, name):
         self.folder = os.path.join(folder, name)
@@ -61,7 +69,7 @@ class Server:
 
     def start(self):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+            self.process = subprocess.Popen([*self.prefix, *self.command()], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment)
         wait_until(self.is_ready, f"{self.command()[0]} (log: {self.log_path})")
 
     def kill(self, how=signal.SIGKILL):
@@ -81,8 +89,8 @@ class Server:
 class Wire:
     """Redis's protocol, as much as tests need: words in, an answer of bytes, numbers, None and lists of them."""
 
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port))
+    def __init__(self, port, host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port))
         self.file = self.socket.makefile("rwb")
 
     def __enter__(self):
@@ -124,20 +132,20 @@ class Redis(Server):
         super().__init__(folder, "redis")
 
     def command(self):
-        return ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", self.folder, "--appendonly", "yes", "--save", "",
+        return ["redis-server", "--port", str(self.port), "--bind", self.host, "--dir", self.folder, "--appendonly", "yes", "--save", "",
                 "--maxmemory-policy", "noeviction", *self.options]
 
     def is_ready(self):
         self.check_alive()
-        return answers(self.port, b"PING\r\n", b"+PONG")
+        return answers(self.port, b"PING\r\n", b"+PONG", self.host)
 
     @property
     def url(self):
-        return f"redis://127.0.0.1:{self.port}"
+        return f"redis://{self.host}:{self.port}"
 
     def ask(self, *words):
         """One command on a connection of its own: the server may have been killed since the last one. Texts are decoded; bytes of a block come out mangled."""
-        with Wire(self.port) as wire:
+        with Wire(self.port, self.host) as wire:
             return decoded(wire.ask(*words))
 
     def newest_commit(self, pipeline):
@@ -153,14 +161,14 @@ class Nats(Server):
         super().__init__(folder, "nats")
 
     def command(self):
-        return ["nats-server", "-a", "127.0.0.1", "-p", str(self.port), "-js", "-sd", self.folder]
+        return ["nats-server", "-a", self.host, "-p", str(self.port), "-js", "-sd", self.folder]
 
     def is_ready(self):
         """JetStream, too: after a kill it recovers its streams before it serves them."""
         self.check_alive()
         ask = b"CONNECT {\"verbose\":false}\r\nSUB in 1\r\nPUB $JS.API.INFO in 0\r\n\r\nPING\r\n"
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as link:
+            with socket.create_connection((self.host, self.port), timeout=1) as link:
                 link.settimeout(0.5)
                 link.sendall(ask)
                 got = b""
@@ -175,7 +183,7 @@ class Nats(Server):
 
     @property
     def url(self):
-        return f"nats://127.0.0.1:{self.port}"
+        return f"nats://{self.host}:{self.port}"
 
 
 class Engine:
