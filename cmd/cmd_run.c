@@ -43,6 +43,7 @@ enum {
     ARG_LEASE,
     ARG_STANDBY,
     ARG_BUCKET,
+    ARG_STATE_LOST,
     ARG_BATCH_ROWS,
     ARG_CHECKPOINT_BATCHES,
     ARG_LOG_FORMAT,
@@ -75,6 +76,9 @@ static const struct evs_arg options[] = {
     {ARG_STANDBY, "--standby", NULL, "stands by again when another engine has taken over, instead of exit code 6", NULL},
     {ARG_BUCKET, "--bucket", "NAME",
      "NATS key-value bucket in which engines agree who runs what (EVSTREAM_BUCKET; " BUCKET_DEFAULT ")", NULL},
+    {ARG_STATE_LOST, "--state-lost", "accept|restart",
+     "when Redis has less than it had confirmed: goes on from what it has, or begins anew (exit code 4)",
+     "accept|restart"},
     {ARG_BATCH_ROWS, "--batch-rows", "N", "rows a batch, 1 to 1024 (1024); results never depend on it", NULL},
     {ARG_CHECKPOINT_BATCHES, "--checkpoint-batches", "N",
      "a checkpoint after every N-th batch instead of by time (tests)", NULL},
@@ -96,6 +100,7 @@ struct settings {
     bool until_end, at_end_stop, create, quiet, log_json, standby;
     bool allow_drop;
     enum evs_log_level log_level;
+    enum evs_state_lost state_lost;
 };
 
 /* One pipeline file under way. */
@@ -236,6 +241,9 @@ static void take_flag(struct settings *settings, int id, const char *value)
     case ARG_STATE:
         settings->state = value;
         break;
+    case ARG_STATE_LOST:
+        settings->state_lost = strcmp(value, "accept") == 0 ? EVS_LOST_ACCEPT : EVS_LOST_RESTART;
+        break;
     case ARG_BUCKET:
         settings->bucket = value;
         break;
@@ -341,6 +349,7 @@ static void set_options(struct pipeline *pipeline, const struct settings *settin
         .start_value = settings->start_value,
         .retry_us = settings->retry_us == 0 ? RETRY_US : settings->retry_us,
         .lease_us = settings->lease_us,
+        .state_lost = settings->state_lost,
         .bucket = first_of(settings->bucket, "EVSTREAM_BUCKET", BUCKET_DEFAULT),
         .row_format = &evs_format_json,
         .progress = wants_progress(settings, plan),

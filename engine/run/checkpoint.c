@@ -40,6 +40,7 @@ struct checkpointer {
     struct evs_sweep sweep;
     uint64_t state_bytes_min;
     uint64_t outbox_bytes;
+    struct evs_marker_maker marker;
 };
 
 static int64_t boot_us(const struct evs_run *run)
@@ -81,6 +82,7 @@ static void tell_confirmed(struct checkpointer *c)
     if (done > 0) {
         c->unconfirmed_count -= done;
         memmove(c->unconfirmed, c->unconfirmed + done, c->unconfirmed_count * sizeof *c->unconfirmed);
+        evs_marker_confirmed(&c->marker, run, atomic_load(&run->confirmed));
         evs_run_wake_all(run);
     }
 }
@@ -240,6 +242,7 @@ static void record_build(struct checkpointer *c, bool finished)
     }
     c->record.count = 0;
     evs_record_encode(&record, &c->record);
+    evs_marker_note(&c->marker, run, &record);
 }
 
 static void encode_writer(const struct evs_op *op, struct evs_snapshot_writer *writer, struct evs_block_list *list)
@@ -430,5 +433,6 @@ void evs_checkpointer_main(void *argument)
     }
     evs_arena_fini(&c.arena);
     evs_buffer_fini(&c.record);
+    evs_marker_maker_fini(&c.marker);
     evs_free(c.unconfirmed);
 }

@@ -66,7 +66,7 @@ static evs_status read_record(struct evs_run *run, struct evs_error *error)
 {
     if (!run->terms.has_commit) {
         run->terms.checkpoint = 0;
-        run->incarnation = new_incarnation(run->options.os);
+        run->incarnation = run->keeps_incarnation ? run->marker.incarnation : new_incarnation(run->options.os);
         return EVS_OK;
     }
     evs_status status = evs_record_decode(run->terms.record, &run->arena, &run->restored, error);
@@ -200,9 +200,25 @@ static evs_status start_threads(struct evs_run *run, struct evs_error *error)
     return status == EVS_OK ? EVS_OK : evs_fail(error, status, "the checkpoint thread cannot be started");
 }
 
+/* While the lease was waited for, the state has gone on; and what is behind the marker is told before anything is taken. */
+static evs_status check_marker(struct evs_run *run, struct evs_error *error)
+{
+    if (!run->marker.is_there) {
+        return EVS_OK;
+    }
+    evs_status status = run->options.store->peek(run->store, &run->terms, error);
+    if (status == EVS_OK) {
+        status = read_record(run, error);
+    }
+    return status == EVS_OK ? evs_marker_judge(run, error) : status;
+}
+
 evs_status evs_run_take(struct evs_run *run, struct evs_error *error)
 {
-    evs_status status = open_all(run, error);
+    evs_status status = check_marker(run, error);
+    if (status == EVS_OK) {
+        status = open_all(run, error);
+    }
     return status == EVS_OK ? start_threads(run, error) : status;
 }
 
@@ -304,6 +320,7 @@ void evs_run_free(struct evs_run *run)
     run->options.os->threads.park_free(run->main_park);
     run->options.os->threads.park_free(run->keeper_park);
     run->options.os->threads.park_free(run->starter_park);
+    evs_marker_fini(run);
     evs_arena_fini(&run->arena);
     evs_free(run);
 }

@@ -18,6 +18,7 @@
 
 #include "evstream/bucket.h"
 #include "evstream/run.h"
+#include "marker.h"
 #include "state/match.h"
 #include "state/record.h"
 #include "state/snapshot.h"
@@ -198,6 +199,10 @@ struct evs_run {
     struct evs_park *keeper_park, *starter_park;
     _Atomic bool lease_won, keeper_ends;
     _Atomic int64_t committed_us; /* boot time of the last commit; 0: none yet in this run */
+    struct evs_marker marker;     /* as it was before this run; written before lease_won is */
+    uint64_t marker_revision;
+    _Atomic(struct evs_buffer *) marker_text; /* to be written; NULL: nothing new */
+    bool keeps_incarnation; /* the store has forgotten it, the marker has not */
 
     uint64_t checkpoints, checkpoint_bytes;
     _Atomic uint32_t error_taken;

@@ -78,15 +78,30 @@ static void renew(struct evs_run *run)
     }
 }
 
+/* The marker is read by whoever has just won: the holder before may have written it until then. */
+static evs_status win(struct evs_run *run, struct evs_error *error)
+{
+    evs_status status = evs_lease_is_held(run->lease) ? EVS_OK : evs_lease_try(run->lease, error);
+    return status == EVS_OK ? evs_marker_read(run, error) : status;
+}
+
 static void try_to_win(struct evs_run *run)
 {
     struct evs_error error = {0};
-    evs_status status = evs_lease_try(run->lease, &error);
+    evs_status status = win(run, &error);
     if (status == EVS_OK) {
         atomic_store(&run->lease_won, true);
         run->options.os->threads.wake(run->starter_park);
     } else if (status != EVS_AGAIN) {
         tell_trouble(run, &error);
+    }
+}
+
+/* Of a term that is sure to be ours. */
+static void write_marker(struct evs_run *run)
+{
+    if (atomic_load(&run->lease_won) && evs_lease_is_held(run->lease) && evs_standby_may_send(run)) {
+        evs_marker_write(run);
     }
 }
 
@@ -113,11 +128,13 @@ static void keeper_main(void *argument)
         int64_t left_us = due_us - boot_us(run);
         if (left_us > 0) {
             wait_on(run, run->keeper_park, left_us);
+            write_marker(run);
             continue;
         }
         if (evs_lease_is_held(run->lease)) {
             renew(run);
-        } else if (!atomic_load(&run->lease_won) && !atomic_load(&run->stop)) {
+        }
+        if (!atomic_load(&run->lease_won) && !atomic_load(&run->stop)) {
             try_to_win(run);
         }
         due_us = boot_us(run) + pause_us(run);
@@ -211,7 +228,7 @@ evs_status evs_standby_begin(struct evs_run *run, bool *waits, struct evs_error 
     }
     evs_status status = open_bucket(run, source, error);
     if (status == EVS_OK) {
-        status = evs_lease_try(run->lease, error);
+        status = win(run, error);
     }
     *waits = status == EVS_AGAIN;
     if (status != EVS_OK && !*waits) {

@@ -4,7 +4,11 @@ of one engine that nobody disturbed.
 Stored clicks are published portion by portion, so that each engine has its part of the work, and the end of the input is only taken as such at the end.
 """
 
+import base64
+import json
+import re
 import signal
+import socket
 import time
 
 from evs import Engine, same, wait_until
@@ -108,16 +112,20 @@ class Groups:
         found["rows"] = sorted(row["data"] for row in rows)
         return found
 
-    def check(self, name):
+    def reference(self, stream):
+        """What one engine makes of the whole input that nobody disturbs."""
         if self.undisturbed is None:
-            calm = self.engine("undisturbed", "only", "--until-end", stream=name.upper())
+            calm = self.engine("undisturbed", "only", "--until-end", stream=stream)
             if calm.wait() != 0:
                 raise AssertionError(f"the undisturbed run failed:\n{calm.log_tail()}")
             self.undisturbed = self.results("undisturbed")
             if not all(self.undisturbed.values()):
                 raise AssertionError("the undisturbed run has an empty result")
+        return self.undisturbed
+
+    def check(self, name):
         found = self.results(name)
-        for sink, rows in self.undisturbed.items():
+        for sink, rows in self.reference(name.upper()).items():
             same(found[sink], rows, f"{name}{sink}")
 
     def moment(self):
@@ -258,10 +266,98 @@ class Groups:
             self.feed(name, number)
         self.finish(name, second)
 
+    # --- what NATS remembers when Redis does not ---
+
+    def marker(self, name):
+        """The marker's text, by the broker's own protocol."""
+        found = json.loads(self.nats_ask("$JS.API.STREAM.MSG.GET.KV_evstream", '{"last_by_subj":"$KV.evstream.marker.%s.0"}' % name))
+        return base64.b64decode(found["message"]["data"]).decode() if "message" in found else ""
+
+    def nats_ask(self, subject, payload):
+        with socket.create_connection(("127.0.0.1", self.nats.port)) as link, link.makefile("rwb") as file:
+            file.write(f"CONNECT {{}}\r\nSUB in 1\r\nPUB {subject} in {len(payload)}\r\n{payload}\r\n".encode())
+            file.flush()
+            while True:
+                words = file.readline().decode().split()
+                if words[:1] == ["MSG"]:
+                    return file.read(int(words[-1])).decode()
+
+    def marked(self, name):
+        """A part of the input was worked on, its triggers are out, and the marker knows it; no engine runs."""
+        self.feed(name, 0)
+        self.feed(name, 1)
+        first = self.engine(name, "first")
+        wait_until(lambda: self.marker(name) and len(self.suite.dump(self.nats, "TRIGGERS", "--subject", f"triggers.{name}.>")) > 20, "a marker and triggers")
+        self.commits(name, 2)
+        first.signal(signal.SIGTERM)
+        if first.wait() != 0:
+            raise AssertionError(f"the first engine did not end well:\n{first.log_tail()}")
+
+    def forget(self, name):
+        for key in (f"evs:{{{name}:0}}:log", f"evs:{{{name}:0}}:ob", f"rows:{name}"):
+            self.redis.ask("DEL", key)
+
+    def refused(self, name, what):
+        engine = self.engine(name, "refused", "--until-end")
+        if engine.wait() != 4 or "--state-lost accept" not in engine.log():
+            raise AssertionError(f"{what}: exit code {engine.process.returncode} instead of 4:\n{engine.log_tail()}")
+
+    def lost(self):
+        """Redis has forgotten everything: no start takes that for a first one. Accepted, the input is read again and no trigger comes twice."""
+        name = "lost"
+        self.marked(name)
+        self.forget(name)
+        self.refused(name, "an empty Redis")
+        if self.redis.ask("EXISTS", f"evs:{{{name}:0}}:log") != 0:
+            raise AssertionError("a start that was refused has written")
+        for number in range(2, PORTIONS):
+            self.feed(name, number)
+        last = self.engine(name, "accepted", "--until-end", "--state-lost", "accept")
+        if last.wait() != 0:
+            raise AssertionError(f"the accepted run failed:\n{last.log_tail()}")
+        self.check(name)
+
+    def restarted(self):
+        """Begun anew on request: a new life, whose triggers are all published, beside those of the old one."""
+        name = "restarted"
+        self.marked(name)
+        self.forget(name)
+        old = self.suite.dump(self.nats, "TRIGGERS", "--id", "--subject", f"triggers.{name}.>")
+        for number in range(2, PORTIONS):
+            self.feed(name, number)
+        last = self.engine(name, "restarted", "--until-end", "--state-lost", "restart")
+        if last.wait() != 0:
+            raise AssertionError(f"the run that began anew failed:\n{last.log_tail()}")
+        lines = self.suite.dump(self.nats, "TRIGGERS", "--id", "--subject", f"triggers.{name}.>")
+        new = sorted(line.split("\t", 1)[1] for line in lines[len(old):])
+        if not old or lines[:len(old)] != old:
+            raise AssertionError("the triggers of the life before are not what they were")
+        same(new, self.reference(name.upper())[""], "triggers of the new life")
+
+    def old(self):
+        """A Redis from a backup: far behind what it had confirmed. Refused with the choices, accepted exact; within what a crash may take it is only told."""
+        name = "old"
+        self.marked(name)
+        text = self.marker(name)
+        checkpoint, incarnation = self.redis.newest_commit(name)[0], re.search("incarnation [0-9a-f]{32}", text).group()
+        self.nats_ask(f"$KV.evstream.marker.{name}.0", f"version 1\n{incarnation}\ncheckpoint {checkpoint + 900}\nfloor {checkpoint + 1}\nwritten then\n")
+        self.refused(name, "an old Redis")
+        accepted = self.engine(name, "accepted", "--state-lost", "accept")
+        self.await_log(accepted, "redis_lost")
+        self.commits(name, 2)
+        accepted.kill()
+        checkpoint = self.redis.newest_commit(name)[0]
+        self.nats_ask(f"$KV.evstream.marker.{name}.0", f"version 1\n{incarnation}\ncheckpoint {checkpoint + 900}\nfloor {checkpoint}\nwritten then\n")
+        within = self.engine(name, "within")
+        self.await_log(within, "redis_lost")
+        for number in range(2, PORTIONS):
+            self.feed(name, number)
+        self.finish(name, within)
+
     def run(self):
         tests = [("two engines in turns", self.turns), ("an engine that was stopped wakes", self.paused), ("an engine ends, another takes over", self.ended),
-                 ("an outage is nobody's death", self.outage)]
+                 ("an outage is nobody's death", self.outage), ("Redis has forgotten everything", self.lost)]
         if not self.suite.quick:
-            tests += [("an engine that cannot commit lets go", self.hung), ("without leases", self.without)]
+            tests += [("an engine that cannot commit lets go", self.hung), ("without leases", self.without), ("begun anew", self.restarted), ("a Redis from a backup", self.old)]
         for name, test in tests:
             self.suite.test(name, test)

@@ -5,6 +5,9 @@
 #include "evstream/plan.h"
 #include "evstream/store.h"
 
+/* What to do when the store has less than it had confirmed (engine/run/marker.h). */
+enum evs_state_lost { EVS_LOST_REFUSE, EVS_LOST_ACCEPT, EVS_LOST_RESTART };
+
 struct evs_run_options {
     const struct evs_os *os;
     struct evs_log *log;
@@ -25,6 +28,7 @@ struct evs_run_options {
     bool progress;                       /* a progress line on standard error */
     int64_t lease_us;                    /* how long an engine that is silent keeps the pipeline; 0: no lease, who starts last runs it */
     const char *bucket;                  /* where leases are: a name at the broker of the sources */
+    enum evs_state_lost state_lost;
     uint64_t outbox_bytes_max;           /* messages waiting in sinks above which sources stop */
     uint32_t checkpoint_batches;         /* tests: a checkpoint after every n-th batch of the sources; 0: by time */
     uint64_t full_bytes_min;             /* tests: the size that a smaller state is taken for when copies are paced; 0: 8 MiB */
