@@ -102,6 +102,7 @@ static void emit_changed(struct aggregate *agg, struct agg_out *out, struct agg_
     if (times == NULL || times->is_changed == 0) {
         return;
     }
+    evs_agg_mark(agg, window, entry, index, false);
     struct evs_arena scratch = {0};
     uint64_t shown = evs_agg_hash_results(&agg->base, evs_entry_values(&agg->layout, entry), &scratch);
     evs_arena_fini(&scratch);
@@ -110,7 +111,6 @@ static void emit_changed(struct aggregate *agg, struct agg_out *out, struct agg_
     }
     times->shown = shown;
     times->is_changed = 0;
-    evs_agg_mark(agg, window, entry, index);
 }
 
 /* --- working off --------------------------------------------------------------------------------------------------------------- */
@@ -154,16 +154,17 @@ static bool emit_all(struct aggregate *agg, struct agg_out *out, struct agg_wind
             return false;
         }
         struct evs_entry *entry = evs_table_at(&window->table, work->entry);
-        evs_agg_emit_group(agg, out, window, entry, work->at_us - 1, is_final, NULL);
         if (!is_final) {
-            evs_agg_mark(agg, window, entry, work->entry);
+            evs_agg_mark(agg, window, entry, work->entry, false);
         }
+        evs_agg_emit_group(agg, out, window, entry, work->at_us - 1, is_final, NULL);
     }
     return true;
 }
 
 static bool finish(struct evs_op *op, struct aggregate *agg, struct agg_out *out)
 {
+    evs_agg_write_all(op, agg); /* before revisions go on */
     if (!emit_all(agg, out, agg->windows[0], true)) {
         return false;
     }

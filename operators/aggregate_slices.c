@@ -180,24 +180,47 @@ static void set_slice(struct agg_slices *slices, struct agg_record *record, uint
     record->values = evs_agg_slice_values(slice);
 }
 
+struct writing {
+    struct agg_slices *slices;
+    struct evs_snapshot_writer *writer;
+    bool full;
+    struct agg_record record;
+};
+
 /* Only the head and the key of a record stand in the entry; the slice has its own values. */
+static void write_slice(struct writing *to, uint32_t number)
+{
+    set_slice(to->slices, &to->record, number);
+    evs_agg_record_group(&to->record);
+    evs_agg_record_put(&to->record, to->writer, EVS_AGG_SECTION_SLICES, EVS_RECORD_PUT);
+    evs_agg_record_parts(&to->record, to->writer, EVS_AGG_SECTION_PARTS, to->full);
+}
+
+static void write_key(void *argument, uint32_t index, struct evs_entry *entry)
+{
+    struct writing *to = argument;
+    const struct agg_key *key = (const struct agg_key *)evs_entry_values(&to->slices->layout, entry);
+    (void)index;
+    for (uint32_t at = key->first; at != 0; at = evs_agg_slice(to->slices, at - 1)->next) {
+        write_slice(to, at - 1);
+    }
+}
+
 void evs_agg_slices_snapshot(struct agg_slices *slices, struct evs_snapshot_writer *writer, bool full)
 {
-    struct agg_record record = record_of(slices);
+    struct writing to = {.slices = slices, .writer = writer, .full = full, .record = record_of(slices)};
     evs_agg_deleted_put(&slices->deleted, writer, EVS_AGG_SECTION_SLICES);
-    uint32_t count = full ? slices->used : slices->dirty_count;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t number = full ? i : slices->dirty[i];
-        uint32_t key = evs_agg_slice(slices, number)->key;
+    for (uint32_t i = 0; !full && i < slices->dirty_count; i++) {
+        uint32_t key = evs_agg_slice(slices, slices->dirty[i])->key;
         if (key != UINT32_MAX && evs_snapshot_takes(writer, evs_table_at(&slices->table, key)->hash)) {
-            set_slice(slices, &record, number);
-            evs_agg_record_group(&record);
-            evs_agg_record_put(&record, writer, EVS_AGG_SECTION_SLICES, EVS_RECORD_PUT);
-            evs_agg_record_parts(&record, writer, EVS_AGG_SECTION_PARTS, full);
+            write_slice(&to, slices->dirty[i]);
         }
     }
+    if (full) {
+        evs_snapshot_walk(writer, &slices->table, write_key, &to);
+    }
     slices->dirty_count = 0;
-    evs_agg_record_fini(&record);
+    evs_agg_record_fini(&to.record);
 }
 
 void evs_agg_slices_remember_deleted(struct agg_slices *slices, uint32_t number)
@@ -215,11 +238,7 @@ static uint32_t key_of(struct agg_slices *slices, const struct agg_reading *read
     bool is_new;
     struct evs_table *table = &slices->table;
     struct evs_entry *entry = evs_table_put_stored(table, hash, reading->head.nulls, reading->key, &is_new);
-    uint32_t slot = (uint32_t)hash & table->mask;
-    while (evs_table_at(table, (uint32_t)table->directory[slot] - 1) != entry) {
-        slot = (slot + 1) & table->mask;
-    }
-    return (uint32_t)table->directory[slot] - 1;
+    return evs_table_index_of(table, entry);
 }
 
 /* What stands before the slice in its key's list; number + 1. */

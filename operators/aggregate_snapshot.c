@@ -1,11 +1,9 @@
-/* How the state of evs_op_aggregate is stored: groups and parts of their accumulators (aggregate_record.h), and held rows (aggregate_hold.h).
+/* How the state of evs_op_aggregate is stored and read (aggregate_freeze.c writes it): groups and parts of their accumulators (aggregate_record.h), and held rows (aggregate_hold.h).
  *
  * A window that is gone needs no record: a restore leaves out windows whose time has come at the watermark of the commit. A group that expires or begins
  * anew is deleted by a record. */
 #include "aggregate_record.h"
 #include "aggregate_state.h"
-
-enum { SECTION_GROUPS = 0, SECTION_PARTS = 1, SECTION_HELD = 2 };
 
 static struct agg_record record_of(struct aggregate *agg)
 {
@@ -20,47 +18,11 @@ static void set_group(struct agg_record *record, const struct agg_window *window
     record->values = evs_entry_values(record->layout, entry);
 }
 
-static void write_window(struct agg_record *record, struct agg_window *window, struct evs_snapshot_writer *writer,
-                         bool full)
-{
-    struct evs_table *table = &window->table;
-    uint32_t count = full ? table->used : window->dirty_count;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t index = full ? i : window->dirty[i];
-        struct evs_entry *entry = evs_table_at(table, index);
-        if (evs_table_is_live(table, index) && evs_snapshot_takes(writer, entry->hash)) {
-            set_group(record, window, entry);
-            evs_agg_record_group(record);
-            evs_agg_record_put(record, writer, SECTION_GROUPS, EVS_RECORD_PUT);
-            evs_agg_record_parts(record, writer, SECTION_PARTS, full);
-        }
-    }
-    window->dirty_count = 0;
-}
-
-/* Deletions first: a group that went and came back in one interval is deleted, then put. */
-evs_status evs_agg_snapshot(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full)
-{
-    struct aggregate *agg = state;
-    struct agg_record record = record_of(agg);
-    (void)op;
-    EVS_ASSERT(agg->work.moment == MOMENT_NONE && agg->released == NULL);
-    evs_agg_deleted_put(&agg->deleted, writer, SECTION_GROUPS);
-    for (uint32_t i = 0; i < agg->window_count; i++) {
-        write_window(&record, agg->windows[i], writer, full);
-    }
-    if (agg->holds) {
-        evs_agg_hold_snapshot(&agg->hold, writer, SECTION_HELD, full);
-    }
-    agg->base.epoch++;
-    evs_agg_record_fini(&record);
-    return EVS_OK;
-}
-
 void evs_agg_remember_deleted(struct aggregate *agg, struct evs_entry *entry)
 {
     if (agg->base.durable) {
         struct agg_record record = record_of(agg);
+        evs_agg_write_before(agg, agg->windows[0], entry);
         set_group(&record, agg->windows[0], entry);
         evs_agg_deleted_add(&agg->deleted, &record);
         evs_agg_record_fini(&record);
@@ -68,15 +30,6 @@ void evs_agg_remember_deleted(struct aggregate *agg, struct evs_entry *entry)
 }
 
 /* --- reading -------------------------------------------------------------------------------------------------------------- */
-
-static uint32_t index_of(const struct evs_table *table, const struct evs_entry *entry)
-{
-    uint32_t slot = (uint32_t)entry->hash & table->mask;
-    while (evs_table_at(table, (uint32_t)table->directory[slot] - 1) != entry) {
-        slot = (slot + 1) & table->mask;
-    }
-    return (uint32_t)table->directory[slot] - 1;
-}
 
 static bool restore_group(struct evs_op *op, struct aggregate *agg, struct agg_reading *reading,
                           const struct evs_snapshot_record *record)
@@ -87,10 +40,10 @@ static bool restore_group(struct evs_op *op, struct aggregate *agg, struct agg_r
         evs_table_put_stored(&window->table, record->hash, reading->head.nulls, reading->key, &is_new);
     uint8_t *values = evs_entry_values(&agg->layout, entry);
     evs_op_count(op, EVS_COUNT_STATE_KEYS, is_new);
-    if (record->section == SECTION_PARTS) {
+    if (record->section == EVS_AGG_SECTION_GROUP_PARTS) {
         return evs_agg_reading_part(reading, &agg->base, &window->table, values);
     }
-    uint32_t index = index_of(&window->table, entry);
+    uint32_t index = evs_table_index_of(&window->table, entry);
     if (record->kind == EVS_RECORD_DELETE) {
         evs_agg_forget(agg, window, index);
         evs_op_count(op, EVS_COUNT_STATE_KEYS, -1);
@@ -117,11 +70,11 @@ evs_status evs_agg_restore(struct evs_op *op, void *state, uint32_t version, con
         return evs_fail(error, EVS_E_CORRUPT, "the stored columns of an aggregate do not decode");
     }
     uint32_t lead_bytes = agg->has_times ? (uint32_t)sizeof(struct group_times) : 0;
-    uint32_t expected[] = {[SECTION_GROUPS] =
+    uint32_t expected[] = {[EVS_AGG_SECTION_GROUPS] =
                                evs_agg_group_bytes(&agg->layout, lead_bytes + evs_agg_stored_bytes(&agg->base)),
-                           [SECTION_PARTS] = evs_agg_part_bytes(&agg->layout)};
-    bool is_held = agg->holds && record->section == SECTION_HELD;
-    bool is_group = record->section <= SECTION_PARTS && record->fixed.count == expected[record->section];
+                           [EVS_AGG_SECTION_GROUP_PARTS] = evs_agg_part_bytes(&agg->layout)};
+    bool is_held = agg->holds && record->section == EVS_AGG_SECTION_HELD_ROWS;
+    bool is_group = record->section <= EVS_AGG_SECTION_GROUP_PARTS && record->fixed.count == expected[record->section];
     if (version != EVS_AGG_SNAPSHOT_VERSION || (!is_held && !is_group)) {
         return evs_fail(error, EVS_E_STATE, "the stored state of an aggregate has an unknown layout (version %u)",
                         version);

@@ -63,19 +63,26 @@ void evs_agg_window_done(struct aggregate *agg)
     agg->window_count--;
     memmove(&agg->windows[0], &agg->windows[1], agg->window_count * sizeof *agg->windows);
     evs_table_clear(&window->table);
-    window->dirty_count = window->changed_count = 0;
+    EVS_ASSERT(!agg->writing.is_on); /* it would lose what it has not written of the window */
+    window->dirty.count = window->frozen.count = window->frozen_at = window->changed_count = 0;
     window->next_free = agg->free_windows;
     agg->free_windows = window;
     agg->last_window = NULL;
 }
 
-void evs_agg_mark(struct aggregate *agg, struct agg_window *window, struct evs_entry *entry, uint32_t index)
+void evs_agg_mark(struct aggregate *agg, struct agg_window *window, struct evs_entry *entry, uint32_t index,
+                  bool is_new)
 {
-    if (agg->base.durable && entry->epoch != agg->base.epoch) {
-        entry->epoch = agg->base.epoch;
-        EVS_GROW(window->dirty, window->dirty_count, window->dirty_capacity);
-        window->dirty[window->dirty_count++] = index;
+    if (!agg->base.durable || entry->epoch == agg->base.epoch) {
+        return;
     }
+    if (!is_new) {
+        evs_agg_write_before(agg, window, entry);
+    }
+    struct agg_dirty *dirty = &window->dirty;
+    entry->epoch = agg->base.epoch;
+    EVS_GROW(dirty->indices, dirty->count, dirty->capacity);
+    dirty->indices[dirty->count++] = index;
 }
 
 void evs_agg_change(struct aggregate *agg, struct agg_window *window, struct evs_entry *entry, uint32_t index)

@@ -20,13 +20,20 @@ struct group_times {     /* of groups whose results have revisions */
     uint32_t is_changed; /* emit every: there was a row since the last tick */
 };
 
+struct agg_dirty { /* entries that changed since the last snapshot; an entry's epoch tells that it is listed */
+    uint32_t *indices;
+    uint32_t count, capacity;
+};
+
 struct agg_window {
     struct evs_span span; /* an unwindowed operator has one, from the beginning to the end of time */
     struct evs_table table;
-    uint32_t
-        *dirty; /* indices of entries that changed since the last snapshot; an entry's epoch tells that it is listed */
-    uint32_t dirty_count, dirty_capacity;
-    uint32_t *changed; /* emit every: indices of entries with is_changed */
+    struct agg_dirty dirty;
+    struct agg_dirty frozen; /* those of the checkpoint that is being written (aggregate_freeze.c): up to frozen_at */
+    uint32_t frozen_at;
+    bool copies;                   /* its copy is not complete */
+    struct evs_snapshot_at copied; /* so far */
+    uint32_t *changed;             /* emit every: indices of entries with is_changed */
     uint32_t changed_count, changed_capacity;
     struct agg_window *next_free;
 };
@@ -44,6 +51,14 @@ struct agg_work {
     uint32_t window, entry; /* where it goes on */
 };
 
+/* A checkpoint that is being written between batches: aggregate_freeze.c. */
+struct agg_writing {
+    bool is_on;
+    uint32_t frozen;                            /* epoch of what had changed at the barrier */
+    struct evs_snapshot_writer *changes, *copy; /* NULL: nobody asks for it */
+    struct agg_record record;
+};
+
 struct aggregate {
     struct agg_base base;
     struct evs_table_layout layout;
@@ -58,6 +73,7 @@ struct aggregate {
     struct deadline *deadlines; /* a binary heap */
     uint32_t deadline_count, deadline_capacity;
     struct agg_deleted deleted; /* expired groups, for the next snapshot */
+    struct agg_writing writing;
 
     struct agg_hold hold;
     bool holds;                 /* the configuration may need it */
@@ -100,7 +116,9 @@ struct agg_window *evs_agg_window(struct aggregate *agg, struct evs_span span);
 uint32_t evs_agg_window_after(const struct aggregate *agg, int64_t end_us);
 /* The first window is gone: its table is kept for another one. */
 void evs_agg_window_done(struct aggregate *agg);
-void evs_agg_mark(struct aggregate *agg, struct agg_window *window, struct evs_entry *entry, uint32_t index);
+/* The group is about to change, or is new. */
+void evs_agg_mark(struct aggregate *agg, struct agg_window *window, struct evs_entry *entry, uint32_t index,
+                  bool is_new);
 /* emit every: the group has got a row. */
 void evs_agg_change(struct aggregate *agg, struct agg_window *window, struct evs_entry *entry, uint32_t index);
 
@@ -130,6 +148,16 @@ void evs_agg_emit_group(struct aggregate *agg, struct agg_out *out, struct agg_w
 
 /* op_aggregate.c: counts the rows of a batch from agg->position on. EVS_MORE: credit is used up. */
 evs_status evs_agg_count_rows(struct evs_op *op, struct aggregate *agg, struct evs_batch *batch, bool is_released);
+
+/* aggregate_freeze.c */
+enum { EVS_AGG_SECTION_GROUPS = 0, EVS_AGG_SECTION_GROUP_PARTS = 1, EVS_AGG_SECTION_HELD_ROWS = 2 };
+evs_status evs_agg_freeze(struct evs_op *op, void *state, struct evs_snapshot_writer *changes,
+                          struct evs_snapshot_writer *copy);
+evs_status evs_agg_write(struct evs_op *op, void *state, uint32_t records);
+/* The group changes otherwise than evs_agg_mark says, or goes: a checkpoint that is being written has it as it was. */
+void evs_agg_write_before(struct aggregate *agg, const struct agg_window *window, struct evs_entry *entry);
+/* The rest at once: a window closes. */
+void evs_agg_write_all(struct evs_op *op, struct aggregate *agg);
 
 /* aggregate_snapshot.c */
 #define EVS_AGG_SNAPSHOT_VERSION 2

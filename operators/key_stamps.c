@@ -239,23 +239,38 @@ static void write_stamp(struct evs_stamps *stamps, struct evs_snapshot_writer *w
                      (struct evs_slice){variable->data, variable->count});
 }
 
+struct writing {
+    struct evs_stamps *stamps;
+    struct evs_snapshot_writer *writer;
+    struct evs_buffer parts[2];
+};
+
+static void write_entry(void *argument, uint32_t index, struct evs_entry *entry)
+{
+    struct writing *to = argument;
+    struct evs_stamp *stamp = NULL;
+    (void)index;
+    while ((stamp = evs_stamps_next(to->stamps, entry, stamp)) != NULL) {
+        write_stamp(to->stamps, to->writer, entry, stamp, to->parts);
+    }
+}
+
 void evs_stamps_snapshot(struct evs_stamps *stamps, struct evs_snapshot_writer *writer, bool full)
 {
-    struct evs_buffer parts[2] = {0};
-    uint32_t count = full ? stamps->table.used : stamps->dirty_count;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t index = full ? i : stamps->dirty[i];
-        struct evs_entry *entry = evs_table_at(&stamps->table, index);
-        struct evs_stamp *stamp = NULL;
-        bool is_taken = evs_table_is_live(&stamps->table, index) && evs_snapshot_takes(writer, entry->hash);
-        while (is_taken && (stamp = evs_stamps_next(stamps, entry, stamp)) != NULL) {
-            write_stamp(stamps, writer, entry, stamp, parts);
+    struct writing to = {.stamps = stamps, .writer = writer};
+    for (uint32_t i = 0; !full && i < stamps->dirty_count; i++) {
+        struct evs_entry *entry = evs_table_at(&stamps->table, stamps->dirty[i]);
+        if (evs_table_is_live(&stamps->table, stamps->dirty[i]) && evs_snapshot_takes(writer, entry->hash)) {
+            write_entry(&to, stamps->dirty[i], entry);
         }
+    }
+    if (full) {
+        evs_snapshot_walk(writer, &stamps->table, write_entry, &to);
     }
     stamps->dirty_count = 0;
     stamps->epoch++;
-    evs_buffer_fini(&parts[0]);
-    evs_buffer_fini(&parts[1]);
+    evs_buffer_fini(&to.parts[0]);
+    evs_buffer_fini(&to.parts[1]);
 }
 
 static struct evs_stamp *find_stored(struct evs_stamps *stamps, struct evs_entry *entry,

@@ -61,11 +61,7 @@ struct evs_entry *evs_key_load(struct evs_table *table, uint64_t hash, uint32_t 
 
 uint32_t evs_entry_index(const struct evs_table *table, const struct evs_entry *entry)
 {
-    uint32_t slot = (uint32_t)entry->hash & table->mask;
-    while (evs_table_at(table, (uint32_t)table->directory[slot] - 1) != entry) {
-        slot = (slot + 1) & table->mask;
-    }
-    return (uint32_t)table->directory[slot] - 1;
+    return evs_table_index_of(table, entry);
 }
 
 void evs_key_move(const struct evs_table_layout *layout, struct evs_entry *entry, struct evs_arena *to)

@@ -22,6 +22,7 @@ void evs_keyed_open(struct evs_keyed_rows *rows, struct evs_op *op, const struct
     evs_table_layout_init(&rows->table_layout, kinds, config->key_count,
                           (uint32_t)sizeof(struct evs_keyed_head) + value_bytes);
     evs_table_init(&rows->table, &rows->table_layout);
+    rows->is_durable = evs_op_is_durable(op);
     rows->eval = config->conditions != NULL ? evs_eval_new(config->conditions) : NULL;
 }
 
@@ -34,6 +35,7 @@ void evs_keyed_close(struct evs_keyed_rows *rows)
     evs_table_fini(&rows->table);
     evs_timers_fini(&rows->pending);
     evs_free(rows->ready);
+    evs_free(rows->unsaved);
     evs_row_pool_fini(&rows->pool);
     evs_row_layout_fini(&rows->layout);
 }
@@ -195,6 +197,11 @@ static void keep(struct evs_keyed_rows *rows, struct evs_op *op, const struct ev
     *kept = (struct evs_keyed_row){.mask = rows->masks[row], .entry = entry, .references = 1};
     evs_row_write(&rows->layout, batch, row, bytes, &kept->row);
     add_pending(rows, kept);
+    if (rows->is_durable) {
+        kept->references++;
+        EVS_GROW(rows->unsaved, rows->unsaved_count, rows->unsaved_capacity);
+        rows->unsaved[rows->unsaved_count++] = kept;
+    }
 }
 
 void evs_keyed_take(struct evs_keyed_rows *rows, struct evs_op *op, struct evs_batch *batch)
@@ -282,17 +289,31 @@ void evs_keyed_row_release(struct evs_keyed_rows *rows, struct evs_keyed_row *ro
 
 /* --- snapshots ---------------------------------------------------------------------------------------------------------------------------- */
 
-void evs_keyed_snapshot(struct evs_keyed_rows *rows, struct evs_snapshot_writer *writer, bool full)
+static void write_row(const struct evs_keyed_rows *rows, const struct evs_keyed_row *row,
+                      struct evs_snapshot_writer *writer)
+{
+    struct evs_slice mask = {(const char *)&row->mask, sizeof row->mask};
+    uint64_t hash = evs_keyed_entry(rows, row->entry)->hash;
+    if (evs_snapshot_takes(writer, hash)) {
+        evs_snapshot_put(writer, EVS_KEYED_SECTION, EVS_RECORD_PUT, hash, mask, evs_row_slice(&row->row));
+    }
+}
+
+/* A row that the watermark has passed is the operator's, and stands in its own records. */
+void evs_keyed_snapshot(struct evs_keyed_rows *rows, const struct evs_op *op, struct evs_snapshot_writer *writer,
+                        bool full)
 {
     EVS_ASSERT(rows->ready_at == rows->ready_count);
-    for (uint32_t i = 0; i < rows->pending.count; i++) {
-        struct evs_keyed_row *row = (struct evs_keyed_row *)(uintptr_t)rows->pending.heap[i].payload;
-        if (full || !row->is_saved) {
-            struct evs_slice mask = {(const char *)&row->mask, sizeof row->mask};
-            evs_snapshot_put(writer, EVS_KEYED_SECTION, EVS_RECORD_PUT, evs_keyed_entry(rows, row->entry)->hash, mask,
-                             evs_row_slice(&row->row));
-            row->is_saved = true;
+    for (uint32_t i = 0; i < rows->unsaved_count; i++) {
+        struct evs_keyed_row *row = rows->unsaved[i];
+        if (!full && row->row.event_time_us >= evs_op_watermark(op)) {
+            write_row(rows, row, writer);
         }
+        evs_keyed_row_release(rows, row);
+    }
+    rows->unsaved_count = 0;
+    for (uint32_t i = 0; full && i < rows->pending.count; i++) {
+        write_row(rows, (struct evs_keyed_row *)(uintptr_t)rows->pending.heap[i].payload, writer);
     }
 }
 
@@ -303,7 +324,7 @@ struct evs_keyed_row *evs_keyed_restore_row(struct evs_keyed_rows *rows, struct 
         return NULL;
     }
     struct evs_keyed_row *row = evs_row_pool_take(&rows->pool, block_bytes((uint32_t)bytes.count));
-    *row = (struct evs_keyed_row){.mask = mask, .references = 1, .is_saved = true};
+    *row = (struct evs_keyed_row){.mask = mask, .references = 1};
     memcpy(&row->row, bytes.data, bytes.count);
     if (!evs_row_is_valid(&rows->layout, &row->row, bytes.count)) {
         evs_row_pool_give(&rows->pool, row, block_bytes((uint32_t)bytes.count));

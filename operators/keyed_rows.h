@@ -40,9 +40,8 @@ struct evs_keyed_rows_config {
 struct evs_keyed_row {
     uint64_t mask;       /* bit i: condition i holds of the row */
     uint32_t entry;      /* of its key */
-    uint32_t references; /* of the operator; the pending heap has one */
+    uint32_t references; /* of the operator; the pending heap has one, and the list of what no checkpoint has */
     uint32_t number;     /* the operator's own */
-    bool is_saved;       /* it stands in a checkpoint */
     _Alignas(8) struct evs_row row;
 };
 _Static_assert(offsetof(struct evs_keyed_row, row) == 24, "as stated above");
@@ -60,7 +59,10 @@ struct evs_keyed_rows {
     struct evs_table_layout table_layout;
     struct evs_table table;
     struct evs_eval *eval;
-    struct evs_timers pending;    /* the payload is the row */
+    struct evs_timers pending; /* the payload is the row */
+    bool is_durable;
+    struct evs_keyed_row **unsaved; /* came since the last checkpoint; perhaps released since */
+    uint32_t unsaved_count, unsaved_capacity;
     struct evs_keyed_row **ready; /* rows of one moment, in order */
     uint32_t ready_count, ready_at, ready_capacity;
 
@@ -102,7 +104,8 @@ void evs_keyed_drop(struct evs_keyed_rows *rows, struct evs_op *op, uint32_t ent
 /* --- snapshots -------------------------------------------------------------------------------------------------------------------- */
 
 #define EVS_KEYED_SECTION 0
-void evs_keyed_snapshot(struct evs_keyed_rows *rows, struct evs_snapshot_writer *writer, bool full);
+void evs_keyed_snapshot(struct evs_keyed_rows *rows, const struct evs_op *op, struct evs_snapshot_writer *writer,
+                        bool full);
 /* A record of EVS_KEYED_SECTION. False: damaged. */
 bool evs_keyed_restore(struct evs_keyed_rows *rows, struct evs_op *op, const struct evs_snapshot_record *record);
 /* A row of the operator's own records, its key's entry found or made; it has one reference. NULL: damaged. */

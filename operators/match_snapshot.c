@@ -70,29 +70,54 @@ static void write_deleted(struct match *match, struct evs_snapshot_writer *write
     match->deleted.count = 0;
 }
 
+struct writing {
+    struct match *match;
+    struct evs_snapshot_writer *writer;
+    struct evs_buffer fixed, variable;
+};
+
+static void write_partition(void *argument, uint32_t index, struct evs_entry *entry)
+{
+    struct writing *to = argument;
+    struct partition *partition = evs_match_partition(to->match, index);
+    if (partition->is_held) {
+        put_partition(to->match, index, &to->fixed, &to->variable);
+        evs_snapshot_put(to->writer, SECTION_PARTITIONS, EVS_RECORD_PUT, entry->hash, slice_of(&to->fixed),
+                         slice_of(&to->variable));
+        partition->is_saved = true;
+    }
+    partition->is_dirty = false;
+}
+
+/* Where the copy has the partition, it is left to it. */
+static void write_dirty(struct writing *to)
+{
+    struct match *match = to->match;
+    for (uint32_t i = 0; i < match->dirty_count; i++) {
+        uint32_t index = match->dirty[i];
+        if (evs_table_is_live(&match->rows.table, index) && evs_match_partition(match, index)->is_dirty) {
+            write_partition(to, index, evs_keyed_entry(&match->rows, index));
+        }
+    }
+}
+
 /* Deletions first: a partition that went may have come again. */
 evs_status evs_match_snapshot(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full)
 {
     struct match *match = state;
-    struct evs_buffer fixed = {0}, variable = {0};
-    (void)op;
+    struct writing to = {.match = match, .writer = writer};
     EVS_ASSERT(!match->has_current);
-    evs_keyed_snapshot(&match->rows, writer, full);
+    evs_keyed_snapshot(&match->rows, op, writer, full);
     match->deleted.count = full ? 0 : match->deleted.count;
     write_deleted(match, writer);
-    for (uint32_t i = 0; i < match->rows.table.used; i++) {
-        struct partition *partition = evs_table_is_live(&match->rows.table, i) ? evs_match_partition(match, i) : NULL;
-        if (partition == NULL || !partition->is_held || (!full && !partition->is_dirty)) {
-            continue;
-        }
-        put_partition(match, i, &fixed, &variable);
-        evs_snapshot_put(writer, SECTION_PARTITIONS, EVS_RECORD_PUT, evs_keyed_entry(&match->rows, i)->hash,
-                         slice_of(&fixed), slice_of(&variable));
-        partition->is_saved = true;
-        partition->is_dirty = false;
+    if (full) {
+        evs_snapshot_walk(writer, &match->rows.table, write_partition, &to);
+    } else {
+        write_dirty(&to);
     }
-    evs_buffer_fini(&fixed);
-    evs_buffer_fini(&variable);
+    match->dirty_count = 0;
+    evs_buffer_fini(&to.fixed);
+    evs_buffer_fini(&to.variable);
     return EVS_OK;
 }
 

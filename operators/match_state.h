@@ -32,6 +32,9 @@ struct match {
     struct evs_measuring *measuring;
     struct evs_timers deadlines; /* the payload is the entry */
     bool is_durable;
+    uint32_t
+        *dirty; /* entries of partitions that changed since the last checkpoint; one may be listed twice, or be gone */
+    uint32_t dirty_count, dirty_capacity;
     int64_t told_bytes;
 
     /* the partition that is being advanced, while credit lasts */
@@ -57,6 +60,7 @@ static inline struct partition *evs_match_partition(const struct match *match, u
 }
 void evs_match_append(struct match *match, struct evs_op *op, struct evs_keyed_row *row);
 void evs_match_arm(struct match *match, uint32_t entry);
+void evs_match_mark(struct match *match, uint32_t entry);
 
 #define EVS_MATCH_SNAPSHOT_VERSION 1
 void evs_match_remember_deleted(struct match *match, uint32_t entry);

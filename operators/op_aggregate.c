@@ -71,7 +71,8 @@ static evs_status aggregate_open(struct evs_op *op, void *state, struct evs_erro
 static void window_free(struct agg_window *window)
 {
     evs_table_fini(&window->table);
-    evs_free(window->dirty);
+    evs_free(window->dirty.indices);
+    evs_free(window->frozen.indices);
     evs_free(window->changed);
     evs_free(window);
 }
@@ -98,6 +99,7 @@ static void aggregate_close(struct evs_op *op, void *state)
     evs_free(agg->deadlines);
     evs_agg_base_fini(&agg->base);
     evs_agg_deleted_fini(&agg->deleted);
+    evs_agg_record_fini(&agg->writing.record);
 }
 
 /* --- groups ------------------------------------------------------------------------------------------------------------------------------ */
@@ -122,7 +124,7 @@ static void count_pairs(struct evs_op *op, struct aggregate *agg, const struct e
         added += is_new;
         agg->values[i] = evs_entry_values(&agg->layout, entry);
         agg->tables[i] = &window->table;
-        evs_agg_mark(agg, window, entry, index);
+        evs_agg_mark(agg, window, entry, index, is_new);
         if (has_ticks) {
             evs_agg_change(agg, window, entry, index);
         }
@@ -300,7 +302,7 @@ static struct evs_entry *live_group(struct evs_op *op, struct aggregate *agg, co
         times->latest_us = row->time_us;
         *is_new = true;
     }
-    evs_agg_mark(agg, window, entry, index);
+    evs_agg_mark(agg, window, entry, index, *is_new);
     times->latest_us = row->time_us > times->latest_us ? row->time_us : times->latest_us;
     return entry;
 }
@@ -467,6 +469,8 @@ const struct evs_operator evs_op_aggregate = {
     .process = aggregate_process,
     .watermark = aggregate_watermark,
     .snapshot = evs_agg_snapshot,
+    .freeze = evs_agg_freeze,
+    .write = evs_agg_write,
     .restore = evs_agg_restore,
     .close = aggregate_close,
 };

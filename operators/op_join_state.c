@@ -316,14 +316,19 @@ static void write_row(const struct join *join, uint32_t side, struct evs_row *ro
                      evs_row_slice(row));
 }
 
-static void write_all(const struct join *join, uint32_t side, struct evs_snapshot_writer *writer)
+struct writing {
+    const struct join *join;
+    struct evs_snapshot_writer *writer;
+};
+
+static void write_entry(void *argument, uint32_t index, struct evs_entry *entry)
 {
-    for (uint32_t i = 0; i < join->table.used; i++) {
-        if (evs_table_is_live(&join->table, i) && evs_snapshot_takes(writer, evs_table_at(&join->table, i)->hash)) {
-            const struct evs_row_list *list = &evs_join_entry_at(join, i)->rows[side];
-            for (uint32_t k = 0; k < list->count; k++) {
-                write_row(join, side, evs_row_list_at(list, k), writer);
-            }
+    const struct writing *to = argument;
+    (void)index;
+    for (uint32_t side = LEFT; side <= RIGHT; side++) {
+        const struct evs_row_list *list = &evs_join_entry(to->join, entry)->rows[side];
+        for (uint32_t k = 0; k < list->count; k++) {
+            write_row(to->join, side, evs_row_list_at(list, k), to->writer);
         }
     }
 }
@@ -340,21 +345,12 @@ evs_status evs_join_snapshot(struct evs_op *op, void *state, struct evs_snapshot
                 write_row(join, side, list->rows[i], writer);
             }
         }
-        if (full) {
-            write_all(join, side, writer);
-        }
         list->count = 0;
     }
-    return EVS_OK;
-}
-
-static uint32_t index_of(const struct evs_table *table, const struct evs_entry *entry)
-{
-    uint32_t slot = (uint32_t)entry->hash & table->mask;
-    while (evs_table_at(table, (uint32_t)table->directory[slot] - 1) != entry) {
-        slot = (slot + 1) & table->mask;
+    if (full) {
+        evs_snapshot_walk(writer, &join->table, write_entry, &(struct writing){join, writer});
     }
-    return (uint32_t)table->directory[slot] - 1;
+    return EVS_OK;
 }
 
 /* A row that was written again takes the place of its older self. */
@@ -382,8 +378,8 @@ static void restore_row(struct evs_op *op, struct join *join, uint32_t side, uin
         keys[i] = i;
     }
     struct evs_entry *stored = evs_row_find_entry(&join->layouts[side], row, keys, &join->table, hash, &is_new);
-    struct join_entry *entry =
-        is_new ? evs_join_begin_entry(op, join, stored, index_of(&join->table, stored)) : evs_join_entry(join, stored);
+    struct join_entry *entry = is_new ? evs_join_begin_entry(op, join, stored, evs_table_index_of(&join->table, stored))
+                                      : evs_join_entry(join, stored);
     int64_t number = evs_join_own(join, side, row, OWN_NUMBER);
     join->next_number = number >= join->next_number ? number + 1 : join->next_number;
     remove_older(join, side, entry, row);

@@ -57,6 +57,7 @@ static void match_close(struct evs_op *op, void *state)
     evs_timers_fini(&match->deadlines);
     evs_free(match->finals);
     evs_free(match->view_rows);
+    evs_free(match->dirty);
     evs_buffer_fini(&match->deleted);
 }
 
@@ -100,6 +101,16 @@ static struct evs_keyed_row *row_at(const struct partition *partition, uint32_t 
 }
 
 /* Takes the reference. */
+void evs_match_mark(struct match *match, uint32_t entry)
+{
+    struct partition *partition = evs_match_partition(match, entry);
+    if (match->is_durable && !partition->is_dirty) {
+        partition->is_dirty = true;
+        EVS_GROW(match->dirty, match->dirty_count, match->dirty_capacity);
+        match->dirty[match->dirty_count++] = entry;
+    }
+}
+
 void evs_match_append(struct match *match, struct evs_op *op, struct evs_keyed_row *row)
 {
     struct partition *partition = evs_match_partition(match, row->entry);
@@ -114,7 +125,6 @@ void evs_match_append(struct match *match, struct evs_op *op, struct evs_keyed_r
         partition->is_known = partition->matching.is_first = true;
     }
     evs_match_add(&partition->matching, match->scratch, &match->rows.pool, row->mask);
-    partition->is_dirty = true;
 }
 
 static void drop_rows(struct match *match, struct partition *partition, uint32_t rows)
@@ -124,7 +134,6 @@ static void drop_rows(struct match *match, struct partition *partition, uint32_t
     }
     evs_match_skip(&partition->matching, match->scratch, &match->rows.pool, rows);
     partition->first += rows;
-    partition->is_dirty = true;
     if (partition->matching.count == 0) {
         evs_row_pool_give(&match->rows.pool, partition->rows, partition->capacity * sizeof *partition->rows);
         partition->rows = NULL;
@@ -300,6 +309,7 @@ static bool advance_once(struct match *match, struct evs_op *op, struct partitio
         skipped = match->config->skips_to_next || rows == 0 ? 1 : rows;
     }
     drop_rows(match, partition, skipped);
+    evs_match_mark(match, match->current);
     return true;
 }
 
@@ -412,6 +422,7 @@ static bool next_event(struct match *match, struct evs_op *op, int64_t until_us)
     if (has_row && row_us <= moment_us) {
         struct evs_keyed_row *row = evs_keyed_next(&match->rows, until_us);
         evs_match_append(match, op, row);
+        evs_match_mark(match, row->entry);
         set_current(match, row->entry, row_us, false, false);
         return true;
     }

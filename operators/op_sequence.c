@@ -126,6 +126,7 @@ static void sequence_close(struct evs_op *op, void *state)
     evs_free(sequence->questions);
     evs_free(sequence->view_rows);
     evs_free(sequence->view_parts);
+    evs_free(sequence->dirty);
     evs_buffer_fini(&sequence->deleted);
 }
 
@@ -191,6 +192,15 @@ struct attempt *evs_sequence_attempt_new(struct sequence *sequence, struct evs_o
     return attempt;
 }
 
+void evs_sequence_mark(struct sequence *sequence, struct attempt *attempt)
+{
+    if (sequence->is_durable && !attempt->is_dirty) {
+        attempt->is_dirty = true;
+        EVS_GROW(sequence->dirty, sequence->dirty_count, sequence->dirty_capacity);
+        sequence->dirty[sequence->dirty_count++] = attempt->slot;
+    }
+}
+
 void evs_sequence_add_row(struct sequence *sequence, struct attempt *attempt, struct evs_keyed_row *row)
 {
     struct evs_row_pool *pool = &sequence->rows.pool;
@@ -206,8 +216,8 @@ void evs_sequence_add_row(struct sequence *sequence, struct attempt *attempt, st
         attempt->row_capacity = 2 * capacity;
     }
     attempt->rows[attempt->row_count++] = row;
-    attempt->is_dirty = true;
     row->references++;
+    evs_sequence_mark(sequence, attempt);
 }
 
 void evs_sequence_attempt_free(struct sequence *sequence, struct evs_op *op, struct attempt *attempt)
@@ -405,7 +415,8 @@ static struct offered offer_to_attempts(struct sequence *sequence, struct evs_op
             offered.has_match = offered.has_match || is_match;
             offered.has_loop = offered.has_loop || step == 0;
         } else if (sequence->has_next && !attempt->has_gap) {
-            attempt->has_gap = attempt->is_dirty = true;
+            attempt->has_gap = true;
+            evs_sequence_mark(sequence, attempt);
             is_match = settle(sequence, op, attempt, row->row.event_time_us);
         }
         if (is_match && !sequence->config->skips_to_next) {

@@ -348,24 +348,39 @@ static void write_group(struct top *top, struct evs_snapshot_writer *writer, str
     }
 }
 
+struct writing {
+    struct top *top;
+    struct evs_snapshot_writer *writer;
+    bool full;
+    struct evs_buffer parts[2];
+};
+
+static void write_entry(void *argument, uint32_t index, struct evs_entry *entry)
+{
+    struct writing *to = argument;
+    (void)index;
+    write_group(to->top, to->writer, entry, to->full, to->parts);
+}
+
 static evs_status top_snapshot(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full)
 {
     struct top *top = state;
-    struct evs_buffer parts[2] = {0};
+    struct writing to = {.top = top, .writer = writer, .full = full};
     (void)op;
     EVS_ASSERT(top->out_count == 0);
-    uint32_t count = full ? top->table.used : top->dirty_count;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t index = full ? i : top->dirty[i];
-        struct evs_entry *entry = evs_table_at(&top->table, index);
-        if (evs_table_is_live(&top->table, index) && evs_snapshot_takes(writer, entry->hash)) {
-            write_group(top, writer, entry, full, parts);
+    for (uint32_t i = 0; !full && i < top->dirty_count; i++) {
+        struct evs_entry *entry = evs_table_at(&top->table, top->dirty[i]);
+        if (evs_table_is_live(&top->table, top->dirty[i]) && evs_snapshot_takes(writer, entry->hash)) {
+            write_entry(&to, top->dirty[i], entry);
         }
+    }
+    if (full) {
+        evs_snapshot_walk(writer, &top->table, write_entry, &to);
     }
     top->dirty_count = 0;
     top->epoch++;
-    evs_buffer_fini(&parts[0]);
-    evs_buffer_fini(&parts[1]);
+    evs_buffer_fini(&to.parts[0]);
+    evs_buffer_fini(&to.parts[1]);
     return EVS_OK;
 }
 

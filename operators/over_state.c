@@ -199,27 +199,46 @@ static void write_key(struct over *over, struct evs_snapshot_writer *writer, str
                      (struct evs_slice){variable->data, variable->count});
 }
 
-static void write_entry(struct evs_op *op, struct over *over, struct evs_snapshot_writer *writer, uint32_t index,
-                        bool full, struct evs_buffer parts[2])
+struct writing {
+    struct evs_op *op;
+    struct over *over;
+    struct evs_snapshot_writer *writer;
+    bool full;
+    struct evs_buffer parts[2];
+};
+
+static void write_entry(void *argument, uint32_t index, struct evs_entry *entry)
 {
-    struct evs_entry *entry = evs_table_at(&over->table, index);
-    if (!evs_table_is_live(&over->table, index) || !evs_snapshot_takes(writer, entry->hash)) {
-        return;
-    }
-    struct over_key *key = evs_over_key(over, entry);
-    if (key->count == 0 || evs_over_forget_us(over, key) <= evs_op_watermark(op)) {
+    struct writing *to = argument;
+    struct over_key *key = evs_over_key(to->over, entry);
+    (void)index;
+    if (key->count == 0 || evs_over_forget_us(to->over, key) <= evs_op_watermark(to->op)) {
         return; /* nothing of it counts any more; a row that waits will begin it anew */
     }
-    write_key(over, writer, entry, parts);
+    write_key(to->over, to->writer, entry, to->parts);
     for (uint32_t i = 0; i < key->history.count; i++) {
-        write_row(over, writer, entry->hash, evs_row_list_at(&key->history, i), full);
+        write_row(to->over, to->writer, entry->hash, evs_row_list_at(&key->history, i), to->full);
+    }
+}
+
+static void write_entries(struct writing *to)
+{
+    struct over *over = to->over;
+    for (uint32_t i = 0; !to->full && i < over->dirty_entry_count; i++) {
+        struct evs_entry *entry = evs_table_at(&over->table, over->dirty_entries[i]);
+        if (evs_table_is_live(&over->table, over->dirty_entries[i]) && evs_snapshot_takes(to->writer, entry->hash)) {
+            write_entry(to, over->dirty_entries[i], entry);
+        }
+    }
+    if (to->full) {
+        evs_snapshot_walk(to->writer, &over->table, write_entry, to);
     }
 }
 
 evs_status evs_over_snapshot(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full)
 {
     struct over *over = state;
-    struct evs_buffer parts[2] = {0};
+    struct writing to = {.op = op, .over = over, .writer = writer, .full = full};
     EVS_ASSERT(over->due_count == 0);
     evs_over_settle(op, over);
     uint32_t slots = full ? over->slot_count : over->dirty_slot_count;
@@ -229,14 +248,11 @@ evs_status evs_over_snapshot(struct evs_op *op, void *state, struct evs_snapshot
             write_row(over, writer, evs_table_at(&over->table, slot->entry)->hash, slot->row, full);
         }
     }
-    uint32_t entries = full ? over->table.used : over->dirty_entry_count;
-    for (uint32_t i = 0; i < entries; i++) {
-        write_entry(op, over, writer, full ? i : over->dirty_entries[i], full, parts);
-    }
+    write_entries(&to);
     over->dirty_slot_count = over->dirty_entry_count = 0;
     over->epoch++;
-    evs_buffer_fini(&parts[0]);
-    evs_buffer_fini(&parts[1]);
+    evs_buffer_fini(&to.parts[0]);
+    evs_buffer_fini(&to.parts[1]);
     return EVS_OK;
 }
 

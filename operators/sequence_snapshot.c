@@ -73,36 +73,64 @@ static void write_deleted(struct sequence *sequence, struct evs_snapshot_writer 
     sequence->deleted.count = 0;
 }
 
+struct writing {
+    struct sequence *sequence;
+    struct evs_snapshot_writer *writer;
+    struct evs_buffer fixed, variable;
+};
+
+static void write_attempt(struct writing *to, struct attempt *attempt, uint64_t hash)
+{
+    to->fixed.count = to->variable.count = 0;
+    put_fixed(to->sequence, attempt, &to->fixed);
+    for (uint32_t r = 0; r < attempt->row_count; r++) {
+        struct evs_slice row = evs_row_slice(&attempt->rows[r]->row);
+        evs_buffer_put(&to->variable, row.data, row.count);
+    }
+    evs_snapshot_put(to->writer, SECTION_ATTEMPTS, EVS_RECORD_PUT, hash, slice_of(&to->fixed), slice_of(&to->variable));
+    attempt->is_saved = true;
+    attempt->is_dirty = false;
+}
+
+static void write_key(void *argument, uint32_t index, struct evs_entry *entry)
+{
+    struct writing *to = argument;
+    for (struct attempt *at = evs_sequence_key(to->sequence, index)->oldest; at != NULL; at = at->newer) {
+        write_attempt(to, at, entry->hash);
+    }
+}
+
+/* Where the copy has the key, its attempts are left to it. */
+static void write_dirty(struct writing *to)
+{
+    struct sequence *sequence = to->sequence;
+    for (uint32_t i = 0; i < sequence->dirty_count; i++) {
+        struct attempt *attempt = sequence->slots[sequence->dirty[i]].attempt;
+        if (attempt != NULL && attempt->is_dirty) {
+            write_attempt(to, attempt, evs_keyed_entry(&sequence->rows, attempt->entry)->hash);
+        }
+    }
+}
+
 /* Deletions first: the first row of an attempt that is gone may begin another one after a replay. */
 evs_status evs_sequence_snapshot(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full)
 {
     struct sequence *sequence = state;
-    struct evs_buffer fixed = {0}, variable = {0};
-    (void)op;
+    struct writing to = {.sequence = sequence, .writer = writer};
     EVS_ASSERT(sequence->event_at == sequence->event_count && sequence->held == NULL);
-    evs_keyed_snapshot(&sequence->rows, writer, full);
+    evs_keyed_snapshot(&sequence->rows, op, writer, full);
     if (full) {
         sequence->deleted.count = 0;
     }
     write_deleted(sequence, writer);
-    for (uint32_t i = 0; i < sequence->slot_count; i++) {
-        struct attempt *attempt = sequence->slots[i].attempt;
-        if (attempt == NULL || (!full && attempt->is_saved && !attempt->is_dirty)) {
-            continue;
-        }
-        fixed.count = variable.count = 0;
-        put_fixed(sequence, attempt, &fixed);
-        for (uint32_t r = 0; r < attempt->row_count; r++) {
-            struct evs_slice row = evs_row_slice(&attempt->rows[r]->row);
-            evs_buffer_put(&variable, row.data, row.count);
-        }
-        evs_snapshot_put(writer, SECTION_ATTEMPTS, EVS_RECORD_PUT,
-                         evs_keyed_entry(&sequence->rows, attempt->entry)->hash, slice_of(&fixed), slice_of(&variable));
-        attempt->is_saved = true;
-        attempt->is_dirty = false;
+    if (full) {
+        evs_snapshot_walk(writer, &sequence->rows.table, write_key, &to);
+    } else {
+        write_dirty(&to);
     }
-    evs_buffer_fini(&fixed);
-    evs_buffer_fini(&variable);
+    sequence->dirty_count = 0;
+    evs_buffer_fini(&to.fixed);
+    evs_buffer_fini(&to.variable);
     return EVS_OK;
 }
 

@@ -49,6 +49,8 @@ struct sequence {
 
     struct attempt_slot *slots;
     uint32_t slot_count, slot_capacity, slot_free, attempt_count;
+    uint32_t *dirty; /* slots of attempts that changed since the last checkpoint; one may be listed twice, or be free */
+    uint32_t dirty_count, dirty_capacity;
     struct evs_timers deadlines;
 
     /* the run: events of different keys, in order, judged together and then applied one by one */
@@ -78,6 +80,8 @@ static inline struct key_attempts *evs_sequence_key(const struct sequence *seque
 
 /* --- op_sequence.c --------------------------------------------------------------------------------------------------------------- */
 
+/* The attempt goes into the next checkpoint. */
+void evs_sequence_mark(struct sequence *sequence, struct attempt *attempt);
 struct attempt *evs_sequence_attempt_new(struct sequence *sequence, struct evs_op *op, uint32_t entry);
 void evs_sequence_add_row(struct sequence *sequence, struct attempt *attempt, struct evs_keyed_row *row);
 /* Drops an attempt and its rows. */

@@ -20,7 +20,7 @@ struct wrapped {
 struct head {
     const struct evs_operator *inner;
     int64_t watermark_us;
-    bool open, in_watermark, drained;
+    bool open, in_watermark, drained, is_checked;
     _Alignas(64) uint8_t state[];
 };
 
@@ -233,16 +233,46 @@ static void check_round_trip(struct evs_op *op, const struct evs_operator *inner
     flattening_fini(&second);
 }
 
+static void check_state(struct evs_op *op, struct head *head)
+{
+    int64_t counters[EVS_COUNTERS];
+    memcpy(counters, op->counters, sizeof counters);
+    check_round_trip(op, head->inner, head->state);
+    memcpy(op->counters, counters, sizeof counters);
+}
+
 static evs_status wrapped_snapshot(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full)
 {
     struct head *head = head_of(state);
-    EVS_ASSERT(head->open);
+    EVS_ASSERT(head->open && !op->is_writing);
     evs_status status = head->inner->snapshot(op, head->state, writer, full);
     if (status == EVS_OK) {
-        int64_t counters[EVS_COUNTERS];
-        memcpy(counters, op->counters, sizeof counters);
-        check_round_trip(op, head->inner, head->state);
-        memcpy(op->counters, counters, sizeof counters);
+        check_state(op, head);
+    }
+    return status;
+}
+
+static evs_status wrapped_write(struct evs_op *op, void *state, uint32_t records)
+{
+    struct head *head = head_of(state);
+    EVS_ASSERT(head->open && op->is_writing && records > 0);
+    return head->inner->write(op, head->state, records);
+}
+
+/* At every other barrier all is written at once and checked; at the others rows come in between, and the state cannot be looked at without a loss of
+ * what they changed. */
+static evs_status wrapped_freeze(struct evs_op *op, void *state, struct evs_snapshot_writer *changes,
+                                 struct evs_snapshot_writer *copy)
+{
+    struct head *head = head_of(state);
+    EVS_ASSERT(head->open && !op->is_writing);
+    head->is_checked = !head->is_checked;
+    evs_status status = head->inner->freeze(op, head->state, changes, copy);
+    while (status == EVS_MORE && head->is_checked) {
+        status = head->inner->write(op, head->state, 1);
+    }
+    if (status == EVS_OK && head->is_checked) {
+        check_state(op, head);
     }
     return status;
 }
@@ -265,6 +295,8 @@ const struct evs_operator *evs_conformance_wrap(struct evs_run *run, const struc
     wrapped->outer.process = wrapped_process;
     wrapped->outer.watermark = wrapped_watermark;
     wrapped->outer.snapshot = inner->snapshot == NULL ? NULL : wrapped_snapshot;
+    wrapped->outer.freeze = inner->freeze == NULL ? NULL : wrapped_freeze;
+    wrapped->outer.write = inner->write == NULL ? NULL : wrapped_write;
     wrapped->outer.restore = inner->restore == NULL ? NULL : wrapped_restore;
     wrapped->outer.close = wrapped_close;
     return &wrapped->outer;

@@ -154,8 +154,7 @@ void evs_op_delay_watermark(struct evs_op *op, int64_t delay_us)
 
 int64_t evs_op_passed_watermark(const struct evs_op *op)
 {
-    bool is_exact =
-        op->watermark_us >= EVS_TIME_CUT || op->watermark_us == EVS_TIME_MIN || op->watermark_delay_us == 0;
+    bool is_exact = op->watermark_us >= EVS_TIME_CUT || op->watermark_us == EVS_TIME_MIN || op->watermark_delay_us == 0;
     int64_t passed_us;
     if (is_exact) {
         return op->watermark_us;
@@ -278,6 +277,25 @@ void evs_op_begin_copy(struct evs_op *op, struct evs_ranges ranges)
     op->copy.leaves_out = evs_ranges_others(ranges);
 }
 
+/* Enough to be soon done, and no more than a part of what a batch takes. Test builds want rows between any two records. */
+#ifdef EVS_CONFORMANCE
+#define WRITE_RECORDS 3u
+#else
+#define WRITE_RECORDS 512u
+#endif
+
+static evs_status steps_taken(struct evs_op *op, evs_status status)
+{
+    op->is_writing = status == EVS_MORE;
+    return status == EVS_MORE ? EVS_OK : status;
+}
+
+evs_status evs_operator_write(struct evs_op *op)
+{
+    EVS_ASSERT(op->is_writing);
+    return steps_taken(op, op->operator_->write(op, op->state, WRITE_RECORDS));
+}
+
 static evs_status operator_barrier(struct evs_op *op, uint64_t checkpoint)
 {
     (void)checkpoint;
@@ -285,8 +303,12 @@ static evs_status operator_barrier(struct evs_op *op, uint64_t checkpoint)
     if (op->operator_->snapshot == NULL || run->store == NULL) {
         return EVS_OK;
     }
+    EVS_ASSERT(!op->is_writing);
     evs_op_begin_copy(op, run->barrier_ranges);
     evs_status status = EVS_OK;
+    if (op->operator_->freeze != NULL) {
+        return steps_taken(op, op->operator_->freeze(op, op->state, &op->writer, &op->copy));
+    }
     if (run->barrier_ranges.count < EVS_RANGES) {
         status = op->operator_->snapshot(op, op->state, &op->writer, false);
     }

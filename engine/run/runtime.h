@@ -102,9 +102,10 @@ struct evs_op {
 
     struct evs_batch *dead; /* dead rows of the running call, being gathered */
     uint32_t dead_source;
-    struct evs_snapshot_writer writer; /* what changed, or is not delivered */
-    struct evs_snapshot_writer copy;   /* ranges of the state (state/sweep.h) */
+    struct evs_snapshot_writer writer;           /* what changed, or is not delivered */
+    struct evs_snapshot_writer copy;             /* ranges of the state (state/sweep.h) */
     const struct evs_state_migration *migration; /* during the restore of another version's records */
+    bool is_writing;                             /* its part of the last barrier: between batches */
     bool wants_key;
     uint8_t emitted; /* in the running call */
     int64_t counters[EVS_COUNTERS];
@@ -123,7 +124,8 @@ struct worker {
     uint32_t op_count;
     int64_t now_us;
     uint64_t confirmed_seen; /* what the ops have been told */
-    uint32_t ops_at_barrier; /* that have passed the barrier under way */
+    uint32_t ops_at_barrier; /* that have passed the barrier under way, and written their part */
+    uint32_t ops_writing;    /* that have passed it, and have not */
     bool ended_told, idle_told;
     int64_t published_us;
     _Atomic uint32_t sleeping;
@@ -174,15 +176,15 @@ struct evs_run {
     int64_t started_us;
 
     /* Asked by anyone, read by everyone. */
-    _Atomic bool stop;            /* drain: sources poll no more */
-    _Atomic bool failed;          /* some thread has failed: all stop at once */
-    _Atomic bool finish;          /* all is delivered: workers may end */
-    _Atomic uint64_t barrier;     /* sources inject barriers up to this number */
+    _Atomic bool stop;                /* drain: sources poll no more */
+    _Atomic bool failed;              /* some thread has failed: all stop at once */
+    _Atomic bool finish;              /* all is delivered: workers may end */
+    _Atomic uint64_t barrier;         /* sources inject barriers up to this number */
     struct evs_ranges barrier_ranges; /* that barrier asks for a copy of these; written before `barrier` is */
-    _Atomic bool barrier_rewrite; /* … and for every undelivered message, so that the outbox can begin anew */
-    _Atomic bool barrier_final;   /* it is the last one: nothing comes after it */
-    _Atomic uint64_t committed;   /* the last commit that the store has taken */
-    _Atomic uint64_t confirmed;   /* the last commit that may be told to others */
+    _Atomic bool barrier_rewrite;     /* … and for every undelivered message, so that the outbox can begin anew */
+    _Atomic bool barrier_final;       /* it is the last one: nothing comes after it */
+    _Atomic uint64_t committed;       /* the last commit that the store has taken */
+    _Atomic uint64_t confirmed;       /* the last commit that may be told to others */
     _Atomic uint32_t workers_at_barrier, workers_ended, workers_idle;
     _Atomic int64_t owner_us;        /* boot time at which the store last said that we own the group (exactness, 15) */
     _Atomic uint64_t outbox_bytes;   /* messages waiting in sinks */
@@ -239,12 +241,14 @@ struct dead_row {
     const struct evs_hash128 *key;         /* of the group that it is a result of; NULL: none */
     int64_t event_time_us, ingested_at_us; /* EVS_TIME_MIN: unknown */
 };
-void evs_op_begin_copy(struct evs_op *op, struct evs_ranges ranges); /* for a barrier: op->writer and op->copy share the state */
+void evs_op_begin_copy(struct evs_op *op,
+                       struct evs_ranges ranges); /* for a barrier: op->writer and op->copy share the state */
 void evs_dead_put(struct evs_op *op, const struct dead_row *row);
 
 /* --- worker.c --- */
 /* The op has taken a barrier on all inputs: writes its part, passes it on, and tells the checkpointer when the worker is complete. */
 evs_status evs_op_pass_barrier(struct evs_op *op, uint64_t checkpoint);
+evs_status evs_operator_write(struct evs_op *op); /* a step of what the barrier has left to be written */
 void evs_worker_main(void *worker);
 void evs_worker_wake(struct worker *worker);
 void evs_run_wake_all(struct evs_run *run);

@@ -111,10 +111,20 @@ static bool begin_cut(struct evs_op *op)
     return true;
 }
 
+/* The op's part of the barrier is written: the checkpointer is told when all ops' are. */
+static void leave_barrier(struct worker *worker)
+{
+    struct evs_run *run = worker->run;
+    if (++worker->ops_at_barrier == worker->op_count) {
+        worker->ops_at_barrier = 0;
+        if (atomic_fetch_add(&run->workers_at_barrier, 1) + 1 == run->options.worker_count) {
+            run->options.os->threads.wake(run->checkpointer_park);
+        }
+    }
+}
+
 evs_status evs_op_pass_barrier(struct evs_op *op, uint64_t checkpoint)
 {
-    struct worker *worker = op->worker;
-    struct evs_run *run = worker->run;
     EVS_ASSERT(checkpoint == op->barrier + 1);
     op->barrier = checkpoint;
     op->barrier_watermark_us = op->watermark_us;
@@ -124,13 +134,29 @@ evs_status evs_op_pass_barrier(struct evs_op *op, uint64_t checkpoint)
         return status;
     }
     evs_op_send_barrier(op, checkpoint);
-    if (++worker->ops_at_barrier == worker->op_count) {
-        worker->ops_at_barrier = 0;
-        if (atomic_fetch_add(&run->workers_at_barrier, 1) + 1 == run->options.worker_count) {
-            run->options.os->threads.wake(run->checkpointer_park);
-        }
+    if (op->is_writing) {
+        op->worker->ops_writing++;
+    } else {
+        leave_barrier(op->worker);
     }
     return EVS_OK;
+}
+
+/* A step of what ops have still to write, between two batches. True: something was written. */
+static bool write_some(struct worker *worker)
+{
+    uint32_t count = worker->ops_writing;
+    for (uint32_t i = 0; count > 0 && i < worker->op_count; i++) {
+        struct evs_op *op = &worker->ops[i];
+        evs_status status = op->is_writing ? evs_operator_write(op) : EVS_AGAIN;
+        if (status == EVS_OK && !op->is_writing) {
+            worker->ops_writing--;
+            leave_barrier(worker);
+        } else if (status != EVS_OK && status != EVS_AGAIN) {
+            op_failed(op, status);
+        }
+    }
+    return count > 0;
 }
 
 static evs_status take_barrier(struct evs_op *op, struct edge *edge, uint64_t checkpoint)
@@ -320,6 +346,7 @@ void evs_worker_main(void *argument)
         tell_confirmed(worker);
         bool progress = run_ready(worker);
         progress |= poll_ops(worker);
+        progress |= write_some(worker);
         if (worker->now_us - worker->published_us >= PUBLISH_US) {
             publish_counters(worker);
         }

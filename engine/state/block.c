@@ -5,6 +5,7 @@
 #include <lz4.h>
 
 #include "snapshot.h"
+#include "transpose.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "state is little-endian");
 
@@ -107,13 +108,7 @@ void evs_blocks_fini(struct evs_block_list *list)
 static void put_transposed(struct evs_buffer *raw, const char *rows, uint32_t row_bytes, uint32_t count)
 {
     evs_buffer_reserve(raw, (size_t)row_bytes * count);
-    char *to = raw->data + raw->count;
-    for (uint32_t byte = 0; byte < row_bytes; byte++) {
-        const char *from = rows + byte;
-        for (uint32_t i = 0; i < count; i++) {
-            *to++ = from[(size_t)i * row_bytes];
-        }
-    }
+    evs_transpose(raw->data + raw->count, rows, count, row_bytes);
     raw->count += (size_t)row_bytes * count;
 }
 
@@ -250,13 +245,6 @@ static evs_status block_open(struct evs_slice block, char **raw, size_t *raw_byt
     return EVS_OK;
 }
 
-static void gather(char *row, const char *columns, uint32_t row_bytes, uint32_t count, uint32_t index)
-{
-    for (uint32_t byte = 0; byte < row_bytes; byte++) {
-        row[byte] = columns[(size_t)byte * count + index];
-    }
-}
-
 struct section_view {
     struct evs_section_header header;
     uint32_t records, fixed_bytes;
@@ -271,37 +259,64 @@ struct reading {
     void *argument;
 };
 
+/* The columns of a section as rows again. Records that nobody wants cost no more than their hash and their length. */
+struct section_rows {
+    uint64_t *hashes;
+    uint32_t *variable_counts;
+    char *fixed; /* NULL until a record is wanted */
+};
+
+static struct section_rows rows_of(const struct section_view *view)
+{
+    size_t count = view->records;
+    struct section_rows rows = {evs_alloc((count + 1) * sizeof *rows.hashes),
+                                evs_alloc((count + 1) * sizeof *rows.variable_counts), NULL};
+    evs_transpose((char *)rows.hashes, view->hashes, 8, view->records);
+    evs_transpose((char *)rows.variable_counts, view->variable_counts, 4, view->records);
+    return rows;
+}
+
+static evs_status section_record(const struct section_view *view, const struct reading *reading,
+                                 struct section_rows *rows, uint32_t index, struct evs_slice variable,
+                                 struct evs_error *error)
+{
+    struct evs_snapshot_record record = {.section = view->header.section,
+                                         .kind = (enum evs_record_kind)view->kinds[index],
+                                         .hash = rows->hashes[index],
+                                         .variable = variable};
+    if (record.kind > EVS_RECORD_DELETE) {
+        return damaged(error, "a record is of a kind that there is not");
+    }
+    if (reading->wants != NULL && !reading->wants(reading->argument, &view->header, record.hash)) {
+        return EVS_OK;
+    }
+    if (rows->fixed == NULL) {
+        rows->fixed = evs_alloc((size_t)view->records * view->fixed_bytes + 1);
+        evs_transpose(rows->fixed, view->fixed, view->fixed_bytes, view->records);
+    }
+    record.fixed = (struct evs_slice){rows->fixed + (size_t)index * view->fixed_bytes, view->fixed_bytes};
+    return reading->take(reading->argument, &view->header, &record, error);
+}
+
 static evs_status section_records(const struct section_view *view, const struct reading *reading,
                                   struct evs_error *error)
 {
-    char *row = evs_alloc(view->fixed_bytes + 1);
+    struct section_rows rows = rows_of(view);
     size_t variable = 0;
     evs_status status = EVS_OK;
     for (uint32_t i = 0; status == EVS_OK && i < view->records; i++) {
-        struct evs_snapshot_record record = {.section = view->header.section,
-                                             .kind = (enum evs_record_kind)view->kinds[i]};
-        uint32_t count;
-        gather((char *)&record.hash, view->hashes, 8, view->records, i);
-        gather((char *)&count, view->variable_counts, 4, view->records, i);
+        uint32_t count = rows.variable_counts[i];
         if (count > view->variable_bytes - variable) {
             status = damaged(error, "a record is longer than its section");
             break;
         }
-        if (record.kind > EVS_RECORD_DELETE) {
-            status = damaged(error, "a record is of a kind that there is not");
-            break;
-        }
-        if (reading->wants != NULL && !reading->wants(reading->argument, &view->header, record.hash)) {
-            variable += count;
-            continue;
-        }
-        gather(row, view->fixed, view->fixed_bytes, view->records, i);
-        record.fixed = (struct evs_slice){row, view->fixed_bytes};
-        record.variable = (struct evs_slice){view->variable + variable, count};
+        struct evs_slice bytes = {view->variable + variable, count};
+        status = section_record(view, reading, &rows, i, bytes, error);
         variable += count;
-        status = reading->take(reading->argument, &view->header, &record, error);
     }
-    evs_free(row);
+    evs_free(rows.hashes);
+    evs_free(rows.variable_counts);
+    evs_free(rows.fixed);
     return status;
 }
 

@@ -3,7 +3,9 @@
 
 #include "evstream/keys.h"
 
-#define SLOTS_MIN 64u
+#define SLOTS_BITS_MIN 6u
+#define SLOTS_MIN (1u << SLOTS_BITS_MIN)
+#define WALK_AHEAD 8u /* slots whose entries are being fetched */
 
 static uint32_t key_bytes(enum evs_kind kind)
 {
@@ -28,7 +30,7 @@ void evs_table_layout_init(struct evs_table_layout *layout, const enum evs_kind 
 
 void evs_table_init(struct evs_table *table, const struct evs_table_layout *layout)
 {
-    *table = (struct evs_table){.layout = layout, .mask = SLOTS_MIN - 1};
+    *table = (struct evs_table){.layout = layout, .mask = SLOTS_MIN - 1, .shift = 64u - SLOTS_BITS_MIN};
     table->directory = evs_alloc_zero(SLOTS_MIN * sizeof(uint64_t));
 }
 
@@ -61,32 +63,32 @@ size_t evs_table_bytes(const struct evs_table *table)
 
 static uint64_t slot_make(uint64_t hash, uint32_t index)
 {
-    return (hash & UINT64_C(0xffffffff00000000)) | (index + 1);
+    return (hash << 32) | (index + 1);
 }
 
-static void directory_put(uint64_t *directory, uint32_t mask, uint64_t hash, uint32_t index)
+static void directory_put(struct evs_table *table, uint64_t hash, uint32_t index)
 {
-    uint32_t at = (uint32_t)hash & mask;
-    while (directory[at] != 0) {
-        at = (at + 1) & mask;
+    uint32_t at = evs_table_home(table, hash);
+    while (table->directory[at] != 0) {
+        at = (at + 1) & table->mask;
     }
-    directory[at] = slot_make(hash, index);
+    table->directory[at] = slot_make(hash, index);
 }
 
-/* The low half of the hash places a key and is not in the slot, so growth reads it from the entries, in order. */
+/* The high half of the hash places a key and is not in the slot, so growth reads it from the entries, in order. */
 static void directory_grow(struct evs_table *table)
 {
     uint32_t slots = (table->mask + 1) * 2;
     EVS_ASSERT(slots != 0);
-    uint64_t *directory = evs_alloc_zero((size_t)slots * sizeof(uint64_t));
+    evs_free(table->directory);
+    table->directory = evs_alloc_zero((size_t)slots * sizeof(uint64_t));
+    table->mask = slots - 1;
+    table->shift--;
     for (uint32_t i = 0; i < table->used; i++) {
         if (evs_table_is_live(table, i)) {
-            directory_put(directory, slots - 1, evs_table_at(table, i)->hash, i);
+            directory_put(table, evs_table_at(table, i)->hash, i);
         }
     }
-    evs_free(table->directory);
-    table->directory = directory;
-    table->mask = slots - 1;
 }
 
 /* --- entries --------------------------------------------------------------------------------------------------------- */
@@ -120,7 +122,7 @@ static struct evs_entry *entry_add(struct evs_table *table, uint64_t hash, uint3
     struct evs_entry *entry = evs_table_at(table, *index);
     memset(entry, 0, table->layout->entry_bytes);
     entry->hash = hash;
-    directory_put(table->directory, table->mask, hash, *index);
+    directory_put(table, hash, *index);
     table->count++;
     return entry;
 }
@@ -181,8 +183,8 @@ static bool key_equals_row(const struct evs_table_layout *layout, struct evs_ent
 struct evs_entry *evs_table_find_or_add(struct evs_table *table, uint64_t hash, const struct evs_batch *batch,
                                         uint32_t row, const uint32_t *columns, uint32_t *index, bool *is_new)
 {
-    uint32_t tag = (uint32_t)(hash >> 32);
-    for (uint32_t at = (uint32_t)hash & table->mask;; at = (at + 1) & table->mask) {
+    uint32_t tag = (uint32_t)hash;
+    for (uint32_t at = evs_table_home(table, hash);; at = (at + 1) & table->mask) {
         uint64_t slot = table->directory[at];
         if (slot == 0) {
             break;
@@ -236,8 +238,8 @@ static bool key_equals_stored(const struct evs_table_layout *layout, struct evs_
 struct evs_entry *evs_table_put_stored(struct evs_table *table, uint64_t hash, uint32_t nulls, const uint8_t *key,
                                        bool *is_new)
 {
-    uint32_t tag = (uint32_t)(hash >> 32);
-    for (uint32_t at = (uint32_t)hash & table->mask; table->directory[at] != 0; at = (at + 1) & table->mask) {
+    uint32_t tag = (uint32_t)hash;
+    for (uint32_t at = evs_table_home(table, hash); table->directory[at] != 0; at = (at + 1) & table->mask) {
         uint64_t slot = table->directory[at];
         struct evs_entry *entry = evs_table_at(table, (uint32_t)slot - 1);
         if ((uint32_t)(slot >> 32) == tag && entry->hash == hash &&
@@ -271,7 +273,7 @@ static void directory_remove(struct evs_table *table, uint32_t hole)
     uint64_t *directory = table->directory;
     uint32_t mask = table->mask;
     for (uint32_t at = (hole + 1) & mask; directory[at] != 0; at = (at + 1) & mask) {
-        uint32_t home = (uint32_t)evs_table_at(table, (uint32_t)directory[at] - 1)->hash & mask;
+        uint32_t home = evs_table_home(table, evs_table_at(table, (uint32_t)directory[at] - 1)->hash);
         if (((at - home) & mask) >= ((at - hole) & mask)) {
             directory[hole] = directory[at];
             hole = at;
@@ -290,7 +292,7 @@ void evs_table_remove(struct evs_table *table, uint32_t index)
             table->garbage_bytes += text->count;
         }
     }
-    uint32_t at = (uint32_t)entry->hash & table->mask;
+    uint32_t at = evs_table_home(table, entry->hash);
     while ((uint32_t)table->directory[at] != index + 1) {
         at = (at + 1) & table->mask;
     }
@@ -299,6 +301,46 @@ void evs_table_remove(struct evs_table *table, uint32_t index)
     entry->epoch = table->free_first;
     table->free_first = index + 1;
     table->count--;
+}
+
+uint32_t evs_table_index_of(const struct evs_table *table, const struct evs_entry *entry)
+{
+    uint32_t at = evs_table_home(table, entry->hash);
+    while (evs_table_at(table, (uint32_t)table->directory[at] - 1) != entry) {
+        EVS_ASSERT(table->directory[at] != 0);
+        at = (at + 1) & table->mask;
+    }
+    return (uint32_t)table->directory[at] - 1;
+}
+
+static void prefetch_at(const struct evs_table *table, uint32_t at)
+{
+    uint64_t slot = table->directory[at & table->mask];
+    if (slot != 0) {
+        __builtin_prefetch(evs_table_at(table, (uint32_t)slot - 1));
+    }
+}
+
+/* An entry stands at its home or behind it, in one run of full slots: behind the last home the walk goes on to the run's end. */
+void evs_table_walk(const struct evs_table *table, uint64_t first, uint64_t last, evs_table_see see, void *argument)
+{
+    EVS_ASSERT(first <= last);
+    uint32_t from = (uint32_t)(first >> table->shift), homes = (uint32_t)(last >> table->shift) - from + 1;
+    for (uint32_t i = 0; i <= table->mask; i++) {
+        uint64_t slot = table->directory[(from + i) & table->mask];
+        prefetch_at(table, from + i + WALK_AHEAD);
+        if (slot == 0) {
+            if (i >= homes) {
+                return;
+            }
+            continue;
+        }
+        struct evs_entry *entry = evs_table_at(table, (uint32_t)slot - 1);
+        uint64_t place = evs_table_place(entry->hash);
+        if (place >= first && place <= last) {
+            see(argument, (uint32_t)slot - 1, entry);
+        }
+    }
 }
 
 void evs_entry_key_to_column(const struct evs_table_layout *layout, struct evs_entry *entry, uint32_t key,

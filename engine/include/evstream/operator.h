@@ -3,6 +3,7 @@
  * Call order, guaranteed by the runtime and asserted by the conformance wrapper (engine/run/conformance.c) in test builds:
  *
  *   open ──► [restore]* ──► ( process | watermark | snapshot )* ──► [drain] ──► close
+ *                                              └── or: freeze ──► ( process | watermark | write )* until a write says EVS_OK
  *
  * One thread calls one instance, never re-entrantly. No slot may block, or read a clock other than evs_op_now. A NULL slot
  * means the default given beside it.
@@ -47,6 +48,12 @@ struct evs_operator {
     /* Writes what changed since the last call (full == false) or everything (full == true). Changes no result. A full one may be called right after
      * the other, of a few ranges of the state: what evs_snapshot_takes does not want need not be put. */
     evs_status (*snapshot)(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full);
+    /* The same in steps, for operators whose state may be large, so that rows do not wait for it; both or none. `freeze` is snapshot(changes, false) and
+     * snapshot(copy, true), as of now, with the writing left for later: EVS_MORE. Then `write` is called between batches, each time for about `records`
+     * records, until it says EVS_OK; what a row is about to change and has not been written is written before. Both writers live as long. */
+    evs_status (*freeze)(struct evs_op *op, void *state, struct evs_snapshot_writer *changes,
+                         struct evs_snapshot_writer *copy);
+    evs_status (*write)(struct evs_op *op, void *state, uint32_t records);
     /* One stored record whose shard this worker owns; `version` is the one that wrote it. */
     evs_status (*restore)(struct evs_op *op, void *state, uint32_t version, const struct evs_snapshot_record *record,
                           struct evs_error *error);

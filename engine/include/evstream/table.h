@@ -5,6 +5,9 @@
  *   │    │t|i │    │t|i │    │ ──────────────────────────────────►   │ hash │ epoch │ nulls │ key │ values │
  *   └────┴────┴────┴────┴────┘                                       └──────┴───────┴───────┴─────┴────────┘
  *
+ * A slot's place is the hash without its shard's bits, from the top: so the keys of one range of a snapshot's copies (engine/state/sweep.h) stand next to
+ * each other in the directory, whichever shards the table holds, and a walk over a range looks at no other key. The tag is the hash's low half.
+ *
  * Linear probing, at most half full. Measured best or equal in every case of the design's comparison: a probe touches 8 bytes unless the
  * tag matches, growth rehashes the directory alone, entries are stable (lists hold their index) and are scanned in order at a window's
  * close and at a checkpoint. Callers that probe a batch do it in three loops: prefetch the slot, prefetch the entry, use it.
@@ -38,6 +41,7 @@ struct evs_table {
     const struct evs_table_layout *layout;
     uint64_t *directory;
     uint32_t mask;  /* slots - 1 */
+    uint32_t shift; /* of a place, to its slot */
     uint32_t count; /* live entries */
     uint32_t used;  /* indices handed out: live ones and free ones */
     uint8_t **chunks;
@@ -48,6 +52,7 @@ struct evs_table {
 };
 
 #define EVS_TABLE_CHUNK_ENTRIES 1024u
+#define EVS_TABLE_SHARD_BITS 6u /* the hash's top bits: evs_shard_of */
 
 void evs_table_init(struct evs_table *table, const struct evs_table_layout *layout);
 void evs_table_fini(struct evs_table *table);
@@ -60,14 +65,23 @@ static inline struct evs_entry *evs_table_at(const struct evs_table *table, uint
     return (struct evs_entry *)(table->chunks[index / EVS_TABLE_CHUNK_ENTRIES] +
                                 (size_t)(index % EVS_TABLE_CHUNK_ENTRIES) * table->layout->entry_bytes);
 }
+/* Where a hash stands among all: the hash without its shard. Its top 8 bits are its range. */
+static inline uint64_t evs_table_place(uint64_t hash)
+{
+    return hash << EVS_TABLE_SHARD_BITS;
+}
+static inline uint32_t evs_table_home(const struct evs_table *table, uint64_t hash)
+{
+    return (uint32_t)(evs_table_place(hash) >> table->shift);
+}
 static inline void evs_table_prefetch_slot(const struct evs_table *table, uint64_t hash)
 {
-    __builtin_prefetch(&table->directory[hash & table->mask]);
+    __builtin_prefetch(&table->directory[evs_table_home(table, hash)]);
 }
 static inline void evs_table_prefetch_entry(const struct evs_table *table, uint64_t hash)
 {
-    uint64_t slot = table->directory[hash & table->mask];
-    if ((uint32_t)(slot >> 32) == (uint32_t)(hash >> 32) && (uint32_t)slot != 0) {
+    uint64_t slot = table->directory[evs_table_home(table, hash)];
+    if ((uint32_t)(slot >> 32) == (uint32_t)hash && (uint32_t)slot != 0) {
         __builtin_prefetch(evs_table_at(table, (uint32_t)slot - 1));
     }
 }
@@ -80,6 +94,24 @@ struct evs_entry *evs_table_find_or_add(struct evs_table *table, uint64_t hash, 
 struct evs_entry *evs_table_put_stored(struct evs_table *table, uint64_t hash, uint32_t nulls, const uint8_t *key,
                                        bool *is_new);
 void evs_table_remove(struct evs_table *table, uint32_t index);
+uint32_t evs_table_index_of(const struct evs_table *table, const struct evs_entry *entry);
+
+/* Shows every entry whose place lies in [first, last], in no order; the cost is that of these entries, whatever else the table holds. `see` must
+ * neither add nor remove. */
+typedef void (*evs_table_see)(void *argument, uint32_t index, struct evs_entry *entry);
+void evs_table_walk(const struct evs_table *table, uint64_t first, uint64_t last, evs_table_see see, void *argument);
+/* Shows every entry that a full snapshot takes (evs_snapshot_takes). */
+struct evs_snapshot_writer;
+void evs_snapshot_walk(const struct evs_snapshot_writer *writer, const struct evs_table *table, evs_table_see see,
+                       void *argument);
+/* The same in steps, from where `at` stands (zeroes: the beginning), for about `*entries` entries, which it counts down, to 0 when there is more: then true.
+ * What was in the table at the beginning and still is, is shown once; what was added may be. */
+struct evs_snapshot_at {
+    uint32_t ranges; /* that are done */
+    uint64_t places; /* of the next one */
+};
+bool evs_snapshot_walk_some(const struct evs_snapshot_writer *writer, const struct evs_table *table,
+                            struct evs_snapshot_at *at, uint32_t *entries, evs_table_see see, void *argument);
 bool evs_table_is_live(const struct evs_table *table, uint32_t index);
 
 static inline void *evs_entry_key(const struct evs_table_layout *layout, struct evs_entry *entry, uint32_t key)
