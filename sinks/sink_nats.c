@@ -27,7 +27,9 @@
 #define SINK_SCAN_US 50000 /* between two looks for overdue answers */
 #define SINK_BACKOFF_US 100000
 #define SINK_BACKOFF_MAX_US 2000000
-#define SINK_NOBODY_US 30000000 /* a recovering server has no streams for a while */
+#define SINK_DUPLICATES_US 2000000 /* one line tells of those that come within this */
+#define SINK_REPLAY_US 60000000    /* what is sent so soon after the opening may have been sent by the engine before */
+#define SINK_NOBODY_US 30000000    /* a recovering server has no streams for a while */
 #define SINK_SUBJECT_MAX 512
 
 struct sink_config {
@@ -54,6 +56,9 @@ struct sink_instance {
     evs_status failed;
     struct evs_error failure;
     struct evs_sink_nats_counters counters;
+    int64_t opened_us, duplicates_due_us;
+    uint64_t duplicates_told;
+    char duplicate_id[80]; /* the first that was not told yet */
 };
 
 static const struct evs_option sink_nats_options[] = {
@@ -293,9 +298,38 @@ static const char *sink_optional(const char *text)
     return text[0] != '\0' ? text : NULL;
 }
 
+/* The first one's id is remembered for the line that tells of all of them. */
+static void sink_note_duplicate(struct sink_instance *sink, const struct evs_nats_slot *slot)
+{
+    struct evs_slice headers = evs_nats_slot_headers(slot), id = {"", 0};
+    if (sink->counters.duplicates++ == sink->duplicates_told) {
+        (void)evs_nats_header(headers, "Nats-Msg-Id", &id);
+        snprintf(sink->duplicate_id, sizeof sink->duplicate_id, "%.*s", (int)id.count, id.data);
+        sink->duplicates_due_us = sink->now_us + SINK_DUPLICATES_US;
+    }
+}
+
+/* Rows that a replay sends again come by the thousand: one line for all of a while. Long after the opening there is nothing to replay. */
+static void sink_tell_duplicates(struct sink_instance *sink)
+{
+    uint64_t count = sink->counters.duplicates - sink->duplicates_told;
+    if (count == 0) {
+        return;
+    }
+    bool replays = sink->duplicates_due_us - sink->opened_us < SINK_REPLAY_US;
+    evs_log(sink->log, replays ? EVS_LOG_INFO : EVS_LOG_WARN, "nats_duplicate",
+            "Sink %s: the server had %" PRIu64 " of the rows already and keeps each once (the first has id %s)%s",
+            sink->name, count, sink->duplicate_id,
+            replays ? ": after a restart, rows since the last checkpoint are sent again under the same ids."
+                    : ". There was no restart before, so two different rows have one id, and one of them is lost: "
+                      "please report it.");
+    sink->duplicates_told = sink->counters.duplicates;
+}
+
 static void sink_nats_close(void *instance)
 {
     struct sink_instance *sink = instance;
+    sink_tell_duplicates(sink);
     if (sink->wire != NULL) {
         sink->wire->type->close(sink->wire);
     }
@@ -310,6 +344,7 @@ static evs_status sink_nats_open(const struct evs_sink_open *open, void **instan
     struct sink_instance *sink = evs_alloc_zero(sizeof *sink);
     sink->config = config;
     sink->os = open->os;
+    sink->opened_us = evs_monotonic_us(open->os);
     sink->log = open->log;
     sink->name = open->name;
     sink->retry_us = open->retry_us;
@@ -364,12 +399,7 @@ static void sink_acknowledge(struct sink_instance *sink, struct evs_nats_slot *s
 {
     EVS_ASSERT(sink->acknowledged_count < EVS_NATS_WINDOW_MESSAGES);
     if (slot->attempts == 1 && evs_nats_json_true(answer, "duplicate")) {
-        struct evs_slice headers = evs_nats_slot_headers(slot), id = {"", 0};
-        (void)evs_nats_header(headers, "Nats-Msg-Id", &id);
-        sink->counters.duplicates++;
-        evs_log(sink->log, EVS_LOG_WARN, "nats_duplicate",
-                "Sink %s: id %.*s was stored before: a replay sends it again, or two rows have one id.", sink->name,
-                (int)id.count, id.data);
+        sink_note_duplicate(sink, slot);
     }
     sink->counters.acknowledged++;
     sink->acknowledged[sink->acknowledged_count++] = slot->number;
@@ -514,6 +544,9 @@ static void sink_scan_overdue(struct sink_instance *sink)
         return;
     }
     sink->scan_us = sink->now_us + SINK_SCAN_US;
+    if (sink->now_us >= sink->duplicates_due_us) {
+        sink_tell_duplicates(sink);
+    }
     for (uint32_t at = sink->window.first; at != EVS_NATS_NO_SLOT; at = sink->window.slots[at].next) {
         struct evs_nats_slot *slot = &sink->window.slots[at];
         if (slot->state == EVS_NATS_SLOT_SENT && slot->due_us <= sink->now_us) {

@@ -2,6 +2,7 @@
  * place in it, output with a place in it, "is a member open"), so the loop round them is one. */
 #include "file_bytes.h"
 
+#include <sys/stat.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -219,4 +220,23 @@ evs_status evs_file_bytes_skip(struct evs_file_bytes *bytes, uint64_t offset, si
     }
     *before = (size_t)(offset % EVS_FILE_PAGE_BYTES);
     return bytes->os->files.seek(bytes->file, offset - *before, error);
+}
+
+evs_status evs_file_bytes_probe(const struct evs_os *os, const char *path, uint64_t offset, struct evs_error *error)
+{
+    struct stat about;
+    bool is_there = stat(path, &about) == 0;
+    if (strcmp(path, "-") == 0 || (is_there && !S_ISREG(about.st_mode))) {
+        return EVS_OK;
+    }
+    struct evs_file_bytes *bytes;
+    evs_status status = evs_file_bytes_open(os, path, &bytes, error);
+    if (status != EVS_OK) {
+        return status;
+    }
+    if (bytes->packing == PACKING_NONE && offset > bytes->size_bytes) {
+        status = too_short(bytes, offset, bytes->size_bytes, error);
+    }
+    evs_file_bytes_close(bytes);
+    return status;
 }

@@ -12,6 +12,10 @@ struct evs_file_bytes;
 /* "-" is standard input, taken as it is. */
 evs_status evs_file_bytes_open(const struct evs_os *os, const char *path, struct evs_file_bytes **bytes,
                                struct evs_error *error) EVS_MUST_CHECK;
+/* Is there a file to be opened, and has it `offset` bytes? A pipe is not touched: whoever writes into it would notice. Of a packed file the length is
+ * not looked at. */
+evs_status evs_file_bytes_probe(const struct evs_os *os, const char *path, uint64_t offset, struct evs_error *error)
+    EVS_MUST_CHECK;
 /* Up to `max` bytes; *got 0 is the end. May block. */
 evs_status evs_file_bytes_read(struct evs_file_bytes *bytes, void *data, size_t max, size_t *got,
                                struct evs_error *error) EVS_MUST_CHECK;

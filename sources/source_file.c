@@ -155,6 +155,14 @@ static evs_status file_open(const struct evs_source_open *open, void **instance,
     return EVS_OK;
 }
 
+static evs_status file_probe(const struct evs_source_open *open, struct evs_error *error)
+{
+    const struct file_config *config = open->config;
+    uint64_t offset = open->position_count == 0 ? 0 : open->positions[open->position_count - 1].byte_offset;
+    evs_status status = check_start(open, error);
+    return status == EVS_OK ? evs_file_bytes_probe(open->os, config->path, offset, error) : status;
+}
+
 /* --- reading ------------------------------------------------------------------------------------------------------------- */
 
 /* A line that is longer than allowed: its kept part stays, all else of it is dropped. `text` is what was read behind the kept part. */
@@ -343,6 +351,7 @@ const struct evs_source evs_source_file = {
     .file_option = "path",
     .configure = file_configure,
     .open = file_open,
+    .probe = file_probe,
     .poll = file_poll,
     .state = file_state,
     .wait_fds = file_wait_fds,

@@ -213,15 +213,17 @@ static struct evs_source_open how_to_open(struct source_node *node, const struct
 evs_status evs_source_node_probe(struct evs_op *op, struct evs_error *error)
 {
     struct source_node *node = op->impl;
-    if (!node->plan->connector->durable || op->worker->number != 0) {
+    const struct evs_source *type = node->plan->connector;
+    if ((!type->durable && type->probe == NULL) || op->worker->number != 0) {
         return EVS_OK;
     }
     struct evs_source_open open = how_to_open(node, restored_source(op->worker->run, op->node->name));
     void *connector = NULL;
     open.worker_count = 1; /* all partitions */
-    evs_status status = node->plan->connector->open(&open, &connector, error);
-    if (status == EVS_OK) {
-        node->plan->connector->close(connector);
+    open.is_probe = true;
+    evs_status status = type->probe != NULL ? type->probe(&open, error) : type->open(&open, &connector, error);
+    if (status == EVS_OK && connector != NULL) {
+        type->close(connector);
     }
     node->restored_count = 0; /* the restore brings them again, and the fingerprints */
     return status;

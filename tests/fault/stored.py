@@ -1,5 +1,6 @@
 """What stands in Redis, and engines that come upon it: starts that fail beside an engine that works, state that was damaged."""
 
+import os
 import signal
 
 from evs import Engine, Nats, wait_until
@@ -66,6 +67,33 @@ class Stored:
             if ended != code or text not in second.log():
                 raise AssertionError(f"{what}: exit code {ended} instead of {code}, or no word of {text!r}:\n{second.log_tail()}")
             self.goes_on(first, name, term)
+        first.signal(signal.SIGTERM)
+        if first.wait() != 0:
+            raise AssertionError(f"the first engine ended with {first.process.returncode}:\n{first.log_tail()}")
+
+    TWO = """
+pipeline two;
+set checkpoint_interval = '50ms';
+create source clicks (user_id string not null, timestamp timestamp not null, watermark for timestamp as timestamp)
+    from nats (stream = 'CLICKS', subject = 'clicks.>', partitions = 4, on_future = 'keep');
+create source old (user_id string not null, timestamp timestamp not null, watermark for timestamp as timestamp) from file (path = '{path}');
+create sink triggers to nats (stream = 'TRIGGERS', subject = 'triggers.two.x');
+from clicks |> union all (from old) |> aggregate count(*) as events group by user_id, tumble(interval 30 second) |> insert into triggers;
+"""
+
+    def missing_file(self):
+        """An input file that is gone is found before the engine that works is fenced."""
+        path = self.suite.write("old.ndjson", '{"user_id":"u1","timestamp":"2026-01-05T10:00:00Z"}\n')
+        pipeline = self.suite.write("two.evs", self.TWO.format(path=path))
+        arguments = ["--quiet", "--create", "--lease", "off", "--nats", self.nats.url, "--redis", self.redis.url, pipeline]
+        first = Engine(self.suite, arguments, "two")
+        wait_until(lambda: first.has_ended() or self.redis.newest_commit("two")[0] > 2, "the first commits")
+        term = self.redis.newest_commit("two")[1]
+        os.unlink(path)
+        second = Engine(self.suite, arguments, "two-second")
+        if second.wait() != 3 or "old.ndjson" not in second.log():
+            raise AssertionError(f"exit code {second.process.returncode}:\n{second.log_tail()}")
+        self.goes_on(first, "two", term)
         first.signal(signal.SIGTERM)
         if first.wait() != 0:
             raise AssertionError(f"the first engine ended with {first.process.returncode}:\n{first.log_tail()}")

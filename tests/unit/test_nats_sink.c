@@ -226,6 +226,66 @@ START_TEST(a_repeated_id_is_stored_once_and_counted)
 }
 END_TEST
 
+/* What the log says, and a clock that can be set on. */
+static struct evs_buffer told;
+static int64_t slept_us;
+
+static void take_line(void *self, const char *line, size_t bytes)
+{
+    (void)self;
+    evs_buffer_put(&told, line, bytes);
+}
+
+static int64_t later_us(void *self)
+{
+    return evs_os_system()->clock.monotonic_us(self) + slept_us;
+}
+
+static uint32_t lines_with(const char *text)
+{
+    uint32_t count = 0;
+    evs_buffer_put(&told, "", 1);
+    for (const char *at = told.data; (at = strstr(at, text)) != NULL; at++) {
+        count++;
+    }
+    told.count--;
+    return count;
+}
+
+/* A replay is nothing to worry about, and one line of the log; later, when nothing is replayed, the same answers say that ids collide. */
+START_TEST(repeated_ids_are_told_in_one_line)
+{
+    server_nats_create(&server, "TRIGGERS", "triggers.>");
+    struct evs_os os = *evs_os_system();
+    os.console.write = take_line;
+    os.clock.monotonic_us = later_us;
+    slept_us = 0;
+    struct sending sending;
+    sending_init(&sending, (const char *[]){"subject=triggers.cart.{user_id}", transports[_i], NULL});
+    evs_log_free(sending.open.log);
+    sending.open.os = &os;
+    sending.open.log = evs_log_new(&os, EVS_LOG_INFO, false);
+    sending_open(&sending);
+    for (sending.sent = 0; sending.sent < 20;) {
+        sending.sent++;
+        ck_assert_int_eq(send_row(&sending, sending.sent, 77, "triggers.cart.u1", "{}"), EVS_OK);
+    }
+    expect_all_acknowledged(&sending);
+    ck_assert_uint_eq(lines_with("nats_duplicate: "), 0);
+    slept_us = 10000000;
+    (void)sending_poll(&sending);
+    ck_assert_uint_eq(lines_with("info  nats_duplicate: Sink triggers: the server had 19 of the rows already"), 1);
+    slept_us = 100000000;
+    (void)sending_poll(&sending); /* it looks at the clock, or the answer would be overdue */
+    sending.sent++;
+    ck_assert_int_eq(send_row(&sending, sending.sent, 77, "triggers.cart.u1", "{}"), EVS_OK);
+    expect_all_acknowledged(&sending);
+    sending_fini(&sending); /* a close tells what was not told */
+    ck_assert_uint_eq(lines_with("warn  nats_duplicate: Sink triggers: the server had 1 of the rows already"), 1);
+    evs_buffer_fini(&told);
+}
+END_TEST
+
 START_TEST(a_full_window_holds_back)
 {
     server_nats_create(&server, "TRIGGERS", "triggers.>");
@@ -546,21 +606,14 @@ static Suite *sink_suite(void)
     tcase_add_checked_fixture(both, start_server, end_server);
     tcase_set_timeout(both, 100);
     const TTest *const tests[] = {
-        stores_rows_with_ids_and_headers,
-        a_repeated_id_is_stored_once_and_counted,
-        a_full_window_holds_back,
-        the_window_is_bounded_in_bytes,
-        delivers_once_when_the_server_is_killed,
-        sends_again_what_a_cut_left_open,
-        sends_again_when_the_answer_is_overdue,
-        says_how_to_make_a_missing_stream,
-        creates_a_stream_for_a_subject_of_one_word,
-        waits_while_the_stream_is_full,
-        waits_for_a_stream_that_vanished,
-        gives_up_when_no_stream_comes_back,
-        refuses_rows_that_are_too_large,
-        tells_a_missing_permission,
-        refuses_a_wrong_password_without_showing_it,
+        stores_rows_with_ids_and_headers,   a_repeated_id_is_stored_once_and_counted,
+        repeated_ids_are_told_in_one_line,  a_full_window_holds_back,
+        the_window_is_bounded_in_bytes,     delivers_once_when_the_server_is_killed,
+        sends_again_what_a_cut_left_open,   sends_again_when_the_answer_is_overdue,
+        says_how_to_make_a_missing_stream,  creates_a_stream_for_a_subject_of_one_word,
+        waits_while_the_stream_is_full,     waits_for_a_stream_that_vanished,
+        gives_up_when_no_stream_comes_back, refuses_rows_that_are_too_large,
+        tells_a_missing_permission,         refuses_a_wrong_password_without_showing_it,
         gives_up_after_the_retry_time,
     };
     for (size_t i = 0; i < EVS_COUNT(tests); i++) {

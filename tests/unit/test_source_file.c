@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -347,6 +348,40 @@ START_TEST(a_line_that_is_too_long_is_cut)
 }
 END_TEST
 
+static void expect_look(const char *file, uint64_t offset, evs_status expected, const char *text)
+{
+    struct evs_arena arena = {0};
+    struct evs_error error = {0};
+    const struct evs_position position = {.sequence = 1, .byte_offset = offset};
+    const struct evs_source_open open = {
+        .os = evs_os_system(),
+        .name = "clicks",
+        .config = config_of(file, &arena),
+        .worker_count = 1,
+        .positions = &position,
+        .position_count = offset > 0,
+    };
+    ck_assert_int_eq(evs_source_file.probe(&open, &error), expected);
+    ck_assert_msg(strstr(error.text, text) != NULL, "%s", error.text);
+    evs_arena_fini(&arena);
+}
+
+/* Before an engine that works is fenced, the next one looks whether it could go on. A pipe is left alone: opening it would wait for a writer. */
+START_TEST(a_look_finds_what_cannot_be_read)
+{
+    char none[256], pipe_path[256];
+    snprintf(none, sizeof none, "%s/none.ndjson", folder);
+    snprintf(pipe_path, sizeof pipe_path, "%s/pipe", folder);
+    ck_assert_int_eq(mkfifo(pipe_path, 0600), 0);
+    expect_look(none, 0, EVS_E_IO, "No such file");
+    expect_look(write_file("a", "{}\n", 3), 4, EVS_E_STATE, "3 bytes");
+    expect_look(write_file("a", "{}\n", 3), 3, EVS_OK, "");
+    expect_look(write_file("a.gz", "{}\n", 3), 4, EVS_OK, ""); /* unpacking it all would take too long for a look */
+    expect_look(pipe_path, 4, EVS_OK, "");
+    expect_look("-", 4, EVS_OK, "");
+}
+END_TEST
+
 START_TEST(only_worker_0_reads)
 {
     struct evs_arena arena = {0};
@@ -470,6 +505,7 @@ int main(void)
     tcase_add_test(cases, a_packed_file_that_was_cut_off_is_an_error);
     tcase_add_test(cases, a_packed_file_shorter_than_the_position_is_an_error);
     tcase_add_test(cases, a_line_that_is_too_long_is_cut);
+    tcase_add_test(cases, a_look_finds_what_cannot_be_read);
     tcase_add_test(cases, only_worker_0_reads);
     tcase_add_test(cases, a_file_is_read_from_its_beginning_only);
     tcase_add_test(cases, standard_input_does_not_block);

@@ -64,6 +64,8 @@ struct evs_source_open {
      * before it are fingerprints of older messages, so that the fork of a log that lost its tail can be found (exactness, 2). */
     const struct evs_position *positions;
     uint32_t position_count;
+    /* A look before the restore, which brings the older fingerprints: a log that does not fit is not judged yet. */
+    bool is_probe;
     const char *nats_url, *nats_credentials;
     bool create;            /* --create */
     uint32_t row_bytes_max; /* of the plan: files keep no more of a longer line than shows that it is; 0: not said */
@@ -91,6 +93,9 @@ struct evs_source {
     evs_status (*configure)(const struct evs_option_value *values, struct evs_arena *arena, const void **config,
                             struct evs_error *error);
     evs_status (*open)(const struct evs_source_open *open, void **instance, struct evs_error *error);
+    /* Would `open` succeed? Asked before an engine that works is fenced; leaves no trace. NULL: a durable source is opened and closed for it, any
+     * other is not asked. */
+    evs_status (*probe)(const struct evs_source_open *open, struct evs_error *error);
     /* Up to `max` whole messages or pieces. EVS_OK with *count > 0; EVS_AGAIN: nothing now; EVS_END: bounded input is over.
      * Never blocks. Payloads stay valid until the next poll or close. */
     evs_status (*poll)(void *instance, struct evs_message *messages, uint32_t max, uint32_t *count,
