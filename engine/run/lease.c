@@ -19,6 +19,7 @@ struct evs_lease {
     struct evs_buffer key, value;
     char process[EVS_PROCESS_NAME_MAX], holder[EVS_PROCESS_NAME_MAX + 32];
     uint64_t nonce, revision, beat;
+    uint64_t before_nonce, taken_revision; /* whose lease it was before, and the revision that made it ours */
     bool is_held;
     bool has_met;  /* a lease was there once: when it is gone, the bucket was lost under a living engine */
     bool has_seen; /* a revision, and since when it stands */
@@ -150,6 +151,10 @@ evs_status evs_lease_try(struct evs_lease *lease, struct evs_error *error)
         return EVS_AGAIN;
     }
     status = write_over(lease, revision, error);
+    if (status == EVS_OK) {
+        lease->before_nonce = entry.nonce;
+        lease->taken_revision = lease->revision;
+    }
     lease->has_seen = false;
     return status;
 }
@@ -175,7 +180,10 @@ static evs_status recover(struct evs_lease *lease, struct evs_error *error)
     if (status != EVS_OK) {
         return status;
     }
-    if (revision > 0 && entry.nonce != lease->nonce) {
+    /* The holder that we came after, under a number below that of our taking: the broker went back in time. Should it be the living one again all
+     * the same, the epoch in Redis tells us at the next commit. */
+    bool went_back = entry.nonce == lease->before_nonce && revision < lease->taken_revision;
+    if (revision > 0 && entry.nonce != lease->nonce && !went_back && !has_ended(lease, &entry)) {
         return lost(lease, error);
     }
     status = write_over(lease, revision, error);

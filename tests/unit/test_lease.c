@@ -311,6 +311,25 @@ START_TEST(test_lost_tail)
 }
 END_TEST
 
+/* The broker goes back to when another engine, dead since, had the lease: who came after it still has it. */
+START_TEST(test_lost_take_over)
+{
+    struct engine *a = engine_new("a/1/", LEASE_US), *b = engine_new("b/2/", LEASE_US);
+    ck_assert_int_eq(try(a), EVS_OK);
+    typeof(broker) before = broker;
+    dead = "a/1/";
+    ck_assert_int_eq(try(b), EVS_OK);
+    ck_assert_int_eq(renew(b), EVS_OK);
+    dead = NULL; /* it need not be known */
+    broker = before;
+    ck_assert_int_eq(renew(b), EVS_OK);
+    ck_assert(evs_lease_is_held(b->lease));
+    ck_assert_int_eq(renew(a), EVS_E_FENCED);
+    engine_free(a);
+    engine_free(b);
+}
+END_TEST
+
 START_TEST(test_race)
 {
     struct engine *a = engine_new("a/1/", LEASE_US), *b = engine_new("b/2/", LEASE_US);
@@ -420,6 +439,7 @@ int main(void)
     tcase_add_test(election, test_sleeper);
     tcase_add_test(election, test_lost_answers);
     tcase_add_test(election, test_lost_tail);
+    tcase_add_test(election, test_lost_take_over);
     tcase_add_test(election, test_race);
     tcase_add_test(election, test_foreign_values);
     tcase_add_test(system, test_lines);
