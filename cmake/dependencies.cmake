@@ -75,3 +75,16 @@ endif()
 if(EVS_PC_hiredis_ssl_FOUND)
   target_link_libraries(evs::hiredis INTERFACE ${EVS_PC_hiredis_ssl_LINK_LIBRARIES})
 endif()
+
+# JSON Schema for the collector's door: headers only, and only looked for, because Debian's package depends on those of Qt and
+# others whose JSON it could read. Without it `evstream collect --schemas` says what to install.
+find_path(EVS_valijson_INCLUDE valijson/validator.hpp)
+find_path(EVS_nlohmann_json_INCLUDE nlohmann/json.hpp)
+if(EVS_valijson_INCLUDE AND EVS_nlohmann_json_INCLUDE)
+  set(EVS_HAVE_VALIJSON ON)
+  add_library(evs::valijson INTERFACE IMPORTED GLOBAL)
+  target_include_directories(evs::valijson SYSTEM INTERFACE ${EVS_valijson_INCLUDE} ${EVS_nlohmann_json_INCLUDE})
+else()
+  set(EVS_HAVE_VALIJSON OFF)
+  message(STATUS "valijson: not found; the collector is built without schemas (libvalijson-dev, nlohmann-json3-dev)")
+endif()

@@ -8,7 +8,7 @@
 #include "regexp.h"
 
 const char evs_privacy_bots[] =
-    "(?i)bot\\b|bots?[/ ;)]|crawl|spider|slurp|scrap(?:er|y)|archiv|fetcher|monitor|uptime|pingdom|lighthouse|"
+    "(?i)(?:^|[^u])bot\\b|crawl|spider|slurp|scrap(?:er|y)|archiv|fetcher|monitor|uptime|pingdom|lighthouse|"
     "pagespeed|headless|phantomjs|puppeteer|playwright|selenium|webdriver|facebookexternalhit|whatsapp/|"
     "^(?:curl|wget|libwww|lwp|httpie|okhttp|apache-httpclient|java|ruby|perl|php|go-http-client|python|aiohttp|axios|"
     "node-fetch|postman)\\b";
