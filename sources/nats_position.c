@@ -14,7 +14,8 @@ static void history_grow(struct evs_nats_history *history)
         marks[i] = *evs_nats_history_at(history, i);
     }
     evs_free(history->marks);
-    *history = (struct evs_nats_history){.marks = marks, .count = history->count, .capacity = capacity};
+    *history = (struct evs_nats_history){
+        .marks = marks, .count = history->count, .capacity = capacity, .is_whole = history->is_whole};
 }
 
 static void history_drop_oldest(struct evs_nats_history *history)
@@ -22,6 +23,7 @@ static void history_drop_oldest(struct evs_nats_history *history)
     EVS_ASSERT(history->count > 0);
     history->first = (history->first + 1) & (history->capacity - 1);
     history->count--;
+    history->is_whole = false;
 }
 
 void evs_nats_history_push(struct evs_nats_history *history, struct evs_nats_mark mark)
@@ -100,7 +102,8 @@ static evs_status check_halve(struct evs_nats_check *check, uint64_t *sequence)
         check->differing = check->probe;
     }
     if (check->matching < 0) {
-        return check_end(check, EVS_NATS_UNKNOWN);
+        bool from_first = check->history->is_whole || evs_nats_history_at(check->history, 0)->sequence == 1;
+        return check_end(check, from_first ? EVS_NATS_FORK : EVS_NATS_UNKNOWN); /* check->fork is 0 */
     }
     check->fork = evs_nats_history_at(check->history, (uint32_t)check->matching)->sequence;
     return check_end(check, EVS_NATS_FORK);

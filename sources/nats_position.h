@@ -30,6 +30,8 @@ struct evs_nats_mark {
 struct evs_nats_history {
     struct evs_nats_mark *marks;
     uint32_t first, count, capacity; /* capacity: a power of two */
+    bool
+        is_whole; /* it has all that was read since the log's first message: when none of it is there, the log forks before that */
 };
 
 /* `mark.sequence` is above all marks that are there. */

@@ -215,14 +215,29 @@ static int compare_positions(const void *a, const void *b)
     return (left->sequence > right->sequence) - (left->sequence < right->sequence);
 }
 
-/* All marks of the lane's partitions, ascending: partitions of one stream share its sequence. */
+static uint64_t lane_oldest_mark(const struct evs_nats_lane *lane, const struct evs_source_open *open)
+{
+    uint64_t oldest = UINT64_MAX;
+    for (uint32_t i = 0; i < open->position_count; i++) {
+        const struct evs_position *position = &open->positions[i];
+        if (position->sequence > 0 && position->sequence < oldest && lane_owns(lane, position->partition)) {
+            oldest = position->sequence;
+        }
+    }
+    return oldest;
+}
+
+/* All marks of the lane's partitions, ascending: partitions of one stream share its sequence. Before them those of other partitions that are
+ * older than all of them: when the log has lost everything that this lane remembers, they still tell where it forks. */
 static void lane_load_history(struct evs_nats_lane *lane, const struct evs_source_open *open)
 {
     struct evs_position *positions = evs_alloc((open->position_count + 1) * sizeof *positions);
+    uint64_t oldest = lane_oldest_mark(lane, open);
     uint32_t count = 0;
-    for (uint32_t i = 0; i < open->position_count; i++) {
-        if (open->positions[i].sequence > 0 && lane_owns(lane, open->positions[i].partition)) {
-            positions[count++] = open->positions[i];
+    for (uint32_t i = 0; i < open->position_count && oldest != UINT64_MAX; i++) {
+        const struct evs_position *position = &open->positions[i];
+        if (position->sequence > 0 && (position->sequence < oldest || lane_owns(lane, position->partition))) {
+            positions[count++] = *position;
         }
     }
     qsort(positions, count, sizeof *positions, compare_positions);
@@ -251,9 +266,11 @@ static void lane_set_start(struct evs_nats_lane *lane, const struct evs_nats_rea
     }
     lane->next = slowest + 1;
     lane->from_earliest = slowest == 0;
+    lane->history.is_whole = slowest == 0 && lane->history.count == 0;
     if (all_new && open->start == EVS_START_TIME) {
         lane->next = 0;
         lane->start_us = open->start_value;
+        lane->history.is_whole = false;
     } else if (all_new && slowest > 0) {
         evs_nats_history_push(&lane->history, (struct evs_nats_mark){.sequence = slowest});
     }
@@ -303,7 +320,9 @@ static evs_status reader_add_lane(struct evs_nats_reader *reader, int32_t partit
             "Source %s: token %u of the subject '%s' cannot be the partition; write '*' there, or '>' at or before it.",
             open->name, config->partition_token, config->subject);
     }
-    lane_load_history(lane, open);
+    if (!open->is_probe) {
+        lane_load_history(lane, open);
+    }
     lane_set_start(lane, reader, open);
     reader->lane_count++;
     return lane_find_end(lane, open, error);

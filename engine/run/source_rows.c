@@ -45,7 +45,7 @@ static void dead_record(struct source_node *node, const struct evs_message *mess
         .error = &error,
         .raw = bad->raw,
         .subject = message->subject,
-        .cause = evs_cause_record(message->partition, message->sequence, bad->index),
+        .cause = evs_cause_message(message->partition, message->sequence, message->fingerprint, bad->index),
         .event_time_us = EVS_TIME_MIN,
         .ingested_at_us = message->ingested_at_us,
     };
@@ -174,9 +174,9 @@ static void finish_rows(struct source_node *node, struct evs_batch *batch, const
                         uint32_t first)
 {
     uint32_t end = batch->row_count;
-    struct evs_cause cause = evs_cause_record(message->partition, message->sequence, 0);
+    struct evs_cause cause = evs_cause_message(message->partition, message->sequence, message->fingerprint, 0);
     for (uint32_t row = first; row < end; row++) {
-        batch->cause[row] = (struct evs_cause){cause.major, node->record_index[row]};
+        batch->cause[row] = (struct evs_cause){cause.major, cause.minor | node->record_index[row]};
         node->message_of[row] = (uint16_t)node->message_at;
         node->excluded[row] = 0;
     }

@@ -94,6 +94,14 @@ void fake_publish(struct fake_world *world, uint32_t partition, const char *payl
     publish(&world->topics[0], partition, payload);
 }
 
+void fake_replace_last(struct fake_world *world, uint32_t partition, const char *payload)
+{
+    struct fake_log *log = &world->topics[0].partitions[partition];
+    ck_assert_uint_gt(log->count, 0);
+    evs_free(log->messages[--log->count]);
+    publish(&world->topics[0], partition, payload);
+}
+
 void fake_publish_other(struct fake_world *world, uint32_t partition, const char *payload)
 {
     publish(&world->topics[1], partition, payload);

@@ -59,6 +59,8 @@ struct fake_world *fake_world_new(uint32_t partition_count);
 void fake_world_free(struct fake_world *world);
 /* Appends a message (NDJSON, borrowed text is copied), also while an engine runs. */
 void fake_publish(struct fake_world *world, uint32_t partition, const char *payload);
+/* The partition loses its newest message, and gets this one instead, under the same sequence. */
+void fake_replace_last(struct fake_world *world, uint32_t partition, const char *payload);
 void fake_publish_other(struct fake_world *world, uint32_t partition, const char *payload);
 /* The system with the world's clocks. */
 const struct evs_os *fake_os(struct fake_world *world);

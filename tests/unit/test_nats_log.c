@@ -128,6 +128,37 @@ static bool has_lost(const struct evs_source_state *state)
     return state->lost_messages > 0;
 }
 
+/* All that one partition had is gone; what another had before it still tells where the log forks. */
+START_TEST(another_partition_vouches_for_the_log)
+{
+    struct reading reading;
+    server_nats_create(&server, "CLICKS", "clicks.>");
+    server_nats_feed(&server, "clicks.0.web", 1, 0, 300, 1);
+    server_nats_stop(&server);
+    server_nats_save(&server);
+    server_nats_restart(&server);
+    server_nats_feed(&server, "clicks.1.web", 1, 300, 200, 1);
+    reading_init(&reading, (const char *[]){"stream=CLICKS", "subject=clicks.>", "partitions=2", transports[_i], NULL});
+    reading_open(&reading);
+    read_to_end(&reading);
+    reading_commit_and_close(&reading);
+    server_nats_kill(&server);
+    server_nats_load(&server);
+    server_nats_restart(&server);
+    server_nats_feed(&server, "clicks.1.web", 1, 1000, 400, 1);
+    memset(reading.last, 0, sizeof reading.last);
+    reading.open.worker = 1;
+    reading.open.worker_count = 2;
+    reading_open(&reading);
+    read_to_end(&reading);
+    ck_assert_uint_eq(state_of(&reading).lost_messages, 200);
+    for (uint32_t i = 1000; i < 1400; i++) {
+        ck_assert_uint_eq(reading.seen[i], 1);
+    }
+    reading_fini(&reading);
+}
+END_TEST
+
 /* Sequences 301 to 500 were read and are gone. With 50 others the log is shorter than what was read, with 400 it is longer. */
 static void expect_fork(struct reading *reading, uint32_t others)
 {
@@ -187,6 +218,10 @@ START_TEST(names_a_position_that_nothing_vouches_for)
     lose_tail(400);
     reading.open.positions = reading.positions + reading.position_count - 20; /* all of them behind the fork */
     reading.open.position_count = 20;
+    reading.open.is_probe = true; /* before the restore has brought the older marks */
+    reading_open(&reading);
+    evs_source_nats.close(reading.instance);
+    reading.open.is_probe = false;
     ck_assert_int_eq(reading_try_open(&reading), EVS_E_STATE);
     ck_assert_ptr_nonnull(strstr(reading.error.text, "does not belong"));
     reading.instance = NULL;
@@ -228,6 +263,7 @@ static Suite *log_suite(void)
         finds_the_fork_of_a_shorter_log,
         finds_the_fork_of_a_longer_log,
         finds_the_fork_at_a_restart,
+        another_partition_vouches_for_the_log,
         names_a_position_that_nothing_vouches_for,
         an_erased_message_is_no_fork,
     };

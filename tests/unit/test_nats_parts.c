@@ -447,12 +447,13 @@ START_TEST(finds_the_fork_like_a_scan)
             evs_nats_history_push(&history, (struct evs_nats_mark){s, (int64_t)s, 1});
             expected = s <= fork ? s : expected;
         }
+        history.is_whole = next_random(&random) % 4 == 0;
         uint64_t newest = evs_nats_history_at(&history, history.count - 1)->sequence, found;
         enum evs_nats_verdict verdict = judge(&log, &history, &found);
         if (newest <= fork) {
             ck_assert_int_eq(verdict, EVS_NATS_SAME);
             ck_assert_uint_le(log.asked, 1);
-        } else if (expected == 0) {
+        } else if (expected == 0 && !history.is_whole && oldest > 1) {
             ck_assert_int_eq(verdict, EVS_NATS_UNKNOWN);
         } else {
             ck_assert_int_eq(verdict, EVS_NATS_FORK);
@@ -484,6 +485,11 @@ START_TEST(tells_retention_from_loss)
     }
     ck_assert_int_eq(judge(&log, &history, &fork), EVS_NATS_SAME);
     log = (struct fake_log){.first = 0, .last = 0}; /* nothing is left, and it does not even count on */
+    ck_assert_int_eq(judge(&log, &history, &fork),
+                     EVS_NATS_FORK); /* we know it from its first message on: all of it was lost */
+    ck_assert_uint_eq(fork, 0);
+    evs_nats_history_fini(&history);
+    evs_nats_history_push(&history, (struct evs_nats_mark){100, 100, 1});
     ck_assert_int_eq(judge(&log, &history, &fork), EVS_NATS_UNKNOWN);
     evs_nats_history_fini(&history);
 }

@@ -53,7 +53,9 @@ static inline bool evs_column_is_valid(const struct evs_column *column, uint32_t
 #define EVS_COLUMN_AT(column, type, row)                                                                               \
     (&((const type *)(column)->data)[((column)->flags & EVS_COLUMN_CONSTANT) ? 0 : (row)])
 
-/* What a row came from. For input rows: major = partition << 48 | sequence, minor = index of the record in its message.
+/* What a row came from. For input rows: major = partition << 48 | sequence, minor = fingerprint of the message << 32 | index of the
+ * record in it. The fingerprint is there because a log that lost its tail gives a sequence again, to another message: its rows are other
+ * causes, and must not have the ids of triggers that were sent before. Connectors that are not durable have none: 0.
  * For a window's result: major = window start, minor = window end (both µs, two's complement), ordinal = firing number.
  * Rows of one key are ordered by (event time, major, minor, ordinal). */
 enum evs_cause_kind { EVS_CAUSE_RECORD = 0, EVS_CAUSE_WINDOW = 1 };
@@ -64,6 +66,12 @@ struct evs_cause {
 static inline struct evs_cause evs_cause_record(uint32_t partition, uint64_t sequence, uint32_t index)
 {
     return (struct evs_cause){((uint64_t)partition << EVS_SEQUENCE_BITS) | sequence, index};
+}
+static inline struct evs_cause evs_cause_message(uint32_t partition, uint64_t sequence, uint32_t fingerprint,
+                                                 uint32_t index)
+{
+    return (struct evs_cause){((uint64_t)partition << EVS_SEQUENCE_BITS) | sequence,
+                              (uint64_t)fingerprint << 32 | index};
 }
 static inline uint32_t evs_cause_partition(struct evs_cause cause)
 {
