@@ -1,0 +1,124 @@
+/* One simulation: a pipeline, its traffic, one or two engines, two servers, faults; and what must come out. */
+#ifndef EVS_SIM_SIMULATION_H
+#define EVS_SIM_SIMULATION_H
+
+#include "evstream/plan.h"
+#include "evstream/run.h"
+#include "nats_sim.h"
+#include "process.h"
+#include "redis_sim.h"
+
+#define EVS_SIM_PARTITIONS_MAX 4
+#define EVS_SIM_ENGINES_MAX 64
+
+/* --- events ----------------------------------------------------------------------------------------------------------- */
+
+enum evs_sim_type { EVS_SIM_VIEW, EVS_SIM_CART, EVS_SIM_BUY, EVS_SIM_FLUSH, EVS_SIM_BROKEN, EVS_SIM_TYPES };
+
+struct evs_sim_click {
+    enum evs_sim_type type;
+    uint32_t user, partition;
+    int64_t time_us, amount;
+    uint64_t sequence;   /* of its message; 0: not stored yet */
+    uint32_t index;      /* in the message */
+    bool is_repeated;    /* the producer sent it once more: another line with this id */
+    bool is_lost;        /* by the broker, after it was stored */
+    uint32_t late, seen; /* how often the engine gave it out: as late; by itself */
+};
+
+/* --- the choice of a seed --------------------------------------------------------------------------------------------- */
+
+enum evs_sim_pipeline {
+    EVS_SIM_WINDOWS, /* tumbling, by user */
+    EVS_SIM_TOTALS,  /* tumbling, over all partitions */
+    EVS_SIM_SESSIONS,
+    EVS_SIM_SEQUENCES, /* and absence */
+    EVS_SIM_JOINS,
+    EVS_SIM_TRACE, /* deduplicate: each event by itself */
+    EVS_SIM_PIPELINES
+};
+enum evs_sim_delivery { EVS_SIM_FAST, EVS_SIM_EXACT, EVS_SIM_TO_REDIS, EVS_SIM_DELIVERIES };
+
+struct evs_sim_choice {
+    enum evs_sim_pipeline pipeline;
+    enum evs_sim_delivery delivery;
+    uint32_t partitions, users, messages, late_per_thousand, fault_count;
+    int64_t traffic_us, checkpoint_us;
+    bool has_idle; /* idle partitions stop holding time back */
+    bool syncs_always;
+    uint32_t faults; /* a bit for each kind that may happen */
+};
+
+/* --- the simulation ----------------------------------------------------------------------------------------------------- */
+
+struct evs_simulation;
+
+struct evs_sim_engine {
+    struct evs_simulation *simulation;
+    struct evs_sim_process *process;
+    struct evs_log *log;
+    struct evs_run *run;
+    struct evs_run_options options;
+    bool wants_stop;
+    evs_status status;
+    struct evs_error error;
+};
+
+struct evs_sim_totals { /* what happened, to show that something did */
+    uint64_t faults, engines, commits, fenced, gaps, lost_messages, lost_writes, duplicates, events, rows, virtual_us,
+        steps;
+};
+
+struct evs_simulation {
+    struct evs_sim_world world;
+    struct evs_sim_machine machine;
+    struct evs_sim_nats nats;
+    struct evs_sim_redis redis;
+    struct evs_sim_choice choice;
+    const struct evs_plan *plan;
+    struct evs_buffer text; /* of the pipeline */
+    struct evs_sim_log *clicks, *triggers;
+    struct evs_sim_click *events;
+    uint32_t event_count, event_capacity;
+    struct evs_sim_engine engines[EVS_SIM_ENGINES_MAX];
+    uint32_t engine_count;
+    bool is_ending; /* the faults are over */
+    bool is_over;
+    struct evs_sim_totals totals;
+    struct evs_buffer notes; /* of the engine's log: what it told of losses */
+};
+
+/* Runs the seed. False: a promise was broken, simulation->world.violations tells which. */
+bool evs_simulate(struct evs_simulation *simulation, uint64_t seed, bool keeps_history);
+void evs_simulation_fini(struct evs_simulation *simulation);
+
+/* --- its parts ------------------------------------------------------------------------------------------------------------ */
+
+void evs_sim_choose(struct evs_simulation *simulation);
+void evs_sim_describe(const struct evs_sim_choice *choice, struct evs_buffer *out); /* one line */
+void evs_sim_write_pipeline(const struct evs_sim_choice *choice, struct evs_buffer *out);
+/* Compiles it; EVS_ASSERTs that it compiles. */
+const struct evs_plan *evs_sim_compile(const struct evs_buffer *text);
+
+void evs_sim_begin_traffic(struct evs_simulation *simulation);
+/* The last messages: one in each partition, from far in the future, so that everything closes. */
+void evs_sim_flush_traffic(struct evs_simulation *simulation);
+/* Stores what had to wait for the broker. True: nothing waits. */
+bool evs_sim_store_waiting(struct evs_simulation *simulation);
+const char *evs_sim_type_name(enum evs_sim_type type);
+
+void evs_sim_begin_faults(struct evs_simulation *simulation);
+/* Everything works again. */
+void evs_sim_heal(struct evs_simulation *simulation);
+
+void evs_sim_start_engine(struct evs_simulation *simulation);
+/* The newest engine that is alive; NULL: none. */
+struct evs_sim_engine *evs_sim_newest_engine(struct evs_simulation *simulation);
+uint32_t evs_sim_living_engines(const struct evs_simulation *simulation);
+
+/* Compares what came out with what should have, and notes violations. */
+void evs_sim_check(struct evs_simulation *simulation);
+/* The rows that a plain recount expects, a line each, sorted. */
+void evs_sim_expect(const struct evs_simulation *simulation, struct evs_buffer *rows);
+
+#endif
