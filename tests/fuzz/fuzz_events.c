@@ -1,0 +1,15 @@
+/* The plain door: objects, arrays, lines; the pixel's query. */
+#include "protocol_input.h"
+
+static const struct protocol_door doors[] = {
+    {"POST", "/v1/events"},
+    {"GET", "/p.gif"},
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    protocol_input_run(doors, sizeof doors / sizeof doors[0], data, size);
+    return 0;
+}
