@@ -279,7 +279,7 @@ var createTracker = (options) => {
           page: page2,
           ...browser(),
           ...options.cookieless ? { campaign: landing } : session(landing),
-          ...options.consent && { consent: { status: state } },
+          consent: options.consent && state,
           gpc: privacyControl() || void 0
         }
       })

@@ -78,7 +78,7 @@ export const createTracker = (options: Options): Tracker => {
                         page,
                         ...browser(),
                         ...(options.cookieless ? { campaign: landing } : session(landing)),
-                        ...(options.consent && { consent: { status: state } }),
+                        consent: options.consent && state,
                         gpc: privacyControl() || undefined,
                     },
                 }),
