@@ -1,43 +1,47 @@
-/* evstream state: which pipelines have state in Redis, and where each stands. Only looks: an engine that works is not disturbed. */
+/* evstream state: which pipelines have state in Redis, where each stands and what it holds; and its end. All but reset only look: an engine that works is not
+ * disturbed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd.h"
 #include "evstream/memory.h"
-#include "evstream/os.h"
 #include "evstream/state.h"
+#include "redis_tools.h"
+#include "state_export.h"
+#include "state_store.h"
 #include "store_redis.h"
 
-#define REDIS_URL_DEFAULT "redis://127.0.0.1:6379"
-#define RETRY_US INT64_C(1000000)
-
-enum { ARG_REDIS = 1 };
+enum { ARG_REDIS = 1, ARG_SAVEPOINT, ARG_YES };
 static const struct evs_arg options[] = {
-    {ARG_REDIS, "--redis", "URL", "Redis server (EVSTREAM_REDIS_URL; " REDIS_URL_DEFAULT ")", NULL},
+    {ARG_REDIS, "--redis", "URL", "Redis server (EVSTREAM_REDIS_URL; " EVS_REDIS_URL_DEFAULT ")", NULL},
+    {ARG_SAVEPOINT, "--savepoint", "NAME", "show, export: what a savepoint holds", NULL},
+    {ARG_YES, "--yes", NULL, "reset: does not ask", NULL},
     {0},
 };
 
 struct request {
-    const char *what, *pipeline, *url;
-    struct evs_log *log;
+    const char *what, *pipeline, *savepoint;
+    struct evs_state_server server;
+    bool yes;
 };
-
-static evs_status open_store(const struct request *request, const char *pipeline, void **store, struct evs_error *error)
-{
-    struct evs_store_open open = {.os = evs_os_system(),
-                                  .log = request->log,
-                                  .url = request->url,
-                                  .pipeline = pipeline,
-                                  .group = "0",
-                                  .retry_us = RETRY_US};
-    return evs_store_redis.open(&open, store, error);
-}
 
 static int print(struct evs_buffer *text)
 {
     bool is_out = fwrite(text->data, 1, text->count, stdout) == text->count && fflush(stdout) == 0;
     return is_out ? EVS_EXIT_DONE : evs_status_exit_code(EVS_E_IO);
+}
+
+static evs_status open_store(const struct request *request, void **store, struct evs_error *error)
+{
+    struct evs_buffer suffix = {0};
+    evs_buffer_printf(&suffix, request->savepoint != NULL ? ":sp:%s" : "%s",
+                      request->savepoint != NULL ? request->savepoint : "");
+    evs_buffer_put(&suffix, "", 1);
+    evs_status status = evs_state_store_open(&request->server, request->pipeline != NULL ? request->pipeline : "",
+                                             suffix.data, store, error);
+    evs_buffer_fini(&suffix);
+    return status;
 }
 
 /* --- ls ------------------------------------------------------------------------------------------------------------------ */
@@ -76,7 +80,7 @@ static evs_status list(const struct request *request, struct evs_buffer *text, s
 {
     struct names all = {0};
     void *store = NULL;
-    evs_status status = open_store(request, "", &store, error);
+    evs_status status = open_store(request, &store, error);
     if (status == EVS_OK) {
         status = evs_store_redis.list(store, take_name, &all, error);
         evs_store_redis.close(store);
@@ -91,65 +95,141 @@ static evs_status list(const struct request *request, struct evs_buffer *text, s
 
 /* --- show ---------------------------------------------------------------------------------------------------------------- */
 
-static evs_status describe(const struct request *request, void *store, struct evs_buffer *text, struct evs_error *error)
+struct showing {
+    struct evs_state_tally tally;
+    struct evs_buffer record;
+};
+
+static evs_status begin_showing(void *argument, const struct evs_store_terms *terms, struct evs_error *error)
+{
+    struct showing *showing = argument;
+    showing->record.count = 0;
+    evs_buffer_put(&showing->record, terms->record.data, terms->record.count);
+    return evs_state_tally_begin(&showing->tally, terms->record, error);
+}
+
+static evs_status tally_block(void *argument, enum evs_block_kind kind, uint64_t checkpoint, struct evs_slice block,
+                              struct evs_error *error)
+{
+    struct showing *showing = argument;
+    return kind == EVS_BLOCK_STATE ? evs_state_tally_block(&showing->tally, checkpoint, block, error) : EVS_OK;
+}
+
+static evs_status has_state(const struct request *request, void *store, struct evs_error *error)
 {
     struct evs_store_terms terms = {0};
     evs_status status = evs_store_redis.peek(store, &terms, error);
-    if (status != EVS_OK) {
-        return status;
-    }
-    if (!terms.has_commit) {
+    if (status == EVS_OK && !terms.has_commit) {
         return evs_fail(error, EVS_E_STATE,
-                        "Redis at %s has no state of a pipeline `%s`; `evstream state ls` lists those it has.",
-                        request->url, request->pipeline);
+                        "Redis at %s has no state of a pipeline `%s`%s; `evstream state ls` lists those it has.",
+                        request->server.url, request->pipeline,
+                        request->savepoint != NULL ? " under this savepoint's name" : "");
     }
-    evs_buffer_printf(text, "pipeline    %s\n", request->pipeline);
-    return evs_state_describe(terms.record, text, error);
+    return status;
 }
 
-static evs_status show(const struct request *request, struct evs_buffer *text, struct evs_error *error)
+static evs_status show(const struct request *request, void *store, struct evs_buffer *text, struct evs_error *error)
 {
-    void *store = NULL;
-    evs_status status = open_store(request, request->pipeline, &store, error);
+    struct showing showing = {0};
+    const struct evs_redis_reading reading = {begin_showing, tally_block, &showing};
+    evs_status status = evs_redis_tool_read(store, &reading, error);
     if (status == EVS_OK) {
-        status = describe(request, store, text, error);
-        evs_store_redis.close(store);
+        evs_buffer_printf(text, "pipeline    %s\n", request->pipeline);
+        status = evs_state_describe_with((struct evs_slice){showing.record.data, showing.record.count}, &showing.tally,
+                                         text, error);
+    }
+    evs_state_tally_fini(&showing.tally);
+    evs_buffer_fini(&showing.record);
+    return status;
+}
+
+/* --- reset ----------------------------------------------------------------------------------------------------------------- */
+
+/* Taken over first: an engine that the look has missed is fenced before anything is gone. */
+static evs_status reset(const struct request *request, void *store, struct evs_buffer *text, struct evs_error *error)
+{
+    struct evs_store_terms terms = {0};
+    evs_status status = evs_state_store_must_rest(store, request->pipeline, error);
+    if (status == EVS_OK) {
+        status =
+            evs_state_ask(request->yes, error,
+                          "All state of pipeline %s is removed: its next run begins anew, and reads its input from "
+                          "the beginning.",
+                          request->pipeline);
+    }
+    if (status == EVS_OK) {
+        status = evs_store_redis.acquire(store, &terms, error);
+    }
+    if (status == EVS_OK) {
+        status = evs_redis_tool_delete(store, error);
+    }
+    if (status == EVS_OK) {
+        evs_buffer_printf(text, "removed the state of pipeline %s, checkpoint %llu; its savepoints are still there\n",
+                          request->pipeline, (unsigned long long)terms.checkpoint);
     }
     return status;
 }
 
 /* --- the command --------------------------------------------------------------------------------------------------------- */
 
+static evs_status carry_out(const struct request *request, struct evs_buffer *text, struct evs_error *error)
+{
+    void *store = NULL;
+    if (strcmp(request->what, "ls") == 0) {
+        return list(request, text, error);
+    }
+    evs_status status = open_store(request, &store, error);
+    if (status == EVS_OK) {
+        status = has_state(request, store, error);
+    }
+    if (status == EVS_OK) {
+        status = strcmp(request->what, "show") == 0     ? show(request, store, text, error)
+                 : strcmp(request->what, "export") == 0 ? evs_state_export(store, stdout, error)
+                                                        : reset(request, store, text, error);
+    }
+    evs_state_store_close(store);
+    return status;
+}
+
 static int answer(struct request *request)
 {
     struct evs_error error = {0};
     struct evs_buffer text = {0};
-    request->log = evs_log_new(evs_os_system(), EVS_LOG_WARN, false);
-    evs_status status = request->pipeline == NULL ? list(request, &text, &error) : show(request, &text, &error);
+    request->server.log = evs_log_new(evs_os_system(), EVS_LOG_WARN, false);
+    evs_status status = carry_out(request, &text, &error);
     int exit_code = status == EVS_OK ? print(&text) : evs_status_exit_code(status);
     if (status != EVS_OK) {
         fprintf(stderr, "evstream state: %s\n", error.text);
     }
-    evs_log_free(request->log);
+    evs_log_free(request->server.log);
     evs_buffer_fini(&text);
     return exit_code;
 }
 
 static bool is_whole(const struct request *request)
 {
-    bool lists = request->what != NULL && strcmp(request->what, "ls") == 0 && request->pipeline == NULL;
-    return lists || (request->what != NULL && strcmp(request->what, "show") == 0 && request->pipeline != NULL);
+    if (request->what == NULL) {
+        return false;
+    }
+    bool lists = strcmp(request->what, "ls") == 0, resets = strcmp(request->what, "reset") == 0;
+    bool looks = strcmp(request->what, "show") == 0 || strcmp(request->what, "export") == 0;
+    bool has_savepoint = request->savepoint != NULL;
+    return lists ? request->pipeline == NULL && !has_savepoint
+                 : request->pipeline != NULL && (looks || (resets && !has_savepoint));
 }
 
 static int run_command(int argc, char **argv)
 {
     struct evs_args args = evs_args_of(&evs_command_state, argc, argv);
-    const char *from_environment = getenv("EVSTREAM_REDIS_URL");
-    struct request request = {.url = from_environment != NULL ? from_environment : REDIS_URL_DEFAULT};
+    struct request request = {.server = evs_state_server_default()};
     int id;
     while ((id = evs_args_next(&args)) != EVS_ARG_END) {
         if (id == ARG_REDIS) {
-            request.url = args.value;
+            request.server.url = args.value;
+        } else if (id == ARG_SAVEPOINT) {
+            request.savepoint = args.value;
+        } else if (id == ARG_YES) {
+            request.yes = true;
         } else if (id == EVS_ARG_OPERAND && request.what == NULL) {
             request.what = args.value;
         } else if (id == EVS_ARG_OPERAND && request.pipeline == NULL) {
@@ -160,20 +240,27 @@ static int run_command(int argc, char **argv)
                                            : EVS_EXIT_USAGE;
         }
     }
-    return is_whole(&request) ? answer(&request) : evs_args_refuse(&args, "write `state ls` or `state show PIPELINE`.");
+    return is_whole(&request) ? answer(&request)
+                              : evs_args_refuse(&args, "write `state ls`, or `state show|export|reset PIPELINE`.");
 }
 
 const struct evs_command evs_command_state = {
     .name = "state",
-    .summary = "lists the pipelines that have state in Redis, shows where one stands",
+    .summary = "the state that pipelines have in Redis: lists, shows, exports, removes it",
     .group = EVS_GROUP_RUN,
     .operands = "",
-    .words = "ls|show",
+    .words = "ls|show|export|reset",
     .options = options,
-    .usage = "evstream state ls | evstream state show PIPELINE",
-    .description = "ls: the names of the pipelines that have state.\n"
-                   "show: what the last commit of one says: counts, where each source stands, operators with state, "
-                   "sinks. Only\n"
-                   "looks: an engine that works is not disturbed.",
+    .usage = "evstream state ls | evstream state show|export|reset PIPELINE",
+    .description =
+        "ls: the names of the pipelines that have state.\n"
+        "show: what the last commit of one says: counts, where each source stands, operators with their keys and "
+        "bytes,\n"
+        "sinks.\n"
+        "export: every record on standard output, one JSON object a line.\n"
+        "reset: removes the state, so that the next run begins anew. Asks first; without a terminal it wants "
+        "--yes.\n"
+        "Refused while an engine runs the pipeline.\n"
+        "All but reset only look: an engine that works is not disturbed.",
     .run = run_command,
 };

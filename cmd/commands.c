@@ -4,9 +4,19 @@
 #include "cmd.h"
 
 const struct evs_command *const evs_commands[] = {
-    &evs_command_init, &evs_command_check,       &evs_command_test,    &evs_command_explain,
-    &evs_command_fmt,  &evs_command_schema,      &evs_command_run,     &evs_command_state,
-    &evs_command_lsp,  &evs_command_completions, &evs_command_version, NULL,
+    &evs_command_init,
+    &evs_command_check,
+    &evs_command_test,
+    &evs_command_explain,
+    &evs_command_fmt,
+    &evs_command_schema,
+    &evs_command_run,
+    &evs_command_state,
+    &evs_command_savepoint,
+    &evs_command_lsp,
+    &evs_command_completions,
+    &evs_command_version,
+    NULL,
 };
 
 const struct evs_command *evs_command_find(const char *name)

@@ -1,10 +1,14 @@
 #include "state_store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
+#include "redis_tools.h"
 #include "store_redis.h"
 
 #define RETRY_US INT64_C(1000000)
+#define WATCH_US INT64_C(3000000) /* longer than the usual time between two checkpoints */
 
 struct evs_state_server evs_state_server_default(void)
 {
@@ -29,7 +33,7 @@ evs_status evs_state_store_open(const struct evs_state_server *server, const cha
 evs_status evs_state_store_peek(const struct evs_state_server *server, const char *pipeline, void **store,
                                 struct evs_store_terms *terms, struct evs_error *error)
 {
-    evs_status status = evs_state_store_open(server, pipeline, NULL, store, error);
+    evs_status status = evs_state_store_open(server, pipeline, "", store, error);
     return status == EVS_OK ? evs_store_redis.peek(*store, terms, error) : status;
 }
 
@@ -38,4 +42,35 @@ void evs_state_store_close(void *store)
     if (store != NULL) {
         evs_store_redis.close(store);
     }
+}
+
+evs_status evs_state_store_must_rest(void *store, const char *pipeline, struct evs_error *error)
+{
+    bool active = false;
+    evs_status status = evs_redis_tool_watch(store, pipeline, "0", WATCH_US, &active, error);
+    if (status == EVS_OK && active) {
+        return evs_fail(error, EVS_E_STATE,
+                        "an engine works with the state of pipeline %s, or stands by to do so; stop it first.",
+                        pipeline);
+    }
+    return status;
+}
+
+evs_status evs_state_ask(bool yes, struct evs_error *error, const char *format, ...)
+{
+    char answer[16] = "";
+    if (yes) {
+        return EVS_OK;
+    }
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (!isatty(STDIN_FILENO)) {
+        return evs_fail(error, EVS_E_USAGE, "%s There is no terminal to ask for a yes: say --yes to do it.", text);
+    }
+    fprintf(stderr, "%s Go on? [y/N] ", text);
+    bool is_yes = fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
+    return is_yes ? EVS_OK : evs_fail(error, EVS_E_CANCELLED, "nothing was done.");
 }

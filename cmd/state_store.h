@@ -13,12 +13,16 @@ struct evs_state_server {
 /* The environment's address, or the default one; the log is for the command to make. */
 struct evs_state_server evs_state_server_default(void);
 
-/* Opens the store of a pipeline's group "0". A key suffix names a copy of its streams; NULL: the streams of the engine. */
+/* Opens the store of a pipeline's group "0", or with a suffix a copy of its streams. */
 EVS_MUST_CHECK evs_status evs_state_store_open(const struct evs_state_server *server, const char *pipeline,
                                                const char *suffix, void **store, struct evs_error *error);
 /* Opens it and looks at the last commit. */
 EVS_MUST_CHECK evs_status evs_state_store_peek(const struct evs_state_server *server, const char *pipeline,
                                                void **store, struct evs_store_terms *terms, struct evs_error *error);
 void evs_state_store_close(void *store); /* NULL is allowed */
+/* EVS_E_STATE while an engine works with the pipeline: it is connected, or writes within some seconds. */
+EVS_MUST_CHECK evs_status evs_state_store_must_rest(void *store, const char *pipeline, struct evs_error *error);
+/* What is about to be done is told on the terminal, and done only after a yes. Without a terminal it is EVS_E_USAGE, unless `yes`; EVS_E_CANCELLED: no. */
+EVS_MUST_CHECK evs_status evs_state_ask(bool yes, struct evs_error *error, const char *format, ...) EVS_PRINTF(3, 4);
 
 #endif

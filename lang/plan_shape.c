@@ -155,6 +155,7 @@ const struct evs_state_shape *evs_aggregate_shape(struct evs_arena *arena, const
         .is_elastic = true,
         .window = mix_window(0, aggregate),
         .lineage = below->lineage,
+        .stored_key = evs_op_aggregate.stored_key,
         .keys = parts_of(arena, aggregate->key_count),
         .columns = parts_of(arena, rel->column_count),
         .rows = parts_of(arena, input->schema.count),
@@ -177,8 +178,11 @@ const struct evs_state_shape *evs_operator_shape(const struct evs_rel *rel, cons
     struct evs_arena *arena = layout->arena;
     struct evs_state_shape *shape = EVS_ARENA_NEW(arena, struct evs_state_shape);
     uint32_t keys = 0, columns = 0;
-    *shape = (struct evs_state_shape){
-        .kind = op->operator_->kind, .label = op->label, .is_named = rel->name != NULL, .window = op->identity};
+    *shape = (struct evs_state_shape){.kind = op->operator_->kind,
+                                      .label = op->label,
+                                      .is_named = rel->name != NULL,
+                                      .window = op->identity,
+                                      .stored_key = op->operator_->stored_key};
     for (uint32_t i = 0; i < rel->input_count; i++) {
         shape->lineage = evs_lineage_mix(shape->lineage, rel->inputs[i].rel->lineage);
         keys += op->readings[i].key_count;

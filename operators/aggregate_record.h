@@ -14,6 +14,12 @@ struct agg_head {
     uint32_t flags;           /* the owner's own */
 };
 
+/* Groups and slices, and parts of their accumulators. */
+#define EVS_AGG_STORED_KEY                                                                                             \
+    {                                                                                                                  \
+        .sections = 3, .nulls_at = offsetof(struct agg_head, nulls), .key_at = sizeof(struct agg_head)                 \
+    }
+
 /* What is being stored: `values` begin with `lead_bytes` of the owner's own, which hold no pointer. */
 struct agg_record {
     const struct agg_base *base;

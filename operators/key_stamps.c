@@ -11,6 +11,8 @@ struct stored_stamp { /* of the fixed bytes, before the key */
     uint64_t shape; /* of the row; 0: none */
     uint32_t nulls, count;
 };
+_Static_assert(offsetof(struct stored_stamp, nulls) == 24 && sizeof(struct stored_stamp) == 32 && SECTION_STAMPS == 0,
+               "EVS_STAMPS_STORED_KEY");
 
 void evs_stamps_init(struct evs_stamps *stamps, struct evs_op *op, const uint32_t *keys, uint32_t key_count,
                      struct evs_keeper *keeper)

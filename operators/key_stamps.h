@@ -69,6 +69,11 @@ void evs_stamps_mark(struct evs_stamps *stamps, struct evs_entry *entry, uint32_
 void evs_stamps_forget(struct evs_stamps *stamps, struct evs_op *op, int64_t watermark_us, struct evs_going *going);
 void evs_stamps_tell_bytes(struct evs_stamps *stamps, struct evs_op *op);
 
+/* Where a stored stamp names its key: for the operators' tables. */
+#define EVS_STAMPS_STORED_KEY                                                                                          \
+    {                                                                                                                  \
+        .sections = 1, .nulls_at = 24, .key_at = 32                                                                    \
+    }
 void evs_stamps_snapshot(struct evs_stamps *stamps, struct evs_snapshot_writer *writer, bool full);
 evs_status evs_stamps_restore(struct evs_stamps *stamps, struct evs_op *op, const struct evs_snapshot_record *record,
                               struct evs_error *error);

@@ -13,6 +13,9 @@ struct stored_partition {
     uint32_t row_count, nulls;
     uint32_t is_first, reserved;
 };
+_Static_assert(offsetof(struct stored_partition, nulls) == 12 && sizeof(struct stored_partition) == 24 &&
+                   SECTION_PARTITIONS == 1,
+               "EVS_MATCH_STORED_KEY");
 
 struct stored_deletion {
     uint64_t hash, fixed_bytes, variable_bytes;

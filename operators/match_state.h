@@ -63,6 +63,11 @@ void evs_match_arm(struct match *match, uint32_t entry);
 void evs_match_mark(struct match *match, uint32_t entry);
 
 #define EVS_MATCH_SNAPSHOT_VERSION 1
+/* Where a stored partition names its key. */
+#define EVS_MATCH_STORED_KEY                                                                                           \
+    {                                                                                                                  \
+        .sections = 2, .nulls_at = 12, .key_at = 24                                                                    \
+    }
 void evs_match_remember_deleted(struct match *match, uint32_t entry);
 evs_status evs_match_snapshot(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full);
 evs_status evs_match_restore(struct evs_op *op, void *state, uint32_t version, const struct evs_snapshot_record *record,

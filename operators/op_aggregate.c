@@ -465,6 +465,7 @@ const struct evs_operator evs_op_aggregate = {
     .state_bytes = sizeof(struct aggregate),
     .inputs_max = 1,
     .emit_max = EVS_AGG_EMIT_BATCHES,
+    .stored_key = EVS_AGG_STORED_KEY,
     .open = aggregate_open,
     .process = aggregate_process,
     .watermark = aggregate_watermark,

@@ -172,6 +172,7 @@ const struct evs_operator evs_op_deduplicate = {
     .state_bytes = sizeof(struct deduplicate),
     .inputs_max = 1,
     .emit_max = EMIT_BATCHES,
+    .stored_key = EVS_STAMPS_STORED_KEY,
     .open = deduplicate_open,
     .process = deduplicate_process,
     .watermark = deduplicate_watermark,

@@ -465,6 +465,7 @@ const struct evs_operator evs_op_match = {
     .state_bytes = sizeof(struct match),
     .inputs_max = 1,
     .emit_max = EVS_MATCH_EMIT_BATCHES,
+    .stored_key = EVS_MATCH_STORED_KEY,
     .open = match_open,
     .process = match_process,
     .watermark = match_watermark,

@@ -337,6 +337,7 @@ const struct evs_operator evs_op_over = {
     .state_bytes = sizeof(struct over),
     .inputs_max = 1,
     .emit_max = EMIT_BATCHES,
+    .stored_key = EVS_OVER_STORED_KEY,
     .open = over_open,
     .process = over_process,
     .watermark = over_watermark,

@@ -757,6 +757,7 @@ const struct evs_operator evs_op_session = {
     .state_bytes = sizeof(struct sessions),
     .inputs_max = 1,
     .emit_max = EMIT_BATCHES,
+    .stored_key = EVS_AGG_STORED_KEY,
     .open = session_open,
     .process = session_process,
     .watermark = session_watermark,

@@ -654,6 +654,7 @@ const struct evs_operator evs_op_slide = {
     .state_bytes = sizeof(struct slide),
     .inputs_max = 1,
     .emit_max = EMIT_BATCHES,
+    .stored_key = EVS_AGG_STORED_KEY,
     .open = slide_open,
     .process = slide_process,
     .watermark = slide_watermark,

@@ -183,6 +183,7 @@ const struct evs_operator evs_op_throttle = {
     .state_bytes = sizeof(struct throttle),
     .inputs_max = 1,
     .emit_max = 2,
+    .stored_key = EVS_STAMPS_STORED_KEY,
     .open = throttle_open,
     .process = throttle_process,
     .watermark = throttle_watermark,

@@ -163,6 +163,8 @@ struct stored_key { /* of the fixed bytes, before the key and the accumulators *
     int64_t latest_us, count, rank, dense_rank;
     uint32_t nulls, reserved;
 };
+_Static_assert(offsetof(struct stored_key, nulls) == 32 && sizeof(struct stored_key) == 40 && SECTION_KEYS == 1,
+               "EVS_OVER_STORED_KEY");
 
 static void write_row(struct over *over, struct evs_snapshot_writer *writer, uint64_t hash, struct evs_row *row,
                       bool full)

@@ -124,6 +124,11 @@ const uint8_t *evs_over_sum(struct over *over, struct over_key *key, uint32_t ca
 void evs_over_sums_free(struct over *over, struct over_key *key);
 
 #define EVS_OVER_SNAPSHOT_VERSION 1
+/* Where a stored partition names its key. */
+#define EVS_OVER_STORED_KEY                                                                                            \
+    {                                                                                                                  \
+        .sections = 2, .nulls_at = 32, .key_at = 40                                                                    \
+    }
 
 static inline int64_t evs_over_forget_us(const struct over *over, const struct over_key *key)
 {

@@ -317,16 +317,9 @@ static evs_status explain_damage(struct evs_redis_store *store, struct evs_error
     return status == EVS_E_FENCED || status == EVS_E_GAP ? evs_fail(error, status, "%s", why.text) : EVS_E_STATE;
 }
 
-evs_status evs_redis_store_restore(void *instance,
-                                   evs_status (*take)(void *argument, enum evs_block_kind kind, uint64_t checkpoint,
-                                                      struct evs_slice block, struct evs_error *error),
-                                   void *argument, struct evs_error *error)
+static evs_status read_chain(struct evs_redis_store *store, evs_store_take_block *take, void *argument,
+                             struct evs_error *error)
 {
-    struct evs_redis_store *store = instance;
-    EVS_ASSERT(store->has_term && take != NULL);
-    if (!store->has_commit) {
-        return EVS_OK;
-    }
     struct restoration all = {.take = take, .argument = argument};
     evs_status status = walk(store, &all, error);
     if (status == EVS_OK) {
@@ -336,5 +329,32 @@ evs_status evs_redis_store_restore(void *instance,
         status = pass(store, &all, EVS_BLOCK_OUTBOX, error);
     }
     evs_free(all.links);
+    return status;
+}
+
+evs_status evs_redis_store_restore(void *instance,
+                                   evs_status (*take)(void *argument, enum evs_block_kind kind, uint64_t checkpoint,
+                                                      struct evs_slice block, struct evs_error *error),
+                                   void *argument, struct evs_error *error)
+{
+    struct evs_redis_store *store = instance;
+    EVS_ASSERT(store->has_term && take != NULL);
+    evs_status status = store->has_commit ? read_chain(store, take, argument, error) : EVS_OK;
     return status == EVS_E_STATE ? explain_damage(store, error) : status;
+}
+
+evs_status evs_redis_store_read(struct evs_redis_store *store, evs_store_take_block *take, void *argument,
+                                struct evs_error *error)
+{
+    EVS_ASSERT(!store->has_term && store->has_commit);
+    evs_status status = read_chain(store, take, argument, error);
+    if (status != EVS_E_STATE) {
+        return status;
+    }
+    struct evs_redis_id seen = store->commit_id;
+    struct evs_store_terms terms;
+    struct evs_error why;
+    bool has_moved = evs_redis_store_look(store, &terms, &why) == EVS_OK && store->has_commit &&
+                     evs_redis_id_compare(store->commit_id, seen) > 0;
+    return has_moved ? evs_fail(error, EVS_E_GAP, "The engine has gone on while its state was read.") : EVS_E_STATE;
 }

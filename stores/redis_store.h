@@ -43,6 +43,9 @@ struct evs_redis_store {
     bool knows_beginnings;
 };
 
+typedef evs_status evs_store_take_block(void *argument, enum evs_block_kind kind, uint64_t checkpoint,
+                                        struct evs_slice block, struct evs_error *error);
+
 struct evs_redis_beginning {
     uint64_t checkpoint;
     struct evs_redis_chain chain; /* of a restore that begins with it */
@@ -70,6 +73,13 @@ EVS_MUST_CHECK evs_status evs_redis_store_try(struct evs_redis_store *store, evs
 
 /* Looks at the log's end: sets tail and located when it is ours; EVS_E_FENCED or EVS_E_GAP when not. */
 EVS_MUST_CHECK evs_status evs_redis_store_locate(struct evs_redis_store *store, struct evs_error *error);
+
+/* Looks at the last commit as peek does, and remembers which it is, so that its blocks can be read without a term (tools). */
+EVS_MUST_CHECK evs_status evs_redis_store_look(struct evs_redis_store *store, struct evs_store_terms *terms,
+                                               struct evs_error *error);
+/* The blocks of that commit, as a restore gives them. EVS_E_GAP: an engine has gone on meanwhile and trimmed some; look again. */
+EVS_MUST_CHECK evs_status evs_redis_store_read(struct evs_redis_store *store, evs_store_take_block *take, void *argument,
+                                               struct evs_error *error);
 
 /* Sends a command and takes its reply; an error reply fails with its classification. */
 EVS_MUST_CHECK evs_status evs_redis_store_ask(struct evs_redis_store *store, const struct evs_slice *arguments,

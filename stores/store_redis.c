@@ -41,7 +41,7 @@ static evs_status make_link(const struct evs_store_open *open, struct evs_redis_
         return status;
     }
     struct evs_buffer name = {0};
-    evs_buffer_printf(&name, "evstream-%s-%s", open->pipeline, open->group);
+    evs_buffer_printf(&name, "evstream-%s%s-%s", open->suffix != NULL ? "tool-" : "", open->pipeline, open->group);
     evs_buffer_put(&name, "", 1);
     status = evs_redis_link_new(open->os, &store->address, name.data, &store->link, error);
     evs_buffer_fini(&name);
@@ -259,31 +259,49 @@ static evs_status look_once(struct evs_redis_store *store, bool *found, struct e
     return status == EVS_OK && *found ? evs_redis_store_read_commit(store, *id, header, &store->record, error) : status;
 }
 
+struct looking {
+    struct evs_store_terms *terms;
+    bool found;
+    struct evs_redis_id id;
+    struct evs_redis_header header;
+};
+
 /* Only reads, and leaves nothing behind in `store` but the record's bytes. */
 static evs_status try_peek(struct evs_redis_store *store, void *argument, struct evs_error *error)
 {
-    struct evs_store_terms *terms = argument;
-    struct evs_redis_id id = {0}, before;
-    struct evs_redis_header header = {0};
-    bool found = false;
+    struct looking *looking = argument;
+    struct evs_redis_id before;
     evs_status status = look_at_server(store, error);
     if (status != EVS_OK) {
         return status;
     }
     uint32_t looks = 0;
     do {
-        before = id;
-        status = look_once(store, &found, &id, &header, error);
-    } while (status == EVS_E_STATE && evs_redis_id_compare(before, id) != 0 && ++looks < LOOKS_MAX);
-    *terms = (struct evs_store_terms){.has_commit = found, .checkpoint = header.checkpoint};
+        before = looking->id;
+        status = look_once(store, &looking->found, &looking->id, &looking->header, error);
+    } while (status == EVS_E_STATE && evs_redis_id_compare(before, looking->id) != 0 && ++looks < LOOKS_MAX);
+    *looking->terms = (struct evs_store_terms){.has_commit = looking->found, .checkpoint = looking->header.checkpoint};
     return status;
 }
 
 static evs_status store_peek(void *instance, struct evs_store_terms *terms, struct evs_error *error)
 {
     struct evs_redis_store *store = instance;
+    struct looking looking = {.terms = terms};
     EVS_ASSERT(!store->has_term && terms != NULL);
-    evs_status status = evs_redis_store_try(store, try_peek, terms, error);
+    evs_status status = evs_redis_store_try(store, try_peek, &looking, error);
+    terms->record = (struct evs_slice){store->record.data, store->record.count};
+    return status;
+}
+
+evs_status evs_redis_store_look(struct evs_redis_store *store, struct evs_store_terms *terms, struct evs_error *error)
+{
+    struct looking looking = {.terms = terms};
+    EVS_ASSERT(!store->has_term && terms != NULL);
+    evs_status status = evs_redis_store_try(store, try_peek, &looking, error);
+    store->has_commit = status == EVS_OK && looking.found;
+    store->commit = looking.header;
+    store->commit_id = looking.id;
     terms->record = (struct evs_slice){store->record.data, store->record.count};
     return status;
 }

@@ -38,12 +38,12 @@ static evs_status refuse_losses(const struct evs_run *run, struct evs_error *err
     struct evs_buffer text = {0};
     evs_match_losses(&run->match, &text);
     evs_buffer_put(&text, "", 1);
-    evs_status status =
-        evs_fail(error, EVS_E_STATE,
-                 "pipeline %s has changed, and a part of its stored state would be lost: %.500s. `evstream check "
-                 "--against-state` shows what becomes of everything, and how to keep it. To go on without that part, run it "
-                 "with --allow-drop; to keep the stored state beside it, give the pipeline another name (`pipeline NAME;`)",
-                 run->plan->pipeline, text.data);
+    evs_status status = evs_fail(
+        error, EVS_E_STATE,
+        "pipeline %s has changed, and a part of its stored state would be lost: %.500s. `evstream check "
+        "--against-state` shows what becomes of everything, and how to keep it. To go on without that part, run it "
+        "with --allow-drop; to keep the stored state beside it, give the pipeline another name (`pipeline NAME;`)",
+        run->plan->pipeline, text.data);
     evs_buffer_fini(&text);
     return status;
 }
@@ -88,7 +88,7 @@ struct restoring {
     bool outbox;
     uint64_t checkpoint;              /* of the block at hand */
     const struct evs_plan_node *node; /* of the last record: records come in runs */
-    struct evs_buffer name; /* under which they are stored */
+    struct evs_buffer name;           /* under which they are stored */
     uint32_t node_index;
     bool is_gathered; /* the node's rows all go to worker 0, whatever the hash of their (empty) key */
 };
@@ -390,8 +390,7 @@ static evs_status end_lanes(struct restorer *all, evs_status status, struct evs_
 static void prepare_op(const struct evs_run *run, struct evs_op *op)
 {
     const struct evs_match_operator *operator_ = evs_match_of_node(&run->match, op->node);
-    bool goes_on =
-        operator_ != NULL && (operator_->fate == EVS_MATCH_KEPT || operator_->fate == EVS_MATCH_MIGRATED);
+    bool goes_on = operator_ != NULL && (operator_->fate == EVS_MATCH_KEPT || operator_->fate == EVS_MATCH_MIGRATED);
     if (goes_on) {
         op->watermark_us = op->watermark_target_us = operator_->stored->watermark_us;
         op->migration = operator_->migration;

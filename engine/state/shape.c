@@ -52,6 +52,7 @@ void evs_shape_encode(const struct evs_state_shape *shape, struct evs_buffer *ou
     put_text(out, shape->label);
     evs_buffer_put(out, &shape->window, sizeof shape->window);
     evs_buffer_put(out, &shape->lineage, sizeof shape->lineage);
+    evs_buffer_put(out, &shape->stored_key, sizeof shape->stored_key);
     put_parts(out, &shape->keys);
     put_parts(out, &shape->columns);
     put_parts(out, &shape->rows);
@@ -126,6 +127,7 @@ const struct evs_state_shape *evs_shape_decode(struct evs_slice bytes, struct ev
     shape->label = take_text(&reader);
     take_into(&reader, &shape->window, sizeof shape->window);
     take_into(&reader, &shape->lineage, sizeof shape->lineage);
+    take_into(&reader, &shape->stored_key, sizeof shape->stored_key);
     shape->keys = take_parts(&reader);
     shape->columns = take_parts(&reader);
     shape->rows = take_parts(&reader);

@@ -19,6 +19,7 @@
 
 #include "evstream/batch.h"
 #include "evstream/os.h"
+#include "evstream/shape.h"
 
 struct evs_op; /* the running instance, given to every slot */
 struct evs_snapshot_writer;
@@ -38,6 +39,7 @@ struct evs_operator {
     uint32_t state_bytes;
     uint8_t inputs_max; /* 1, or more for joins and unions */
     uint8_t emit_max;   /* batches emitted by one call, at most */
+    struct evs_stored_key stored_key; /* stateful: where records name their key, for tools and erasures; none: records of one key are known by its hash alone */
 
     evs_status (*open)(struct evs_op *op, void *state, struct evs_error *error); /* default: nothing */
     /* A borrowed batch; evs_batch_ref keeps it. Emits any number of batches up to emit_max. */
@@ -158,7 +160,6 @@ void evs_snapshot_put(struct evs_snapshot_writer *writer, uint32_t section, enum
 
 /* For restore: the records come from another version of the pipeline, whose columns were these; NULL: they lie as ours do. Only operators whose shape is
  * elastic (evstream/shape.h) get any. */
-struct evs_state_migration;
 const struct evs_state_migration *evs_op_migration(const struct evs_op *op);
 
 /* Would a record of this hash be kept? Others are dropped by evs_snapshot_put; an operator that asks before it builds a record saves the work. */

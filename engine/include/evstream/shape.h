@@ -18,6 +18,12 @@ struct evs_state_parts {
     uint32_t count;
 };
 
+/* Where the fixed bytes of a record hold the columns of its key, laid out as in a table's entry (evstream/table.h), the long texts first in the variable
+ * bytes: in these sections (a bit each), the NULL bits and the columns from these bytes on. No section: nowhere. */
+struct evs_stored_key {
+    uint16_t sections, nulls_at, key_at;
+};
+
 struct evs_state_shape {
     const char *kind;  /* of the operator */
     const char *label; /* for people: what it does, without its columns */
@@ -26,6 +32,7 @@ struct evs_state_shape {
     uint64_t
         window; /* identity of window, emission, pattern: of all that decides what a record means beside the lists below */
     uint64_t lineage;               /* of the rows that come */
+    struct evs_stored_key stored_key;
     struct evs_state_parts keys;    /* form: the kind of the column (enum evs_kind), one byte */
     struct evs_state_parts columns; /* what is kept of a key, in the order of the records */
     struct evs_state_parts

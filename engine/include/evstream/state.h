@@ -3,10 +3,44 @@
 #define EVS_STATE_H
 
 #include "evstream/memory.h"
+#include "evstream/os.h"
 #include "evstream/text.h"
 
 /* Appends some lines to `text`: counts, where each source stands, operators with state, sinks. EVS_E_STATE when the record does not decode. */
 EVS_MUST_CHECK evs_status evs_state_describe(struct evs_slice record, struct evs_buffer *text, struct evs_error *error);
+/* The same with what the operators hold; NULL: unknown. */
+struct evs_state_tally;
+EVS_MUST_CHECK evs_status evs_state_describe_with(struct evs_slice record, const struct evs_state_tally *tally,
+                                                  struct evs_buffer *text, struct evs_error *error);
+
+/* A few facts of a commit. Texts live in the arena. */
+struct evs_state_facts {
+    uint64_t checkpoint, events;
+    bool finished;
+};
+EVS_MUST_CHECK evs_status evs_state_facts(struct evs_slice record, struct evs_state_facts *facts,
+                                          struct evs_error *error);
+
+/* The record of a commit that stands for another life of the same state: the next checkpoint, with a new incarnation, so that no trigger is taken for one of
+ * the life before (exactness, 18). *state_from is for the commit. */
+EVS_MUST_CHECK evs_status evs_state_reborn(struct evs_slice record, const struct evs_os *os, struct evs_buffer *out,
+                                           uint64_t *checkpoint, uint64_t *state_from, struct evs_error *error);
+
+/* What the blocks of a commit hold, operator by operator: for `state show`. Zero-initialised is empty. */
+struct evs_state_tally {
+    struct evs_state_count {
+        char *name;
+        uint64_t records, bytes, keys;
+    } * counts;
+    uint32_t count, capacity;
+    struct evs_state_keys *keys;
+    void *reader, *sweep;
+};
+EVS_MUST_CHECK evs_status evs_state_tally_begin(struct evs_state_tally *tally, struct evs_slice record,
+                                                struct evs_error *error);
+EVS_MUST_CHECK evs_status evs_state_tally_block(struct evs_state_tally *tally, uint64_t checkpoint,
+                                                struct evs_slice block, struct evs_error *error);
+void evs_state_tally_fini(struct evs_state_tally *tally);
 
 /* What a start of this plan on a stored commit would do with each operator, source and sink, in some lines; *loses: a start refuses without --allow-drop.
  * EVS_E_STATE: it would refuse in any case, and why. */

@@ -18,7 +18,7 @@ struct evs_store_open {
     const char *url;      /* redis://[user:password@]host:port[/db], unix:///path */
     const char *pipeline; /* key: evs:{pipeline:group}:log, :ob */
     const char *group;
-    const char *suffix; /* of both keys: a copy of the group's streams (savepoints); NULL or "": the streams themselves */
+    const char *suffix; /* tools: of both keys, "" or that of a copy of the group's streams (savepoints); NULL: an engine */
     int64_t retry_us; /* how long to retry an unreachable server before EVS_E_UNREACHABLE */
 };
 
