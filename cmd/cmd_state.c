@@ -164,7 +164,9 @@ static evs_status reset(const struct request *request, void *store, struct evs_b
         status = evs_redis_tool_delete(store, error);
     }
     if (status == EVS_OK) {
-        evs_buffer_printf(text, "removed the state of pipeline %s, checkpoint %llu; its savepoints are still there\n",
+        evs_buffer_printf(text,
+                          "removed the state of pipeline %s, checkpoint %llu; its savepoints are still there. Begin "
+                          "anew with: evstream run --state-lost restart FILE\n",
                           request->pipeline, (unsigned long long)terms.checkpoint);
     }
     return status;
