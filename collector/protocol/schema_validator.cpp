@@ -287,6 +287,9 @@ extern "C" bool evs_schema_validator_check(const struct evs_schema_validator *va
             report(context, "", "it does not fit");
         }
         return false;
+    } catch (const json::out_of_range &) {
+        report(context, "", "a number in it is too large");
+        return false;
     } catch (const std::exception &why) {
         report(context, "", why.what());
         return false;

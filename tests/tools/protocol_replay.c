@@ -1,6 +1,6 @@
 /* Sends recorded requests through the collector's translation, without a server: what tests/captures/run compares with its goldens.
  *
- *   evs_protocol_replay [KEY=SOURCE…]
+ *   evs_protocol_replay [--schema FILE] [KEY=SOURCE…]      FILE: a JSON Schema that every event must fit
  *
  * Standard input holds requests, one after another:
  *   METHOD TARGET RECEIVED_US BODY_BYTES        a line
@@ -8,12 +8,13 @@
  *                                               an empty line
  *   the body, inflated, exactly BODY_BYTES long
  * Standard output has for each, a line a piece:  answer STATUS TYPE · header NAME: VALUE · file NAME · body TEXT ·
- * event PARTITION JSON · bad JSON · end. */
+ * event PARTITION JSON · misfit WHERE: WHAT · bad JSON · end. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "protocol.h"
+#include "schema_validator.h"
 
 #define LINE_MAX_BYTES (1u << 20)
 #define HEADERS_MAX 64
@@ -110,7 +111,27 @@ static void print_text(const char *name, struct evs_slice text)
     putchar('\n');
 }
 
-static void print_translation(const struct evs_translation *out)
+static void print_misfit(void *context, const char *where, const char *what)
+{
+    (void)context;
+    printf("misfit %s: %s\n", where, what);
+}
+
+/* NULL where the build has no JSON Schema: then nothing is held against it. */
+static struct evs_schema_validator *read_schema(const char *path)
+{
+    static char text[64 << 10];
+    char mistake[EVS_SCHEMA_MISTAKE_BYTES];
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        die("the schema cannot be read");
+    }
+    size_t count = fread(text, 1, sizeof text, file);
+    fclose(file);
+    return evs_schema_validator_new((struct evs_schema_text){text, count}, mistake);
+}
+
+static void print_translation(const struct evs_translation *out, const struct evs_schema_validator *schema)
 {
     printf("answer %u %s\n", out->answer.status, out->answer.content_type);
     for (uint32_t i = 0; i < out->answer.header_count; i++) {
@@ -125,6 +146,11 @@ static void print_translation(const struct evs_translation *out)
         printf("event %u ", out->events[i].partition);
         fwrite(out->events[i].json.data, 1, out->events[i].json.count, stdout);
         putchar('\n');
+        if (schema != NULL) {
+            evs_schema_validator_check(schema,
+                                       (struct evs_schema_text){out->events[i].json.data, out->events[i].json.count},
+                                       print_misfit, NULL);
+        }
     }
     for (uint32_t i = 0; i < out->bad_row_count; i++) {
         print_text("bad", out->bad_rows[i].json);
@@ -141,7 +167,13 @@ int main(int argc, char **argv)
     struct evs_arena arena = {0};
     struct headers headers;
     struct evs_request request;
-    for (int i = 1; i < argc && config.key_count < KEYS_MAX; i++) {
+    struct evs_schema_validator *schema = NULL;
+    int first = 1;
+    if (argc > 2 && strcmp(argv[1], "--schema") == 0) {
+        schema = read_schema(argv[2]);
+        first = 3;
+    }
+    for (int i = first; i < argc && config.key_count < KEYS_MAX; i++) {
         char *equals = strchr(argv[i], '=');
         if (equals == NULL) {
             die("a key is KEY=SOURCE");
@@ -155,9 +187,10 @@ int main(int argc, char **argv)
     while (read_request(&arena, &headers, &request)) {
         struct evs_translation out;
         evs_protocol_translate(protocol, &request, &arena, &out);
-        print_translation(&out);
+        print_translation(&out, schema);
         evs_arena_reset(&arena);
     }
+    evs_schema_validator_free(schema);
     evs_protocol_free(protocol);
     evs_arena_fini(&arena);
     return 0;
