@@ -174,6 +174,27 @@ START_TEST(names_become_types)
 }
 END_TEST
 
+/* The page of events lists the mapping, line for line. */
+START_TEST(the_mapping_is_documented)
+{
+    static char page[64 << 10], row[128], name[128];
+    const char *from, *to;
+    FILE *file = fopen("docs/events.md", "r");
+    ck_assert_ptr_nonnull(file);
+    page[fread(page, 1, sizeof page - 1, file)] = 0;
+    fclose(file);
+    for (uint32_t i = 0; evs_shop_name_at(i, &from, &to); i++) {
+        snprintf(row, sizeof row, "\n| `%s` | ", to);
+        snprintf(name, sizeof name, "`%s`", from);
+        const char *line = strstr(page, row);
+        ck_assert_msg(line != NULL, "docs/events.md has no row for %s", to);
+        const char *found = strstr(line, name);
+        ck_assert_msg(found != NULL && found < strchr(line + 1, '\n'), "docs/events.md does not lead %s to %s", from,
+                      to);
+    }
+}
+END_TEST
+
 START_TEST(without_the_mapping_names_stay)
 {
     struct protocol_case one;
@@ -254,6 +275,7 @@ int main(void)
     tcase_add_test(tests, mistakes_are_named_all_at_once);
     tcase_add_test(tests, a_pixel_is_an_event);
     tcase_add_test(tests, names_become_types);
+    tcase_add_test(tests, the_mapping_is_documented);
     tcase_add_test(tests, without_the_mapping_names_stay);
     tcase_add_test(tests, forms_are_decoded);
     tcase_add_test(tests, base64_in_both_alphabets);
