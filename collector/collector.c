@@ -1,0 +1,365 @@
+#include "collector.h"
+
+#include <errno.h>
+#include <event2/bufferevent.h>
+#include <event2/listener.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "evstream/type.h"
+#include "internal.h"
+#include "tls.h"
+
+#define COLLECTOR_BACKLOG 1024
+#define COLLECTOR_STOP_US 10000000 /* how long a stop waits for answers that are due */
+#define COLLECTOR_STOP_TICK_US 20000
+#define COLLECTOR_METHODS                                                                                              \
+    (EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |    \
+     EVHTTP_REQ_PATCH)
+
+/* --- parcels ---------------------------------------------------------------------------------------------------------------- */
+
+void evs_collector_flush(struct evs_collector *collector)
+{
+    struct evs_parcel *parcel;
+    collector->linger_waits = false;
+    while ((parcel = evs_parcels_close(collector->parcels)) != NULL) {
+        evs_delivery_take(collector->delivery, parcel);
+    }
+}
+
+static void collector_on_linger(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    evs_collector_flush(argument);
+}
+
+/* --- listening -------------------------------------------------------------------------------------------------------------- */
+
+static struct bufferevent *collector_on_connection(struct event_base *base, void *argument)
+{
+    struct evs_collector *collector = argument;
+    struct bufferevent *socket = collector->tls != NULL ? evs_tls_bufferevent(collector->tls, base)
+                                                        : bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    EVS_ASSERT(socket != NULL);
+    return socket;
+}
+
+/* With all connections in use nothing more is accepted: the kernel lets the others wait. */
+static void collector_on_full(void *context, bool is_full)
+{
+    struct evs_collector *collector = context;
+    for (uint32_t i = 0; i < collector->listener_count; i++) {
+        struct evconnlistener *listener = evhttp_bound_socket_get_listener(collector->listeners[i]);
+        (void)(is_full ? evconnlistener_disable(listener) : evconnlistener_enable(listener));
+    }
+    if (is_full) {
+        evs_log(collector->log, EVS_LOG_WARN, "connections", "All %u connections are in use (--max-connections).",
+                collector->guard.limits.connections_max);
+    }
+}
+
+/* "host:port", "[::1]:port", ":port". */
+static bool collector_split(const char *text, char *host, size_t bytes, uint16_t *port)
+{
+    const char *colon = strrchr(text, ':');
+    int64_t number;
+    if (colon == NULL || !evs_parse_int64(evs_slice_of(colon + 1), &number) || number < 0 || number > 65535) {
+        return false;
+    }
+    size_t count = (size_t)(colon - text);
+    if (count >= 2 && text[0] == '[' && text[count - 1] == ']') {
+        text++;
+        count -= 2;
+    }
+    snprintf(host, bytes, "%.*s", (int)count, count > 0 ? text : "0.0.0.0");
+    *port = (uint16_t)number;
+    return true;
+}
+
+static uint16_t collector_port(struct evhttp_bound_socket *bound)
+{
+    struct sockaddr_storage address;
+    socklen_t bytes = sizeof address;
+    if (getsockname(evhttp_bound_socket_get_fd(bound), (struct sockaddr *)&address, &bytes) != 0) {
+        return 0;
+    }
+    return ntohs(address.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&address)->sin6_port
+                                               : ((struct sockaddr_in *)&address)->sin_port);
+}
+
+static evs_status collector_listen(struct evs_collector *collector, const char *text, struct evs_error *error)
+{
+    char host[256];
+    uint16_t port;
+    if (!collector_split(text, host, sizeof host, &port)) {
+        return evs_fail(error, EVS_E_USAGE, "`%s` is no address to listen on; write HOST:PORT, such as 0.0.0.0:8080.",
+                        text);
+    }
+    if (collector->listener_count == EVS_LISTENERS_MAX) {
+        return evs_fail(error, EVS_E_USAGE, "At most %u addresses can be listened on.", EVS_LISTENERS_MAX);
+    }
+    struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(collector->http, host, port);
+    if (bound == NULL) {
+        return evs_fail(error, EVS_E_REFUSED, "Cannot listen on %s: %s.", text, strerror(errno));
+    }
+    collector->listeners[collector->listener_count++] = bound;
+    evs_log(collector->log, EVS_LOG_INFO, "listening", "Collecting at %s://%s%s%s:%u/.",
+            collector->tls != NULL ? "https" : "http", strchr(host, ':') != NULL ? "[" : "", host,
+            strchr(host, ':') != NULL ? "]" : "", collector_port(bound));
+    return EVS_OK;
+}
+
+static evs_status collector_listen_all(struct evs_collector *collector, struct evs_error *error)
+{
+    const struct evs_config *config = collector->config;
+    collector->http = evhttp_new(collector->base);
+    EVS_ASSERT(collector->http != NULL);
+    evhttp_set_gencb(collector->http, evs_exchange_serve, collector);
+    evhttp_set_bevcb(collector->http, collector_on_connection, collector);
+    evhttp_set_allowed_methods(collector->http, COLLECTOR_METHODS);
+    evhttp_set_default_content_type(collector->http, NULL);
+    /* The guard's limits come first; these hold for chunked bodies. */
+    evhttp_set_max_headers_size(collector->http, (ev_ssize_t)config->header_bytes + 256);
+    evhttp_set_max_body_size(collector->http, (ev_ssize_t)config->body_bytes);
+    int64_t longest_us = config->idle_timeout_us + config->header_timeout_us + config->body_timeout_us;
+    evhttp_set_timeout(collector->http, (int)(longest_us / 1000000) + 60); /* the guard's deadlines are shorter */
+    evs_status status = EVS_OK;
+    for (uint32_t i = 0; i < config->listen.count && status == EVS_OK; i++) {
+        status = collector_listen(collector, config->listen.items[i], error);
+    }
+    return status;
+}
+
+/* --- stopping ---------------------------------------------------------------------------------------------------------------- */
+
+/* Listeners close when the drain's time is over; then answers that are due are waited for, and idle connections are shut. */
+static void collector_on_drain(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    struct evs_collector *collector = argument;
+    int64_t now_us = evs_monotonic_us(collector->os);
+    if (now_us < collector->drain_until_us) {
+        return;
+    }
+    for (; collector->listener_count > 0; collector->listener_count--) {
+        evhttp_del_accept_socket(collector->http, collector->listeners[collector->listener_count - 1]);
+    }
+    evs_guard_shut_idle(&collector->guard);
+    bool is_done = collector->pending_count == 0 && collector->guard.connection_count == 0;
+    if (is_done || now_us > collector->drain_until_us + COLLECTOR_STOP_US) {
+        event_base_loopbreak(collector->base);
+    }
+}
+
+static void collector_on_stop(evutil_socket_t signal_number, short what, void *argument)
+{
+    (void)what;
+    struct evs_collector *collector = argument;
+    if (collector->stop_count++ > 0) {
+        evs_log(collector->log, EVS_LOG_WARN, "stop", "A second signal: stopping at once.");
+        event_base_loopbreak(collector->base);
+        return;
+    }
+    evs_log(collector->log, EVS_LOG_INFO, "stop", "Signal %d: draining.", (int)signal_number);
+    collector->drains = true;
+    collector->drain_until_us = evs_monotonic_us(collector->os) + collector->config->drain_us;
+    const struct timeval tick = {.tv_usec = COLLECTOR_STOP_TICK_US};
+    EVS_ASSERT(event_add(collector->drain_event, &tick) == 0);
+}
+
+/* --- parts --------------------------------------------------------------------------------------------------------------------- */
+
+static void collector_init_sources(struct evs_collector *collector)
+{
+    const struct evs_config *config = collector->config;
+    int64_t now_us = evs_monotonic_us(collector->os);
+    collector->source_count = config->source_count;
+    collector->sources = evs_alloc_zero((config->source_count + 1) * sizeof *collector->sources);
+    for (uint32_t i = 0; i < config->source_count; i++) {
+        const struct evs_config_source *source = &config->sources[i];
+        int64_t rate = source->rate > 0 ? source->rate : config->rate;
+        int64_t burst = source->burst > 0 ? source->burst : config->burst > 0 ? config->burst : 2 * rate;
+        collector->sources[i].config = source;
+        evs_rate_init(&collector->sources[i].rate, (double)rate, (double)burst, now_us);
+    }
+}
+
+static evs_status collector_open_protocol(struct evs_collector *collector, struct evs_error *error)
+{
+    const struct evs_config *config = collector->config;
+    struct evs_source_key *keys = NULL;
+    uint32_t count = 0, capacity = 0;
+    for (uint32_t i = 0; i < config->source_count; i++) {
+        for (uint32_t k = 0; k < config->sources[i].keys.count; k++) {
+            EVS_GROW(keys, count, capacity);
+            keys[count++] = (struct evs_source_key){config->sources[i].keys.items[k], config->sources[i].name};
+        }
+    }
+    struct evs_protocol_config protocol = {
+        .partitions = (uint32_t)config->partitions,
+        .keys = keys,
+        .key_count = count,
+        .default_source = config->default_source,
+        .ecommerce_names = true,
+        .ip = (enum evs_ip_policy)config->ip,
+        .do_not_track = (enum evs_wish_policy)config->do_not_track,
+        .global_privacy_control = (enum evs_wish_policy)config->global_privacy_control,
+        .consent_denied = (enum evs_wish_policy)config->consent_denied,
+        .consent_category = config->consent_category,
+        .consent_required = config->consent_required,
+        .bots = (enum evs_bot_policy)config->bots,
+        .strip_parameters = config->strip_parameters.items,
+        .strip_parameter_count = config->strip_parameters.count,
+        .cookieless = config->cookieless,
+        .cookie_domain = config->cookie_domain,
+        .redirect_domains = config->redirect_domains.items,
+        .redirect_domain_count = config->redirect_domains.count,
+        .schema_required = config->schema_required,
+        .event_bytes_max = (uint32_t)config->event_bytes,
+    };
+    evs_status status = evs_protocol_new(&protocol, &collector->protocol, error);
+    evs_free(keys);
+    return status;
+}
+
+static evs_status collector_open_delivery(struct evs_collector *collector, struct evs_error *error)
+{
+    const struct evs_config *config = collector->config;
+    struct evs_delivery_options options = {
+        .os = collector->os,
+        .log = collector->log,
+        .base = collector->base,
+        .upstream = {.os = collector->os,
+                     .log = collector->log,
+                     .urls = config->nats_url,
+                     .credentials = config->nats_credentials,
+                     .tls_ca = config->nats_ca,
+                     .stream = config->stream,
+                     .dead_stream = config->dead_stream,
+                     .create = config->create,
+                     .max_age_us = config->max_age_us,
+                     .max_bytes = config->max_bytes,
+                     .message_bytes_max = (size_t)(config->batch_bytes + config->event_bytes)},
+        .spool_folder = config->spool,
+        .spool_bytes_max = (uint64_t)config->spool_bytes,
+        .ack_timeout_us = config->ack_timeout_us,
+        .retry_us = config->retry_us,
+    };
+    return evs_delivery_open(&options, &collector->delivery, error);
+}
+
+static evs_status collector_open_access_log(struct evs_collector *collector, struct evs_error *error)
+{
+    const char *path = collector->config->access_log;
+    if (path == NULL) {
+        return EVS_OK;
+    }
+    collector->access_fd =
+        strcmp(path, "-") == 0 ? dup(STDOUT_FILENO) : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    return collector->access_fd >= 0
+               ? EVS_OK
+               : evs_fail(error, EVS_E_IO, "Cannot open the access log `%s`: %s.", path, strerror(errno));
+}
+
+static void collector_init_guard(struct evs_collector *collector)
+{
+    const struct evs_config *config = collector->config;
+    struct evs_guard_limits limits = {.header_bytes = (size_t)config->header_bytes,
+                                      .body_bytes = (size_t)config->body_bytes,
+                                      .memory_bytes = (uint64_t)config->memory_bytes,
+                                      .header_timeout_us = config->header_timeout_us,
+                                      .body_timeout_us = config->body_timeout_us,
+                                      .idle_timeout_us = config->idle_timeout_us,
+                                      .min_rate = config->min_rate,
+                                      .connections_max = (uint32_t)config->connections_max};
+    evs_guard_init(&collector->guard, collector->os, collector->base, &limits, collector_on_full, collector);
+}
+
+static void collector_init_events(struct evs_collector *collector)
+{
+    static const int signals[] = {SIGINT, SIGTERM};
+    signal(SIGPIPE, SIG_IGN);
+    collector->linger_event = event_new(collector->base, -1, 0, collector_on_linger, collector);
+    collector->drain_event = event_new(collector->base, -1, EV_PERSIST, collector_on_drain, collector);
+    for (uint32_t i = 0; i < EVS_COUNT(signals); i++) {
+        collector->stop_events[i] = evsignal_new(collector->base, signals[i], collector_on_stop, collector);
+        EVS_ASSERT(event_add(collector->stop_events[i], NULL) == 0);
+    }
+}
+
+static evs_status collector_open(struct evs_collector *collector, struct evs_error *error)
+{
+    const struct evs_config *config = collector->config;
+    collector->parcels = evs_parcels_new((size_t)config->batch_bytes);
+    collector_init_sources(collector);
+    collector_init_guard(collector);
+    collector_init_events(collector);
+    evs_status status = collector_open_protocol(collector, error);
+    if (status == EVS_OK && config->tls_cert != NULL) {
+        status = evs_tls_open(config->tls_cert, config->tls_key, &collector->tls, error);
+    }
+    if (status == EVS_OK) {
+        status = evs_files_open(collector->os, collector->log, config->tracker, config->static_folder,
+                                &collector->files, error);
+    }
+    if (status == EVS_OK) {
+        status = collector_open_access_log(collector, error);
+    }
+    if (status == EVS_OK) {
+        status = collector_open_delivery(collector, error);
+    }
+    /* Last of all: who can connect is served. */
+    return status == EVS_OK ? collector_listen_all(collector, error) : status;
+}
+
+/* Delivery first: it settles what is open, so that no request waits any more when evhttp goes. */
+static void collector_close(struct evs_collector *collector)
+{
+    if (collector->delivery != NULL) {
+        evs_collector_flush(collector);
+        evs_delivery_close(collector->delivery);
+    }
+    if (collector->http != NULL) {
+        evhttp_free(collector->http);
+        (void)event_base_loop(collector->base, EVLOOP_NONBLOCK); /* bufferevents are freed by the loop */
+    }
+    evs_guard_fini(&collector->guard);
+    for (uint32_t i = 0; i < EVS_COUNT(collector->stop_events); i++) {
+        event_free(collector->stop_events[i]);
+    }
+    event_free(collector->linger_event);
+    event_free(collector->drain_event);
+    evs_files_close(collector->files);
+    evs_protocol_free(collector->protocol);
+    evs_parcels_free(collector->parcels);
+    evs_tls_close(collector->tls);
+    if (collector->access_fd >= 0) {
+        close(collector->access_fd);
+    }
+    evs_free(collector->sources);
+    evs_buffer_fini(&collector->inflated);
+    evs_buffer_fini(&collector->scratch);
+    evs_arena_fini(&collector->arena);
+    event_base_free(collector->base);
+}
+
+evs_status evs_collector_run(const struct evs_config *config, const struct evs_os *os, struct evs_log *log,
+                             struct evs_error *error)
+{
+    struct evs_collector collector = {.config = config, .os = os, .log = log, .access_fd = -1, .salted_day = -1};
+    collector.base = event_base_new();
+    EVS_ASSERT(collector.base != NULL);
+    evs_status status = collector_open(&collector, error);
+    if (status == EVS_OK) {
+        (void)event_base_dispatch(collector.base);
+        evs_log(log, EVS_LOG_INFO, "stopped", "Stopped.");
+    }
+    collector_close(&collector);
+    return status;
+}
