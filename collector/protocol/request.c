@@ -83,7 +83,9 @@ struct evs_tree *evs_call_query(const struct evs_call *call, struct evs_slice qu
 char *evs_call_padded(const struct evs_call *call, struct evs_slice text)
 {
     char *copy = evs_arena_alloc(call->arena, text.count + EVS_TREE_PADDING, 1);
-    memcpy(copy, text.data, text.count);
+    if (text.count > 0) {
+        memcpy(copy, text.data, text.count);
+    }
     memset(copy + text.count, ' ', EVS_TREE_PADDING);
     return copy;
 }

@@ -66,7 +66,8 @@ static void take_self_describing(struct evs_call *call, struct evs_draft *draft,
     struct evs_tree *envelope = inner(call, draft, event, "ue_pr", "ue_px");
     const struct evs_tree *described = evs_tree_get(envelope, "data");
     struct evs_slice outer = evs_tree_string(envelope, "schema"), schema, major;
-    if (envelope != NULL && memmem(outer.data, outer.count, IGLU_EVENT, sizeof IGLU_EVENT - 1) == NULL) {
+    bool is_envelope = outer.count > 0 && memmem(outer.data, outer.count, IGLU_EVENT, sizeof IGLU_EVENT - 1) != NULL;
+    if (envelope != NULL && !is_envelope) {
         described = envelope; /* without the envelope, as some write it by hand */
     }
     schema = evs_tree_string(described, "schema");
@@ -366,29 +367,39 @@ void evs_snowplow_get(struct evs_call *call, const char *argument)
     }
 }
 
-/* Whether the address leads to one of the domains or below it. */
-static bool may_lead_to(const struct evs_protocol_config *config, struct evs_slice url)
+/* The host of an address that a browser reads as we do: http or https, a host, no user in front of it. */
+static struct evs_slice host_of(struct evs_slice url)
 {
+    const struct evs_slice none = {NULL, 0};
     size_t scheme = url.count > 8 && memcmp(url.data, "https://", 8) == 0  ? 8
                     : url.count > 7 && memcmp(url.data, "http://", 7) == 0 ? 7
                                                                            : 0;
-    struct evs_slice host = {url.data + scheme, 0};
-    while (scheme + host.count < url.count && strchr("/?#:\\@", host.data[host.count]) == NULL) {
-        host.count++;
+    if (scheme == 0 || memchr(url.data, '\\', url.count) != NULL) {
+        return none;
     }
-    char behind = scheme + host.count < url.count ? host.data[host.count] : '/';
-    if (scheme == 0 || behind == '@' || behind == '\\' ||
-        (behind == ':' && memchr(host.data, '@', url.count - scheme))) {
-        return false;
+    struct evs_slice host = {url.data + scheme, url.count - scheme};
+    for (const char *end = "/?#"; *end != 0; end++) {
+        evs_form_cut(&host, *end);
     }
-    for (uint32_t i = 0; i < config->redirect_domain_count; i++) {
-        struct evs_slice domain = evs_slice_of(config->redirect_domains[i]);
-        if (host.count < domain.count) {
+    if (host.count == 0 || memchr(host.data, '@', host.count) != NULL) {
+        return none;
+    }
+    evs_form_cut(&host, ':');
+    return host;
+}
+
+/* Whether the address leads to one of the domains or below it. */
+static bool may_lead_to(const struct evs_protocol_config *config, struct evs_slice url)
+{
+    struct evs_slice host = host_of(url);
+    for (uint32_t i = 0; host.count > 0 && i < config->redirect_domain_count; i++) {
+        size_t count = strlen(config->redirect_domains[i]);
+        if (host.count < count) {
             continue;
         }
-        struct evs_slice tail = {host.data + host.count - domain.count, domain.count};
-        bool is_below = host.count > domain.count && tail.data[-1] == '.';
-        if (evs_slice_equal_nocase(tail, config->redirect_domains[i]) && (is_below || host.count == domain.count)) {
+        struct evs_slice tail = {host.data + host.count - count, count};
+        bool is_whole = host.count == count, is_below = !is_whole && tail.data[-1] == '.';
+        if (evs_slice_equal_nocase(tail, config->redirect_domains[i]) && (is_whole || is_below)) {
             return true;
         }
     }

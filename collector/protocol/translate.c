@@ -75,12 +75,14 @@ static const struct route {
 
 static struct evs_slice next_part(struct evs_slice *path)
 {
-    struct evs_slice part;
+    if (path->count == 0) {
+        return *path;
+    }
     while (path->count > 0 && *path->data == '/') {
         *path = (struct evs_slice){path->data + 1, path->count - 1};
     }
     const char *slash = path->count == 0 ? NULL : memchr(path->data, '/', path->count);
-    part = (struct evs_slice){path->data, slash == NULL ? path->count : (size_t)(slash - path->data)};
+    struct evs_slice part = {path->data, slash == NULL ? path->count : (size_t)(slash - path->data)};
     *path = (struct evs_slice){path->data + part.count, path->count - part.count};
     return part;
 }

@@ -35,8 +35,13 @@ static struct evs_slice header(void *context, const char *name)
     return strcmp(name, "cookie") == 0 ? EVS_SLICE("sp=abc") : (struct evs_slice){NULL, 0};
 }
 
-static struct evs_protocol *open_protocol(uint8_t flags)
+/* Made once for each configuration: what a protocol keeps between requests is under test, too. */
+static struct evs_protocol *protocol_of(uint8_t flags)
 {
+    static struct evs_protocol *protocols[256];
+    if (protocols[flags] != NULL) {
+        return protocols[flags];
+    }
     static const struct evs_source_key keys[] = {{"K", "web"}, {"5", "five"}};
     static const char *const strip[] = {"token", "e"};
     static const char *const domains[] = {"a.example"};
@@ -58,12 +63,11 @@ static struct evs_protocol *open_protocol(uint8_t flags)
         config.consent_denied = EVS_WISH_DROP;
         config.bots = EVS_BOT_DROP;
     }
-    struct evs_protocol *protocol = NULL;
     struct evs_error error;
-    evs_status status = evs_protocol_new(&config, &protocol, &error);
+    evs_status status = evs_protocol_new(&config, &protocols[flags], &error);
     EVS_ASSERT(status == EVS_OK);
-    evs_protocol_set_salt(protocol, 20000, (const uint8_t[EVS_SALT_BYTES]){1});
-    return protocol;
+    evs_protocol_set_salt(protocols[flags], 20000, (const uint8_t[EVS_SALT_BYTES]){1});
+    return protocols[flags];
 }
 
 static void check_line(struct evs_json_access *reader, struct evs_slice json)
@@ -140,7 +144,7 @@ void protocol_input_run(const struct protocol_door *doors, size_t door_count, co
                                   .header_context = &flags,
                                   .remote_address = EVS_SLICE("2001:db8::7"),
                                   .received_us = INT64_C(20000) * 86400 * 1000000 + 17};
-    struct evs_protocol *protocol = open_protocol(flags);
+    struct evs_protocol *protocol = protocol_of(flags);
     struct evs_json_access *reader = evs_json_access_new();
     struct evs_arena first_arena = {0}, second_arena = {0};
     struct evs_translation first, second;
@@ -153,5 +157,4 @@ void protocol_input_run(const struct protocol_door *doors, size_t door_count, co
     evs_arena_fini(&first_arena);
     evs_arena_fini(&second_arena);
     evs_json_access_free(reader);
-    evs_protocol_free(protocol);
 }
