@@ -11,11 +11,13 @@
 #include "evstream/option.h"
 #include "evstream/run.h"
 #include "format_json.h"
+#include "live.h"
 #include "store_redis.h"
 
 #define PIPELINES_MAX 64
 #define NATS_URL_DEFAULT "nats://127.0.0.1:4222"
 #define REDIS_URL_DEFAULT "redis://127.0.0.1:6379"
+#define LISTEN_DEFAULT "127.0.0.1:8088"
 #define CHECKPOINT_INTERVAL_US 1000000
 #define CHECKPOINT_INTERVAL_MIN_US 50000
 #define RETRY_US (INT64_C(60) * 1000 * 1000)
@@ -46,6 +48,7 @@ enum {
     ARG_STATE_LOST,
     ARG_BATCH_ROWS,
     ARG_CHECKPOINT_BATCHES,
+    ARG_LISTEN,
     ARG_LOG_FORMAT,
     ARG_LOG_LEVEL,
     ARG_QUIET,
@@ -82,6 +85,8 @@ static const struct evs_arg options[] = {
     {ARG_BATCH_ROWS, "--batch-rows", "N", "rows a batch, 1 to 1024 (1024); results never depend on it", NULL},
     {ARG_CHECKPOINT_BATCHES, "--checkpoint-batches", "N",
      "a checkpoint after every N-th batch instead of by time (tests)", NULL},
+    {ARG_LISTEN, "--listen", "HOST:PORT|off",
+     "where metrics and health are shown (" LISTEN_DEFAULT "; off for files alone)", NULL},
     {ARG_LOG_FORMAT, "--log-format", "text|json", "how log lines look on standard error (text)", "text|json"},
     {ARG_LOG_LEVEL, "--log-level", "LEVEL", "debug, info, warn or error (info)", "debug|info|warn|error"},
     {ARG_QUIET, "--quiet", NULL, "only warnings and errors, no summary", NULL},
@@ -93,7 +98,7 @@ static const struct evs_arg options[] = {
 /* What the arguments said; 0 or NULL: nothing. */
 struct settings {
     struct evs_compile_args compile;
-    const char *nats_url, *nats_credentials, *redis_url, *state, *progress, *bucket;
+    const char *nats_url, *nats_credentials, *redis_url, *state, *progress, *bucket, *listen;
     int64_t parallelism, checkpoint_interval_us, retry_us, batch_rows, checkpoint_batches, lease_us;
     enum evs_start start;
     int64_t start_value;
@@ -111,6 +116,8 @@ struct pipeline {
     struct evs_run *run;
     bool standby;
     int64_t started_us, backoff_us;
+    struct evs_live *live; /* shared by all */
+    uint32_t live_number;
 };
 
 /* The handler may only read these; they are set before signals are let in and stay until all runs have ended. */
@@ -249,6 +256,9 @@ static void take_flag(struct settings *settings, int id, const char *value)
         break;
     case ARG_PROGRESS:
         settings->progress = value;
+        break;
+    case ARG_LISTEN:
+        settings->listen = value;
         break;
     case ARG_LOG_LEVEL:
         settings->log_level = level_of(value);
@@ -409,9 +419,11 @@ static int start(struct pipeline *pipeline, uint32_t slot)
     evs_status status = evs_run_start(pipeline->plan, &pipeline->options, &pipeline->run, &error);
     if (status != EVS_OK) {
         pipeline->run = NULL;
+        evs_live_ended(pipeline->live, pipeline->live_number, true);
         return report(pipeline, status, &error);
     }
     running[slot] = pipeline->run;
+    evs_live_started(pipeline->live, pipeline->live_number, pipeline->run);
     if (signals_seen > 0) {
         evs_run_stop(pipeline->run);
     }
@@ -457,6 +469,7 @@ static int wait_for(struct pipeline *pipeline, uint32_t slot, bool quiet)
         if (status == EVS_OK && !quiet) {
             print_summary(pipeline, &summary);
         }
+        evs_live_ended(pipeline->live, pipeline->live_number, status != EVS_OK);
         evs_run_free(pipeline->run);
         pipeline->run = NULL;
         if (begins_again(pipeline, status, &error)) {
@@ -519,6 +532,47 @@ static int compile_all(const struct settings *settings, const struct evs_paths *
     return refuse_same_name(pipelines, files->count);
 }
 
+/* Without --listen the usual port is taken when it is free: a second program beside the first runs all the same. A run over files is over soon,
+ * and nobody looks. */
+static int listen_for(const struct settings *settings, const struct pipeline *pipelines, uint32_t count,
+                      struct evs_live *live, struct evs_log *log)
+{
+    bool only_files = true;
+    for (uint32_t i = 0; i < count; i++) {
+        only_files = only_files && pipelines[i].plan->only_files;
+    }
+    if (settings->listen == NULL ? only_files : strcmp(settings->listen, "off") == 0) {
+        return EVS_EXIT_DONE;
+    }
+    struct evs_error error = {0};
+    evs_status status = evs_live_listen(live, settings->listen == NULL ? LISTEN_DEFAULT : settings->listen, &error);
+    if (status == EVS_OK) {
+        evs_log(log, EVS_LOG_INFO, "listening", "metrics and health at http://%s", evs_live_address(live));
+        return EVS_EXIT_DONE;
+    }
+    if (settings->listen == NULL) {
+        evs_log(log, EVS_LOG_INFO, "not_listening", "no metrics: %s; choose another address with --listen", error.text);
+        return EVS_EXIT_DONE;
+    }
+    fprintf(stderr, "evstream run: --listen: %s\n", error.text);
+    return evs_status_exit_code(status);
+}
+
+static int run_live(const struct settings *settings, struct pipeline *pipelines, uint32_t count, struct evs_log *log)
+{
+    struct evs_live *live = evs_live_new(evs_os_system(), log);
+    for (uint32_t i = 0; i < count; i++) {
+        pipelines[i].live = live;
+        pipelines[i].live_number = evs_live_add(live, pipelines[i].plan, pipelines[i].file);
+    }
+    int exit_code = listen_for(settings, pipelines, count, live, log);
+    if (exit_code == EVS_EXIT_DONE) {
+        exit_code = run_all(pipelines, count, settings->quiet);
+    }
+    evs_live_free(live);
+    return exit_code;
+}
+
 static int run_files(const struct settings *settings, const struct evs_paths *files)
 {
     struct pipeline pipelines[PIPELINES_MAX] = {0};
@@ -528,7 +582,7 @@ static int run_files(const struct settings *settings, const struct evs_paths *fi
     catch_signals(); /* first of all: a signal while pipelines compile and open is a drain, too */
     int exit_code = compile_all(settings, files, pipelines, log);
     if (exit_code == EVS_EXIT_DONE) {
-        exit_code = run_all(pipelines, files->count, settings->quiet);
+        exit_code = run_live(settings, pipelines, files->count, log);
     }
     for (uint32_t i = 0; i < files->count; i++) {
         evs_plan_free(pipelines[i].plan);

@@ -681,6 +681,16 @@ void evs_sink_nats_reconnect(void *instance)
     sink->wire->type->reconnect(sink->wire);
 }
 
+static void sink_nats_state(void *instance, struct evs_sink_state *state)
+{
+    const struct sink_instance *sink = instance;
+    *state = (struct evs_sink_state){
+        .reconnects = sink->connection > 0 ? sink->connection - 1 : 0,
+        .retries = sink->counters.resent,
+        .duplicates = sink->counters.duplicates,
+    };
+}
+
 const struct evs_sink evs_sink_nats = {
     .kind = "nats",
     .shape = EVS_SINK_MESSAGES,
@@ -692,4 +702,5 @@ const struct evs_sink evs_sink_nats = {
     .poll = sink_nats_poll,
     .wait_fds = sink_nats_wait_fds,
     .close = sink_nats_close,
+    .state = sink_nats_state,
 };

@@ -59,6 +59,7 @@ struct redis_sink {
     struct evs_redis_link *link;
     struct evs_redis_retry retry;
     int64_t resume_us; /* down: when to connect again */
+    uint64_t reconnects, retries;
     char writer[WRITER_DIGITS + 1];
     uint64_t own_epoch; /* without a durable store */
 
@@ -298,6 +299,8 @@ static void put_messages(struct redis_sink *sink)
 static evs_status start_over(struct redis_sink *sink, evs_status status, struct evs_error *error)
 {
     evs_redis_link_drop(sink->link);
+    sink->reconnects++;
+    sink->retries += sink->sent;
     sink->sent = 0;
     sink->load_awaited = false;
     int64_t pause_us = status == EVS_E_UNREACHABLE ? evs_redis_retry_pause(&sink->retry) : -1;
@@ -444,6 +447,12 @@ static uint32_t sink_wait_fds(void *instance, struct evs_wait_fd *fds, uint32_t 
     return 1;
 }
 
+static void sink_state(void *instance, struct evs_sink_state *state)
+{
+    const struct redis_sink *sink = instance;
+    *state = (struct evs_sink_state){.reconnects = sink->reconnects, .retries = sink->retries};
+}
+
 const struct evs_sink evs_sink_redis = {
     .kind = "redis",
     .shape = EVS_SINK_MESSAGES,
@@ -457,4 +466,5 @@ const struct evs_sink evs_sink_redis = {
     .poll = sink_poll,
     .wait_fds = sink_wait_fds,
     .close = sink_close,
+    .state = sink_state,
 };

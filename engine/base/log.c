@@ -11,6 +11,7 @@
  * line: control characters are escaped, bytes that are not UTF-8 are replaced. User and password of a URL are starred out
  * wherever a message has one. */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -38,6 +39,7 @@ struct evs_log {
     enum evs_log_level level;
     bool json;
     pthread_mutex_t lock; /* over everything below */
+    _Atomic uint64_t lines[EVS_LOG_ERROR + 1];
     struct cause causes[CAUSES_MAX];
     uint32_t cause_count;
     char line[LINE_BYTES];
@@ -45,6 +47,18 @@ struct evs_log {
 };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+const char *evs_log_level_name(enum evs_log_level level)
+{
+    EVS_ASSERT((size_t)level < EVS_COUNT(level_names));
+    return level_names[level];
+}
+
+uint64_t evs_log_lines(const struct evs_log *log, enum evs_log_level level)
+{
+    EVS_ASSERT((size_t)level < EVS_COUNT(level_names));
+    return log == NULL ? 0 : atomic_load_explicit(&log->lines[level], memory_order_relaxed);
+}
 
 /* --- one line -------------------------------------------------------------------------------------------------------- */
 
@@ -266,6 +280,7 @@ void evs_log(struct evs_log *log, enum evs_log_level level, const char *cause, c
     if (log == NULL || level < log->level) {
         return;
     }
+    atomic_fetch_add_explicit(&log->lines[level], 1, memory_order_relaxed);
     pthread_mutex_lock(&log->lock);
     const char *admitted = admit(log, cause);
     if (admitted != NULL) {

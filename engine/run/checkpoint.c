@@ -331,14 +331,22 @@ static bool commit(struct checkpointer *c, bool finished)
 
 static bool checkpoint(struct checkpointer *c, bool final, bool finished)
 {
+    struct evs_run *run = c->run;
+    int64_t begun_us = evs_monotonic_us(run->options.os);
     if (!pass_barrier(c, final)) {
         return false;
     }
-    if (c->run->store != NULL) {
-        return commit(c, finished);
+    int64_t aligned_us = evs_monotonic_us(run->options.os);
+    if (run->store == NULL) {
+        c->next++;
+        return true;
     }
-    c->next++;
-    return true;
+    uint64_t bytes = run->checkpoint_bytes;
+    bool is_done = commit(c, finished);
+    if (is_done) {
+        evs_view_checkpoint(run, begun_us, aligned_us, run->checkpoint_bytes - bytes);
+    }
+    return is_done;
 }
 
 /* --- when ------------------------------------------------------------------------------------------------------------------------ */

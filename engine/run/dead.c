@@ -154,6 +154,7 @@ static void dead_append(struct evs_op *op, struct evs_batch *batch, const struct
 void evs_dead_put(struct evs_op *op, const struct dead_row *dead)
 {
     op->counters[EVS_COUNT_DEAD]++;
+    evs_view_dead(op->worker, dead->source_index, dead->error->reason);
     uint32_t output = op->output_count + dead->source_index;
     if (output >= op->output_total || op->outputs[output].edge_count == 0) {
         return;

@@ -60,6 +60,17 @@ uint32_t evs_ring_free_slots(const struct ring *ring, uint32_t enough)
     return free_count;
 }
 
+uint32_t evs_ring_fill(const struct ring *ring)
+{
+    uint32_t count = 0;
+    while (count < RING_SLOTS &&
+           atomic_load_explicit(&ring->slots[(ring->tail + count) % RING_SLOTS].state, memory_order_acquire) ==
+               SLOT_FULL) {
+        count++;
+    }
+    return count;
+}
+
 static void slot_release(struct evs_batch *root, void *argument)
 {
     struct slot *slot = argument;

@@ -219,7 +219,13 @@ evs_status evs_run_take(struct evs_run *run, struct evs_error *error)
     if (status == EVS_OK) {
         status = open_all(run, error);
     }
-    return status == EVS_OK ? start_threads(run, error) : status;
+    if (status == EVS_OK) {
+        status = start_threads(run, error);
+    }
+    if (status == EVS_OK) {
+        atomic_store(&run->is_taken, true);
+    }
+    return status;
 }
 
 static void join_threads(struct evs_run *run)

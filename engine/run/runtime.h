@@ -17,7 +17,7 @@
 #include <stdatomic.h>
 
 #include "evstream/bucket.h"
-#include "evstream/run.h"
+#include "evstream/view.h"
 #include "marker.h"
 #include "state/match.h"
 #include "state/record.h"
@@ -70,7 +70,14 @@ struct op_class {
     void (*confirmed)(struct evs_op *op, uint64_t checkpoint); /* the commit may be told to others */
     bool (*is_idle)(struct evs_op *op);                        /* nothing is under way outside: a run may end */
     void (*close)(struct evs_op *op);
+    void (*show)(const struct evs_op *op, int64_t *figures); /* its own figures, by enum evs_figure; NULL: none */
     uint8_t emit_max;
+};
+
+/* Written by one thread, read by any. */
+struct histogram {
+    _Atomic uint64_t counts[EVS_LATENCY_BUCKETS];
+    _Atomic uint64_t sum_us;
 };
 
 struct evs_op {
@@ -110,6 +117,18 @@ struct evs_op {
     uint8_t emitted; /* in the running call */
     int64_t counters[EVS_COUNTERS];
     int64_t barrier_counters[EVS_COUNTERS]; /* as of the last barrier */
+
+    uint64_t batches_in;
+    int64_t busy_us, blocked_us;
+    _Atomic int64_t shown[EVS_FIGURE_COUNT]; /* view.c: as of the worker's last look */
+    struct histogram delivery;               /* sinks */
+};
+
+/* Dead letters of one source for one reason: reason and source are written before reason_count says that they are there. */
+struct shown_reason {
+    const char *reason;
+    uint32_t source_index;
+    _Atomic uint64_t count;
 };
 
 #define PUBLISHED 8u /* fields of struct evs_run_totals */
@@ -128,6 +147,10 @@ struct worker {
     uint32_t ops_writing;    /* that have passed it, and have not */
     bool ended_told, idle_told;
     int64_t published_us;
+    uint32_t unsampled;  /* steps until one is timed … */
+    uint64_t sample_seed; /* … and what draws the next such number */
+    struct shown_reason reasons[EVS_VIEW_REASONS]; /* of dead letters, in the order of their first */
+    _Atomic uint32_t reason_count;
     _Atomic uint32_t sleeping;
     _Atomic uint64_t published[PUBLISHED]; /* for progress and metrics: the fields of struct evs_run_totals, in order */
     _Alignas(64) char pad[64];
@@ -179,6 +202,7 @@ struct evs_run {
     _Atomic bool stop;                /* drain: sources poll no more */
     _Atomic bool failed;              /* some thread has failed: all stop at once */
     _Atomic bool finish;              /* all is delivered: workers may end */
+    _Atomic bool is_taken; /* the group is ours and restored, the workers run; until then the run may stand by */
     _Atomic uint64_t barrier;         /* sources inject barriers up to this number */
     struct evs_ranges barrier_ranges; /* that barrier asks for a copy of these; written before `barrier` is */
     _Atomic bool barrier_rewrite;     /* … and for every undelivered message, so that the outbox can begin anew */
@@ -207,6 +231,11 @@ struct evs_run {
     bool keeps_incarnation; /* the store has forgotten it, the marker has not */
 
     uint64_t checkpoints, checkpoint_bytes;
+    struct {
+        _Atomic uint64_t count, bytes, last_bytes;
+        _Atomic int64_t finished_us, duration_us, align_us;
+        struct histogram durations;
+    } shown; /* of checkpoints; written by the checkpointer */
     _Atomic uint32_t error_taken;
     struct evs_error error;
 };
@@ -269,6 +298,7 @@ evs_status evs_sink_node_probe(struct evs_op *op, struct evs_error *error);
 evs_status evs_operator_node_open(struct evs_op *op, struct evs_error *error);
 evs_status evs_sender_open(struct evs_op *op, struct ring **rings, struct evs_error *error);
 bool evs_source_node_ended(const struct evs_op *op);
+bool evs_source_node_waits(const struct evs_op *op); /* for sinks: too much is undelivered */
 /* As of the last barrier. Lists live in `arena`. */
 void evs_source_node_record(const struct evs_op *op, struct evs_record_source *source, struct evs_arena *arena);
 void evs_sink_node_record(const struct evs_op *op, struct evs_record_lane *lane);
@@ -290,6 +320,16 @@ void evs_standby_end(struct evs_run *run);  /* gives the lease back; no worker r
 bool evs_standby_may_send(const struct evs_run *run);
 /* run.c: takes the group, restores it, opens sources and sinks, starts the workers. */
 evs_status evs_run_take(struct evs_run *run, struct evs_error *error);
+
+/* --- view.c --- */
+void evs_histogram_add(struct histogram *histogram, int64_t us);
+/* Does one step of an op; of every 16th or so the time is taken, for BUSY_US. */
+bool evs_view_step(struct evs_op *op, bool (*step)(struct evs_op *op));
+/* The worker had nothing to do for so long: who had work and no room was held up. */
+void evs_view_waited(struct worker *worker, int64_t us);
+void evs_view_show(struct worker *worker);
+void evs_view_dead(struct worker *worker, uint32_t source_index, const char *reason);
+void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_us, uint64_t bytes);
 
 /* --- checkpoint.c, restore.c, progress.c --- */
 struct evs_run_totals evs_run_totals(const struct evs_run *run);

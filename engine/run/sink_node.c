@@ -26,6 +26,7 @@ struct pending {
     struct evs_hash128 id;
     uint64_t epoch, checkpoint;
     uint32_t index;
+    int64_t taken_us; /* monotonic, for the latency of its delivery */
     bool acknowledged, in_outbox;
     uint32_t address_bytes, header_bytes, payload_bytes;
     char *text; /* address, headers, payload */
@@ -46,6 +47,8 @@ struct sink_node {
     struct pending *pending; /* a ring in order of numbers: cursor + 1 … last */
     uint32_t first, count, capacity;
     uint64_t cursor, sent, sendable, last;
+    uint64_t acknowledged; /* how many, of this run */
+    size_t waiting_bytes;
     struct told *told;
     uint32_t told_count, told_capacity;
     uint64_t stream_sequence; /* of the last message that a checkpoint has numbered: checkpoint · 2^20 + index */
@@ -95,6 +98,7 @@ static struct pending *pending_add(struct sink_node *node, struct evs_slice addr
     struct pending *pending = pending_at(node, node->count++);
     *pending = (struct pending){
         .number = ++node->last,
+        .taken_us = node->op->worker->now_us,
         .address_bytes = (uint32_t)address.count,
         .header_bytes = (uint32_t)headers.count,
         .payload_bytes = (uint32_t)payload.count,
@@ -102,6 +106,7 @@ static struct pending *pending_add(struct sink_node *node, struct evs_slice addr
     };
     append(append(append(pending->text, address), headers), payload);
     atomic_fetch_add(&node->op->worker->run->outbox_bytes, pending_bytes(pending));
+    node->waiting_bytes += pending_bytes(pending);
     return pending;
 }
 
@@ -111,6 +116,7 @@ static void pending_trim(struct sink_node *node)
     while (node->count > 0 && pending_at(node, 0)->acknowledged) {
         struct pending *pending = pending_at(node, 0);
         atomic_fetch_sub(&node->op->worker->run->outbox_bytes, pending_bytes(pending));
+        node->waiting_bytes -= pending_bytes(pending);
         node->cursor = pending->number;
         evs_free(pending->text);
         node->first = (node->first + 1) & (node->capacity - 1);
@@ -228,7 +234,10 @@ static evs_status take_acknowledgements(struct sink_node *node, bool *did)
     }
     for (uint32_t i = 0; i < count; i++) {
         EVS_ASSERT(numbers[i] > node->cursor && numbers[i] <= node->sent);
-        pending_at(node, (uint32_t)(numbers[i] - node->cursor - 1))->acknowledged = true;
+        struct pending *pending = pending_at(node, (uint32_t)(numbers[i] - node->cursor - 1));
+        pending->acknowledged = true;
+        node->acknowledged++;
+        evs_histogram_add(&node->op->delivery, node->op->worker->now_us - pending->taken_us);
         *did = true;
     }
     pending_trim(node);
@@ -421,6 +430,21 @@ static void sink_close(struct evs_op *op)
     op->impl = NULL;
 }
 
+static void sink_show(const struct evs_op *op, int64_t *figures)
+{
+    const struct sink_node *node = op->impl;
+    struct evs_sink_state state = {0};
+    if (node->plan->connector->state != NULL) {
+        node->plan->connector->state(node->connector, &state);
+    }
+    figures[EVS_FIGURE_WAITING] = node->count;
+    figures[EVS_FIGURE_WAITING_BYTES] = (int64_t)node->waiting_bytes;
+    figures[EVS_FIGURE_ACKNOWLEDGED] = (int64_t)node->acknowledged;
+    figures[EVS_FIGURE_RECONNECTS] = (int64_t)state.reconnects;
+    figures[EVS_FIGURE_RETRIES] = (int64_t)state.retries;
+    figures[EVS_FIGURE_DUPLICATES] = (int64_t)state.duplicates;
+}
+
 const struct op_class evs_class_sink = {
     .batch = sink_batch,
     .barrier = sink_barrier,
@@ -429,6 +453,7 @@ const struct op_class evs_class_sink = {
     .confirmed = sink_confirmed,
     .is_idle = sink_is_idle,
     .close = sink_close,
+    .show = sink_show,
     .emit_max = 1,
 };
 

@@ -180,6 +180,7 @@ void evs_source_node_prepare(struct evs_op *op)
     struct source_node *node = evs_alloc_zero(sizeof *node);
     node->op = op;
     node->plan = op->node->source;
+    node->newest_us = EVS_TIME_MIN;
     node->pool = evs_batch_pool_new();
     op->impl = node;
 }
@@ -356,12 +357,23 @@ static void source_ended(struct source_node *node)
     }
 }
 
+static void count_messages(struct source_node *node)
+{
+    node->fetched_messages += node->message_count;
+    for (uint32_t i = 0; i < node->message_count; i++) {
+        const struct evs_message *message = &node->messages[i];
+        node->fetched_bytes += message->payload.count;
+        node->newest_us = message->ingested_at_us > node->newest_us ? message->ingested_at_us : node->newest_us;
+    }
+}
+
 static evs_status fetch_messages(struct source_node *node)
 {
     struct evs_error error = {0};
     node->message_at = node->message_count = 0;
     evs_status status =
         node->plan->connector->poll(node->connector, node->messages, POLL_MESSAGES, &node->message_count, &error);
+    count_messages(node);
     if (status == EVS_OK && node->plan->connector->durable) {
         for (uint32_t i = 0; i < node->message_count; i++) {
             const struct evs_message *message = &node->messages[i];
@@ -391,6 +403,7 @@ static evs_status read_rows(struct source_node *node)
     struct evs_batch *batch = evs_source_read_batch(node);
     evs_op_flush_dead(op);
     if (batch != NULL) {
+        op->batches_in++;
         evs_emit(op, 0, batch);
         atomic_fetch_add_explicit(&op->worker->run->source_batches, 1, memory_order_relaxed);
     }
@@ -408,6 +421,11 @@ static bool is_paused(const struct source_node *node)
 {
     struct evs_run *run = node->op->worker->run;
     return atomic_load_explicit(&run->outbox_bytes, memory_order_relaxed) > run->options.outbox_bytes_max;
+}
+
+bool evs_source_node_waits(const struct evs_op *op)
+{
+    return is_paused(op->impl);
 }
 
 /* A test's barrier after every n-th batch must come before the next batch is read. */
@@ -508,11 +526,37 @@ static void source_confirmed(struct evs_op *op, uint64_t checkpoint)
     }
 }
 
+static void source_show(const struct evs_op *op, int64_t *figures)
+{
+    const struct source_node *node = op->impl;
+    struct evs_source_state state = {0};
+    node->plan->connector->state(node->connector, &state);
+    int64_t event_us = EVS_TIME_MIN, idle = 0, owned = 0;
+    for (uint32_t i = 0; i < node->partition_count; i++) {
+        const struct partition *partition = &node->partitions[i];
+        owned += partition->owned;
+        idle += partition->owned && partition->idle;
+        event_us = partition->owned && partition->max_time_us > event_us ? partition->max_time_us : event_us;
+    }
+    figures[EVS_FIGURE_MESSAGES] = (int64_t)node->fetched_messages;
+    figures[EVS_FIGURE_BYTES] = (int64_t)node->fetched_bytes;
+    figures[EVS_FIGURE_LAG_MESSAGES] = (int64_t)state.lag_messages;
+    figures[EVS_FIGURE_GAP_MESSAGES] = (int64_t)state.gap_messages;
+    figures[EVS_FIGURE_LOST_MESSAGES] = (int64_t)state.lost_messages;
+    figures[EVS_FIGURE_RECONNECTS] = (int64_t)state.reconnects;
+    figures[EVS_FIGURE_CAUGHT_UP] = state.caught_up || state.ended;
+    figures[EVS_FIGURE_PARTITIONS] = owned;
+    figures[EVS_FIGURE_IDLE_PARTITIONS] = idle;
+    figures[EVS_FIGURE_EVENT_US] = event_us;
+    figures[EVS_FIGURE_INGESTED_US] = node->newest_us;
+}
+
 const struct op_class evs_class_source = {
     .barrier = source_barrier,
     .poll = source_poll,
     .wait_fds = source_wait_fds,
     .confirmed = source_confirmed,
     .close = source_close,
+    .show = source_show,
     .emit_max = 2,
 };

@@ -44,6 +44,8 @@ struct source_node {
     struct evs_message messages[POLL_MESSAGES];
     uint32_t message_count, message_at;
     size_t consumed; /* bytes of the message at hand */
+    uint64_t fetched_messages, fetched_bytes;
+    int64_t newest_us; /* when the newest of them had been stored; EVS_TIME_MIN: unknown */
     uint32_t next_index;
     bool in_position; /* the last message was a piece: more of its position follow */
     bool started;     /* the first watermark is out */

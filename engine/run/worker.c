@@ -180,6 +180,7 @@ static evs_status take_batch(struct evs_op *op, struct edge *edge, struct evs_ba
     evs_status status = op->class->batch(op, edge, batch);
     if (status == EVS_OK) {
         op->counters[EVS_COUNT_ROWS_IN] += rows;
+        op->batches_in++;
         evs_edge_pop(edge);
         evs_batch_unref(batch);
     }
@@ -233,7 +234,7 @@ static bool run_ready(struct worker *worker)
 {
     bool progress = false;
     for (uint32_t i = worker->op_count; i-- > 0;) {
-        if (op_step(&worker->ops[i])) {
+        if (evs_view_step(&worker->ops[i], op_step)) {
             progress = true;
             if (atomic_load_explicit(&worker->run->failed, memory_order_relaxed)) {
                 return progress;
@@ -246,16 +247,19 @@ static bool run_ready(struct worker *worker)
 
 /* --- the loop ------------------------------------------------------------------------------------------------------------ */
 
+static bool op_poll(struct evs_op *op)
+{
+    evs_status status = op->class->poll(op);
+    EVS_ASSERT(status == EVS_OK || status == EVS_AGAIN || atomic_load(&op->worker->run->failed));
+    return status == EVS_OK;
+}
+
 static bool poll_ops(struct worker *worker)
 {
     bool progress = false;
     for (uint32_t i = worker->op_count; i-- > 0;) {
         struct evs_op *op = &worker->ops[i];
-        if (op->class->poll != NULL) {
-            evs_status status = op->class->poll(op);
-            progress |= status == EVS_OK;
-            EVS_ASSERT(status == EVS_OK || status == EVS_AGAIN || atomic_load(&worker->run->failed));
-        }
+        progress |= op->class->poll != NULL && evs_view_step(op, op_poll);
     }
     return progress;
 }
@@ -320,6 +324,7 @@ static void publish_counters(struct worker *worker)
     for (uint32_t i = 0; i < PUBLISHED; i++) {
         atomic_store_explicit(&worker->published[i], values[i], memory_order_relaxed);
     }
+    evs_view_show(worker);
 }
 
 static void wait_for_work(struct worker *worker)
@@ -333,7 +338,9 @@ static void wait_for_work(struct worker *worker)
     }
     publish_counters(worker);
     const struct evs_os *os = worker->run->options.os;
+    int64_t begun_us = evs_monotonic_us(os);
     os->sockets.wait(os->sockets.self, worker->park, fds, count, WAIT_US);
+    evs_view_waited(worker, evs_monotonic_us(os) - begun_us);
 }
 
 void evs_worker_main(void *argument)

@@ -189,11 +189,11 @@ class Nats(Server):
 class Engine:
     """evstream run, as a process. Its messages go to a file."""
 
-    def __init__(self, suite, arguments, name="engine"):
+    def __init__(self, suite, arguments, name="engine", stdin=subprocess.DEVNULL):
         self.log_path = os.path.join(suite.folder, name + ".log")
         self.out_path = os.path.join(suite.folder, name + ".out")
         with open(self.log_path, "ab") as log, open(self.out_path, "wb") as out:
-            self.process = subprocess.Popen([suite.program, "run", *map(str, arguments)], stdout=out, stderr=log, stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([suite.program, "run", *map(str, arguments)], stdout=out, stderr=log, stdin=stdin,
                                             cwd=suite.folder)
         atexit.register(self.kill)
 

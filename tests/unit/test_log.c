@@ -244,6 +244,22 @@ START_TEST(lines_of_threads_stay_whole)
 }
 END_TEST
 
+START_TEST(lines_are_counted_by_level)
+{
+    struct evs_log *log = evs_log_new(&os, EVS_LOG_WARN, false);
+    for (uint32_t i = 0; i < EVS_LOG_BURST + 3; i++) {
+        evs_log(log, EVS_LOG_WARN, "again", "once more");
+    }
+    evs_log(log, EVS_LOG_ERROR, "end", "over");
+    evs_log(log, EVS_LOG_INFO, "quiet", "not shown");
+    ck_assert_uint_eq(evs_log_lines(log, EVS_LOG_WARN), EVS_LOG_BURST + 3); /* with those that were left out */
+    ck_assert_uint_eq(evs_log_lines(log, EVS_LOG_ERROR), 1);
+    ck_assert_uint_eq(evs_log_lines(log, EVS_LOG_INFO), 0);
+    ck_assert_str_eq(evs_log_level_name(EVS_LOG_ERROR), "error");
+    evs_log_free(log);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("log");
@@ -260,6 +276,7 @@ int main(void)
     tcase_add_test(tests, a_huge_message_is_cut);
     tcase_add_test(tests, credentials_are_starred_out);
     tcase_add_test(tests, lines_of_threads_stay_whole);
+    tcase_add_test(tests, lines_are_counted_by_level);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
 }

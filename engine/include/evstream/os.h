@@ -126,6 +126,9 @@ enum evs_log_level { EVS_LOG_DEBUG, EVS_LOG_INFO, EVS_LOG_WARN, EVS_LOG_ERROR };
 struct evs_log;
 struct evs_log *evs_log_new(const struct evs_os *os, enum evs_log_level level, bool json);
 void evs_log_free(struct evs_log *log);
+const char *evs_log_level_name(enum evs_log_level level);
+/* Lines of this level so far, those that the limit left out included; any thread. */
+uint64_t evs_log_lines(const struct evs_log *log, enum evs_log_level level);
 void evs_log(struct evs_log *log, enum evs_log_level level, const char *cause, const char *format, ...)
     EVS_PRINTF(4, 5);
 

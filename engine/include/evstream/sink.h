@@ -74,6 +74,13 @@ struct evs_sink_open {
     int64_t retry_us; /* how long the server may be away before poll returns EVS_E_UNREACHABLE; 0: for ever */
 };
 
+/* What a connector has met since it was opened. */
+struct evs_sink_state {
+    uint64_t reconnects;
+    uint64_t retries;    /* messages that were sent more than once */
+    uint64_t duplicates; /* messages that the receiver had already */
+};
+
 struct evs_sink {
     const char *kind;
     enum { EVS_SINK_BYTES, EVS_SINK_MESSAGES } shape;
@@ -96,6 +103,7 @@ struct evs_sink {
     evs_status (*poll)(void *instance, uint64_t *acknowledged, uint32_t max, uint32_t *count, struct evs_error *error);
     uint32_t (*wait_fds)(void *instance, struct evs_wait_fd *fds, uint32_t max);
     void (*close)(void *instance); /* bytes: what was appended is flushed by a flush before */
+    void (*state)(void *instance, struct evs_sink_state *state); /* NULL: nothing to tell */
 };
 
 #endif

@@ -1,0 +1,108 @@
+/* What a running pipeline shows of itself: figures of every node, of its checkpoints and of its end, for metrics, the live page and `top`.
+ *
+ * Workers write their figures down at least every 50 ms while they work, and before they sleep; anybody may read them at any time. A view is
+ * a copy: figures of one worker are of about the same moment, sums over workers are not of exactly one. Counters begin at 0 with the process. */
+#ifndef EVS_VIEW_H
+#define EVS_VIEW_H
+
+#include "evstream/operator.h"
+#include "evstream/run.h"
+
+/* How figures of several workers become one. */
+enum evs_merge { EVS_MERGE_SUM, EVS_MERGE_MIN, EVS_MERGE_MAX };
+
+/* The first EVS_COUNTERS are the counters of operator.h, in their order. Times are in µs; EVENT_US and INGESTED_US since 1970, EVS_TIME_MIN when
+ * there is none. */
+#define EVS_FIGURES(F)                                                                                                 \
+    F(ROWS_IN, SUM)                                                                                                    \
+    F(ROWS_OUT, SUM)                                                                                                   \
+    F(LATE, SUM)                                                                                                       \
+    F(DEAD, SUM)                                                                                                       \
+    F(NULL_KEY, SUM)                                                                                                   \
+    F(LIMITED, SUM)                                                                                                    \
+    F(STATE_KEYS, SUM)                                                                                                 \
+    F(STATE_BYTES, SUM)                                                                                                \
+    F(LATE_WINDOWS, SUM)                                                                                               \
+    F(BATCHES_IN, SUM)    /* of rows_in: its batches; of a source the batches that it made */                          \
+    F(BUSY_US, SUM)       /* time in its calls, from samples */                                                        \
+    F(BLOCKED_US, SUM)    /* time in which it had work and no room for its result: backpressure */                     \
+    F(QUEUED, SUM)        /* batches that wait in front of it, now */                                                  \
+    F(WATERMARK_US, MIN)  /* event time that it has reached */                                                         \
+    F(MESSAGES, SUM)      /* sources, from here */                                                                     \
+    F(BYTES, SUM)         /* of payloads */                                                                            \
+    F(LAG_MESSAGES, SUM)  /* stored at the broker and not read, as far as known */                                     \
+    F(GAP_MESSAGES, SUM)  /* removed by the stream's limits before they were read */                                   \
+    F(LOST_MESSAGES, SUM) /* that the broker has lost after they were read */                                          \
+    F(PARTITIONS, SUM)                                                                                                 \
+    F(IDLE_PARTITIONS, SUM)                                                                                            \
+    F(EVENT_US, MAX)    /* the largest event time seen */                                                              \
+    F(INGESTED_US, MAX) /* when the newest message that was read had been stored */                                    \
+    F(CAUGHT_UP, MIN)   /* 1: nothing waits at the broker */                                                           \
+    F(RECONNECTS, SUM)  /* sources and sinks */                                                                        \
+    F(WAITING, SUM)     /* sinks, from here: messages without an acknowledgement, now */                               \
+    F(WAITING_BYTES, SUM)                                                                                              \
+    F(ACKNOWLEDGED, SUM)                                                                                               \
+    F(RETRIES, SUM)    /* messages that were sent more than once */                                                    \
+    F(DUPLICATES, SUM) /* messages that the receiver had already */
+
+enum evs_figure {
+#define EVS_FIGURE(name, merge) EVS_FIGURE_##name,
+    EVS_FIGURES(EVS_FIGURE)
+#undef EVS_FIGURE
+        EVS_FIGURE_COUNT
+};
+
+/* Delivery: from the moment at which a sink had a row until its receiver acknowledged it. Upper bounds in µs, +infinity behind the last. */
+#define EVS_LATENCY_BOUNDS_US                                                                                          \
+    {                                                                                                                  \
+        1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000   \
+    }
+#define EVS_LATENCY_BUCKETS 15u
+
+struct evs_view_latency {
+    uint64_t counts[EVS_LATENCY_BUCKETS]; /* of each bucket alone, not of all below it */
+    uint64_t sum_us;
+};
+
+struct evs_view_node {
+    const struct evs_plan_node *node;
+    uint32_t workers; /* on which it runs */
+    int64_t figures[EVS_FIGURE_COUNT];
+    struct evs_view_latency delivery; /* sinks of messages */
+};
+
+/* Dead letters of one source for one reason. */
+struct evs_view_reason {
+    const char *source, *reason; /* borrowed from the run */
+    uint64_t count;
+};
+#define EVS_VIEW_REASONS 64u /* further ones count as "other" */
+
+struct evs_view_checkpoints {
+    uint64_t count, bytes; /* of this run */
+    uint64_t number;       /* of the last commit; 0: none yet */
+    int64_t finished_us;   /* monotonic, of the last; 0: none */
+    int64_t duration_us;   /* of the last: from the barrier's request to the commit's reply … */
+    int64_t align_us;      /* … of it until every op had passed the barrier */
+    uint64_t last_bytes;
+    struct evs_view_latency durations;
+};
+
+struct evs_view_run {
+    const struct evs_plan *plan;
+    uint32_t worker_count, node_count;
+    int64_t elapsed_us;    /* since its start */
+    uint64_t outbox_bytes; /* undelivered messages of all sinks */
+    bool is_standing_by;   /* another engine runs the pipeline; nothing but the time is told */
+    bool is_stopping, has_failed;
+    struct evs_view_checkpoints checkpoints;
+    const char *durability; /* of the store; NULL: state in memory */
+};
+
+void evs_run_view(const struct evs_run *run, struct evs_view_run *view);
+/* Of node number `node` of the plan, over all workers. */
+void evs_run_view_node(const struct evs_run *run, uint32_t node, struct evs_view_node *view);
+/* At most EVS_VIEW_REASONS; how many were written. */
+uint32_t evs_run_view_reasons(const struct evs_run *run, struct evs_view_reason *reasons);
+
+#endif

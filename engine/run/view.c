@@ -1,0 +1,263 @@
+/* What a run shows of itself (evstream/view.h): workers write, anybody reads. */
+#include "ring.h"
+#include "runtime.h"
+
+#define SAMPLE_MEAN 16u /* one step of so many is timed, so that the clock costs nothing that could be measured */
+
+static const enum evs_merge merges[EVS_FIGURE_COUNT] = {
+#define EVS_FIGURE(name, merge) [EVS_FIGURE_##name] = EVS_MERGE_##merge,
+    EVS_FIGURES(EVS_FIGURE)
+#undef EVS_FIGURE
+};
+
+static const int64_t bounds_us[] = EVS_LATENCY_BOUNDS_US;
+_Static_assert(EVS_COUNT(bounds_us) + 1 == EVS_LATENCY_BUCKETS, "one bucket lies behind the last bound");
+_Static_assert(EVS_FIGURE_LATE_WINDOWS + 1 == EVS_COUNTERS, "figures begin with the counters, in their order");
+
+/* --- written by the worker ----------------------------------------------------------------------------------------------------- */
+
+/* One writer: a read and a write need not be one. */
+static void add(_Atomic uint64_t *to, uint64_t value)
+{
+    atomic_store_explicit(to, atomic_load_explicit(to, memory_order_relaxed) + value, memory_order_relaxed);
+}
+
+void evs_histogram_add(struct histogram *histogram, int64_t us)
+{
+    uint32_t bucket = 0;
+    while (bucket < EVS_COUNT(bounds_us) && us > bounds_us[bucket]) {
+        bucket++;
+    }
+    add(&histogram->counts[bucket], 1);
+    add(&histogram->sum_us, us > 0 ? (uint64_t)us : 0);
+}
+
+/* Steps come in patterns, so every 16th would always be the same one: the distance is drawn, 1 to 31. */
+static void draw_sample(struct worker *worker)
+{
+    worker->sample_seed = worker->sample_seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    worker->unsampled = (uint32_t)(worker->sample_seed >> 33) % (2 * SAMPLE_MEAN - 1);
+}
+
+bool evs_view_step(struct evs_op *op, bool (*step)(struct evs_op *op))
+{
+    struct worker *worker = op->worker;
+    if (worker->unsampled > 0) {
+        worker->unsampled--;
+        return step(op);
+    }
+    draw_sample(worker);
+    int64_t begun_us = evs_monotonic_us(worker->run->options.os);
+    bool did = step(op);
+    if (did) {
+        op->busy_us += SAMPLE_MEAN * (evs_monotonic_us(worker->run->options.os) - begun_us);
+    }
+    return did;
+}
+
+static bool has_item(const struct evs_op *op)
+{
+    struct item item;
+    for (uint32_t i = 0; i < op->in_count; i++) {
+        if (!op->in[i]->at_barrier && evs_edge_peek(op->in[i], &item)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Has it work that it may not do? A source always has, unless it has said that nothing comes. */
+static bool is_blocked(const struct evs_op *op)
+{
+    if (op->class == &evs_class_source) {
+        return !evs_source_node_ended(op) && (!evs_op_has_credit(op) || evs_source_node_waits(op));
+    }
+    return has_item(op) && !evs_op_has_credit(op);
+}
+
+void evs_view_waited(struct worker *worker, int64_t us)
+{
+    for (uint32_t i = 0; i < worker->op_count; i++) {
+        struct evs_op *op = &worker->ops[i];
+        op->blocked_us += is_blocked(op) ? us : 0;
+    }
+}
+
+static int64_t queued(const struct evs_op *op)
+{
+    int64_t count = 0;
+    for (uint32_t i = 0; i < op->in_count; i++) {
+        count += op->in[i]->ring != NULL ? evs_ring_fill(op->in[i]->ring) : op->in[i]->count;
+    }
+    return count;
+}
+
+static void show_op(struct evs_op *op)
+{
+    int64_t figures[EVS_FIGURE_COUNT] = {0};
+    memcpy(figures, op->counters, sizeof op->counters);
+    figures[EVS_FIGURE_BATCHES_IN] = (int64_t)op->batches_in;
+    figures[EVS_FIGURE_BUSY_US] = op->busy_us;
+    figures[EVS_FIGURE_BLOCKED_US] = op->blocked_us;
+    figures[EVS_FIGURE_QUEUED] = queued(op);
+    figures[EVS_FIGURE_WATERMARK_US] = op->watermark_us;
+    if (op->class->show != NULL) {
+        op->class->show(op, figures);
+    }
+    for (uint32_t i = 0; i < EVS_FIGURE_COUNT; i++) {
+        atomic_store_explicit(&op->shown[i], figures[i], memory_order_relaxed);
+    }
+}
+
+void evs_view_show(struct worker *worker)
+{
+    for (uint32_t i = 0; i < worker->op_count; i++) {
+        show_op(&worker->ops[i]);
+    }
+}
+
+/* Reasons are few and live as long as the plan: found by their text, from the first on. */
+void evs_view_dead(struct worker *worker, uint32_t source_index, const char *reason)
+{
+    uint32_t count = atomic_load_explicit(&worker->reason_count, memory_order_relaxed);
+    uint32_t at = 0;
+    while (at < count &&
+           (worker->reasons[at].source_index != source_index || strcmp(worker->reasons[at].reason, reason) != 0)) {
+        at++;
+    }
+    if (at == count && count < EVS_VIEW_REASONS) {
+        bool is_last = count == EVS_VIEW_REASONS - 1;
+        worker->reasons[at].reason = is_last ? "other" : reason;
+        worker->reasons[at].source_index = source_index;
+        atomic_store_explicit(&worker->reason_count, count + 1, memory_order_release);
+    }
+    add(&worker->reasons[at < EVS_VIEW_REASONS ? at : EVS_VIEW_REASONS - 1].count, 1);
+}
+
+void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_us, uint64_t bytes)
+{
+    int64_t now_us = evs_monotonic_us(run->options.os);
+    add(&run->shown.count, 1);
+    add(&run->shown.bytes, bytes);
+    atomic_store_explicit(&run->shown.last_bytes, bytes, memory_order_relaxed);
+    atomic_store_explicit(&run->shown.duration_us, now_us - begun_us, memory_order_relaxed);
+    atomic_store_explicit(&run->shown.align_us, aligned_us - begun_us, memory_order_relaxed);
+    atomic_store_explicit(&run->shown.finished_us, now_us, memory_order_relaxed);
+    evs_histogram_add(&run->shown.durations, now_us - begun_us);
+}
+
+/* --- read by anybody ------------------------------------------------------------------------------------------------------------- */
+
+static void take_histogram(const struct histogram *from, struct evs_view_latency *to)
+{
+    for (uint32_t i = 0; i < EVS_LATENCY_BUCKETS; i++) {
+        to->counts[i] += atomic_load_explicit(&from->counts[i], memory_order_relaxed);
+    }
+    to->sum_us += atomic_load_explicit(&from->sum_us, memory_order_relaxed);
+}
+
+void evs_run_view(const struct evs_run *run, struct evs_view_run *view)
+{
+    bool is_taken = atomic_load_explicit(&run->is_taken, memory_order_acquire);
+    *view = (struct evs_view_run){
+        .plan = run->plan,
+        .worker_count = run->options.worker_count,
+        .node_count = run->plan->node_count,
+        .elapsed_us = evs_monotonic_us(run->options.os) - run->started_us,
+        .outbox_bytes = atomic_load_explicit(&run->outbox_bytes, memory_order_relaxed),
+        .is_standing_by = !is_taken,
+        .is_stopping = atomic_load_explicit(&run->stop, memory_order_relaxed),
+        .has_failed = atomic_load_explicit(&run->failed, memory_order_relaxed),
+        .durability = !is_taken || run->store == NULL ? NULL : run->terms.durability,
+        .checkpoints = {.count = atomic_load_explicit(&run->shown.count, memory_order_relaxed),
+                        .bytes = atomic_load_explicit(&run->shown.bytes, memory_order_relaxed),
+                        .number = atomic_load_explicit(&run->committed, memory_order_relaxed),
+                        .finished_us = atomic_load_explicit(&run->shown.finished_us, memory_order_relaxed),
+                        .duration_us = atomic_load_explicit(&run->shown.duration_us, memory_order_relaxed),
+                        .align_us = atomic_load_explicit(&run->shown.align_us, memory_order_relaxed),
+                        .last_bytes = atomic_load_explicit(&run->shown.last_bytes, memory_order_relaxed)},
+    };
+    take_histogram(&run->shown.durations, &view->checkpoints.durations);
+}
+
+static void merge_figure(int64_t *to, enum evs_merge merge, int64_t value, bool is_first)
+{
+    if (is_first) {
+        *to = value;
+    } else if (merge == EVS_MERGE_SUM) {
+        *to += value;
+    } else if (merge == EVS_MERGE_MIN ? value < *to : value > *to) {
+        *to = value;
+    }
+}
+
+/* The receiver of an exchange takes the rows that its sender has counted. */
+static bool counts_again(const struct evs_op *op, uint32_t figure)
+{
+    return op->class == &evs_class_receiver && figure == EVS_FIGURE_ROWS_IN;
+}
+
+static void merge_op(struct evs_view_node *view, const struct evs_op *op, bool is_first)
+{
+    for (uint32_t i = 0; i < EVS_FIGURE_COUNT; i++) {
+        int64_t value = atomic_load_explicit(&op->shown[i], memory_order_relaxed);
+        merge_figure(&view->figures[i], merges[i], counts_again(op, i) ? 0 : value, is_first);
+    }
+    take_histogram(&op->delivery, &view->delivery);
+}
+
+void evs_run_view_node(const struct evs_run *run, uint32_t node, struct evs_view_node *view)
+{
+    EVS_ASSERT(node < run->plan->node_count);
+    *view = (struct evs_view_node){.node = &run->plan->nodes[node]};
+    bool is_first = true;
+    for (uint32_t i = 0; i < run->options.worker_count; i++) {
+        const struct worker *worker = &run->workers[i];
+        uint32_t before = view->workers;
+        for (uint32_t j = 0; j < worker->op_count; j++) {
+            if (worker->ops[j].node_index == node) {
+                merge_op(view, &worker->ops[j], is_first);
+                is_first = false;
+                view->workers = before + 1;
+            }
+        }
+    }
+}
+
+static const char *source_name(const struct evs_run *run, uint32_t source_index)
+{
+    return run->plan->nodes[run->source_nodes[source_index]].name;
+}
+
+/* Adds to the entry that is there already, from another worker; the number of entries. */
+static uint32_t take_reason(struct evs_view_reason *reasons, uint32_t count, struct evs_view_reason reason)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(reasons[i].source, reason.source) == 0 && strcmp(reasons[i].reason, reason.reason) == 0) {
+            reasons[i].count += reason.count;
+            return count;
+        }
+    }
+    if (count == EVS_VIEW_REASONS) {
+        reasons[count - 1].count += reason.count;
+        return count;
+    }
+    reasons[count] = reason;
+    return count + 1;
+}
+
+uint32_t evs_run_view_reasons(const struct evs_run *run, struct evs_view_reason *reasons)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < run->options.worker_count; i++) {
+        const struct worker *worker = &run->workers[i];
+        uint32_t known = atomic_load_explicit(&worker->reason_count, memory_order_acquire);
+        for (uint32_t j = 0; j < known; j++) {
+            const struct shown_reason *shown = &worker->reasons[j];
+            count = take_reason(reasons, count,
+                                (struct evs_view_reason){source_name(run, shown->source_index), shown->reason,
+                                                         atomic_load_explicit(&shown->count, memory_order_relaxed)});
+        }
+    }
+    return count;
+}

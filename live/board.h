@@ -1,0 +1,82 @@
+/* Private to live/: the pipelines, and one look at all of them. */
+#ifndef EVS_LIVE_BOARD_H
+#define EVS_LIVE_BOARD_H
+
+#include <pthread.h>
+
+#include "live.h"
+
+enum pipeline_state {
+    PIPELINE_STARTING,
+    PIPELINE_STANDBY,
+    PIPELINE_RUNNING,
+    PIPELINE_DRAINING,
+    PIPELINE_ENDED,
+    PIPELINE_FAILED,
+};
+#define PIPELINE_STATES 6u
+const char *evs_live_state_name(enum pipeline_state state);
+
+struct pipeline {
+    const struct evs_plan *plan;
+    const char *file;
+    const struct evs_run *run; /* NULL: not running */
+    uint64_t starts;
+    bool has_ended, has_failed;
+};
+
+struct evs_live {
+    const struct evs_os *os;
+    struct evs_log *log;
+    int64_t started_wall_us;
+    pthread_mutex_t lock; /* over the pipelines, and their runs' lives */
+    struct pipeline pipelines[EVS_LIVE_PIPELINES_MAX];
+    uint32_t pipeline_count;
+    uint64_t scrapes; /* of the HTTP thread */
+    struct evs_live_server *server;
+};
+
+/* One pipeline as it was at one moment. */
+struct shot {
+    const struct pipeline *pipeline;
+    enum pipeline_state state;
+    bool is_live; /* the rest is there */
+    struct evs_view_run run;
+    struct evs_view_node *nodes; /* run.node_count */
+    struct evs_view_reason *reasons;
+    uint32_t reason_count;
+};
+
+struct gallery {
+    struct shot *shots;
+    uint32_t count;
+    int64_t wall_us, monotonic_us;
+};
+
+/* The lock must be held from evs_live_look until the gallery is dropped. */
+void evs_live_look(struct evs_live *live, struct gallery *gallery);
+void evs_live_drop(struct gallery *gallery);
+
+/* scrape.c, api.c: they take the lock themselves */
+const char *evs_live_kind(const struct evs_plan_node *node); /* "source", "filter", "aggregate", … */
+void evs_live_put_metrics(struct evs_live *live, const char *accept, struct evs_buffer *out, const char **content_type);
+void evs_live_put_pipelines(struct evs_live *live, struct evs_buffer *out);
+/* True when every pipeline is restored and runs; `out` says which are not. */
+bool evs_live_put_ready(struct evs_live *live, struct evs_buffer *out);
+
+/* process.c */
+struct process_figures {
+    double cpu_seconds;
+    double resident_bytes, open_fds, max_fds;
+    double allocated_bytes, active_bytes, retained_bytes;
+    bool has_allocator; /* jemalloc's figures are there */
+};
+struct process_figures evs_live_process(void);
+
+/* server.c */
+evs_status evs_live_server_start(struct evs_live *live, const char *address, struct evs_live_server **server,
+                                 struct evs_error *error);
+const char *evs_live_server_address(const struct evs_live_server *server);
+void evs_live_server_stop(struct evs_live_server *server);
+
+#endif

@@ -1,0 +1,131 @@
+/* The pipelines of the process, and one look at all of them (board.h). */
+#include <string.h>
+
+#include "board.h"
+#include "evstream/memory.h"
+
+const char *evs_live_state_name(enum pipeline_state state)
+{
+    static const char *const names[PIPELINE_STATES] = {"starting", "standby", "running", "draining", "ended", "failed"};
+    EVS_ASSERT(state < PIPELINE_STATES);
+    return names[state];
+}
+
+struct evs_live *evs_live_new(const struct evs_os *os, struct evs_log *log)
+{
+    struct evs_live *live = evs_alloc_zero(sizeof *live);
+    live->os = os;
+    live->log = log;
+    live->started_wall_us = os->clock.wall_us(os->clock.self);
+    int result = pthread_mutex_init(&live->lock, NULL);
+    EVS_ASSERT(result == 0);
+    return live;
+}
+
+void evs_live_free(struct evs_live *live)
+{
+    if (live == NULL) {
+        return;
+    }
+    if (live->server != NULL) {
+        evs_live_server_stop(live->server);
+    }
+    pthread_mutex_destroy(&live->lock);
+    evs_free(live);
+}
+
+uint32_t evs_live_add(struct evs_live *live, const struct evs_plan *plan, const char *file)
+{
+    pthread_mutex_lock(&live->lock);
+    EVS_ASSERT(live->pipeline_count < EVS_LIVE_PIPELINES_MAX);
+    uint32_t number = live->pipeline_count++;
+    live->pipelines[number] = (struct pipeline){.plan = plan, .file = file};
+    pthread_mutex_unlock(&live->lock);
+    return number;
+}
+
+void evs_live_started(struct evs_live *live, uint32_t number, const struct evs_run *run)
+{
+    pthread_mutex_lock(&live->lock);
+    EVS_ASSERT(number < live->pipeline_count && live->pipelines[number].run == NULL);
+    struct pipeline *pipeline = &live->pipelines[number];
+    pipeline->run = run;
+    pipeline->starts++;
+    pipeline->has_ended = pipeline->has_failed = false;
+    pthread_mutex_unlock(&live->lock);
+}
+
+void evs_live_ended(struct evs_live *live, uint32_t number, bool has_failed)
+{
+    pthread_mutex_lock(&live->lock);
+    EVS_ASSERT(number < live->pipeline_count);
+    live->pipelines[number].run = NULL;
+    live->pipelines[number].has_ended = true;
+    live->pipelines[number].has_failed = has_failed;
+    pthread_mutex_unlock(&live->lock);
+}
+
+evs_status evs_live_listen(struct evs_live *live, const char *address, struct evs_error *error)
+{
+    EVS_ASSERT(live->server == NULL);
+    return evs_live_server_start(live, address, &live->server, error);
+}
+
+const char *evs_live_address(const struct evs_live *live)
+{
+    return live->server == NULL ? NULL : evs_live_server_address(live->server);
+}
+
+/* --- one look ---------------------------------------------------------------------------------------------------------- */
+
+static enum pipeline_state state_of(const struct shot *shot)
+{
+    const struct pipeline *pipeline = shot->pipeline;
+    if (shot->is_live) {
+        return shot->run.has_failed       ? PIPELINE_FAILED
+               : shot->run.is_standing_by ? PIPELINE_STANDBY
+               : shot->run.is_stopping    ? PIPELINE_DRAINING
+                                          : PIPELINE_RUNNING;
+    }
+    if (pipeline->has_ended) {
+        return pipeline->has_failed ? PIPELINE_FAILED : PIPELINE_ENDED;
+    }
+    return PIPELINE_STARTING;
+}
+
+static void look_at(const struct pipeline *pipeline, struct shot *shot)
+{
+    *shot = (struct shot){.pipeline = pipeline, .is_live = pipeline->run != NULL};
+    if (shot->is_live) {
+        evs_run_view(pipeline->run, &shot->run);
+        shot->nodes = evs_alloc(shot->run.node_count * sizeof *shot->nodes);
+        for (uint32_t i = 0; i < shot->run.node_count; i++) {
+            evs_run_view_node(pipeline->run, i, &shot->nodes[i]);
+        }
+        shot->reasons = evs_alloc(EVS_VIEW_REASONS * sizeof *shot->reasons);
+        shot->reason_count = evs_run_view_reasons(pipeline->run, shot->reasons);
+    }
+    shot->state = state_of(shot);
+}
+
+void evs_live_look(struct evs_live *live, struct gallery *gallery)
+{
+    *gallery = (struct gallery){
+        .count = live->pipeline_count,
+        .wall_us = live->os->clock.wall_us(live->os->clock.self),
+        .monotonic_us = evs_monotonic_us(live->os),
+        .shots = evs_alloc((live->pipeline_count + 1u) * sizeof *gallery->shots),
+    };
+    for (uint32_t i = 0; i < gallery->count; i++) {
+        look_at(&live->pipelines[i], &gallery->shots[i]);
+    }
+}
+
+void evs_live_drop(struct gallery *gallery)
+{
+    for (uint32_t i = 0; i < gallery->count; i++) {
+        evs_free(gallery->shots[i].nodes);
+        evs_free(gallery->shots[i].reasons);
+    }
+    evs_free(gallery->shots);
+}

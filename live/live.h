@@ -1,0 +1,30 @@
+/* What a running program shows over HTTP: /metrics, /healthz, /readyz and /api/v1 (docs/operations/metrics.md).
+ *
+ *   cmd_run ── tells which pipelines there are and how they fare ──► struct evs_live ◄── asks ── the HTTP thread (server.c)
+ *
+ * One lock stands between the two. It is held while a page is made, at most some milliseconds; workers never take it, for what they count is
+ * read without any (evstream/view.h). */
+#ifndef EVS_LIVE_H
+#define EVS_LIVE_H
+
+#include "evstream/os.h"
+#include "evstream/view.h"
+
+#define EVS_LIVE_PIPELINES_MAX 64u
+
+struct evs_live;
+
+struct evs_live *evs_live_new(const struct evs_os *os, struct evs_log *log);
+/* The number of a pipeline that is about to start. The plan lives longer than `live`. */
+uint32_t evs_live_add(struct evs_live *live, const struct evs_plan *plan, const char *file);
+/* It runs: restored, all connectors open. */
+void evs_live_started(struct evs_live *live, uint32_t number, const struct evs_run *run);
+/* Its run is over; called before the run is freed, and returns when nobody looks at it any more. */
+void evs_live_ended(struct evs_live *live, uint32_t number, bool has_failed);
+/* Answers at `address`, HOST:PORT, from a thread of its own on. Errors name the address. */
+evs_status evs_live_listen(struct evs_live *live, const char *address, struct evs_error *error);
+/* Where it listens, HOST:PORT with the port that the system chose for port 0; NULL: nowhere. */
+const char *evs_live_address(const struct evs_live *live);
+void evs_live_free(struct evs_live *live);
+
+#endif

@@ -1,0 +1,302 @@
+/* The HTTP thread: libevent's server, which answers from what board.h makes.
+ *
+ * It reads no more than a request line, headers and nothing behind them; a client that is silent for ten seconds is gone. A page of the web that
+ * names our address under a host name of its own (DNS rebinding) is refused: on a loopback address the Host header must be one, too. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/event.h>
+#include <event2/http.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "board.h"
+#include "evstream/memory.h"
+#include "evstream/text.h"
+
+#define CLIENT_SECONDS 10
+#define HEADERS_BYTES_MAX 16384
+#define BODY_BYTES_MAX 0
+#define ADDRESS_BYTES 300
+
+struct evs_live_server {
+    struct evs_live *live;
+    struct event_base *base;
+    struct evhttp *http;
+    struct event *stop;
+    int stop_fd;
+    bool is_loopback;
+    char address[ADDRESS_BYTES];
+    struct evs_thread *thread;
+};
+
+/* --- answers -------------------------------------------------------------------------------------------------------------- */
+
+static void answer(struct evhttp_request *request, int status, const char *content_type, const struct evs_buffer *body)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+    evhttp_add_header(headers, "Content-Type", content_type);
+    evhttp_add_header(headers, "Cache-Control", "no-store");
+    evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+    struct evbuffer *out = evbuffer_new();
+    EVS_ASSERT(out != NULL);
+    evbuffer_add(out, body->data, body->count);
+    evhttp_send_reply(request, status, NULL, out);
+    evbuffer_free(out);
+}
+
+static void answer_text(struct evhttp_request *request, int status, const char *text)
+{
+    struct evs_buffer body = {0};
+    evs_buffer_puts(&body, text);
+    answer(request, status, "text/plain; charset=utf-8", &body);
+    evs_buffer_fini(&body);
+}
+
+static void get_metrics(struct evs_live_server *server, struct evhttp_request *request)
+{
+    struct evs_buffer body = {0};
+    const char *content_type = NULL;
+    const char *accept = evhttp_find_header(evhttp_request_get_input_headers(request), "Accept");
+    evs_live_put_metrics(server->live, accept, &body, &content_type);
+    answer(request, HTTP_OK, content_type, &body);
+    evs_buffer_fini(&body);
+}
+
+static void get_health(struct evs_live_server *server, struct evhttp_request *request)
+{
+    (void)server;
+    answer_text(request, HTTP_OK, "ok\n");
+}
+
+static void get_ready(struct evs_live_server *server, struct evhttp_request *request)
+{
+    struct evs_buffer body = {0};
+    bool is_ready = evs_live_put_ready(server->live, &body);
+    answer(request, is_ready ? HTTP_OK : HTTP_SERVUNAVAIL, "application/json", &body);
+    evs_buffer_fini(&body);
+}
+
+static void get_pipelines(struct evs_live_server *server, struct evhttp_request *request)
+{
+    struct evs_buffer body = {0};
+    evs_live_put_pipelines(server->live, &body);
+    answer(request, HTTP_OK, "application/json", &body);
+    evs_buffer_fini(&body);
+}
+
+static void get_index(struct evs_live_server *server, struct evhttp_request *request)
+{
+    (void)server;
+    answer_text(request, HTTP_OK,
+                "evstream\n\n/metrics             for Prometheus\n/healthz             alive\n/readyz              "
+                "restored and running\n"
+                "/api/v1/pipelines    plans and figures as JSON\n");
+}
+
+static const struct route {
+    const char *path;
+    void (*get)(struct evs_live_server *server, struct evhttp_request *request);
+} routes[] = {
+    {"/", get_index},
+    {"/metrics", get_metrics},
+    {"/healthz", get_health},
+    {"/readyz", get_ready},
+    {"/api/v1/pipelines", get_pipelines},
+};
+
+/* --- requests ---------------------------------------------------------------------------------------------------------------- */
+
+static bool is_loopback_name(const char *host)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s", host);
+    if (name[0] == '[') {
+        return strncmp(name, "[::1]", 5) == 0;
+    }
+    name[strcspn(name, ":")] = '\0';
+    return evs_slice_equal_nocase(evs_slice_of(name), "localhost") || strncmp(name, "127.", 4) == 0;
+}
+
+static bool is_welcome(const struct evs_live_server *server, struct evhttp_request *request)
+{
+    const char *host = evhttp_find_header(evhttp_request_get_input_headers(request), "Host");
+    return !server->is_loopback || host == NULL || is_loopback_name(host);
+}
+
+static const struct route *find_route(struct evhttp_request *request)
+{
+    const char *path = evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request));
+    for (size_t i = 0; path != NULL && i < EVS_COUNT(routes); i++) {
+        if (strcmp(routes[i].path, path) == 0) {
+            return &routes[i];
+        }
+    }
+    return NULL;
+}
+
+static void on_request(struct evhttp_request *request, void *argument)
+{
+    struct evs_live_server *server = argument;
+    const struct route *route = find_route(request);
+    enum evhttp_cmd_type method = evhttp_request_get_command(request);
+    if (!is_welcome(server, request)) {
+        answer_text(request, 403, "This address answers to localhost only; see --listen.\n");
+    } else if (route == NULL) {
+        answer_text(request, HTTP_NOTFOUND, "There is no such page; / lists what there is.\n");
+    } else if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
+        answer_text(request, HTTP_BADMETHOD, "This page can only be read.\n");
+    } else {
+        route->get(server, request);
+    }
+}
+
+/* --- the thread ----------------------------------------------------------------------------------------------------------------- */
+
+static void serve(void *argument)
+{
+    struct evs_live_server *server = argument;
+    event_base_dispatch(server->base);
+}
+
+static void on_stop(evutil_socket_t fd, short what, void *argument)
+{
+    struct evs_live_server *server = argument;
+    (void)fd;
+    (void)what;
+    event_base_loopbreak(server->base);
+}
+
+/* "HOST:PORT", "[::1]:PORT" or ":PORT"; false: it is none. */
+static bool split_address(const char *address, char host[256], uint16_t *port)
+{
+    const char *colon = strrchr(address, ':');
+    unsigned int number = 0;
+    int used = 0;
+    if (colon == NULL || sscanf(colon + 1, "%5u%n", &number, &used) != 1 || colon[1 + used] != '\0' || number > 65535) {
+        return false;
+    }
+    size_t count = (size_t)(colon - address);
+    bool is_bracketed = count >= 2 && address[0] == '[' && colon[-1] == ']';
+    address += is_bracketed;
+    count -= is_bracketed ? 2 : 0;
+    if (count >= 256 || (!is_bracketed && memchr(address, ':', count) != NULL)) {
+        return false;
+    }
+    memcpy(host, address, count);
+    host[count] = '\0';
+    *port = (uint16_t)number;
+    return true;
+}
+
+/* What the socket is bound to: the port may have been the system's choice. */
+static void note_address(struct evs_live_server *server, struct evhttp_bound_socket *bound)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+    } name = {0};
+    char host[INET6_ADDRSTRLEN] = "";
+    socklen_t bytes = sizeof name;
+    int result = getsockname(evhttp_bound_socket_get_fd(bound), &name.any, &bytes);
+    EVS_ASSERT(result == 0);
+    if (name.any.sa_family == AF_INET6) {
+        inet_ntop(AF_INET6, &name.v6.sin6_addr, host, sizeof host);
+        server->is_loopback = IN6_IS_ADDR_LOOPBACK(&name.v6.sin6_addr);
+        snprintf(server->address, sizeof server->address, "[%s]:%u", host, ntohs(name.v6.sin6_port));
+    } else {
+        inet_ntop(AF_INET, &name.v4.sin_addr, host, sizeof host);
+        server->is_loopback = (ntohl(name.v4.sin_addr.s_addr) >> 24) == 127;
+        snprintf(server->address, sizeof server->address, "%s:%u", host, ntohs(name.v4.sin_port));
+    }
+}
+
+static evs_status bind_server(struct evs_live_server *server, const char *address, struct evs_error *error)
+{
+    char host[256];
+    uint16_t port = 0;
+    if (!split_address(address, host, &port)) {
+        return evs_fail(error, EVS_E_USAGE, "`%s` is no address to listen at; write HOST:PORT, such as 127.0.0.1:8088",
+                        address);
+    }
+    errno = 0;
+    struct evhttp_bound_socket *bound =
+        evhttp_bind_socket_with_handle(server->http, host[0] == '\0' ? "0.0.0.0" : host, port);
+    if (bound == NULL) {
+        return evs_fail(error, EVS_E_UNREACHABLE, "cannot listen at %s: %s", address,
+                        errno == 0 ? "the name is not known" : strerror(errno));
+    }
+    note_address(server, bound);
+    return EVS_OK;
+}
+
+static void server_free(struct evs_live_server *server)
+{
+    if (server->stop != NULL) {
+        event_free(server->stop);
+    }
+    if (server->stop_fd >= 0) {
+        close(server->stop_fd);
+    }
+    evhttp_free(server->http);
+    event_base_free(server->base);
+    evs_free(server);
+}
+
+static struct evs_live_server *server_new(struct evs_live *live)
+{
+    struct evs_live_server *server = evs_alloc_zero(sizeof *server);
+    server->live = live;
+    server->base = event_base_new();
+    EVS_ASSERT(server->base != NULL);
+    server->http = evhttp_new(server->base);
+    EVS_ASSERT(server->http != NULL);
+    evhttp_set_timeout(server->http, CLIENT_SECONDS);
+    evhttp_set_max_headers_size(server->http, HEADERS_BYTES_MAX);
+    evhttp_set_max_body_size(server->http, BODY_BYTES_MAX);
+    evhttp_set_gencb(server->http, on_request, server);
+    server->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    EVS_ASSERT(server->stop_fd >= 0);
+    server->stop = event_new(server->base, server->stop_fd, EV_READ, on_stop, server);
+    EVS_ASSERT(server->stop != NULL);
+    event_add(server->stop, NULL);
+    return server;
+}
+
+evs_status evs_live_server_start(struct evs_live *live, const char *address, struct evs_live_server **result,
+                                 struct evs_error *error)
+{
+    struct evs_live_server *server = server_new(live);
+    evs_status status = bind_server(server, address, error);
+    if (status == EVS_OK) {
+        status = live->os->threads.spawn(live->os->threads.self, "evs-live", serve, server, &server->thread);
+        if (status != EVS_OK) {
+            evs_fail(error, status, "the HTTP thread cannot be started");
+        }
+    }
+    if (status != EVS_OK) {
+        server_free(server);
+        return status;
+    }
+    *result = server;
+    return EVS_OK;
+}
+
+const char *evs_live_server_address(const struct evs_live_server *server)
+{
+    return server->address;
+}
+
+void evs_live_server_stop(struct evs_live_server *server)
+{
+    uint64_t one = 1;
+    ssize_t written = write(server->stop_fd, &one, sizeof one);
+    EVS_ASSERT(written == (ssize_t)sizeof one);
+    server->live->os->threads.join(server->thread);
+    server_free(server);
+}
