@@ -396,14 +396,19 @@ static struct evs_slice without_secrets(struct evs_slice text, const struct evs_
     return (struct evs_slice){out, count};
 }
 
+static void put_text(struct evs_buffer *out, struct evs_slice text)
+{
+    evs_json_put_text(out, text.count == 0 ? EVS_SLICE("") : text); /* an absent text has no address */
+}
+
 void evs_tree_write_text(struct evs_buffer *out, struct evs_slice text, const struct evs_strip *strip)
 {
     if (strip->count == 0 || text.count == 0 || memchr(text.data, '=', text.count) == NULL) {
-        evs_json_put_text(out, text);
+        put_text(out, text);
         return;
     }
     char *copy = evs_alloc(text.count);
-    evs_json_put_text(out, without_secrets(text, strip, copy));
+    put_text(out, without_secrets(text, strip, copy));
     evs_free(copy);
 }
 
@@ -416,7 +421,7 @@ static void write_container(struct evs_buffer *out, const struct evs_tree *value
             evs_buffer_put(out, ",", 1);
         }
         if (is_object) {
-            evs_json_put_text(out, child->key);
+            put_text(out, child->key);
             evs_buffer_put(out, ":", 1);
         }
         evs_tree_write(out, child, strip);
