@@ -51,7 +51,7 @@ const struct evs_command *evs_command_find(const char *name);
 extern const struct evs_command evs_command_check, evs_command_completions, evs_command_explain, evs_command_fmt,
     evs_command_init, evs_command_lsp, evs_command_run, evs_command_schema, evs_command_state, evs_command_test,
     evs_command_version;
-extern const struct evs_command evs_command_collect, evs_command_savepoint;
+extern const struct evs_command evs_command_collect, evs_command_replay, evs_command_savepoint;
 
 /* Where a command stands in its arguments. */
 struct evs_args {
@@ -113,6 +113,7 @@ struct evs_compile_args {
     const char **files, **params, **sources, **sinks;
     uint32_t file_count, param_count, source_count, sink_count;
     uint32_t file_capacity, param_capacity, source_capacity, sink_capacity;
+    bool is_quiet; /* what is no error is not printed */
 };
 /* Takes what evs_args_next returned if it is an operand (a file) or one of EVS_COMPILE_ARGS; false otherwise. */
 bool evs_compile_args_take(struct evs_compile_args *compile, int id, const char *value);

@@ -62,7 +62,9 @@ int evs_compile_file(const struct evs_compile_args *compile, const char *file, c
     };
     struct evs_error error = {0};
     evs_status status = evs_compile(&options, diagnostics, plan, &error);
-    evs_diagnostics_print(diagnostics, stderr);
+    if (status != EVS_OK || !compile->is_quiet) {
+        evs_diagnostics_print(diagnostics, stderr);
+    }
     if (status != EVS_OK && status != EVS_E_PIPELINE) {
         fprintf(stderr, "evstream: %s\n", error.text);
     }

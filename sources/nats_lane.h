@@ -36,7 +36,8 @@ struct evs_nats_shared {
     uint64_t in_flight_bytes; /* of all lanes */
     int64_t heartbeat_us;
     bool until_end;
-    uint64_t end_sequence; /* of the stream when the run began */
+    uint64_t end_sequence; /* of the stream when the run began, or an earlier one that was asked for */
+    int64_t end_before_us; /* what is stored at this time or later is not read; 0: no such end */
     int64_t created_us;    /* of the stream; 0: not known yet */
     uint64_t max_payload;
     uint64_t sid_last;

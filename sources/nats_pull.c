@@ -249,7 +249,9 @@ bool evs_nats_lane_take(struct evs_nats_lane *lane, const struct evs_nats_messag
     pull_account(lane, &delivery, from->payload.count + from->headers.count + from->subject.count);
     uint32_t partition = pull_partition(lane, from->subject);
     bool behind_end = shared->until_end && delivery.stream_sequence > shared->end_sequence;
-    if (behind_end || delivery.stream_sequence <= shared->positions[partition]) {
+    bool too_young = shared->until_end && shared->end_before_us > 0 && delivery.time_us >= shared->end_before_us;
+    lane->ended = lane->ended || too_young; /* messages are stored one after the other: what comes is younger still */
+    if (behind_end || too_young || delivery.stream_sequence <= shared->positions[partition]) {
         return false; /* of a commit already; the lane began at its slowest partition */
     }
     uint32_t fingerprint = evs_fingerprint(from->payload);

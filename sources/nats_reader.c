@@ -201,6 +201,10 @@ static void reader_resolve_start(struct evs_nats_reader *reader, const struct ev
     }
     shared->until_end = open->until_end;
     shared->end_sequence = info->last_sequence;
+    shared->end_before_us = open->end_before_us;
+    if (open->end_sequence > 0 && open->end_sequence < shared->end_sequence) {
+        shared->end_sequence = open->end_sequence;
+    }
     reader_take_positions(reader, open);
 }
 

@@ -118,6 +118,10 @@ static evs_status resume(struct file_source *source, const struct evs_source_ope
 
 static evs_status check_start(const struct evs_source_open *open, struct evs_error *error)
 {
+    if (open->end_before_us > 0 || open->end_sequence > 0) {
+        return evs_fail(error, EVS_E_USAGE,
+                        "The source `%s` reads a file, which can only be read to its end: leave --to out.", open->name);
+    }
     if (open->start == EVS_START_EARLIEST || open->start == EVS_START_COMMITTED || open->position_count > 0) {
         return EVS_OK;
     }

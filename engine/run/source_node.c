@@ -201,6 +201,8 @@ static struct evs_source_open how_to_open(struct source_node *node, const struct
         .until_end = options->until_end,
         .start = options->start,
         .start_value = options->start_value,
+        .end_before_us = options->end_before_us,
+        .end_sequence = options->end_sequence,
         .positions = node->restored,
         .position_count = position_count,
         .nats_url = options->nats_url,

@@ -22,6 +22,8 @@ struct evs_run_options {
     bool at_end_cut;  /* --at-end close: only the end of a file is complete input, any other is a cut (evs_op_is_cut) */
     enum evs_start start;
     int64_t start_value;
+    int64_t end_before_us; /* until_end: see evs_source_open */
+    uint64_t end_sequence;
     bool allow_drop;                     /* stored state that the pipeline no longer fits may be lost */
     int64_t retry_us;                    /* the retry policy: how long a server may be away */
     const struct evs_format *row_format; /* shows a row inside its dead letter: json; NULL: rows are not shown */

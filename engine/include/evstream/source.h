@@ -60,6 +60,9 @@ struct evs_source_open {
     bool until_end;        /* fix the end at open: what is stored now */
     enum evs_start start;
     int64_t start_value; /* µs or sequence */
+    /* until_end: what lies behind this is not read. Sources that cannot tell refuse it (EVS_E_USAGE). */
+    int64_t end_before_us; /* stored at this time or later; 0: no such end */
+    uint64_t end_sequence; /* the last one that is read; 0: no such end */
     /* Of the last commit, ascending by (partition, sequence); count 0: none. The last entry of a partition is its position; the ones
      * before it are fingerprints of older messages, so that the fork of a log that lost its tail can be found (exactness, 2). */
     const struct evs_position *positions;
