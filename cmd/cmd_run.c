@@ -46,6 +46,7 @@ enum {
     ARG_STANDBY,
     ARG_BUCKET,
     ARG_STATE_LOST,
+    ARG_REPUBLISH,
     ARG_BATCH_ROWS,
     ARG_CHECKPOINT_BATCHES,
     ARG_LISTEN,
@@ -76,12 +77,15 @@ static const struct evs_arg options[] = {
      NULL},
     {ARG_LEASE, "--lease", "DURATION|off",
      "how long a silent engine keeps its pipeline from those that stand by (10s); off: who starts last runs it", NULL},
-    {ARG_STANDBY, "--standby", NULL, "stands by again when another engine has taken over, instead of exit code 6", NULL},
+    {ARG_STANDBY, "--standby", NULL, "stands by again when another engine has taken over, instead of exit code 6",
+     NULL},
     {ARG_BUCKET, "--bucket", "NAME",
      "NATS key-value bucket in which engines agree who runs what (EVSTREAM_BUCKET; " BUCKET_DEFAULT ")", NULL},
     {ARG_STATE_LOST, "--state-lost", "accept|restart",
      "when Redis has less than it had confirmed: goes on from what it has, or begins anew (exit code 4)",
      "accept|restart"},
+    {ARG_REPUBLISH, "--republish", NULL,
+     "publishes again what is derived again, also when the sinks' streams hold it already", NULL},
     {ARG_BATCH_ROWS, "--batch-rows", "N", "rows a batch, 1 to 1024 (1024); results never depend on it", NULL},
     {ARG_CHECKPOINT_BATCHES, "--checkpoint-batches", "N",
      "a checkpoint after every N-th batch instead of by time (tests)", NULL},
@@ -102,7 +106,7 @@ struct settings {
     int64_t parallelism, checkpoint_interval_us, retry_us, batch_rows, checkpoint_batches, lease_us;
     enum evs_start start;
     int64_t start_value;
-    bool until_end, at_end_stop, create, quiet, log_json, standby;
+    bool until_end, at_end_stop, create, quiet, log_json, standby, republish;
     bool allow_drop;
     enum evs_log_level log_level;
     enum evs_state_lost state_lost;
@@ -222,8 +226,7 @@ static const char *take_value(struct settings *settings, int id, const char *val
                    ? NULL
                    : "--retry takes a duration, such as 30s.";
     case ARG_LEASE:
-        return take_lease(settings, value) ? NULL
-                                           : "--lease takes a duration from 1s to 1h, such as 10s; or off.";
+        return take_lease(settings, value) ? NULL : "--lease takes a duration from 1s to 1h, such as 10s; or off.";
     case ARG_FROM:
         return take_from(settings, value)
                    ? NULL
@@ -275,6 +278,7 @@ static void take_flag(struct settings *settings, int id, const char *value)
         settings->allow_drop |= id == ARG_ALLOW_DROP;
         settings->quiet |= id == ARG_QUIET;
         settings->standby |= id == ARG_STANDBY;
+        settings->republish |= id == ARG_REPUBLISH;
     }
 }
 
@@ -360,6 +364,7 @@ static void set_options(struct pipeline *pipeline, const struct settings *settin
         .retry_us = settings->retry_us == 0 ? RETRY_US : settings->retry_us,
         .lease_us = settings->lease_us,
         .state_lost = settings->state_lost,
+        .republish = settings->republish,
         .bucket = first_of(settings->bucket, "EVSTREAM_BUCKET", BUCKET_DEFAULT),
         .row_format = &evs_format_json,
         .progress = wants_progress(settings, plan),

@@ -18,6 +18,7 @@ struct evs_nats_slot {
     uint32_t next, previous; /* in the list of used slots, or of free ones (next) */
     uint32_t attempts;
     uint64_t number;
+    uint64_t floor;           /* the stream's largest sequence that was known when it was added: it is stored above */
     int64_t due_us;           /* WAITING: not before; SENT: when the answer is overdue */
     int64_t nobody_since_us;  /* first answer "nobody stores it" in a row; 0: none */
     uint64_t refusals_before; /* of the connection, when it was sent */

@@ -4,7 +4,9 @@
  *   - when the connection was made again (all of them, in order: answers on the way are lost with it),
  *   - after a while when the stream refuses it for now (full with `discard: new`, no leader, nobody there).
  * Within the stream's duplicate window a second copy is dropped by the server and answered with "duplicate", so a row is stored once. That
- * window must be longer than any replay plus the time that the pipeline may be down; streams that we create have ten minutes.
+ * window must be longer than a connection may be away; streams that we create have ten minutes.
+ *
+ * Behind a restart, what the stream holds already is not sent at all (nats_replay.h): a stop may be longer than any window.
  *
  * A full window is EVS_AGAIN, which holds the pipeline back: a sink that cannot deliver loses nothing and only grows old.
  *
@@ -19,6 +21,7 @@
 #include "nats_api.h"
 #include "nats_json.h"
 #include "nats_protocol.h"
+#include "nats_replay.h"
 #include "nats_window.h"
 #include "nats_wire.h"
 
@@ -40,6 +43,11 @@ struct sink_config {
     enum evs_nats_transport transport;
 };
 
+/* A number that poll has not told yet. */
+struct sink_acknowledgement {
+    uint64_t number, floor;
+};
+
 struct sink_instance {
     const struct sink_config *config;
     const struct evs_os *os;
@@ -51,8 +59,9 @@ struct sink_instance {
     struct evs_nats_wire_state state;
     int64_t now_us, scan_us, retry_us;
     struct evs_nats_window window;
-    uint64_t *acknowledged; /* numbers that poll has not told yet; at most EVS_NATS_WINDOW_MESSAGES */
+    struct sink_acknowledgement *acknowledged; /* at most EVS_NATS_WINDOW_MESSAGES */
     uint32_t acknowledged_count;
+    struct evs_nats_replay replay;
     evs_status failed;
     struct evs_error failure;
     struct evs_sink_nats_counters counters;
@@ -253,13 +262,18 @@ static evs_status sink_no_stream(struct sink_instance *sink, const char *root, c
         root[0] != '\0' ? root : "SUBJECT");
 }
 
+/* What a restart sends again is found in the stream. Within a run the server's memory must outlast a connection that is away with acknowledgements. */
 static void sink_tell_window(struct sink_instance *sink, const char *name, const struct evs_nats_stream_info *info)
 {
-    enum evs_log_level level = info->duplicate_window_us < 120 * INT64_C(1000000) ? EVS_LOG_WARN : EVS_LOG_INFO;
-    evs_log(sink->log, level, "nats_duplicate_window",
-            "Sink %s: stream %s drops repeated ids for %" PRId64
-            " s: a replay after a longer stop may store a row twice.",
-            sink->name, name, info->duplicate_window_us / 1000000);
+    int64_t needed_us = sink->retry_us + sink->config->ack_timeout_us;
+    if (info->duplicate_window_us < needed_us) {
+        evs_log(sink->log, EVS_LOG_WARN, "nats_duplicate_window",
+                "Sink %s: stream %s forgets ids after %.3g s, and a connection may be away for %" PRId64
+                " s (--retry): a row whose acknowledgement is lost for longer would be stored twice. Give the stream a "
+                "longer window "
+                "(nats stream edit %s --dupe-window 10m).",
+                sink->name, name, (double)info->duplicate_window_us / 1e6, needed_us / 1000000, name);
+    }
 }
 
 static evs_status sink_check_stream(struct sink_instance *sink, const struct evs_sink_open *open,
@@ -289,6 +303,8 @@ static evs_status sink_check_stream(struct sink_instance *sink, const struct evs
     }
     if (status == EVS_OK) {
         sink_tell_window(sink, name, &info);
+        struct evs_nats_replay_log log = {&asker, prefix, name, pattern, &info};
+        evs_nats_replay_open(&sink->replay, open, &log);
     }
     return status;
 }
@@ -334,6 +350,7 @@ static void sink_nats_close(void *instance)
         sink->wire->type->close(sink->wire);
     }
     evs_nats_window_fini(&sink->window);
+    evs_nats_replay_close(&sink->replay);
     evs_free(sink->acknowledged);
     evs_free(sink);
 }
@@ -401,8 +418,9 @@ static void sink_acknowledge(struct sink_instance *sink, struct evs_nats_slot *s
     if (slot->attempts == 1 && evs_nats_json_true(answer, "duplicate")) {
         sink_note_duplicate(sink, slot);
     }
+    evs_nats_replay_stored(&sink->replay, evs_nats_json_uint(answer, "seq", 0), evs_nats_slot_headers(slot));
     sink->counters.acknowledged++;
-    sink->acknowledged[sink->acknowledged_count++] = slot->number;
+    sink->acknowledged[sink->acknowledged_count++] = (struct sink_acknowledgement){slot->number, slot->floor};
     evs_nats_window_done(&sink->window, slot);
 }
 
@@ -581,6 +599,18 @@ static void sink_look(struct sink_instance *sink)
     }
 }
 
+/* The stream holds it since before this run: it counts as acknowledged. */
+static bool sink_has(struct sink_instance *sink, const struct evs_sink_message *message)
+{
+    bool room = sink->acknowledged_count + sink->window.used < EVS_NATS_WINDOW_MESSAGES;
+    uint64_t floor;
+    if (!room || !evs_nats_replay_has(&sink->replay, message->id, sink->now_us, &floor)) {
+        return false;
+    }
+    sink->acknowledged[sink->acknowledged_count++] = (struct sink_acknowledgement){message->number, floor};
+    return true;
+}
+
 static evs_status sink_nats_send(void *instance, const struct evs_sink_message *message, struct evs_error *error)
 {
     struct sink_instance *sink = instance;
@@ -590,6 +620,9 @@ static evs_status sink_nats_send(void *instance, const struct evs_sink_message *
     EVS_ASSERT(message->address.count > 0);
     if (sink->connection == 0) {
         sink_look(sink); /* the first message: no poll has been yet */
+    }
+    if (sink_has(sink, message)) {
+        return EVS_OK;
     }
     size_t bytes = message->headers.count + (size_t)count + 32 + message->payload.count;
     if (sink->state.max_payload > 0 && bytes > sink->state.max_payload) {
@@ -604,6 +637,7 @@ static evs_status sink_nats_send(void *instance, const struct evs_sink_message *
     if (slot == NULL) {
         return EVS_AGAIN;
     }
+    slot->floor = sink->replay.top;
     if (sink->window.waiting == 1) {
         (void)sink_publish(sink, slot); /* else it waits its turn */
     }
@@ -654,11 +688,29 @@ static evs_status sink_nats_poll(void *instance, uint64_t *acknowledged, uint32_
     sink_scan_overdue(sink);
     sink_pump(sink);
     sink->wire->type->drive(sink->wire);
+    evs_nats_replay_tend(&sink->replay, sink->now_us);
     *count = sink->acknowledged_count < max ? sink->acknowledged_count : max;
-    memcpy(acknowledged, sink->acknowledged, *count * sizeof *acknowledged);
+    for (uint32_t i = 0; i < *count; i++) {
+        acknowledged[i] = sink->acknowledged[i].number;
+    }
     sink->acknowledged_count -= *count;
-    memmove(sink->acknowledged, sink->acknowledged + *count, sink->acknowledged_count * sizeof *acknowledged);
+    memmove(sink->acknowledged, sink->acknowledged + *count, sink->acknowledged_count * sizeof *sink->acknowledged);
     return *count > 0 ? EVS_OK : sink_check(sink, error);
+}
+
+/* Everything that is not told yet was stored above its own floor. */
+static void sink_nats_receipt(void *instance, struct evs_sink_receipt *receipt)
+{
+    const struct sink_instance *sink = instance;
+    const struct evs_nats_window *window = &sink->window;
+    uint64_t lowest = UINT64_MAX;
+    for (uint32_t at = window->first; at != EVS_NATS_NO_SLOT; at = window->slots[at].next) {
+        lowest = window->slots[at].floor < lowest ? window->slots[at].floor : lowest;
+    }
+    for (uint32_t i = 0; i < sink->acknowledged_count; i++) {
+        lowest = sink->acknowledged[i].floor < lowest ? sink->acknowledged[i].floor : lowest;
+    }
+    evs_nats_replay_receipt(&sink->replay, lowest, receipt);
 }
 
 static uint32_t sink_nats_wait_fds(void *instance, struct evs_wait_fd *fds, uint32_t max)
@@ -671,6 +723,8 @@ void evs_sink_nats_counters(void *instance, struct evs_sink_nats_counters *count
 {
     const struct sink_instance *sink = instance;
     *counters = sink->counters;
+    counters->found = sink->replay.found;
+    counters->orphans = sink->replay.orphans;
     counters->outstanding = sink->window.used;
     counters->outstanding_bytes = sink->window.bytes;
 }
@@ -701,6 +755,7 @@ const struct evs_sink evs_sink_nats = {
     .send = sink_nats_send,
     .poll = sink_nats_poll,
     .wait_fds = sink_nats_wait_fds,
+    .receipt = sink_nats_receipt,
     .close = sink_nats_close,
     .state = sink_nats_state,
 };

@@ -10,6 +10,8 @@ struct evs_sink_nats_counters {
     uint64_t acknowledged;
     uint64_t resent;     /* attempts after the first */
     uint64_t duplicates; /* "duplicate" answered to a first attempt: a replay, or two rows with one id */
+    uint64_t found;      /* not sent: the stream has held them since before this run */
+    uint64_t orphans;    /* ids that the stream holds and nothing has derived again */
     uint64_t nobody;     /* answers "no stream stores this subject" */
     uint64_t refused;    /* refusals that are tried again: the stream is full, the server busy */
     uint64_t outstanding, outstanding_bytes;

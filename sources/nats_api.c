@@ -142,6 +142,9 @@ void evs_nats_api_consumer_config(const struct evs_nats_consumer *consumer, stru
         evs_buffer_puts(out, ",\"filter_subject\":");
         evs_nats_json_quote(out, evs_slice_of(consumer->filter));
     }
+    if (consumer->headers_only) {
+        evs_buffer_puts(out, ",\"headers_only\":true");
+    }
     evs_buffer_printf(out, ",\"inactive_threshold\":%" PRId64 ",\"mem_storage\":true,\"num_replicas\":1}}",
                       API_INACTIVE_NS);
 }

@@ -52,6 +52,7 @@ struct evs_nats_consumer {
     const char *stream, *name, *filter; /* filter "": everything */
     uint64_t start_sequence;            /* 0: by time */
     int64_t start_us;
+    bool headers_only; /* no payloads */
 };
 void evs_nats_api_consumer_config(const struct evs_nats_consumer *consumer, struct evs_buffer *out);
 /* Compares what the server made with what was asked for; *difference names the field. */

@@ -228,6 +228,7 @@ struct evs_run {
     struct evs_marker marker;     /* as it was before this run; written before lease_won is */
     uint64_t marker_revision;
     _Atomic(struct evs_buffer *) marker_text; /* to be written; NULL: nothing new */
+    void **sink_shared;     /* of each node: what the lanes of a sink have in common */
     bool keeps_incarnation; /* the store has forgotten it, the marker has not */
 
     uint64_t checkpoints, checkpoint_bytes;

@@ -366,7 +366,10 @@ static evs_status sink_barrier(struct evs_op *op, uint64_t checkpoint)
     } else if (run->store != NULL) {
         messages_barrier(node, checkpoint);
     }
-    node->at_barrier = (struct evs_record_lane){op->worker->number, node->last, node->cursor, node->offset};
+    node->at_barrier = (struct evs_record_lane){op->worker->number, node->last, node->cursor, node->offset, {0}};
+    if (node->plan->connector->receipt != NULL) {
+        node->plan->connector->receipt(node->connector, &node->at_barrier.receipt);
+    }
     return EVS_OK;
 }
 
@@ -517,6 +520,28 @@ evs_status evs_sink_node_probe(struct evs_op *op, struct evs_error *error)
     return status;
 }
 
+/* What the lanes of the last commit knew of their receiver's log; a lane of today may get the rows of any of them. */
+static void tell_receipts(const struct sink_node *node, struct evs_sink_open *open)
+{
+    struct evs_run *run = node->op->worker->run;
+    if (run->store == NULL || run->options.republish || (!run->terms.has_commit && !run->keeps_incarnation)) {
+        return;
+    }
+    open->replay = run->terms.has_commit ? EVS_REPLAY_SINCE_RECEIPTS : EVS_REPLAY_ALL;
+    for (uint32_t i = 0; run->terms.has_commit && i < run->restored.sink_count; i++) {
+        const struct evs_record_sink *sink = &run->restored.sinks[i];
+        if (strcmp(sink->name, node->op->node->name) != 0) {
+            continue;
+        }
+        struct evs_sink_receipt *receipts = EVS_ARENA_ARRAY(&run->arena, struct evs_sink_receipt, sink->lane_count + 1);
+        for (uint32_t j = 0; j < sink->lane_count; j++) {
+            receipts[j] = sink->lanes[j].receipt;
+        }
+        open->receipts = receipts;
+        open->receipt_count = sink->lane_count;
+    }
+}
+
 evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
 {
     struct sink_node *node = op->impl;
@@ -527,6 +552,8 @@ evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
     node->id_salt[2] = evs_hash64(op->node->name, strlen(op->node->name));
     node->id_salt[3] = path.low;
     struct evs_sink_open open = how_to_open(node);
+    tell_receipts(node, &open);
+    open.shared = &run->sink_shared[op->node_index];
     if (run->terms.has_commit) {
         open.resume_offset = restored_offset(run, op->node->name, &open.resume);
         node->offset = open.resume_offset;

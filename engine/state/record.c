@@ -4,8 +4,8 @@
 #include "shape.h"
 
 #define RECORD_MAGIC 0x52535645u /* "EVSR" */
-/* 1 had no copies of ranges: there is one snapshot, with which the log begins. 2 had no shapes of operators. */
-#define RECORD_FORMAT 3
+/* 1 had no copies of ranges: there is one snapshot, with which the log begins. 2 had no shapes of operators. 3 had no receipts of sinks. */
+#define RECORD_FORMAT 4
 
 /* --- writing --- */
 
@@ -76,6 +76,15 @@ static void put_node(struct evs_buffer *out, const struct evs_record_node *node)
     put_shape(out, node->shape);
 }
 
+static void put_receipt(struct evs_buffer *out, const struct evs_sink_receipt *receipt)
+{
+    put_u8(out, receipt->is_known);
+    put_u64(out, receipt->floor);
+    put_u64(out, receipt->sequence);
+    put_u32(out, receipt->fingerprint);
+    put_u64(out, (uint64_t)receipt->log_created_us);
+}
+
 static void put_sink(struct evs_buffer *out, const struct evs_record_sink *sink)
 {
     put_name(out, sink->name);
@@ -85,6 +94,7 @@ static void put_sink(struct evs_buffer *out, const struct evs_record_sink *sink)
         put_u64(out, sink->lanes[i].last);
         put_u64(out, sink->lanes[i].cursor);
         put_u64(out, sink->lanes[i].offset);
+        put_receipt(out, &sink->lanes[i].receipt);
     }
 }
 
@@ -255,6 +265,18 @@ static void take_node(struct reader *reader, struct evs_record_node *node)
     node->shape = take_shape(reader);
 }
 
+static void take_receipt(struct reader *reader, struct evs_sink_receipt *receipt)
+{
+    *receipt = (struct evs_sink_receipt){0};
+    if (reader->format > 3) {
+        receipt->is_known = take_u8(reader) != 0;
+        receipt->floor = take_u64(reader);
+        receipt->sequence = take_u64(reader);
+        receipt->fingerprint = take_u32(reader);
+        receipt->log_created_us = (int64_t)take_u64(reader);
+    }
+}
+
 static void take_sink(struct reader *reader, struct evs_record_sink *sink)
 {
     sink->name = take_name(reader);
@@ -265,6 +287,7 @@ static void take_sink(struct reader *reader, struct evs_record_sink *sink)
         sink->lanes[i].last = take_u64(reader);
         sink->lanes[i].cursor = take_u64(reader);
         sink->lanes[i].offset = take_u64(reader);
+        take_receipt(reader, &sink->lanes[i].receipt);
     }
 }
 

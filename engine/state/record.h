@@ -6,6 +6,7 @@
 #define EVS_STATE_RECORD_H
 
 #include "evstream/shape.h"
+#include "evstream/sink.h"
 #include "evstream/source.h"
 #include "sweep.h"
 
@@ -37,6 +38,7 @@ struct evs_record_lane {
     uint64_t last;   /* number of the last message at the barrier */
     uint64_t cursor; /* every message up to it is delivered */
     uint64_t offset; /* bytes sinks */
+    struct evs_sink_receipt receipt; /* not known in commits before format 4 */
 };
 
 struct evs_record_sink {

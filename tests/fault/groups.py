@@ -354,9 +354,38 @@ class Groups:
             self.feed(name, number)
         self.finish(name, within)
 
+    def long_stop(self):
+        """Killed between publishing and the commit, and away for longer than the stream remembers ids: nothing is published twice all the same."""
+        name = "stop"
+        config = {"name": "SHORT", "subjects": ["short.>"], "storage": "file", "retention": "limits", "num_replicas": 1, "duplicate_window": 100_000_000}
+        if "error" in json.loads(self.nats_ask("$JS.API.STREAM.CREATE.SHORT", json.dumps(config))):
+            raise AssertionError("the stream with a short window cannot be made")
+        self.feed(name, 0)
+        path = self.suite.write(name + ".evs", PIPELINE.format(name=name, stream="STOP", subject="stop").replace("'TRIGGERS'", "'SHORT'")
+                                .replace("'triggers.", "'short.").replace("'50ms'", "'1h'"))  # the only commit is the one before reading
+        arguments = ["--nats", self.nats.url, "--redis", self.redis.url, "--lease", f"{LEASE_S}s", "--parallelism", 2, path]
+        published = lambda: self.suite.dump(self.nats, "SHORT", "--id", "--subject", f"short.{name}.>")  # noqa: E731
+        for number in range(1, PORTIONS):
+            engine = Engine(self.suite, arguments, f"{name}-{number}")
+            before = len(published())
+            self.feed(name, number)
+            wait_until(lambda: engine.has_ended() or len(published()) > before, "triggers that no commit covers")
+            engine.kill()
+            again = time.monotonic() + 0.3  # the window has to pass: its length is the fault
+            wait_until(lambda: time.monotonic() > again, "the window's end")
+        last = Engine(self.suite, ["--until-end", *arguments], f"{name}-last")
+        if last.wait() != 0:
+            raise AssertionError(f"the last engine failed:\n{last.log_tail()}")
+        lines = published()
+        if len({line.split("\t")[0] for line in lines}) != len(lines):
+            raise AssertionError("triggers stand twice in the stream")
+        if "nats_seen" not in last.log():
+            raise AssertionError(f"nothing was read back:\n{last.log_tail()}")
+        same(sorted(line.split("\t", 1)[1] for line in lines), self.reference("STOP")[""], "triggers of an engine that was away for long")
+
     def run(self):
         tests = [("two engines in turns", self.turns), ("an engine that was stopped wakes", self.paused), ("an engine ends, another takes over", self.ended),
-                 ("an outage is nobody's death", self.outage), ("Redis has forgotten everything", self.lost)]
+                 ("an outage is nobody's death", self.outage), ("Redis has forgotten everything", self.lost), ("away for longer than ids are remembered", self.long_stop)]
         if not self.suite.quick:
             tests += [("an engine that cannot commit lets go", self.hung), ("without leases", self.without), ("begun anew", self.restarted), ("a Redis from a backup", self.old)]
         for name, test in tests:

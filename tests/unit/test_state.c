@@ -290,7 +290,7 @@ static const struct evs_state_shape shape = {.kind = "aggregate",
                                              .keys = {state_keys, 1},
                                              .columns = {state_columns, 2}};
 static struct evs_record_node nodes[1] = {{"aggregate by k", UINT64_MAX, 3, -1, &shape}};
-static struct evs_record_lane lanes[2] = {{0, 10, 8, 0}, {3, UINT64_MAX, 1, 4096}};
+static struct evs_record_lane lanes[2] = {{0, 10, 8, 0, {0}}, {3, UINT64_MAX, 1, 4096, {true, 90, UINT64_MAX, 77, -5}}};
 static struct evs_record_sink sinks[1] = {{"out", lanes, 2}};
 
 static struct evs_record sample(void)
@@ -332,6 +332,10 @@ START_TEST(test_record)
     ck_assert_int_eq(read.sources[0].frontier_us, 77);
     ck_assert_uint_eq(read.nodes[0].identity, UINT64_MAX);
     ck_assert_uint_eq(read.sinks[0].lanes[1].offset, 4096);
+    const struct evs_sink_receipt *receipt = &read.sinks[0].lanes[1].receipt;
+    ck_assert(receipt->is_known && receipt->floor == 90 && receipt->sequence == UINT64_MAX);
+    ck_assert(receipt->fingerprint == 77 && receipt->log_created_us == -5);
+    ck_assert(!read.sinks[0].lanes[0].receipt.is_known);
     const struct evs_state_shape *found = read.nodes[0].shape;
     ck_assert(found->is_elastic && !found->is_named && found->window == 11 && found->lineage == 12);
     ck_assert_str_eq(found->columns.items[1].text, "sum(v)");
@@ -367,7 +371,11 @@ START_TEST(test_record_damage)
 }
 END_TEST
 
-/* A record of the format before copies: the same bytes without the sweep, and without operators. It begins with the log's first commit. */
+#define LANE_BYTES (4 + 8 + 8 + 8)
+#define RECEIPT_BYTES (1 + 8 + 8 + 4 + 8)
+
+/* A record of the format before copies: the same bytes without the sweep, without operators, and without the receipts of the two lanes at its end. It
+ * begins with the log's first commit. */
 START_TEST(test_record_of_format_1)
 {
     struct evs_buffer out = {0};
@@ -378,11 +386,16 @@ START_TEST(test_record_of_format_1)
     record.node_count = 0; /* nor had operators a shape */
     evs_record_encode(&record, &out);
     out.count -= 4 + 8 + 4 + (4 + 8 + 8); /* CRC; credit, next, one run of all ranges */
+    out.count -= RECEIPT_BYTES;
+    char *last = out.data + out.count - LANE_BYTES;
+    memmove(last - RECEIPT_BYTES, last, LANE_BYTES);
+    out.count -= RECEIPT_BYTES;
     memcpy(out.data + 4, &format, 4);
     uint32_t crc = evs_crc32c(0, out.data, out.count);
     evs_buffer_put(&out, &crc, 4);
     ck_assert_int_eq(evs_record_decode((struct evs_slice){out.data, out.count}, &arena, &read, &error), EVS_OK);
     ck_assert_uint_eq(read.sinks[0].lanes[1].offset, 4096);
+    ck_assert(!read.sinks[0].lanes[1].receipt.is_known);
     ck_assert_uint_eq(evs_sweep_begins(&read.sweep), 0);
     ck_assert(evs_sweep_needs(&read.sweep, 1, false, 12345));
     evs_buffer_fini(&out);

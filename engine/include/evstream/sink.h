@@ -58,6 +58,21 @@ struct evs_sink_message {
     uint32_t index;
 };
 
+/* Where the receiver's own log stood at a commit, for a sink whose receiver has one (exactness, 13). */
+struct evs_sink_receipt {
+    bool is_known;
+    uint64_t floor;    /* what the commit does not know to be delivered, or is sent later, lies above it in that log */
+    uint64_t sequence; /* the largest that was acknowledged, or that was there when the sink was opened */
+    uint32_t fingerprint; /* of the id of that message; 0: not known */
+    int64_t log_created_us;
+};
+/* What may be in the receiver's log already. */
+enum evs_sink_replay {
+    EVS_REPLAY_NOTHING,        /* nothing of ours, or it shall be sent again */
+    EVS_REPLAY_SINCE_RECEIPTS, /* rows behind the last commit, which are derived again */
+    EVS_REPLAY_ALL,            /* any row: the state is lost, its ids are not */
+};
+
 struct evs_sink_open {
     const struct evs_os *os;
     struct evs_log *log;
@@ -69,8 +84,13 @@ struct evs_sink_open {
     bool resume;            /* bytes sinks: truncate to resume_offset instead of to nothing */
     const char *nats_url, *nats_credentials, *redis_url;
     bool create;
-    uint64_t epoch;   /* the term that this engine holds; 0 without a durable store */
-    uint64_t nonce;   /* the owner's */
+    uint64_t epoch; /* the term that this engine holds; 0 without a durable store */
+    uint64_t nonce; /* the owner's */
+    enum evs_sink_replay replay;
+    const struct evs_sink_receipt *receipts; /* of all lanes of this sink at the last commit */
+    uint32_t receipt_count;
+    void **
+        shared; /* what its lanes have in common: NULL until the first of them makes it. They are opened one after the other */
     int64_t retry_us; /* how long the server may be away before poll returns EVS_E_UNREACHABLE; 0: for ever */
 };
 
@@ -102,6 +122,8 @@ struct evs_sink {
     /* Numbers acknowledged since the last call, in any order; at most `max`. */
     evs_status (*poll)(void *instance, uint64_t *acknowledged, uint32_t max, uint32_t *count, struct evs_error *error);
     uint32_t (*wait_fds)(void *instance, struct evs_wait_fd *fds, uint32_t max);
+    /* As of now, for the next commit. NULL: the receiver has no log that could be read back. */
+    void (*receipt)(void *instance, struct evs_sink_receipt *receipt);
     void (*close)(void *instance); /* bytes: what was appended is flushed by a flush before */
     void (*state)(void *instance, struct evs_sink_state *state); /* NULL: nothing to tell */
 };

@@ -1,0 +1,147 @@
+#include "nats_replay.h"
+
+#include <inttypes.h>
+
+#define RESCAN (UINT64_C(1) << 20) /* messages that are read back when nobody knows where the stream was cut */
+
+static void tell_loss(const struct evs_nats_replay *replay, const struct evs_nats_replay_log *log,
+                      enum evs_nats_receipt verdict, const struct evs_sink_receipt *receipt)
+{
+    if (verdict == EVS_NATS_RECEIPT_OTHER_STREAM) {
+        evs_log(replay->log, EVS_LOG_WARN, "nats_sink_lost",
+                "Sink %s: stream %s was deleted and made again; what it held is gone.", replay->sink, log->name);
+    } else {
+        evs_log(replay->log, EVS_LOG_WARN, "nats_sink_lost",
+                "Sink %s: stream %s has lost its newest messages: it had acknowledged sequence %" PRIu64
+                ", and ends at %" PRIu64 " now or uses numbers again.",
+                replay->sink, log->name, receipt->sequence, log->info->last_sequence);
+    }
+}
+
+/* Where to read from: above the lowest floor of the receipts, further back when the stream is not the one that they tell of. */
+static evs_status floor_of(const struct evs_nats_replay *replay, const struct evs_sink_open *open,
+                           const struct evs_nats_replay_log *log, uint64_t *floor, struct evs_error *error)
+{
+    const struct evs_sink_receipt *newest = NULL;
+    enum evs_nats_receipt verdict;
+    *floor = open->replay == EVS_REPLAY_ALL ? 0 : UINT64_MAX;
+    for (uint32_t i = 0; i < open->receipt_count; i++) {
+        const struct evs_sink_receipt *receipt = &open->receipts[i];
+        if (receipt->is_known) {
+            *floor = receipt->floor < *floor ? receipt->floor : *floor;
+            newest = newest == NULL || receipt->sequence > newest->sequence ? receipt : newest;
+        }
+    }
+    if (newest == NULL) {
+        return EVS_OK;
+    }
+    evs_status status = evs_nats_receipt_check(log->asker, log->prefix, log->name, log->info, newest, &verdict, error);
+    if (status == EVS_OK && verdict != EVS_NATS_RECEIPT_FITS) {
+        uint64_t last = log->info->last_sequence, back = last < RESCAN ? 0 : last - RESCAN;
+        bool is_other = verdict == EVS_NATS_RECEIPT_OTHER_STREAM;
+        tell_loss(replay, log, verdict, newest);
+        *floor = is_other ? 0 : back < *floor ? back : *floor;
+    }
+    return status;
+}
+
+static evs_status read_back(struct evs_nats_replay *replay, const struct evs_sink_open *open,
+                            const struct evs_nats_replay_log *log, struct evs_error *error)
+{
+    uint64_t floor = 0;
+    evs_status status = floor_of(replay, open, log, &floor, error);
+    replay->seen = evs_nats_seen_new(floor);
+    if (status != EVS_OK) {
+        return status;
+    }
+    struct evs_nats_seen_read read = {log->asker,   log->prefix, log->name,
+                                      log->pattern, floor,       log->info->last_sequence};
+    return evs_nats_seen_read(&read, replay->seen, error);
+}
+
+static void tell(const struct evs_nats_replay *replay, const struct evs_nats_replay_log *log, evs_status status,
+                 const struct evs_error *error)
+{
+    uint32_t count = evs_nats_seen_left(replay->seen);
+    if (status == EVS_E_LIMIT) {
+        evs_log(
+            replay->log, EVS_LOG_WARN, "nats_seen",
+            "Sink %s: stream %s holds more than %u triggers since the last checkpoint; those behind are left to its "
+            "duplicate window.",
+            replay->sink, log->name, EVS_NATS_SEEN_MAX);
+    } else if (status != EVS_OK) {
+        evs_log(replay->log, EVS_LOG_WARN, "nats_seen",
+                "Sink %s: stream %s cannot be read back (%s); what is derived again is left to its duplicate window.",
+                replay->sink, log->name, error->text);
+    } else if (count > 0) {
+        evs_log(replay->log, EVS_LOG_INFO, "nats_seen",
+                "Sink %s: stream %s holds %u triggers since the last checkpoint; they are not sent again.",
+                replay->sink, log->name, count);
+    }
+}
+
+void evs_nats_replay_open(struct evs_nats_replay *replay, const struct evs_sink_open *open,
+                          const struct evs_nats_replay_log *log)
+{
+    struct evs_error error = {0};
+    *replay = (struct evs_nats_replay){
+        .log = open->log, .sink = open->name, .top = log->info->last_sequence, .created_us = log->info->created_us};
+    if (open->shared == NULL || open->replay == EVS_REPLAY_NOTHING) {
+        return;
+    }
+    if (*open->shared != NULL) {
+        replay->seen = evs_nats_seen_ref(*open->shared);
+        return;
+    }
+    evs_status status = read_back(replay, open, log, &error);
+    *open->shared = replay->seen;
+    tell(replay, log, status, &error);
+}
+
+bool evs_nats_replay_has(struct evs_nats_replay *replay, struct evs_hash128 id, int64_t now_us, uint64_t *floor)
+{
+    if (replay->seen == NULL || !evs_nats_seen_take(replay->seen, id, now_us)) {
+        return false;
+    }
+    *floor = evs_nats_seen_floor(replay->seen);
+    replay->found++;
+    return true;
+}
+
+void evs_nats_replay_stored(struct evs_nats_replay *replay, uint64_t sequence, struct evs_slice headers)
+{
+    struct evs_hash128 id;
+    if (sequence > replay->top) {
+        replay->top = sequence;
+        replay->top_fingerprint = evs_nats_seen_id(headers, &id) ? evs_nats_id_fingerprint(id) : 0;
+    }
+}
+
+void evs_nats_replay_tend(struct evs_nats_replay *replay, int64_t now_us)
+{
+    uint32_t orphans = replay->seen == NULL ? 0 : evs_nats_seen_give_up(replay->seen, now_us);
+    replay->orphans += orphans;
+    if (orphans > 0) {
+        evs_log(replay->log, EVS_LOG_WARN, "triggers_orphaned",
+                "Sink %s: %u triggers of an earlier run are in the stream, and were not derived again.", replay->sink,
+                orphans);
+    }
+}
+
+void evs_nats_replay_receipt(const struct evs_nats_replay *replay, uint64_t lowest, struct evs_sink_receipt *receipt)
+{
+    uint64_t floor = lowest < replay->top ? lowest : replay->top;
+    if (replay->seen != NULL && evs_nats_seen_left(replay->seen) > 0 && evs_nats_seen_floor(replay->seen) < floor) {
+        floor = evs_nats_seen_floor(replay->seen);
+    }
+    *receipt = (struct evs_sink_receipt){true, floor, replay->top, replay->top_fingerprint, replay->created_us};
+}
+
+void evs_nats_replay_close(struct evs_nats_replay *replay)
+{
+    uint32_t left;
+    if (evs_nats_seen_unref(replay->seen, &left) && left > 0) {
+        evs_log(replay->log, EVS_LOG_INFO, "nats_seen",
+                "Sink %s: %u triggers of an earlier run were not derived again in this one.", replay->sink, left);
+    }
+}

@@ -1,0 +1,60 @@
+/* What a sink's stream holds already: ids that a run before this one has published behind its last commit (exactness, 13).
+ *
+ *   the sink's stream    … a  b  c  d │ e  f  g  h          ids
+ *                                    floor               the end, when the sink is opened
+ *
+ * Every commit carries a floor for each sink: whatever was not acknowledged at that commit, or is derived behind it, was stored above the floor, if it was
+ * stored at all. A restart derives those rows again, under the same ids. So it reads the ids above the floor (headers alone) and does not send what it
+ * finds there: no trigger comes twice, however long the engine was away, and whatever the stream's duplicate window.
+ *
+ * The floor stays where it is until all ids of the set were derived again: a crash before that must find them again. Ids that nothing derives again
+ * (rows of an order-sensitive query that came out otherwise) are orphans: when none of the set was met for ten minutes, they are counted, told and forgotten.
+ *
+ * One set is shared by the lanes of a sink, since nobody knows which lane will derive what; it does not change after it was read, but for the marks of those
+ * that were met. */
+#ifndef EVS_NATS_SEEN_H
+#define EVS_NATS_SEEN_H
+
+#include "evstream/sink.h"
+#include "nats_api.h"
+
+#define EVS_NATS_SEEN_MAX (4u << 20) /* 80 MB; what lies behind them is left to the duplicate window */
+#define EVS_NATS_SEEN_FOR_US (INT64_C(600) * 1000 * 1000)
+
+struct evs_nats_seen;
+
+struct evs_nats_seen *evs_nats_seen_new(uint64_t floor);
+struct evs_nats_seen *evs_nats_seen_ref(struct evs_nats_seen *seen);
+/* The last one frees it. True: it was the last, and *orphans ids were never met. */
+bool evs_nats_seen_unref(struct evs_nats_seen *seen, uint32_t *orphans);
+/* False: the set is full. */
+bool evs_nats_seen_add(struct evs_nats_seen *seen, struct evs_hash128 id);
+/* True once for each id that was added. Any lane's thread. */
+bool evs_nats_seen_take(struct evs_nats_seen *seen, struct evs_hash128 id, int64_t now_us);
+/* How many ids were not met for so long that they are given up; 0 but once. Any lane's thread. */
+uint32_t evs_nats_seen_give_up(struct evs_nats_seen *seen, int64_t now_us);
+uint32_t evs_nats_seen_left(const struct evs_nats_seen *seen);
+uint64_t evs_nats_seen_floor(const struct evs_nats_seen *seen);
+
+/* Of the header Nats-Msg-Id; false for ids that are not ours (32 hexadecimal digits). */
+bool evs_nats_seen_id(struct evs_slice headers, struct evs_hash128 *id);
+
+/* Reads the ids of messages above `floor` up to `last` on subjects that match `pattern`, while nothing else is read from the wire. EVS_E_LIMIT: the set is full. */
+struct evs_nats_seen_read {
+    struct evs_nats_asker *asker;
+    const char *prefix, *stream, *pattern;
+    uint64_t floor, last;
+};
+EVS_MUST_CHECK evs_status evs_nats_seen_read(const struct evs_nats_seen_read *read, struct evs_nats_seen *seen,
+                                             struct evs_error *error);
+
+/* How a receipt of the last commit fits the stream as it is now. */
+enum evs_nats_receipt { EVS_NATS_RECEIPT_FITS, EVS_NATS_RECEIPT_OTHER_STREAM, EVS_NATS_RECEIPT_LOST_TAIL };
+EVS_MUST_CHECK evs_status evs_nats_receipt_check(struct evs_nats_asker *asker, const char *prefix, const char *stream,
+                                                 const struct evs_nats_stream_info *info,
+                                                 const struct evs_sink_receipt *receipt, enum evs_nats_receipt *verdict,
+                                                 struct evs_error *error);
+/* Of an id, never 0. */
+uint32_t evs_nats_id_fingerprint(struct evs_hash128 id);
+
+#endif
