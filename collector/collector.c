@@ -11,6 +11,7 @@
 
 #include "evstream/type.h"
 #include "internal.h"
+#include "schema_folder.h"
 #include "tls.h"
 
 #define COLLECTOR_BACKLOG 1024
@@ -218,12 +219,21 @@ static evs_status collector_open_protocol(struct evs_collector *collector, struc
         .strip_parameter_count = config->strip_parameters.count,
         .cookieless = config->cookieless,
         .cookie_domain = config->cookie_domain,
+        .cookie_secure = config->tls_cert != NULL,
         .redirect_domains = config->redirect_domains.items,
         .redirect_domain_count = config->redirect_domains.count,
         .schema_required = config->schema_required,
         .event_bytes_max = (uint32_t)config->event_bytes,
     };
-    evs_status status = evs_protocol_new(&protocol, &collector->protocol, error);
+    struct evs_arena texts = {0}; /* of schemas: the protocol keeps none */
+    evs_status status = EVS_OK;
+    if (config->schemas != NULL) {
+        status = evs_schema_folder_read(config->schemas, &texts, &protocol.schemas, &protocol.schema_count, error);
+    }
+    if (status == EVS_OK) {
+        status = evs_protocol_new(&protocol, &collector->protocol, error);
+    }
+    evs_arena_fini(&texts);
     evs_free(keys);
     return status;
 }
