@@ -13,6 +13,7 @@ const struct evs_command *const evs_commands[] = {
     &evs_command_run,
     &evs_command_replay,
     &evs_command_collect,
+    &evs_command_dev,
     &evs_command_state,
     &evs_command_savepoint,
     &evs_command_lsp,

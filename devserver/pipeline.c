@@ -5,8 +5,7 @@
 
 #include "probe.h"
 
-#define ARGUMENTS_FIXED 16
-#define EXIT_STATE 4
+#define ARGUMENTS_FIXED 24
 
 struct evs_dev_pipeline *evs_dev_pipeline_new(const char *path)
 {
@@ -33,15 +32,15 @@ static void start(struct evs_dev_pipeline *pipeline, const struct evs_dev_runner
     const struct evs_dev_options *options = runner->options;
     uint32_t own_count = runner->run_argument_count, count = 0;
     const char **argv = evs_alloc(((size_t)ARGUMENTS_FIXED + own_count + options->run_argument_count) * sizeof *argv);
-    const char *const fixed[] = {options->program,
-                                 "run",
-                                 "--create",
-                                 "--quiet",
-                                 "--nats",
-                                 runner->nats_url,
-                                 "--redis",
-                                 runner->redis_url,
-                                 "--checkpoint-interval",
+    char listen[32];
+    snprintf(listen, sizeof listen, "127.0.0.1:%u", evs_dev_free_port(0));
+    const char *const fixed[] = {options->program, "run",
+                                 "--create",       "--quiet",
+                                 "--nats",         runner->nats_url,
+                                 "--redis",        runner->redis_url,
+                                 "--listen",       listen,
+                                 "--allow-drop",   "--state-lost",
+                                 "restart",        "--checkpoint-interval",
                                  "500ms"};
     for (; count < EVS_COUNT(fixed); count++) {
         argv[count] = fixed[count];
@@ -58,7 +57,8 @@ static void start(struct evs_dev_pipeline *pipeline, const struct evs_dev_runner
     pipeline->is_stopping = pipeline->is_next_good = false;
     memcpy(pipeline->name, pipeline->next_name, sizeof pipeline->name);
     if (evs_dev_child_start(&pipeline->child, runner->loop, argv, &error) == EVS_OK) {
-        evs_dev_say(pipeline->label, pipeline->child.colour, "runs %s", pipeline->path);
+        evs_dev_say(pipeline->label, pipeline->child.colour, "runs %s (metrics: http://%s/metrics)", pipeline->path,
+                    listen);
     } else {
         evs_dev_say(pipeline->label, EVS_DEV_RED, "%s", error.text);
     }
@@ -95,7 +95,6 @@ void evs_dev_pipeline_saved(struct evs_dev_pipeline *pipeline, const struct evs_
         return;
     }
     memcpy(pipeline->next_name, name, sizeof name);
-    pipeline->is_fresh = false;
     if (pipeline->child.pid == 0) {
         start(pipeline, runner);
         return;
@@ -106,34 +105,8 @@ void evs_dev_pipeline_saved(struct evs_dev_pipeline *pipeline, const struct evs_
     evs_dev_child_stop(&pipeline->child);
 }
 
-/* True: there is nothing left of the pipeline's state in Redis. */
-static bool drop_state(const struct evs_dev_pipeline *pipeline, const struct evs_dev_runner *runner)
+static void ended_by_itself(const struct evs_dev_pipeline *pipeline, int code)
 {
-    static const char script[] = "for _, k in ipairs(redis.call('KEYS', 'evs:*')) do "
-                                 "if k:sub(1, #ARGV[1]) == ARGV[1] then redis.call('DEL', k) end end "
-                                 "return 'dropped'";
-    char prefix[EVS_DEV_NAME_MAX + 8];
-    struct evs_buffer ask = {0};
-    snprintf(prefix, sizeof prefix, "evs:{%s:", pipeline->name);
-    evs_buffer_printf(&ask, "*4\r\n$4\r\nEVAL\r\n$%zu\r\n%s\r\n$1\r\n0\r\n$%zu\r\n%s\r\n", strlen(script), script,
-                      strlen(prefix), prefix);
-    bool is_dropped =
-        evs_dev_answers(runner->redis_port, (struct evs_slice){ask.data, ask.count}, "dropped", PROBE_PATIENT_MS);
-    evs_buffer_fini(&ask);
-    return is_dropped;
-}
-
-static void ended_by_itself(struct evs_dev_pipeline *pipeline, const struct evs_dev_runner *runner, int code)
-{
-    if (code == EXIT_STATE && !pipeline->is_fresh && drop_state(pipeline, runner)) {
-        evs_dev_say(pipeline->label, EVS_DEV_YELLOW,
-                    "the state of an earlier version does not fit this one: dropped (only `evstream dev` does so), and "
-                    "begun again from the stream");
-        pipeline->is_fresh = true;
-        memcpy(pipeline->next_name, pipeline->name, sizeof pipeline->name);
-        start(pipeline, runner);
-        return;
-    }
     evs_dev_say(pipeline->label, code == 0 ? EVS_DEV_PLAIN : EVS_DEV_RED,
                 "has ended with exit code %d; it runs again when the file is saved", code);
 }
@@ -147,7 +120,7 @@ void evs_dev_pipeline_look(struct evs_dev_pipeline *pipeline, const struct evs_d
     if (pipeline->is_next_good) {
         start(pipeline, runner);
     } else if (!pipeline->is_stopping) {
-        ended_by_itself(pipeline, runner, code);
+        ended_by_itself(pipeline, code);
     }
 }
 

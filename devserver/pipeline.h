@@ -3,8 +3,8 @@
  *   saved ──► compiled ──► wrong: said; what ran runs on
  *                 └──────► good:  the process drains and writes its checkpoint; the new one goes on from there
  *
- * A version whose state the new one cannot take over (exit code 4) would stop a developer at every second save: here, and only
- * here, such state is dropped and the pipeline begins again with all that the stream still holds. */
+ * State that a new version cannot take over would stop a developer at every second save: here, and only here, it is dropped
+ * without a question (--allow-drop). */
 #ifndef EVS_DEV_PIPELINE_H
 #define EVS_DEV_PIPELINE_H
 
@@ -28,7 +28,6 @@ struct evs_dev_pipeline {
     struct evs_dev_child child;
     bool is_stopping;  /* asked to end */
     bool is_next_good; /* a version waits for the end of the one that runs */
-    bool is_fresh;     /* its state was dropped for this version */
     char next_name[EVS_DEV_NAME_MAX];
 };
 
