@@ -183,18 +183,38 @@ static const char *lane_stream_text(const struct evs_nats_lane *lane, char *text
     return text;
 }
 
+/* Counts and tells what was read here and is not stored any more: the lane's own marks above the fork. */
+static void lane_tell_lost(struct evs_nats_lane *lane, uint64_t fork)
+{
+    struct evs_nats_shared *shared = lane->shared;
+    uint64_t lost = 0, newest = fork;
+    for (uint32_t i = lane->history.count; i-- > 0;) {
+        const struct evs_nats_mark *mark = evs_nats_history_at(&lane->history, i);
+        if (mark->sequence <= fork || mark->sequence < lane->own_from) {
+            break;
+        }
+        bool was_read = mark->time_us != 0 || mark->fingerprint != 0; /* else it is where reading began */
+        newest = was_read && lost == 0 ? mark->sequence : newest;
+        lost += was_read;
+    }
+    shared->lost_messages += lost;
+    if (lost == 0) {
+        return; /* another partition's lane tells */
+    }
+    char stream[300];
+    evs_log(shared->log, EVS_LOG_ERROR, "nats_log_lost",
+            "Source %s: stream %s lost its tail (a power cut without sync?): messages %" PRIu64 " to %" PRIu64
+            " (%" PRIu64 " of them), which were read, are not stored any more. Reading goes on at %" PRIu64
+            "; the state keeps them.",
+            shared->source, lane_stream_text(lane, stream, sizeof stream), fork + 1, newest, lost, fork + 1);
+}
+
 /* The log is another one behind `fork`: go on there, keep the state, and say what the broker lost. */
 static void lane_fork(struct evs_nats_lane *lane, uint64_t fork)
 {
     struct evs_nats_shared *shared = lane->shared;
-    uint64_t newest = evs_nats_history_at(&lane->history, lane->history.count - 1)->sequence;
-    EVS_ASSERT(fork < newest);
-    shared->lost_messages += newest - fork;
-    char stream[300];
-    evs_log(shared->log, EVS_LOG_ERROR, "nats_log_lost",
-            "Source %s: stream %s lost its tail (a power cut without sync?): messages %" PRIu64 " to %" PRIu64
-            ", which were read, are not stored any more. Reading goes on at %" PRIu64 "; the state keeps them.",
-            shared->source, lane_stream_text(lane, stream, sizeof stream), fork + 1, newest, fork + 1);
+    EVS_ASSERT(fork < evs_nats_history_at(&lane->history, lane->history.count - 1)->sequence);
+    lane_tell_lost(lane, fork);
     evs_nats_history_rewind(&lane->history, fork);
     for (uint32_t p = 0; p < shared->partitions; p++) {
         bool ours = lane->partition == EVS_NATS_ALL_PARTITIONS || (uint32_t)lane->partition == p;

@@ -219,16 +219,20 @@ static int compare_positions(const void *a, const void *b)
     return (left->sequence > right->sequence) - (left->sequence < right->sequence);
 }
 
-static uint64_t lane_oldest_mark(const struct evs_nats_lane *lane, const struct evs_source_open *open)
+/* The lane's own oldest mark; a partition that never had a message begins behind its position. */
+static uint64_t lane_own_from(const struct evs_nats_lane *lane, const struct evs_source_open *open)
 {
     uint64_t oldest = UINT64_MAX;
+    if (lane->partition == EVS_NATS_ALL_PARTITIONS) {
+        return 0; /* all marks are its own */
+    }
     for (uint32_t i = 0; i < open->position_count; i++) {
         const struct evs_position *position = &open->positions[i];
         if (position->sequence > 0 && position->sequence < oldest && lane_owns(lane, position->partition)) {
             oldest = position->sequence;
         }
     }
-    return oldest;
+    return oldest < UINT64_MAX ? oldest : lane->shared->positions[lane->partition] + 1;
 }
 
 /* All marks of the lane's partitions, ascending: partitions of one stream share its sequence. Before them those of other partitions that are
@@ -236,11 +240,10 @@ static uint64_t lane_oldest_mark(const struct evs_nats_lane *lane, const struct 
 static void lane_load_history(struct evs_nats_lane *lane, const struct evs_source_open *open)
 {
     struct evs_position *positions = evs_alloc((open->position_count + 1) * sizeof *positions);
-    uint64_t oldest = lane_oldest_mark(lane, open);
     uint32_t count = 0;
-    for (uint32_t i = 0; i < open->position_count && oldest != UINT64_MAX; i++) {
+    for (uint32_t i = 0; i < open->position_count; i++) {
         const struct evs_position *position = &open->positions[i];
-        if (position->sequence > 0 && (position->sequence < oldest || lane_owns(lane, position->partition))) {
+        if (position->sequence > 0 && (position->sequence < lane->own_from || lane_owns(lane, position->partition))) {
             positions[count++] = *position;
         }
     }
@@ -324,6 +327,7 @@ static evs_status reader_add_lane(struct evs_nats_reader *reader, int32_t partit
             "Source %s: token %u of the subject '%s' cannot be the partition; write '*' there, or '>' at or before it.",
             open->name, config->partition_token, config->subject);
     }
+    lane->own_from = lane_own_from(lane, open);
     if (!open->is_probe) {
         lane_load_history(lane, open);
     }
