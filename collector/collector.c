@@ -47,6 +47,7 @@ static struct bufferevent *collector_on_connection(struct event_base *base, void
     struct bufferevent *socket = collector->tls != NULL ? evs_tls_bufferevent(collector->tls, base)
                                                         : bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     EVS_ASSERT(socket != NULL);
+    evs_guard_watch(&collector->guard, socket);
     return socket;
 }
 
@@ -288,7 +289,13 @@ static void collector_init_guard(struct evs_collector *collector)
                                       .idle_timeout_us = config->idle_timeout_us,
                                       .min_rate = config->min_rate,
                                       .connections_max = (uint32_t)config->connections_max};
-    evs_guard_init(&collector->guard, collector->os, collector->base, &limits, collector_on_full, collector);
+    struct evs_guard_options options = {.os = collector->os,
+                                        .base = collector->base,
+                                        .limits = limits,
+                                        .full = collector_on_full,
+                                        .refuse = evs_exchange_refuse,
+                                        .context = collector};
+    evs_guard_init(&collector->guard, &options);
 }
 
 static void collector_init_events(struct evs_collector *collector)

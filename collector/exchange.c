@@ -188,11 +188,9 @@ static bool exchange_any_source_allows(const struct evs_config *config, const ch
 }
 
 /* `source` NULL: not known yet; then it is enough that one source allows it. */
-static bool exchange_allows(const struct evs_collector *collector, struct evhttp_request *request, const char *origin,
-                            const char *source)
+static bool exchange_allows_origin(const struct evs_config *config, const char *origin, const char *host,
+                                   const char *source)
 {
-    const struct evs_config *config = collector->config;
-    const char *host = asked(request, "Host");
     const struct evs_config_source *own = source != NULL ? evs_config_source(config, source) : NULL;
     if (host != NULL && evs_cors_is_same(origin, host)) {
         return true;
@@ -201,6 +199,12 @@ static bool exchange_allows(const struct evs_collector *collector, struct evhttp
         return evs_cors_allows(&own->origins, origin);
     }
     return evs_cors_allows(&config->origins, origin) || (source == NULL && exchange_any_source_allows(config, origin));
+}
+
+static bool exchange_allows(const struct evs_collector *collector, struct evhttp_request *request, const char *origin,
+                            const char *source)
+{
+    return exchange_allows_origin(collector->config, origin, asked(request, "Host"), source);
 }
 
 static void exchange_reflect(struct evhttp_request *request, const char *origin)
@@ -522,39 +526,42 @@ static void exchange_route(struct evs_collector *collector, struct evhttp_reques
     }
 }
 
-/* The guard has let the request through without its body. */
-static void exchange_refused(struct evs_collector *collector, struct evhttp_request *request, const char *refusal,
-                             int64_t begun_us)
+void evs_exchange_refuse(void *context, struct evs_slice head, enum evs_guard_refusal refusal, struct evbuffer *out)
 {
-    const char *origin = asked(request, "Origin");
-    if (origin != NULL && exchange_allows(collector, request, origin, NULL)) {
-        exchange_reflect(request, origin);
+    static const char *const sentences[] = {[EVS_GUARD_LARGE] = "The body is too large (--body-bytes).",
+                                            [EVS_GUARD_OVERLOAD] = "Too much is under way; send it again.",
+                                            [EVS_GUARD_MALFORMED] =
+                                                "The head of the request is too large or contradicts itself."};
+    struct evs_collector *collector = context;
+    bool is_overload = refusal == EVS_GUARD_OVERLOAD;
+    collector->counters.requests[is_overload ? 5 : 4]++;
+    collector->counters.overloaded += is_overload;
+    collector->counters.bodies_refused += !is_overload;
+    evbuffer_add_printf(out, "HTTP/1.1 %s\r\nContent-Type: application/json\r\nConnection: close\r\n",
+                        is_overload ? "503 Service Unavailable\r\nRetry-After: " EXCHANGE_RETRY_AFTER
+                                    : "400 Bad Request");
+    struct evs_slice origin = evs_guard_header(head, "Origin"), host = evs_guard_header(head, "Host");
+    char *origin_text = evs_strndup(origin.count > 0 ? origin.data : "", origin.count);
+    char *host_text = evs_strndup(host.count > 0 ? host.data : "", host.count);
+    if (origin.count > 0 && exchange_allows_origin(collector->config, origin_text, host_text, NULL)) {
+        evbuffer_add_printf(out,
+                            "Access-Control-Allow-Origin: %s\r\nAccess-Control-Allow-Credentials: true\r\n"
+                            "Vary: Origin\r\n",
+                            origin_text);
     }
-    if (strcmp(refusal, EVS_GUARD_OVERLOAD) == 0) {
-        collector->counters.overloaded++;
-        exchange_come_again(collector, request, 503, 0, "Too much is under way; send it again.", begun_us);
-        return;
-    }
-    collector->counters.bodies_refused++;
-    bool is_large = strcmp(refusal, EVS_GUARD_LARGE) == 0;
-    exchange_refuse(collector, request, 400,
-                    is_large ? "The body is too large (--body-bytes)."
-                             : "The head of the request is too large or contradicts itself.",
-                    begun_us);
+    evs_free(origin_text);
+    evs_free(host_text);
+    evbuffer_add_printf(out, "Content-Length: %zu\r\n\r\n{\"error\":\"%s\"}\n", strlen(sentences[refusal]) + 13,
+                        sentences[refusal]);
 }
 
 void evs_exchange_serve(struct evhttp_request *request, void *context)
 {
     struct evs_collector *collector = context;
     int64_t begun_us = evs_monotonic_us(collector->os);
-    const char *refusal = asked(request, EVS_GUARD_HEADER);
     if (asked(request, "Transfer-Encoding") != NULL) {
         evs_guard_received(&collector->guard,
                            evhttp_connection_get_bufferevent(evhttp_request_get_connection(request)));
     }
-    if (refusal != NULL) {
-        exchange_refused(collector, request, refusal, begun_us);
-    } else {
-        exchange_route(collector, request, begun_us);
-    }
+    exchange_route(collector, request, begun_us);
 }

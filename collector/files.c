@@ -218,8 +218,7 @@ static int files_send(struct evhttp_request *request, const char *path, int fd, 
     return 200;
 }
 
-int evs_files_find(struct evs_site *files, struct evhttp_request *request, const char *path,
-                   struct evbuffer *body)
+int evs_files_find(struct evs_site *files, struct evhttp_request *request, const char *path, struct evbuffer *body)
 {
     char full[2 * FILES_PATH_MAX];
     struct stat stat_of;

@@ -16,8 +16,7 @@ void evs_files_close(struct evs_site *files); /* NULL is allowed */
 
 /* Fills the reply's headers and body: 200 or 304; 404 when there is no such file. `path` begins with "/" ("/": index.html). */
 int evs_files_tracker(struct evs_site *files, struct evhttp_request *request, struct evbuffer *body);
-int evs_files_find(struct evs_site *files, struct evhttp_request *request, const char *path,
-                   struct evbuffer *body);
+int evs_files_find(struct evs_site *files, struct evhttp_request *request, const char *path, struct evbuffer *body);
 
 /* Is it a name below the folder, without a step upwards or a hidden file? */
 bool evs_files_is_safe(const char *path);

@@ -5,28 +5,41 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "evstream/memory.h"
 
 #define GUARD_TICK_MIN_US 5000
 #define GUARD_TICK_MAX_US 250000
 #define GUARD_RATE_GRACE_US 1000000
+#define GUARD_LINGER_QUIET_US 1000000 /* a refused client that sends nothing for so long has read its answer */
+#define GUARD_REAP_US 1000000
 
-enum guard_state { GUARD_HEAD, GUARD_BODY, GUARD_CHUNKED, GUARD_SWALLOW };
+enum guard_state { GUARD_HEAD, GUARD_BODY, GUARD_CHUNKED, GUARD_LINGER };
+
+/* evhttp's callbacks, while the guard has the connection. */
+struct guard_owner {
+    bufferevent_data_cb read, write;
+    bufferevent_event_cb event;
+    void *argument;
+};
 
 struct evs_guard_connection {
     struct evs_guard *guard;
     struct evs_guard_connection *next, *previous;
-    struct bufferevent *underlying, *filter;
+    struct bufferevent *bufferevent; /* alive in its own callbacks, and before its socket is known; nowhere else */
+    int fd;                          /* -1: not known yet */
+    ino_t inode;                     /* of the socket: tells it from a later one with the same number */
     enum guard_state state;
-    size_t scanned;     /* of the head */
+    struct evs_buffer head;
     uint64_t left;      /* of the body */
-    uint64_t received;  /* of the body */
-    uint64_t held;      /* of it, handed on and not answered */
-    int64_t since_us;   /* when the state began: of a head, its first byte or the end of what was before */
-    bool has_begun;     /* HEAD: at least a byte is here */
-    bool is_unanswered; /* a whole request was handed on */
+    uint64_t received;  /* of the body, or of what is swallowed */
+    uint64_t held;      /* of the body, not answered */
+    int64_t since_us;   /* when the state began; of a head, its first byte */
+    int64_t heard_us;   /* the last byte */
+    bool is_unanswered; /* a head was seen, and no answer to it */
     bool is_shut;
+    struct guard_owner owner; /* LINGER */
 };
 
 /* --- the head ------------------------------------------------------------------------------------------------------------- */
@@ -56,6 +69,12 @@ static struct evs_slice guard_line(const char *data, size_t count)
     const char *newline = memchr(data, '\n', count);
     size_t length = newline != NULL ? (size_t)(newline - data) : count;
     return (struct evs_slice){data, length > 0 && data[length - 1] == '\r' ? length - 1 : length};
+}
+
+static size_t guard_line_bytes(const char *data, size_t count)
+{
+    const char *newline = memchr(data, '\n', count);
+    return newline != NULL ? (size_t)(newline - data) + 1 : count;
 }
 
 /* The value when the line is this header. */
@@ -98,11 +117,11 @@ void evs_guard_parse(const char *head, size_t count, struct evs_guard_head *resu
 {
     struct evs_slice line = guard_line(head, count), value;
     uint32_t lines = 0, lengths = 0;
-    *result = (struct evs_guard_head){.may_have_body = guard_is_method(line, "POST") || guard_is_method(line, "PUT") ||
-                                                       guard_is_method(line, "PATCH")};
+    bool may_have_body =
+        guard_is_method(line, "POST") || guard_is_method(line, "PUT") || guard_is_method(line, "PATCH");
+    *result = (struct evs_guard_head){0};
     bool is_wrong = false;
-    for (size_t at = 0; at < count;
-         at += (size_t)((const char *)memchr(head + at, '\n', count - at) - (head + at)) + 1) {
+    for (size_t at = 0; at < count; at += guard_line_bytes(head + at, count - at)) {
         line = guard_line(head + at, count - at);
         lines++;
         if (guard_header(line, "Content-Length", &value)) {
@@ -114,7 +133,20 @@ void evs_guard_parse(const char *head, size_t count, struct evs_guard_head *resu
     }
     /* Two lengths are how one request is smuggled inside another past whoever believes the other one. */
     is_wrong = is_wrong || (result->is_chunked && lengths > 0) || lines > EVS_GUARD_LINES_MAX;
-    result->refusal = is_wrong ? EVS_GUARD_MALFORMED : NULL;
+    /* evhttp would take the body of a GET for the next request. */
+    is_wrong = is_wrong || (!may_have_body && (result->is_chunked || result->body_bytes > 0));
+    result->is_malformed = is_wrong;
+}
+
+struct evs_slice evs_guard_header(struct evs_slice head, const char *name)
+{
+    struct evs_slice value;
+    for (size_t at = 0; at < head.count; at += guard_line_bytes(head.data + at, head.count - at)) {
+        if (guard_header(guard_line(head.data + at, head.count - at), name, &value)) {
+            return value;
+        }
+    }
+    return (struct evs_slice){0};
 }
 
 /* --- a connection ---------------------------------------------------------------------------------------------------------- */
@@ -128,9 +160,7 @@ static void guard_enter(struct evs_guard_connection *connection, enum guard_stat
 {
     connection->state = state;
     connection->since_us = guard_now(connection->guard);
-    connection->scanned = 0;
     connection->received = 0;
-    connection->has_begun = false;
 }
 
 static void guard_release(struct evs_guard_connection *connection)
@@ -140,173 +170,13 @@ static void guard_release(struct evs_guard_connection *connection)
     connection->held = 0;
 }
 
-/* The lines of a head that describe a body are left out: the body will not follow. */
-static void guard_put_bodiless(struct evbuffer *out, const char *head, size_t count, const char *refusal)
+static void guard_remove(struct evs_guard_connection *connection)
 {
-    struct evs_slice value;
-    for (size_t at = 0, next; at < count; at = next) {
-        const char *newline = memchr(head + at, '\n', count - at);
-        next = (size_t)(newline - head) + 1;
-        struct evs_slice line = guard_line(head + at, count - at);
-        if (!guard_header(line, "Content-Length", &value) && !guard_header(line, "Transfer-Encoding", &value) &&
-            !guard_header(line, "Expect", &value)) {
-            evbuffer_add(out, head + at, next - at);
-        }
-        if (at == 0 && refusal != NULL) {
-            evbuffer_add_printf(out, EVS_GUARD_HEADER ": %s\r\n", refusal);
-        }
-    }
-}
-
-static const char *guard_refusal(const struct evs_guard *guard, const struct evs_guard_head *head)
-{
-    if (head->refusal != NULL || !head->may_have_body) {
-        return head->refusal;
-    }
-    if (head->body_bytes > guard->limits.body_bytes) {
-        return EVS_GUARD_LARGE;
-    }
-    return guard->held_bytes + head->body_bytes > guard->limits.memory_bytes ? EVS_GUARD_OVERLOAD : NULL;
-}
-
-static void guard_pass_head(struct evs_guard_connection *connection, struct evbuffer *in, struct evbuffer *out,
-                            const char *data, size_t count)
-{
-    struct evs_guard_head head;
-    evs_guard_parse(data, count, &head);
-    const char *refusal = guard_refusal(connection->guard, &head);
-    bool has_body = head.is_chunked || head.body_bytes > 0;
-    connection->is_unanswered = true;
-    if (refusal == NULL && (!has_body || head.may_have_body)) {
-        evbuffer_remove_buffer(in, out, count);
-        connection->left = head.is_chunked ? UINT64_MAX : head.body_bytes;
-        guard_enter(connection, !has_body ? GUARD_HEAD : head.is_chunked ? GUARD_CHUNKED : GUARD_BODY);
-        return;
-    }
-    guard_put_bodiless(out, data, count, refusal);
-    evbuffer_drain(in, count);
-    /* Where a chunked or contradictory request ends is not known: the rest of the connection is swallowed. */
-    bool is_lost = head.is_chunked || head.refusal != NULL;
-    connection->left = is_lost ? UINT64_MAX : head.body_bytes;
-    guard_enter(connection, connection->left > 0 ? GUARD_SWALLOW : GUARD_HEAD);
-}
-
-/* A head that never ends: something that is routed nowhere stands for it. */
-static void guard_refuse_head(struct evs_guard_connection *connection, struct evbuffer *in, struct evbuffer *out)
-{
-    evbuffer_add_printf(out,
-                        "GET / HTTP/1.1\r\n" EVS_GUARD_HEADER ": " EVS_GUARD_MALFORMED "\r\nConnection: close\r\n\r\n");
-    evbuffer_drain(in, evbuffer_get_length(in));
-    connection->is_unanswered = true;
-    connection->left = UINT64_MAX;
-    guard_enter(connection, GUARD_SWALLOW);
-}
-
-static void guard_skip_blank_lines(struct evbuffer *in)
-{
-    char c;
-    while (evbuffer_copyout(in, &c, 1) == 1 && (c == '\r' || c == '\n')) {
-        evbuffer_drain(in, 1);
-    }
-}
-
-/* True: something was done, look again. */
-static bool guard_take_head(struct evs_guard_connection *connection, struct evbuffer *in, struct evbuffer *out)
-{
-    size_t most = connection->guard->limits.header_bytes;
-    if (!connection->has_begun) {
-        guard_skip_blank_lines(in);
-    }
-    size_t count = evbuffer_get_length(in);
-    if (count == 0) {
-        return false;
-    }
-    if (!connection->has_begun) {
-        connection->has_begun = true;
-        connection->since_us = guard_now(connection->guard);
-    }
-    count = count < most ? count : most;
-    const char *data = (const char *)evbuffer_pullup(in, (ssize_t)count);
-    size_t end = evs_guard_head_end(data, count, connection->scanned);
-    connection->scanned = count;
-    if (end > 0) {
-        guard_pass_head(connection, in, out, data, end);
-        return true;
-    }
-    if (count == most) {
-        guard_refuse_head(connection, in, out);
-        return true;
-    }
-    return false;
-}
-
-static bool guard_take_body(struct evs_guard_connection *connection, struct evbuffer *in, struct evbuffer *out)
-{
-    size_t count = evbuffer_get_length(in);
-    count = count < connection->left ? count : (size_t)connection->left;
-    if (count == 0) {
-        return false;
-    }
-    connection->received += count;
-    if (connection->state == GUARD_SWALLOW) {
-        evbuffer_drain(in, count);
-    } else {
-        evbuffer_remove_buffer(in, out, count);
-        connection->held += count;
-        connection->guard->held_bytes += count;
-    }
-    if (connection->left != UINT64_MAX && (connection->left -= count) == 0) {
-        guard_enter(connection, GUARD_HEAD);
-    }
-    return true;
-}
-
-static enum bufferevent_filter_result guard_on_input(struct evbuffer *in, struct evbuffer *out, ev_ssize_t limit,
-                                                     enum bufferevent_flush_mode mode, void *context)
-{
-    (void)limit;
-    (void)mode;
-    struct evs_guard_connection *connection = context;
-    size_t before = evbuffer_get_length(out);
-    bool again = true;
-    while (again) {
-        again = connection->state == GUARD_HEAD ? guard_take_head(connection, in, out)
-                                                : guard_take_body(connection, in, out);
-    }
-    return evbuffer_get_length(out) > before ? BEV_OK : BEV_NEED_MORE;
-}
-
-static bool guard_is_continue(struct evbuffer *in)
-{
-    char start[13];
-    return evbuffer_copyout(in, start, sizeof start) == (ev_ssize_t)sizeof start &&
-           memcmp(start, "HTTP/1.1 100 ", sizeof start) == 0;
-}
-
-static enum bufferevent_filter_result guard_on_output(struct evbuffer *in, struct evbuffer *out, ev_ssize_t limit,
-                                                      enum bufferevent_flush_mode mode, void *context)
-{
-    (void)limit;
-    (void)mode;
-    struct evs_guard_connection *connection = context;
-    if (!guard_is_continue(in)) {
-        guard_release(connection);
-        connection->is_unanswered = false;
-        if (connection->state == GUARD_CHUNKED) {
-            guard_enter(connection, GUARD_HEAD);
-        } else if (connection->state == GUARD_HEAD && !connection->has_begun) {
-            connection->since_us = guard_now(connection->guard);
-        }
-    }
-    evbuffer_add_buffer(out, in);
-    return BEV_OK;
-}
-
-static void guard_on_free(void *context)
-{
-    struct evs_guard_connection *connection = context;
     struct evs_guard *guard = connection->guard;
     guard_release(connection);
+    if (connection->fd >= 0 && guard->by_fd[connection->fd] == connection) {
+        guard->by_fd[connection->fd] = NULL;
+    }
     if (connection->previous != NULL) {
         connection->previous->next = connection->next;
     } else {
@@ -315,32 +185,259 @@ static void guard_on_free(void *context)
     if (connection->next != NULL) {
         connection->next->previous = connection->previous;
     }
+    evs_buffer_fini(&connection->head);
     evs_free(connection);
-    if (guard->connection_count-- == guard->limits.connections_max) {
-        guard->full(guard->context, false);
+    guard->connection_count--;
+}
+
+/* --- refusals: the connection is the guard's until it ends --------------------------------------------------------------------- */
+
+static void guard_on_linger_read(struct bufferevent *bufferevent, void *argument)
+{
+    struct evs_guard_connection *connection = argument;
+    struct evbuffer *in = bufferevent_get_input(bufferevent);
+    connection->heard_us = guard_now(connection->guard);
+    evbuffer_drain(in, evbuffer_get_length(in));
+}
+
+/* evhttp learns that the connection has ended, and frees it. */
+static void guard_on_linger_event(struct bufferevent *bufferevent, short what, void *argument)
+{
+    struct evs_guard_connection *connection = argument;
+    const struct guard_owner owner = connection->owner;
+    bufferevent_setcb(bufferevent, owner.read, owner.write, owner.event, owner.argument);
+    owner.event(bufferevent, what, owner.argument);
+}
+
+/* Called while bytes are added to the input, so evhttp is not told of them: what is read next comes to the guard. */
+static void guard_refuse(struct evs_guard_connection *connection, enum evs_guard_refusal refusal)
+{
+    struct evs_guard *guard = connection->guard;
+    struct bufferevent *bufferevent = connection->bufferevent;
+    struct guard_owner *owner = &connection->owner;
+    bufferevent_getcb(bufferevent, &owner->read, &owner->write, &owner->event, &owner->argument);
+    bufferevent_setcb(bufferevent, guard_on_linger_read, NULL, guard_on_linger_event, connection);
+    guard_release(connection);
+    guard_enter(connection, GUARD_LINGER);
+    guard->refused++;
+    struct evbuffer *answer = evbuffer_new();
+    EVS_ASSERT(answer != NULL);
+    guard->refuse(guard->context, (struct evs_slice){connection->head.data, connection->head.count}, refusal, answer);
+    (void)bufferevent_write_buffer(bufferevent, answer);
+    (void)bufferevent_enable(bufferevent, EV_READ | EV_WRITE);
+    evbuffer_free(answer);
+}
+
+/* --- listening ------------------------------------------------------------------------------------------------------------------ */
+
+static void guard_judge_head(struct evs_guard_connection *connection)
+{
+    const struct evs_guard *guard = connection->guard;
+    struct evs_guard_head head;
+    evs_guard_parse(connection->head.data, connection->head.count, &head);
+    connection->is_unanswered = true;
+    connection->left = head.body_bytes;
+    if (head.is_malformed) {
+        guard_refuse(connection, EVS_GUARD_MALFORMED);
+    } else if (head.body_bytes > guard->limits.body_bytes) {
+        guard_refuse(connection, EVS_GUARD_LARGE);
+    } else if (head.body_bytes > 0 && guard->held_bytes + head.body_bytes > guard->limits.memory_bytes) {
+        guard_refuse(connection, EVS_GUARD_OVERLOAD);
+    } else {
+        guard_enter(connection, head.is_chunked ? GUARD_CHUNKED : head.body_bytes > 0 ? GUARD_BODY : GUARD_HEAD);
+    }
+    if (connection->state != GUARD_CHUNKED) { /* which may be refused later, and then needs its origin */
+        evs_buffer_fini(&connection->head);
     }
 }
 
-struct bufferevent *evs_guard_wrap(struct evs_guard *guard, struct bufferevent *underlying)
+/* Takes bytes of a head; how many. */
+static size_t guard_hear_head(struct evs_guard_connection *connection, const char *data, size_t count)
+{
+    size_t skipped = 0, before = connection->head.count;
+    while (before == 0 && skipped < count && (data[skipped] == '\r' || data[skipped] == '\n')) {
+        skipped++;
+    }
+    if (skipped == count) {
+        return count;
+    }
+    if (before == 0) {
+        connection->since_us = guard_now(connection->guard);
+    }
+    size_t room = connection->guard->limits.header_bytes - before;
+    size_t taken = count - skipped < room ? count - skipped : room;
+    evs_buffer_put(&connection->head, data + skipped, taken);
+    size_t end = evs_guard_head_end(connection->head.data, connection->head.count, before);
+    if (end > 0) {
+        connection->head.count = end;
+        guard_judge_head(connection);
+        return skipped + end - before;
+    }
+    if (connection->head.count == connection->guard->limits.header_bytes) {
+        guard_refuse(connection, EVS_GUARD_MALFORMED);
+    }
+    return skipped + taken;
+}
+
+static size_t guard_hear_body(struct evs_guard_connection *connection, size_t count)
+{
+    struct evs_guard *guard = connection->guard;
+    bool is_chunked = connection->state == GUARD_CHUNKED;
+    size_t taken = is_chunked || count < connection->left ? count : (size_t)connection->left;
+    connection->received += taken;
+    connection->held += taken;
+    guard->held_bytes += taken;
+    if (is_chunked && connection->received > guard->limits.body_bytes) {
+        guard_refuse(connection, EVS_GUARD_LARGE);
+    } else if (!is_chunked && (connection->left -= taken) == 0) {
+        guard_enter(connection, GUARD_HEAD);
+    }
+    return taken;
+}
+
+static void guard_hear(struct evs_guard_connection *connection, const char *data, size_t count)
+{
+    while (count > 0 && connection->state != GUARD_LINGER) {
+        size_t taken = connection->state == GUARD_HEAD ? guard_hear_head(connection, data, count)
+                                                       : guard_hear_body(connection, count);
+        EVS_ASSERT(taken > 0 && taken <= count);
+        data += taken;
+        count -= taken;
+    }
+}
+
+static void guard_on_input(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *argument)
+{
+    struct evs_guard_connection *connection = argument;
+    struct evbuffer_ptr at;
+    struct evbuffer_iovec parts[8];
+    size_t left = info->n_added, length = evbuffer_get_length(buffer);
+    EVS_ASSERT(left <= length);
+    connection->heard_us = guard_now(connection->guard);
+    while (left > 0 && connection->state != GUARD_LINGER) {
+        (void)evbuffer_ptr_set(buffer, &at, length - left, EVBUFFER_PTR_SET);
+        int count = evbuffer_peek(buffer, (ev_ssize_t)left, &at, parts, EVS_COUNT(parts));
+        for (int i = 0; i < count && i < (int)EVS_COUNT(parts); i++) {
+            size_t bytes = parts[i].iov_len < left ? parts[i].iov_len : left;
+            guard_hear(connection, parts[i].iov_base, bytes);
+            left -= bytes;
+        }
+    }
+}
+
+static bool guard_is_continue(struct evbuffer *buffer, size_t from)
+{
+    char start[13];
+    struct evbuffer_ptr at;
+    return evbuffer_ptr_set(buffer, &at, from, EVBUFFER_PTR_SET) == 0 &&
+           evbuffer_copyout_from(buffer, &at, start, sizeof start) == (ev_ssize_t)sizeof start &&
+           memcmp(start, "HTTP/1.1 100 ", sizeof start) == 0;
+}
+
+static void guard_on_output(struct evbuffer *buffer, const struct evbuffer_cb_info *info, void *argument)
+{
+    struct evs_guard_connection *connection = argument;
+    size_t length = evbuffer_get_length(buffer);
+    if (info->n_added == 0 || connection->state == GUARD_LINGER || !connection->is_unanswered ||
+        guard_is_continue(buffer, length - info->n_added)) {
+        return;
+    }
+    guard_release(connection);
+    connection->is_unanswered = false;
+    if (connection->state == GUARD_CHUNKED) {
+        evs_guard_received(connection->guard, connection->bufferevent);
+    } else if (connection->state == GUARD_HEAD && connection->head.count == 0) {
+        connection->since_us = guard_now(connection->guard);
+    }
+}
+
+void evs_guard_received(struct evs_guard *guard, struct bufferevent *bufferevent)
+{
+    int fd = bufferevent_getfd(bufferevent);
+    struct evs_guard_connection *connection = fd >= 0 && (uint32_t)fd < guard->by_fd_capacity ? guard->by_fd[fd] : NULL;
+    if (connection != NULL && connection->state == GUARD_CHUNKED) {
+        evs_buffer_fini(&connection->head);
+        guard_enter(connection, GUARD_HEAD);
+    }
+}
+
+/* --- who is there ----------------------------------------------------------------------------------------------------------------- */
+
+static bool guard_is_alive(const struct evs_guard_connection *connection)
+{
+    struct stat stat_of;
+    return connection->fd < 0 || (fstat(connection->fd, &stat_of) == 0 && stat_of.st_ino == connection->inode);
+}
+
+static void guard_learn(struct evs_guard_connection *connection)
+{
+    struct evs_guard *guard = connection->guard;
+    struct stat stat_of;
+    int fd = bufferevent_getfd(connection->bufferevent);
+    if (fd < 0 || fstat(fd, &stat_of) != 0) {
+        guard_remove(connection);
+        return;
+    }
+    while ((uint32_t)fd >= guard->by_fd_capacity) {
+        uint32_t before = guard->by_fd_capacity;
+        guard->by_fd = evs_grow(guard->by_fd, &guard->by_fd_capacity, sizeof *guard->by_fd, (uint32_t)fd + 1);
+        memset(guard->by_fd + before, 0, (guard->by_fd_capacity - before) * sizeof *guard->by_fd);
+    }
+    if (guard->by_fd[fd] != NULL) {
+        guard_remove(guard->by_fd[fd]); /* it has ended, or its number would not be free */
+    }
+    connection->fd = fd;
+    connection->inode = stat_of.st_ino;
+    guard->by_fd[fd] = connection;
+}
+
+/* evhttp has given the new connections their sockets by now, and nothing was read from them yet. */
+static void guard_on_fresh(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    struct evs_guard *guard = argument;
+    for (struct evs_guard_connection *at = guard->first, *next; at != NULL && at->fd < 0; at = next) {
+        next = at->next;
+        guard_learn(at);
+    }
+}
+
+void evs_guard_reap(struct evs_guard *guard)
+{
+    for (struct evs_guard_connection *at = guard->first, *next; at != NULL; at = next) {
+        next = at->next;
+        if (!guard_is_alive(at)) {
+            guard_remove(at);
+        }
+    }
+    guard->reaped_us = guard_now(guard);
+    bool is_full = guard->connection_count >= guard->limits.connections_max;
+    if (is_full != guard->is_full) {
+        guard->is_full = is_full;
+        guard->full(guard->context, is_full);
+    }
+}
+
+void evs_guard_watch(struct evs_guard *guard, struct bufferevent *bufferevent)
 {
     struct evs_guard_connection *connection = evs_alloc_zero(sizeof *connection);
     connection->guard = guard;
-    connection->underlying = underlying;
+    connection->bufferevent = bufferevent;
+    connection->fd = -1;
     guard_enter(connection, GUARD_HEAD);
-    struct bufferevent *filter = bufferevent_filter_new(underlying, guard_on_input, guard_on_output,
-                                                        BEV_OPT_CLOSE_ON_FREE, guard_on_free, connection);
-    EVS_ASSERT(filter != NULL);
-    connection->filter = filter;
+    EVS_ASSERT(evbuffer_add_cb(bufferevent_get_input(bufferevent), guard_on_input, connection) != NULL);
+    EVS_ASSERT(evbuffer_add_cb(bufferevent_get_output(bufferevent), guard_on_output, connection) != NULL);
     connection->next = guard->first;
     if (guard->first != NULL) {
         guard->first->previous = connection;
     }
     guard->first = connection;
     guard->accepted++;
-    if (++guard->connection_count == guard->limits.connections_max) {
-        guard->full(guard->context, true);
+    event_active(guard->fresh, EV_TIMEOUT, 0);
+    if (++guard->connection_count >= guard->limits.connections_max && !guard->is_full) {
+        evs_guard_reap(guard);
     }
-    return filter;
 }
 
 /* --- deadlines ---------------------------------------------------------------------------------------------------------------- */
@@ -348,9 +445,8 @@ struct bufferevent *evs_guard_wrap(struct evs_guard *guard, struct bufferevent *
 /* evhttp sees the end of the connection, and frees it. */
 static void guard_shut(struct evs_guard_connection *connection)
 {
-    evutil_socket_t fd = bufferevent_getfd(connection->underlying);
-    if (fd >= 0 && !connection->is_shut) {
-        (void)shutdown(fd, SHUT_RDWR);
+    if (connection->fd >= 0 && !connection->is_shut && guard_is_alive(connection)) {
+        (void)shutdown(connection->fd, SHUT_RDWR);
         connection->is_shut = true;
     }
 }
@@ -366,12 +462,15 @@ static bool guard_is_overdue(const struct evs_guard_connection *connection, int6
 {
     const struct evs_guard_limits *limits = &connection->guard->limits;
     int64_t age_us = now_us - connection->since_us;
-    if (connection->state == GUARD_HEAD) {
-        bool is_waiting = !connection->has_begun;
-        return is_waiting ? !connection->is_unanswered && age_us > limits->idle_timeout_us
-                          : age_us > limits->header_timeout_us;
+    switch (connection->state) {
+    case GUARD_HEAD:
+        return connection->head.count > 0 ? age_us > limits->header_timeout_us
+                                          : !connection->is_unanswered && age_us > limits->idle_timeout_us;
+    case GUARD_LINGER:
+        return age_us > limits->body_timeout_us || now_us - connection->heard_us > GUARD_LINGER_QUIET_US;
+    default:
+        return age_us > limits->body_timeout_us || guard_is_too_slow(connection, age_us);
     }
-    return age_us > limits->body_timeout_us || guard_is_too_slow(connection, age_us);
 }
 
 static void guard_on_tick(evutil_socket_t fd, short what, void *argument)
@@ -382,18 +481,12 @@ static void guard_on_tick(evutil_socket_t fd, short what, void *argument)
     int64_t now_us = guard_now(guard);
     for (struct evs_guard_connection *at = guard->first; at != NULL; at = at->next) {
         if (!at->is_shut && guard_is_overdue(at, now_us)) {
-            guard->timeouts += at->state != GUARD_HEAD || at->has_begun;
+            guard->timeouts += at->state == GUARD_BODY || at->state == GUARD_CHUNKED || at->head.count > 0;
             guard_shut(at);
         }
     }
-}
-
-void evs_guard_received(struct evs_guard *guard, const struct bufferevent *filter)
-{
-    for (struct evs_guard_connection *at = guard->first; at != NULL; at = at->next) {
-        if (at->filter == filter && at->state == GUARD_CHUNKED) {
-            guard_enter(at, GUARD_HEAD);
-        }
+    if (guard->is_full || now_us - guard->reaped_us > GUARD_REAP_US) {
+        evs_guard_reap(guard);
     }
 }
 
@@ -404,13 +497,18 @@ void evs_guard_shut_idle(struct evs_guard *guard)
             guard_shut(at);
         }
     }
+    evs_guard_reap(guard);
 }
 
-void evs_guard_init(struct evs_guard *guard, const struct evs_os *os, struct event_base *base,
-                    const struct evs_guard_limits *limits, void (*full)(void *context, bool is_full), void *context)
+void evs_guard_init(struct evs_guard *guard, const struct evs_guard_options *options)
 {
+    const struct evs_guard_limits *limits = &options->limits;
     EVS_ASSERT(limits->header_bytes > 0 && limits->connections_max > 0);
-    *guard = (struct evs_guard){.limits = *limits, .os = os, .full = full, .context = context};
+    *guard = (struct evs_guard){.limits = *limits,
+                                .os = options->os,
+                                .full = options->full,
+                                .refuse = options->refuse,
+                                .context = options->context};
     int64_t shortest_us = limits->header_timeout_us;
     shortest_us = limits->body_timeout_us < shortest_us ? limits->body_timeout_us : shortest_us;
     shortest_us = limits->idle_timeout_us < shortest_us ? limits->idle_timeout_us : shortest_us;
@@ -419,15 +517,20 @@ void evs_guard_init(struct evs_guard *guard, const struct evs_os *os, struct eve
               : tick_us > GUARD_TICK_MAX_US ? GUARD_TICK_MAX_US
                                             : tick_us;
     const struct timeval tick = {.tv_sec = 0, .tv_usec = tick_us};
-    guard->tick = event_new(base, -1, EV_PERSIST, guard_on_tick, guard);
-    EVS_ASSERT(guard->tick != NULL && event_add(guard->tick, &tick) == 0);
+    guard->tick = event_new(options->base, -1, EV_PERSIST, guard_on_tick, guard);
+    guard->fresh = event_new(options->base, -1, 0, guard_on_fresh, guard);
+    EVS_ASSERT(guard->tick != NULL && guard->fresh != NULL && event_add(guard->tick, &tick) == 0);
 }
 
 void evs_guard_fini(struct evs_guard *guard)
 {
-    EVS_ASSERT(guard->connection_count == 0);
+    while (guard->first != NULL) {
+        guard_remove(guard->first);
+    }
     if (guard->tick != NULL) {
         event_free(guard->tick);
+        event_free(guard->fresh);
     }
+    evs_free(guard->by_fd);
     *guard = (struct evs_guard){0};
 }

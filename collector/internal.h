@@ -64,8 +64,10 @@ struct evs_collector {
 
 /* exchange.c: evhttp's callback for every request. */
 void evs_exchange_serve(struct evhttp_request *request, void *collector);
+/* exchange.c: what the guard answers to a request that it refuses. */
+void evs_exchange_refuse(void *collector, struct evs_slice head, enum evs_guard_refusal refusal, struct evbuffer *out);
 /* metrics.c: the counters as OpenMetrics text. */
-void evs_collector_metrics(const struct evs_collector *collector, struct evs_buffer *out);
+void evs_collector_metrics(struct evs_collector *collector, struct evs_buffer *out);
 /* collector.c: closes what is open, and hands it on. */
 void evs_collector_flush(struct evs_collector *collector);
 

@@ -87,8 +87,9 @@ static void put_spool(struct evs_buffer *out, const struct evs_collector *collec
     put(out, "spool_damaged_bytes", "counter", "Bytes of the spool that could not be read.", state.damaged_bytes);
 }
 
-void evs_collector_metrics(const struct evs_collector *collector, struct evs_buffer *out)
+void evs_collector_metrics(struct evs_collector *collector, struct evs_buffer *out)
 {
+    evs_guard_reap(&collector->guard);
     put_requests(out, &collector->counters);
     put_events(out, &collector->counters);
     put_sources(out, collector);
