@@ -18,7 +18,7 @@
 #else
 #define EPOCH_MAX (UINT32_MAX / 2)
 #endif
-#define FETCH_AHEAD 8u
+#define FETCH_AHEAD 16u
 
 /* Epochs must not come round: an old entry would look young. Once in decades, all begin anew. */
 static void begin_epochs_anew(struct aggregate *agg)

@@ -11,8 +11,8 @@
  *
  * Printed on one line, for programs: rows a second; processor seconds of the worker and of the whole process a million rows; microseconds
  * from due to sink of passing rows, p50 p99 p99.9 max; the same p99 and max of those that were due while a checkpoint was under way (from 100 ms
- * before its blocks were complete to its commit); and the longest processor time of the worker between two polls of its source, which no other
- * program on the machine can lengthen: the pause. --pin gives the worker a processor of its own, and everything else the others. */
+ * before its blocks were complete to its commit); and the pause: the longest processor time of the worker between two polls of its source in each second,
+ * the median of the seconds, for other programs on the machine can lengthen it little. --pin gives the worker a processor of its own, and everything else the others. */
 #define _GNU_SOURCE
 #include <sched.h>
 #include <stdatomic.h>
@@ -36,6 +36,8 @@
 #define STAMP_BASE INT64_C(1000000000000000) /* so that a stamp always has 16 digits */
 #define STAMP_DIGITS 16u
 #define TICK_US 500
+#define SECONDS_MAX 600
+#define SAMPLES_MAX (4u << 20) /* all in memory before anything is measured */
 #define UNDER_WAY_US 100000
 #define SETTLED_COMMITS 4u /* behind the last key: the changes, a copy of everything, and what is owed */
 
@@ -71,9 +73,10 @@ static struct {
     uint32_t *ring_bytes;
     int timer;
     int64_t begun_us, ended_us, measured_messages;
-    int64_t worker_cpu_ns, process_cpu_ns, last_poll_ns, pause_ns;
+    int64_t worker_cpu_ns, process_cpu_ns, last_poll_ns;
+    int64_t pauses_ns[SECONDS_MAX]; /* the longest of each second */
     struct sample *samples;
-    uint32_t sample_count, sample_capacity;
+    uint32_t sample_count;
     struct span *commits; /* the checkpointer's */
     uint32_t commit_count, commit_capacity;
     _Atomic uint32_t commits_done, loaded_at;
@@ -132,6 +135,8 @@ static void make_ring(void)
     size_t message = (size_t)ROW_BYTES_MAX * MESSAGE_ROWS;
     bench.ring = malloc(RING_MESSAGES * message + EVS_PADDING);
     bench.load = malloc(POLL_MESSAGES * message + EVS_PADDING);
+    bench.samples = malloc(SAMPLES_MAX * sizeof *bench.samples);
+    memset(bench.samples, 1, SAMPLES_MAX * sizeof *bench.samples);
     bench.ring_bytes = malloc(RING_MESSAGES * sizeof *bench.ring_bytes);
     for (uint32_t i = 0; i < RING_MESSAGES; i++) {
         bench.ring_bytes[i] = write_message(bench.ring + i * message, hot_key, (uint64_t)i * MESSAGE_ROWS);
@@ -224,11 +229,12 @@ static evs_status finish(void)
     return EVS_AGAIN;
 }
 
-static void see_pause(void)
+static void see_pause(int64_t moment_us)
 {
     int64_t now_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
     int64_t took_ns = now_ns - bench.last_poll_ns;
-    bench.pause_ns = took_ns > bench.pause_ns ? took_ns : bench.pause_ns;
+    int64_t *longest = &bench.pauses_ns[(moment_us - bench.begun_us) / 1000000 % SECONDS_MAX];
+    *longest = took_ns > *longest ? took_ns : *longest;
     bench.last_poll_ns = now_ns;
 }
 
@@ -245,7 +251,7 @@ static void give(struct evs_message *message, int64_t due_us)
 static evs_status measure_some(struct evs_message *messages, uint32_t *count)
 {
     int64_t now = now_us();
-    see_pause();
+    see_pause(now);
     if (now - bench.begun_us >= bench.seconds * 1000000) {
         return finish();
     }
@@ -337,8 +343,9 @@ static evs_status sink_send(void *instance, const struct evs_sink_message *messa
     sender->sent = message->number;
     if (message->payload.count > 5 && memcmp(message->payload.data, "{\"t\":", 5) == 0 && bench.phase == MEASURING) {
         int64_t due_us = strtoll(message->payload.data + 5, NULL, 10) - STAMP_BASE + bench.begun_us;
-        EVS_GROW(bench.samples, bench.sample_count, bench.sample_capacity);
-        bench.samples[bench.sample_count++] = (struct sample){due_us, now_us() - due_us};
+        if (bench.sample_count < SAMPLES_MAX) {
+            bench.samples[bench.sample_count++] = (struct sample){due_us, now_us() - due_us};
+        }
     }
     return EVS_OK;
 }
@@ -491,6 +498,18 @@ static uint32_t split(void)
     return during;
 }
 
+static int by_value(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+static int64_t median_pause_us(void)
+{
+    qsort(bench.pauses_ns, (size_t)bench.seconds, sizeof *bench.pauses_ns, by_value);
+    return bench.pauses_ns[bench.seconds / 2] / 1000;
+}
+
 static void print_figures(void)
 {
     double rows = (double)bench.measured_messages * MESSAGE_ROWS;
@@ -504,7 +523,7 @@ static void print_figures(void)
         rows / (double)(bench.ended_us - bench.begun_us) * 1e6, (double)bench.worker_cpu_ns / rows / 1e3,
         (double)bench.process_cpu_ns / rows / 1e3, (long long)at_part(bench.samples, count, 0.5),
         (long long)at_part(bench.samples, count, 0.99), (long long)at_part(bench.samples, count, 0.999),
-        (long long)at_part(bench.samples, count, 1), during_p99, during_max, (long long)(bench.pause_ns / 1000),
+        (long long)at_part(bench.samples, count, 1), during_p99, during_max, (long long)median_pause_us(),
         bench.commit_count);
 }
 
@@ -563,6 +582,10 @@ int main(int count, char **arguments)
             die(name, "there is no such option");
         }
     }
+    if (bench.seconds < 1 || bench.seconds > SECONDS_MAX || bench.keys == 0 || bench.hot == 0 ||
+        bench.hot > bench.keys) {
+        die("the options", "1 to 600 seconds, and keys of which some are hot");
+    }
     pin(false);
     make_ring();
     run();
@@ -570,7 +593,7 @@ int main(int count, char **arguments)
     free(bench.ring);
     free(bench.load);
     free(bench.ring_bytes);
-    evs_free(bench.samples);
+    free(bench.samples);
     evs_free(bench.commits);
     return 0;
 }

@@ -5,7 +5,9 @@
 
 #define SLOTS_BITS_MIN 6u
 #define SLOTS_MIN (1u << SLOTS_BITS_MIN)
-#define WALK_AHEAD 8u /* slots whose entries are being fetched */
+#define SLAB_BYTES ((size_t)2 << 20)  /* chunks of a large table lie together, in huge pages (engine/base/memory.c) */
+#define SMALL_BYTES ((size_t)4 << 20) /* a table up to here is no large one */
+#define WALK_AHEAD 32u                /* slots whose entries are being fetched: about sixteen */
 
 static uint32_t key_bytes(enum evs_kind kind)
 {
@@ -34,9 +36,22 @@ void evs_table_init(struct evs_table *table, const struct evs_table_layout *layo
     table->directory = evs_alloc_zero(SLOTS_MIN * sizeof(uint64_t));
 }
 
+static size_t chunk_bytes(const struct evs_table *table)
+{
+    return (size_t)EVS_TABLE_CHUNK_ENTRIES * table->layout->entry_bytes;
+}
+
+static uint32_t slab_chunks(const struct evs_table *table)
+{
+    return (uint32_t)((SLAB_BYTES + chunk_bytes(table) - 1) / chunk_bytes(table));
+}
+
 void evs_table_fini(struct evs_table *table)
 {
-    for (uint32_t i = 0; i < table->chunk_count; i++) {
+    for (uint32_t i = 0; i < table->small_chunks; i++) {
+        evs_free(table->chunks[i]);
+    }
+    for (uint32_t i = table->small_chunks; i < table->chunk_count; i += slab_chunks(table)) {
         evs_free(table->chunks[i]);
     }
     evs_free(table->chunks);
@@ -55,8 +70,8 @@ void evs_table_clear(struct evs_table *table)
 
 size_t evs_table_bytes(const struct evs_table *table)
 {
-    size_t chunk_bytes = (size_t)EVS_TABLE_CHUNK_ENTRIES * table->layout->entry_bytes;
-    return ((size_t)table->mask + 1) * sizeof(uint64_t) + table->chunk_count * chunk_bytes + table->arena.used_bytes;
+    size_t entries = table->chunk_count * chunk_bytes(table);
+    return ((size_t)table->mask + 1) * sizeof(uint64_t) + entries + table->arena.used_bytes;
 }
 
 /* --- directory ----------------------------------------------------------------------------------------------------- */
@@ -98,6 +113,18 @@ bool evs_table_is_live(const struct evs_table *table, uint32_t index)
     return evs_table_at(table, index)->nulls != UINT32_MAX;
 }
 
+static void chunks_add(struct evs_table *table)
+{
+    bool is_small = table->chunk_count * chunk_bytes(table) < SMALL_BYTES;
+    uint32_t count = is_small ? 1 : slab_chunks(table);
+    uint8_t *slab = evs_alloc_aligned(is_small ? 64 : SLAB_BYTES, count * chunk_bytes(table));
+    for (uint32_t i = 0; i < count; i++) {
+        EVS_GROW(table->chunks, table->chunk_count, table->chunk_capacity);
+        table->chunks[table->chunk_count++] = slab + i * chunk_bytes(table);
+    }
+    table->small_chunks += is_small;
+}
+
 static uint32_t entry_take(struct evs_table *table)
 {
     if (table->free_first != 0) {
@@ -106,9 +133,7 @@ static uint32_t entry_take(struct evs_table *table)
         return index;
     }
     if (table->used == table->chunk_count * EVS_TABLE_CHUNK_ENTRIES) {
-        EVS_GROW(table->chunks, table->chunk_count, table->chunk_capacity);
-        size_t bytes = (size_t)EVS_TABLE_CHUNK_ENTRIES * table->layout->entry_bytes;
-        table->chunks[table->chunk_count++] = evs_alloc_aligned(64, bytes);
+        chunks_add(table);
     }
     return table->used++;
 }
@@ -313,7 +338,7 @@ uint32_t evs_table_index_of(const struct evs_table *table, const struct evs_entr
     return (uint32_t)table->directory[at] - 1;
 }
 
-static void prefetch_at(const struct evs_table *table, uint32_t at)
+EVS_TABLE_PREFETCH prefetch_at(const struct evs_table *table, uint32_t at)
 {
     uint64_t slot = table->directory[at & table->mask];
     if (slot != 0) {

@@ -46,6 +46,7 @@ struct evs_table {
     uint32_t used;  /* indices handed out: live ones and free ones */
     uint8_t **chunks;
     uint32_t chunk_count, chunk_capacity;
+    uint32_t small_chunks;  /* chunks with a memory of their own; those behind them lie in slabs */
     uint32_t free_first;    /* index + 1 of the first removed entry; their `epoch` links on */
     struct evs_arena arena; /* long text of keys and values */
     size_t garbage_bytes;   /* in the arena, no longer referenced */
@@ -74,11 +75,13 @@ static inline uint32_t evs_table_home(const struct evs_table *table, uint64_t ha
 {
     return (uint32_t)(evs_table_place(hash) >> table->shift);
 }
-static inline void evs_table_prefetch_slot(const struct evs_table *table, uint64_t hash)
+/* Inlined in any case: gcc 12 takes a function that only prefetches for one without effect, and leaves out the call. */
+#define EVS_TABLE_PREFETCH static inline __attribute__((always_inline)) void
+EVS_TABLE_PREFETCH evs_table_prefetch_slot(const struct evs_table *table, uint64_t hash)
 {
     __builtin_prefetch(&table->directory[evs_table_home(table, hash)]);
 }
-static inline void evs_table_prefetch_entry(const struct evs_table *table, uint64_t hash)
+EVS_TABLE_PREFETCH evs_table_prefetch_entry(const struct evs_table *table, uint64_t hash)
 {
     uint64_t slot = table->directory[evs_table_home(table, hash)];
     if ((uint32_t)(slot >> 32) == (uint32_t)hash && (uint32_t)slot != 0) {
