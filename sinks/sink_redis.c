@@ -71,6 +71,9 @@ struct redis_sink {
     bool load_awaited;          /* … and its FUNCTION LOAD is the next to be answered */
     struct evs_redis_id last;   /* of the last acknowledged message; zero: unknown … */
     struct evs_buffer last_key; /* … and its stream */
+    bool beside_store;          /* the server keeps the state, too */
+    bool store_forgets;         /* and a crash of it may take what it had confirmed */
+    bool is_checked; /* this connection leads to the server that the last one led to, or that does not matter */
 };
 
 /* --- configuration ------------------------------------------------------------------------------------------------ */
@@ -157,6 +160,11 @@ static evs_status make_link(struct redis_sink *sink, const struct evs_sink_open 
     evs_buffer_printf(&name, "evstream-%s-%s", open->pipeline, open->name);
     evs_buffer_put(&name, "", 1);
     status = evs_redis_link_new(open->os, &sink->address, name.data, &sink->link, error);
+    sink->beside_store = sink->config->url == NULL && open->epoch != 0;
+    sink->store_forgets = open->store_forgets;
+    if (status == EVS_OK && sink->beside_store) {
+        evs_redis_link_watch(sink->link);
+    }
     evs_buffer_fini(&name);
     return status;
 }
@@ -332,8 +340,8 @@ static uint64_t acknowledge_first(struct redis_sink *sink)
     return message->number;
 }
 
-/* The stream ends before what was acknowledged: the server has lost it. It cannot be had back here (the messages are
- * gone from the window); if the state lost its tail, too, the engine restores and derives them again. */
+/* The stream ends before what was acknowledged: the server has lost it. Of a server that does not keep the state it cannot be had back: the messages are gone
+ * from the window, and a commit elsewhere counts them as delivered. (Beside the state the engine goes back to the last commit.) */
 static void accept_lost_tail(struct redis_sink *sink, const char *reply)
 {
     evs_log(sink->log, EVS_LOG_ERROR, "sink_redis_lost",
@@ -351,7 +359,7 @@ static evs_status take_refusal(struct redis_sink *sink, const char *reply, struc
     evs_status status = evs_redis_link_refused(sink->link, doing, reply, error);
     enum evs_redis_cause cause = evs_redis_classify(reply)->cause;
     sink->loads = cause == EVS_REDIS_NO_FUNCTION;
-    if (cause == EVS_REDIS_GAP) {
+    if (cause == EVS_REDIS_GAP && !sink->beside_store) {
         accept_lost_tail(sink, reply);
         status = EVS_E_UNREACHABLE;
     }
@@ -399,6 +407,24 @@ static evs_status take_replies(struct redis_sink *sink, uint64_t *acknowledged, 
 
 /* --- the slots of the contract ------------------------------------------------------------------------------------ */
 
+/* What was acknowledged and is not in a commit as delivered may be gone: memory and cursor must go back to the last commit, whose outbox has it. Only
+ * for the store's own server, whose commits cannot be newer than its rows. */
+static evs_status check_server(struct redis_sink *sink, struct evs_error *error)
+{
+    sink->is_checked = true;
+    if (!sink->beside_store || !evs_redis_may_forget(evs_redis_link_change(sink->link), sink->store_forgets)) {
+        return EVS_OK;
+    }
+    if (sink->last_key.count == 0) { /* nothing was acknowledged yet */
+        evs_redis_link_accept(sink->link);
+        return EVS_OK;
+    }
+    return evs_fail(error, EVS_E_GAP,
+                    "Redis at %s was started again or replaced, and may have lost rows that were written to the stream "
+                    "%.*s since the last checkpoint.",
+                    sink->address.text, (int)sink->last_key.count, sink->last_key.data);
+}
+
 /* Connects when it is time, sends and receives as far as that goes without waiting. */
 static evs_status go_on(struct redis_sink *sink, struct evs_error *error)
 {
@@ -407,10 +433,14 @@ static evs_status go_on(struct redis_sink *sink, struct evs_error *error)
         if (evs_monotonic_us(sink->os) < sink->resume_us) {
             return EVS_OK;
         }
+        sink->is_checked = false;
         status = evs_redis_link_start(sink->link, error);
     }
     if (status == EVS_OK) {
         status = evs_redis_link_pump(sink->link, error);
+    }
+    if (status == EVS_OK && evs_redis_link_is_up(sink->link) && !sink->is_checked) {
+        status = check_server(sink, error);
     }
     if (status == EVS_OK && evs_redis_link_is_up(sink->link) && (sink->sent < sink->count || sink->loads)) {
         put_messages(sink);

@@ -9,7 +9,7 @@
 #include "redis_route.h"
 
 #define READ_BYTES (64u << 10)
-#define GREETING_MAX 5
+#define GREETING_MAX 6
 
 enum phase { DOWN, CONNECTING, GREETING, UP };
 
@@ -17,7 +17,9 @@ struct evs_redis_link {
     const struct evs_os *os;
     const struct evs_redis_address *address;
     struct evs_redis_route route;
-    bool asks; /* connected to a sentinel, to learn who the master is */
+    bool asks;    /* connected to a sentinel, to learn who the master is */
+    bool watches; /* each greeting asks who the server is */
+    struct evs_redis_identity known, now;
     char *client_name;
     enum phase phase;
     int fd;              /* -1 when down … */
@@ -93,6 +95,24 @@ const char *evs_redis_link_server(const struct evs_redis_link *link)
 uint32_t evs_redis_link_awaited(const struct evs_redis_link *link)
 {
     return link->awaited;
+}
+
+void evs_redis_link_watch(struct evs_redis_link *link)
+{
+    EVS_ASSERT(link->phase == DOWN);
+    link->watches = true;
+}
+
+enum evs_redis_change evs_redis_link_change(const struct evs_redis_link *link)
+{
+    EVS_ASSERT(link->watches && link->phase == UP);
+    return evs_redis_identity_compare(&link->known, &link->now);
+}
+
+void evs_redis_link_accept(struct evs_redis_link *link)
+{
+    EVS_ASSERT(link->watches && link->phase == UP);
+    link->known = link->now;
 }
 
 /* The greeting has the password in it. */
@@ -293,6 +313,9 @@ static void queue_greeting(struct evs_redis_link *link)
     if (address->service != NULL) {
         greet(link, (struct evs_slice[]){EVS_SLICE("ROLE")}, 1);
     }
+    if (link->watches) {
+        greet(link, (struct evs_slice[]){EVS_SLICE("INFO"), EVS_SLICE("server"), EVS_SLICE("replication")}, 3);
+    }
     greet(link, (struct evs_slice[]){EVS_SLICE("PING")}, 1);
 }
 
@@ -347,10 +370,25 @@ static bool is_master(const redisReply *reply)
            evs_slice_equal(evs_redis_reply_slice(reply->element[0]), EVS_SLICE("master"));
 }
 
-/* A client's name is a courtesy; each other command of the greeting must succeed. */
+static void take_identity(struct evs_redis_link *link, const redisReply *reply)
+{
+    link->now = (struct evs_redis_identity){0};
+    if (evs_redis_reply_is_text(reply)) {
+        evs_redis_identity_read(evs_redis_reply_slice(reply), &link->now);
+    }
+    if (link->known.run_id[0] == '\0') {
+        link->known = link->now;
+    }
+}
+
+/* A client's name is a courtesy, and who may not ask for INFO does without; each other command of the greeting must succeed. */
 static evs_status judge_greeting(struct evs_redis_link *link, const char *command, const redisReply *reply,
                                  struct evs_error *error)
 {
+    if (strcmp(command, "INFO") == 0) {
+        take_identity(link, reply);
+        return EVS_OK;
+    }
     if (reply->type == REDIS_REPLY_ERROR && strcmp(command, "CLIENT") != 0) {
         evs_status status = evs_redis_link_refused(link, "let this client in", reply->str, error);
         evs_redis_link_drop(link);

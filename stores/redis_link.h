@@ -23,6 +23,7 @@
 #include "evstream/os.h"
 #include "redis_address.h"
 #include "redis_error.h"
+#include "redis_identity.h"
 
 #define EVS_REDIS_WINDOW_BYTES (1u << 20)
 #define EVS_REDIS_TIMEOUT_US INT64_C(10000000) /* an fsync of a busy disk may hold replies for seconds */
@@ -42,6 +43,12 @@ const char *evs_redis_link_server(const struct evs_redis_link *link); /* the add
 
 /* Closes the connection; replies that are on their way are lost. */
 void evs_redis_link_drop(struct evs_redis_link *link);
+
+/* Before the first connection: every one asks who the server is. */
+void evs_redis_link_watch(struct evs_redis_link *link);
+/* Of a link that is up and watches: is it the server that the first connection has met, or the last one that was accepted? */
+enum evs_redis_change evs_redis_link_change(const struct evs_redis_link *link);
+void evs_redis_link_accept(struct evs_redis_link *link);
 
 /* --- without waiting ----------------------------------------------------------------------------------------------
  * Every failure drops the link and is EVS_E_UNREACHABLE when another try may help, else final. */

@@ -2,32 +2,15 @@
 
 #include <stdio.h>
 
+#include "redis_identity.h"
+
 #define SECOND_US INT64_C(1000000)
 
 /* --- INFO --------------------------------------------------------------------------------------------------------- */
 
-/* The value of a line "name:value"; empty when there is none. */
-static struct evs_slice info_value(struct evs_slice info, const char *name)
-{
-    size_t name_count = strlen(name);
-    const char *end = info.data + info.count;
-    for (const char *line = info.data; line < end;) {
-        const char *line_end = memchr(line, '\n', (size_t)(end - line));
-        line_end = line_end == NULL ? end : line_end;
-        size_t count = (size_t)(line_end - line);
-        if (count > name_count && memcmp(line, name, name_count) == 0 && line[name_count] == ':') {
-            size_t value_count = count - name_count - 1;
-            value_count -= value_count > 0 && line_end[-1] == '\r';
-            return (struct evs_slice){line + name_count + 1, value_count};
-        }
-        line = line_end + 1;
-    }
-    return (struct evs_slice){info.data, 0};
-}
-
 static void take_info(struct evs_slice info, struct evs_redis_facts *facts)
 {
-    struct evs_slice version = info_value(info, "redis_version");
+    struct evs_slice version = evs_redis_info_value(info, "redis_version");
     size_t digits = 0;
     while (digits < version.count && version.data[digits] >= '0' && version.data[digits] <= '9') {
         digits++;
@@ -35,12 +18,12 @@ static void take_info(struct evs_slice info, struct evs_redis_facts *facts)
     if (!evs_redis_number_parse((struct evs_slice){version.data, digits}, &facts->version)) {
         facts->version = 0;
     }
-    struct evs_slice policy = info_value(info, "maxmemory_policy");
+    struct evs_slice policy = evs_redis_info_value(info, "maxmemory_policy");
     snprintf(facts->policy, sizeof facts->policy, "%.*s", (int)policy.count, policy.data);
     facts->evicts = policy.count > 0 && strcmp(facts->policy, "noeviction") != 0;
-    facts->is_replica = evs_slice_equal(info_value(info, "role"), EVS_SLICE("slave"));
-    facts->is_clustered = evs_slice_equal(info_value(info, "cluster_enabled"), EVS_SLICE("1"));
-    facts->append_only = evs_slice_equal(info_value(info, "aof_enabled"), EVS_SLICE("1"));
+    facts->is_replica = evs_slice_equal(evs_redis_info_value(info, "role"), EVS_SLICE("slave"));
+    facts->is_clustered = evs_slice_equal(evs_redis_info_value(info, "cluster_enabled"), EVS_SLICE("1"));
+    facts->append_only = evs_slice_equal(evs_redis_info_value(info, "aof_enabled"), EVS_SLICE("1"));
 }
 
 /* --- durability --------------------------------------------------------------------------------------------------- */
@@ -80,6 +63,7 @@ static void conclude_durability(struct evs_redis_facts *facts)
     const char *text = facts->append_only
                            ? table[facts->fsync].text
                            : "appendonly no (a restart of the server loses what came after its last snapshot, if any)";
+    facts->forgets = !facts->append_only || facts->fsync != EVS_REDIS_FSYNC_ALWAYS;
     facts->confirm_delay_us = facts->append_only ? table[facts->fsync].delay_us : 0;
     if (facts->replicas == 0) {
         snprintf(facts->durability, sizeof facts->durability, "%s", text);

@@ -12,9 +12,10 @@ struct evs_redis_facts {
     uint64_t version; /* the major number; 0: not told */
     bool is_replica;
     bool is_clustered; /* a node of a cluster */
-    bool evicts; /* maxmemory-policy is not noeviction */
+    bool evicts;       /* maxmemory-policy is not noeviction */
     bool append_only;
     enum evs_redis_fsync fsync;
+    bool forgets;             /* a reply does not mean that a restart of the server leaves it */
     uint64_t replicas;        /* min-replicas-to-write: so many must have a commit before it counts as confirmed */
     char policy[32];          /* maxmemory-policy */
     char durability[192];     /* for people */

@@ -138,13 +138,31 @@ static evs_status judge_newest(struct evs_redis_store *store, const redisReply *
     return EVS_OK;
 }
 
+/* The log may be whole, and rows be lost that sinks had written behind it: only the last commit knows which were delivered for certain. */
+static evs_status check_followers(const struct evs_redis_store *store, struct evs_error *error)
+{
+    enum evs_redis_change change = store->has_followers ? evs_redis_link_change(store->link) : EVS_REDIS_SAME;
+    if (!evs_redis_may_forget(change, store->facts.forgets)) {
+        return EVS_OK;
+    }
+    return evs_fail(
+        error, EVS_E_GAP,
+        "Redis at %s %s, and may have lost rows that were written to its streams since the last checkpoint.",
+        store->address.text,
+        change == EVS_REDIS_RESTARTED ? "was started again" : "is another server now, after a failover");
+}
+
 evs_status evs_redis_store_locate(struct evs_redis_store *store, struct evs_error *error)
 {
     EVS_ASSERT(store->has_term);
+    evs_status status = check_followers(store, error);
+    if (status != EVS_OK) {
+        return status;
+    }
     struct evs_slice command[] = {EVS_SLICE("FCALL"), EVS_SLICE(EVS_REDIS_NEWEST), EVS_SLICE("1"),
                                   evs_slice_of(store->keys[EVS_BLOCK_STATE])};
     redisReply *reply;
-    evs_status status =
+    status =
         evs_redis_function_call(store->link, command, EVS_COUNT(command), "show the end of the log", &reply, error);
     if (status != EVS_OK) {
         return status;

@@ -16,6 +16,7 @@ struct evs_redis_store {
     struct evs_redis_address address;
     struct evs_redis_link *link;
     int64_t retry_us;
+    bool has_followers;
     char *keys[EVS_BLOCK_KINDS]; /* :log, :ob */
     struct evs_redis_facts facts;
 
@@ -78,8 +79,8 @@ EVS_MUST_CHECK evs_status evs_redis_store_locate(struct evs_redis_store *store, 
 EVS_MUST_CHECK evs_status evs_redis_store_look(struct evs_redis_store *store, struct evs_store_terms *terms,
                                                struct evs_error *error);
 /* The blocks of that commit, as a restore gives them. EVS_E_GAP: an engine has gone on meanwhile and trimmed some; look again. */
-EVS_MUST_CHECK evs_status evs_redis_store_read(struct evs_redis_store *store, evs_store_take_block *take, void *argument,
-                                               struct evs_error *error);
+EVS_MUST_CHECK evs_status evs_redis_store_read(struct evs_redis_store *store, evs_store_take_block *take,
+                                               void *argument, struct evs_error *error);
 
 /* Sends a command and takes its reply; an error reply fails with its classification. */
 EVS_MUST_CHECK evs_status evs_redis_store_ask(struct evs_redis_store *store, const struct evs_slice *arguments,

@@ -45,6 +45,9 @@ static evs_status make_link(const struct evs_store_open *open, struct evs_redis_
     evs_buffer_put(&name, "", 1);
     status = evs_redis_link_new(open->os, &store->address, name.data, &store->link, error);
     evs_buffer_fini(&name);
+    if (status == EVS_OK && store->has_followers) {
+        evs_redis_link_watch(store->link);
+    }
     return status;
 }
 
@@ -52,7 +55,8 @@ static evs_status store_open(const struct evs_store_open *open, void **instance,
 {
     EVS_ASSERT(open->os != NULL && open->url != NULL && open->pipeline != NULL && open->group != NULL);
     struct evs_redis_store *store = evs_alloc_zero(sizeof *store);
-    *store = (struct evs_redis_store){.os = open->os, .log = open->log, .retry_us = open->retry_us};
+    *store = (struct evs_redis_store){
+        .os = open->os, .log = open->log, .retry_us = open->retry_us, .has_followers = open->has_followers};
     store->keys[EVS_BLOCK_STATE] = key_name(open, "log");
     store->keys[EVS_BLOCK_OUTBOX] = key_name(open, "ob");
     evs_status status = make_link(open, store, error);
@@ -325,6 +329,9 @@ static evs_status try_acquire(struct evs_redis_store *store, void *argument, str
     store->sequences[EVS_BLOCK_STATE] = store->sequences[EVS_BLOCK_OUTBOX] = 0;
     status = read_last_commit(store, error);
     store->located = status == EVS_OK;
+    if (store->located && store->has_followers) {
+        evs_redis_link_accept(store->link);
+    }
     store->has_term = store->has_term || store->located;
     return status;
 }
@@ -345,6 +352,7 @@ static evs_status store_acquire(void *instance, struct evs_store_terms *terms, s
         .record = {store->record.data, store->record.count},
         .confirm_delay_us = store->facts.confirm_delay_us,
         .durability = store->facts.durability,
+        .forgets = store->facts.forgets,
     };
     return EVS_OK;
 }

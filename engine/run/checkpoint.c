@@ -48,9 +48,18 @@ static int64_t boot_us(const struct evs_run *run)
     return run->options.os->clock.boot_us(run->options.os->clock.self);
 }
 
+/* Trigger ids hang on the incarnation. While a crash of the store may still take the only commit that names it, nothing goes out: the life after would
+ * tell the same under other ids. */
+static bool incarnation_lasts(const struct evs_run *run)
+{
+    bool is_marked = run->marker.is_there && run->marker.incarnation.low == run->incarnation.low &&
+                     run->marker.incarnation.high == run->incarnation.high;
+    return run->store == NULL || run->terms.confirm_delay_us == 0 || is_marked || atomic_load(&run->confirmed) > 0;
+}
+
 bool evs_run_may_send(struct evs_run *run)
 {
-    if (!evs_standby_may_send(run)) {
+    if (!evs_standby_may_send(run) || !incarnation_lasts(run)) {
         return false;
     }
     if (run->store == NULL || boot_us(run) - atomic_load(&run->owner_us) < OWNER_MAX_US) {

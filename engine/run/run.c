@@ -47,6 +47,17 @@ static struct evs_hash128 new_incarnation(const struct evs_os *os)
     return (struct evs_hash128){os->random.next(os->random.self), os->random.next(os->random.self)};
 }
 
+/* Sinks that write with the ids of commits write behind them. */
+static bool has_followers(const struct evs_plan *plan)
+{
+    for (uint32_t i = 0; i < plan->node_count; i++) {
+        if (plan->nodes[i].kind == EVS_NODE_SINK && plan->nodes[i].sink->connector->always_exact) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static evs_status open_store(struct evs_run *run, struct evs_error *error)
 {
     const struct evs_run_options *options = &run->options;
@@ -56,6 +67,7 @@ static evs_status open_store(struct evs_run *run, struct evs_error *error)
         .url = options->redis_url,
         .pipeline = run->plan->pipeline,
         .group = "0",
+        .has_followers = has_followers(run->plan),
         .retry_us = options->retry_us,
     };
     return options->store->open(&open, &run->store, error);

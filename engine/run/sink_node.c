@@ -501,6 +501,7 @@ static struct evs_sink_open how_to_open(const struct sink_node *node)
         .create = run->options.create,
         .epoch = run->terms.epoch,
         .nonce = run->terms.nonce,
+        .store_forgets = run->terms.forgets,
         .retry_us = run->options.retry_us,
     };
 }

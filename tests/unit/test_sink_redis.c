@@ -32,6 +32,8 @@ struct settings {
     uint64_t epoch;
     int64_t maxlen; /* 0: none */
     int64_t retry_us;
+    bool forgets;   /* the store's server may lose what it has confirmed */
+    bool elsewhere; /* the sink has a server of its own */
 };
 
 static void *open_sink(struct settings settings)
@@ -43,6 +45,10 @@ static void *open_sink(struct settings settings)
             values[i].is_set = true;
             values[i].integer = settings.maxlen;
         }
+        if (strcmp(values[i].option->name, "url") == 0 && settings.elsewhere) {
+            values[i].is_set = true;
+            values[i].text = evs_slice_of(server.url);
+        }
     }
     const void *config = NULL;
     ck_assert_int_eq(evs_sink_redis.configure(values, &arena, &config, &error), EVS_OK);
@@ -53,6 +59,7 @@ static void *open_sink(struct settings settings)
                                  .redis_url = settings.url == NULL ? server.url : settings.url,
                                  .epoch = settings.epoch,
                                  .nonce = 7,
+                                 .store_forgets = settings.forgets,
                                  .retry_us = settings.retry_us == 0 ? 20 * SECOND : settings.retry_us};
     void *sink = NULL;
     evs_status status = evs_sink_redis.open(&open, &sink, &error);
@@ -448,17 +455,79 @@ START_TEST(consumer_deletes_what_is_sent_again)
 }
 END_TEST
 
-START_TEST(lost_tail_is_survived)
+/* The newest rows are gone with a crash. 0 to `*left` are still there. */
+static void lose_tail(long long *left)
+{
+    server_redis_kill(&server);
+    server_redis_cut(&server, 1500);
+    server_redis_restart(&server);
+    *left = server_redis_length(&server, KEY);
+    ck_assert_int_gt(*left, 50);
+    ck_assert_int_lt(*left, 100);
+}
+
+/* Beside the state: the commit before knows which rows were delivered for certain, so the engine goes back to it, and writes the rest again. The sink says so
+ * as soon as it is connected again, without a further row to write. */
+START_TEST(lost_tail_goes_back_to_the_last_commit)
+{
+    void *sink = open_sink((struct settings){.epoch = 1000, .forgets = true});
+    struct feed feed = {.epoch = 1000, .from = 0, .to = 100};
+    must_deliver(sink, &feed);
+    long long left;
+    lose_tail(&left);
+    uint64_t number;
+    uint32_t count;
+    evs_status status = EVS_OK;
+    for (int64_t deadline_us = evs_monotonic_us(evs_os_system()) + 20 * SECOND; status == EVS_OK;) {
+        ck_assert_int_lt(evs_monotonic_us(evs_os_system()), deadline_us);
+        status = evs_sink_redis.poll(sink, &number, 1, &count, &error);
+        ck_assert_uint_eq(count, 0);
+    }
+    ck_assert_int_eq(status, EVS_E_GAP);
+    check_text("started again");
+    evs_sink_redis.close(sink);
+    sink = open_sink((struct settings){.epoch = 2000, .forgets = true});
+    feed = (struct feed){.epoch = 1000, .from = 20, .to = 100}; /* the commit's outbox: some are there, some are not */
+    must_deliver(sink, &feed);
+    feed = (struct feed){.epoch = 1000, .from = 0, .to = 100};
+    check_stream(&feed, 1);
+    evs_sink_redis.close(sink);
+}
+END_TEST
+
+/* Where every reply was synced, a restart has lost nothing; should it have all the same, the next row finds it. */
+START_TEST(a_restart_that_forgets_nothing_is_no_reason_to_go_back)
 {
     void *sink = open_sink((struct settings){.epoch = 1000});
     struct feed feed = {.epoch = 1000, .from = 0, .to = 100};
     must_deliver(sink, &feed);
     server_redis_kill(&server);
+    server_redis_restart(&server);
+    feed.from = 100;
+    feed.to = 120;
+    must_deliver(sink, &feed);
+    long long left;
+    server_redis_kill(&server);
     server_redis_cut(&server, 1500);
     server_redis_restart(&server);
-    long long left = server_redis_length(&server, KEY);
-    ck_assert_int_gt(left, 50);
-    ck_assert_int_lt(left, 100);
+    left = server_redis_length(&server, KEY);
+    ck_assert_int_lt(left, 120);
+    feed.from = 120;
+    feed.to = 150;
+    ck_assert_int_eq(deliver(sink, &feed), EVS_E_GAP);
+    ck_assert_int_eq(server_redis_length(&server, KEY), left); /* nothing is written behind a hole */
+    evs_sink_redis.close(sink);
+}
+END_TEST
+
+/* A server that does not keep the state: what it has lost is lost, and said. */
+START_TEST(lost_tail_of_another_server_is_survived)
+{
+    void *sink = open_sink((struct settings){.epoch = 1000, .forgets = true, .elsewhere = true});
+    struct feed feed = {.epoch = 1000, .from = 0, .to = 100};
+    must_deliver(sink, &feed);
+    long long left;
+    lose_tail(&left);
     struct feed more = {.epoch = 1000, .from = 100, .to = 150, .number = feed.number};
     must_deliver(sink, &more);
     struct feed all[] = {{.epoch = 1000, .from = 0, .to = (uint64_t)left}, {.epoch = 1000, .from = 100, .to = 150}};
@@ -575,7 +644,9 @@ int main(void)
     tcase_add_test(cases, function_lost_at_each_request);
     tcase_add_test(cases, one_message_refused_between_accepted_ones);
     tcase_add_test(cases, consumer_deletes_what_is_sent_again);
-    tcase_add_test(cases, lost_tail_is_survived);
+    tcase_add_test(cases, lost_tail_goes_back_to_the_last_commit);
+    tcase_add_test(cases, a_restart_that_forgets_nothing_is_no_reason_to_go_back);
+    tcase_add_test(cases, lost_tail_of_another_server_is_survived);
     tcase_add_test(cases, unreachable_ends_with_the_retry_time);
     tcase_add_test(cases, other_content_under_the_id);
     tcase_add_test(cases, other_writer_in_the_stream);

@@ -86,6 +86,7 @@ struct evs_sink_open {
     bool create;
     uint64_t epoch; /* the term that this engine holds; 0 without a durable store */
     uint64_t nonce; /* the owner's */
+    bool store_forgets; /* a crash of the store's server may take what it had confirmed, rows of sinks too */
     enum evs_sink_replay replay;
     const struct evs_sink_receipt *receipts; /* of all lanes of this sink at the last commit */
     uint32_t receipt_count;

@@ -19,6 +19,7 @@ struct evs_store_open {
     const char *pipeline; /* key: evs:{pipeline:group}:log, :ob */
     const char *group;
     const char *suffix; /* tools: of both keys, "" or that of a copy of the group's streams (savepoints); NULL: an engine */
+    bool has_followers;  /* rows of sinks are written behind the commits, to the same server: what it forgets may be theirs alone */
     int64_t retry_us; /* how long to retry an unreachable server before EVS_E_UNREACHABLE */
 };
 
@@ -31,6 +32,7 @@ struct evs_store_terms {
     int64_t
         confirm_delay_us; /* time after a commit's reply until it may be told to others: 0 with appendfsync always (exactness, 8) */
     const char *durability; /* printed at start: "appendfsync everysec", … */
+    bool forgets;           /* a crash of its server may take what it had confirmed */
 };
 
 struct evs_store_commit {
