@@ -463,7 +463,8 @@ static void delivery_check_direct(struct evs_delivery *delivery)
     } else if (!delivery->state.connected) {
         delivery_leave_direct(delivery, "NATS is away");
     } else if (overdue) {
-        delivery_leave_direct(delivery, "JetStream does not acknowledge");
+        const char *refusal = delivery->state.last_error;
+        delivery_leave_direct(delivery, refusal[0] != '\0' ? refusal : "JetStream does not acknowledge");
     }
     /* A connection that stays silent may be dead without knowing it. */
     if (overdue && delivery->state.connected &&
@@ -571,8 +572,10 @@ static evs_status delivery_connect(struct evs_delivery *delivery, struct evs_err
     const struct evs_threads *threads = &delivery->options.os->threads;
     struct opener *opener = &delivery->opener;
     opener->park = threads->park_new(threads->self);
-    evs_status status = evs_upstream_open(&delivery->options.upstream, opener->park, delivery->options.retry_us,
-                                          opener->inbox, &opener->wire, error);
+    /* With a spool nobody needs to wait: events can be taken at once. */
+    int64_t retry_us = delivery->spool != NULL ? 0 : delivery->options.retry_us;
+    evs_status status =
+        evs_upstream_open(&delivery->options.upstream, opener->park, retry_us, opener->inbox, &opener->wire, error);
     if (status == EVS_OK) {
         delivery_take_wire(delivery, opener->wire, opener->inbox);
         return EVS_OK;

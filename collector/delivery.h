@@ -33,7 +33,7 @@ struct evs_delivery_options {
     const char *spool_folder; /* NULL: no spool */
     uint64_t spool_bytes_max;
     int64_t ack_timeout_us;
-    int64_t retry_us; /* how long the start waits for NATS */
+    int64_t retry_us; /* without a spool: how long the start waits for NATS */
 };
 
 struct evs_delivery_counters {

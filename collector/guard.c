@@ -200,6 +200,13 @@ static void guard_on_linger_read(struct bufferevent *bufferevent, void *argument
     evbuffer_drain(in, evbuffer_get_length(in));
 }
 
+/* The answer is out: the client need not wait for more of it. */
+static void guard_on_linger_write(struct bufferevent *bufferevent, void *argument)
+{
+    (void)argument;
+    (void)shutdown(bufferevent_getfd(bufferevent), SHUT_WR);
+}
+
 /* evhttp learns that the connection has ended, and frees it. */
 static void guard_on_linger_event(struct bufferevent *bufferevent, short what, void *argument)
 {
@@ -216,7 +223,7 @@ static void guard_refuse(struct evs_guard_connection *connection, enum evs_guard
     struct bufferevent *bufferevent = connection->bufferevent;
     struct guard_owner *owner = &connection->owner;
     bufferevent_getcb(bufferevent, &owner->read, &owner->write, &owner->event, &owner->argument);
-    bufferevent_setcb(bufferevent, guard_on_linger_read, NULL, guard_on_linger_event, connection);
+    bufferevent_setcb(bufferevent, guard_on_linger_read, guard_on_linger_write, guard_on_linger_event, connection);
     guard_release(connection);
     guard_enter(connection, GUARD_LINGER);
     guard->refused++;
