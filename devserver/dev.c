@@ -23,6 +23,7 @@
 #define STEP_US 20000              /* how often a start or a stop looks whether it can go on */
 #define START_US INT64_C(20000000) /* a server that is not there by then does not come */
 #define STOP_US INT64_C(20000000)  /* a child that is still there by then is killed */
+#define FAILED_US INT64_C(3000000) /* the same when a server is gone: nothing can be saved any more */
 #define KEY "dev"
 #define SELF "dev"
 
@@ -507,7 +508,7 @@ static void on_step(evutil_socket_t fd, short what, void *argument)
     (void)fd;
     (void)what;
     if (dev->phase == PHASE_STOPPING) {
-        if (!dev->is_killing && has_lasted(dev, STOP_US)) {
+        if (!dev->is_killing && has_lasted(dev, dev->status == EVS_OK ? STOP_US : FAILED_US)) {
             evs_dev_say(SELF, EVS_DEV_RED, "something does not end: killed");
             kill_all(dev);
         }
