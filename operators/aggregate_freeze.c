@@ -13,13 +13,6 @@
  * What is small is written at the barrier: deletions, and rows held back. A window that closes writes the rest before. */
 #include "aggregate_state.h"
 
-#ifdef EVS_CONFORMANCE
-#define EPOCH_MAX 41u /* so that tests come by */
-#else
-#define EPOCH_MAX (UINT32_MAX / 2)
-#endif
-#define FETCH_AHEAD 16u
-
 /* Epochs must not come round: an old entry would look young. Once in decades, all begin anew. */
 static void begin_epochs_anew(struct aggregate *agg)
 {
@@ -37,11 +30,8 @@ static void begin_epochs_anew(struct aggregate *agg)
 
 static void freeze_window(struct agg_window *window, bool copies)
 {
-    struct agg_dirty empty = window->frozen;
-    EVS_ASSERT(window->frozen_at == empty.count && !window->copies);
-    empty.count = 0;
-    window->frozen = window->dirty;
-    window->dirty = empty;
+    EVS_ASSERT(window->frozen_at == window->frozen.count && !window->copies);
+    evs_agg_dirty_freeze(&window->dirty, &window->frozen);
     window->frozen_at = 0;
     window->copies = copies;
     window->copied = (struct evs_snapshot_at){0};
@@ -52,9 +42,8 @@ evs_status evs_agg_freeze(struct evs_op *op, void *state, struct evs_snapshot_wr
                           struct evs_snapshot_writer *copy)
 {
     struct aggregate *agg = state;
-    struct agg_writing *writing = &agg->writing;
     (void)op;
-    EVS_ASSERT(agg->work.moment == MOMENT_NONE && agg->released == NULL && !writing->is_on);
+    EVS_ASSERT(agg->work.moment == MOMENT_NONE && agg->released == NULL);
     evs_agg_deleted_put(&agg->deleted, changes != NULL ? changes : copy, EVS_AGG_SECTION_GROUPS);
     if (agg->holds && changes != NULL) {
         evs_agg_hold_snapshot(&agg->hold, changes, EVS_AGG_SECTION_HELD_ROWS, false);
@@ -62,34 +51,22 @@ evs_status evs_agg_freeze(struct evs_op *op, void *state, struct evs_snapshot_wr
     if (agg->holds && copy != NULL) {
         evs_agg_hold_snapshot(&agg->hold, copy, EVS_AGG_SECTION_HELD_ROWS, true);
     }
-    if (agg->base.epoch >= EPOCH_MAX) {
+    if (agg->base.epoch >= EVS_AGG_EPOCH_MAX) {
         begin_epochs_anew(agg);
     }
     for (uint32_t i = 0; i < agg->window_count; i++) {
         freeze_window(agg->windows[i], copy != NULL);
     }
-    uint32_t bytes = agg->layout.entry_bytes - agg->layout.value_offset;
-    *writing = (struct agg_writing){.is_on = true, .frozen = agg->base.epoch, .changes = changes, .copy = copy};
-    writing->record = (struct agg_record){.base = &agg->base, .layout = &agg->layout, .values_bytes = bytes};
+    struct agg_record record = {
+        .base = &agg->base, .layout = &agg->layout, .values_bytes = agg->layout.entry_bytes - agg->layout.value_offset};
+    evs_agg_writing_begin(&agg->writing, agg->base.epoch, changes, copy, &record);
     agg->base.epoch += 2;
     return EVS_MORE;
 }
 
-/* The one of the two writers that the entry goes to; NULL: it is not written. */
-static struct evs_snapshot_writer *writer_of(const struct agg_writing *writing, const struct evs_entry *entry)
-{
-    if (entry->epoch > writing->frozen) {
-        return NULL;
-    }
-    if (writing->copy != NULL && evs_snapshot_takes(writing->copy, entry->hash)) {
-        return writing->copy;
-    }
-    return entry->epoch == writing->frozen ? writing->changes : NULL;
-}
-
 static void write_group(struct agg_writing *writing, const struct agg_window *window, struct evs_entry *entry)
 {
-    struct evs_snapshot_writer *writer = writer_of(writing, entry);
+    struct evs_snapshot_writer *writer = evs_agg_writer_of(writing, entry->epoch, entry->hash);
     struct agg_record *record = &writing->record;
     if (writer == NULL) {
         return;
@@ -128,8 +105,8 @@ static void write_frozen(struct agg_writing *writing, struct agg_window *window,
     const struct agg_dirty *list = &window->frozen;
     for (; window->frozen_at<list->count && * records> 0; window->frozen_at++, (*records)--) {
         uint32_t index = list->indices[window->frozen_at];
-        if (window->frozen_at + FETCH_AHEAD < list->count) {
-            __builtin_prefetch(evs_table_at(&window->table, list->indices[window->frozen_at + FETCH_AHEAD]));
+        if (window->frozen_at + EVS_AGG_FETCH_AHEAD < list->count) {
+            __builtin_prefetch(evs_table_at(&window->table, list->indices[window->frozen_at + EVS_AGG_FETCH_AHEAD]));
         }
         struct evs_entry *entry = evs_table_at(&window->table, index);
         if (evs_table_is_live(&window->table, index) && entry->epoch == writing->frozen) {
@@ -157,8 +134,7 @@ evs_status evs_agg_write(struct evs_op *op, void *state, uint32_t records)
         }
     }
     if (writing->is_on) {
-        evs_agg_record_fini(&writing->record);
-        *writing = (struct agg_writing){0};
+        evs_agg_writing_end(writing);
     }
     return EVS_OK;
 }

@@ -100,6 +100,47 @@ void evs_agg_record_fini(struct agg_record *record)
     evs_buffer_fini(&record->variable);
 }
 
+/* --- between batches ---------------------------------------------------------------------------------------------------------- */
+
+void evs_agg_dirty_add(struct agg_dirty *dirty, uint32_t index)
+{
+    EVS_GROW(dirty->indices, dirty->count, dirty->capacity);
+    dirty->indices[dirty->count++] = index;
+}
+
+void evs_agg_dirty_freeze(struct agg_dirty *dirty, struct agg_dirty *frozen)
+{
+    struct agg_dirty empty = *frozen;
+    empty.count = 0;
+    *frozen = *dirty;
+    *dirty = empty;
+}
+
+void evs_agg_writing_begin(struct agg_writing *writing, uint32_t epoch, struct evs_snapshot_writer *changes,
+                           struct evs_snapshot_writer *copy, const struct agg_record *record)
+{
+    EVS_ASSERT(!writing->is_on && (changes != NULL || copy != NULL));
+    *writing =
+        (struct agg_writing){.is_on = true, .frozen = epoch, .changes = changes, .copy = copy, .record = *record};
+}
+
+void evs_agg_writing_end(struct agg_writing *writing)
+{
+    evs_agg_record_fini(&writing->record);
+    *writing = (struct agg_writing){0};
+}
+
+struct evs_snapshot_writer *evs_agg_writer_of(const struct agg_writing *writing, uint32_t epoch, uint64_t hash)
+{
+    if (epoch > writing->frozen) {
+        return NULL;
+    }
+    if (writing->copy != NULL && evs_snapshot_takes(writing->copy, hash)) {
+        return writing->copy;
+    }
+    return epoch == writing->frozen ? writing->changes : NULL;
+}
+
 /* --- deletions -------------------------------------------------------------------------------------------------------------- */
 
 void evs_agg_deleted_add(struct agg_deleted *deleted, struct agg_record *record)

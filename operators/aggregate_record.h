@@ -38,6 +38,37 @@ void evs_agg_record_put(struct agg_record *record, struct evs_snapshot_writer *w
 /* Writes what is new of the accumulators that keep many values. */
 void evs_agg_record_parts(struct agg_record *record, struct evs_snapshot_writer *writer, uint32_t section, bool full);
 
+/* --- written between batches (aggregate_freeze.c) --- */
+
+struct agg_dirty { /* what changed since the last checkpoint; its epoch tells that it is listed */
+    uint32_t *indices;
+    uint32_t count, capacity;
+};
+void evs_agg_dirty_add(struct agg_dirty *dirty, uint32_t index);
+/* The list changes places with an empty one. */
+void evs_agg_dirty_freeze(struct agg_dirty *dirty, struct agg_dirty *frozen);
+
+/* A checkpoint that is being written. */
+struct agg_writing {
+    bool is_on;
+    uint32_t frozen;                            /* epoch of what had changed at the barrier */
+    struct evs_snapshot_writer *changes, *copy; /* NULL: nobody asks for it */
+    struct agg_record record;
+};
+/* What the owner's epochs are from now on: two more than `epoch`. */
+void evs_agg_writing_begin(struct agg_writing *writing, uint32_t epoch, struct evs_snapshot_writer *changes,
+                           struct evs_snapshot_writer *copy, const struct agg_record *record);
+void evs_agg_writing_end(struct agg_writing *writing);
+/* The one of the two writers that wants what has this epoch and hash; NULL: it is not written, or has been. */
+struct evs_snapshot_writer *evs_agg_writer_of(const struct agg_writing *writing, uint32_t epoch, uint64_t hash);
+/* Epochs must not come round: at this one the owner begins anew. Tests come by. */
+#ifdef EVS_CONFORMANCE
+#define EVS_AGG_EPOCH_MAX 41u
+#else
+#define EVS_AGG_EPOCH_MAX (UINT32_MAX / 2)
+#endif
+#define EVS_AGG_FETCH_AHEAD 16u
+
 /* Deletions wait for the next snapshot. */
 struct agg_deleted {
     struct evs_buffer fixed, variable;

@@ -1,4 +1,4 @@
-/* Groups in slices (aggregate_slices.h). */
+/* Groups in slices (aggregate_slices.h); checkpoints in steps as aggregate_freeze.c tells, with epochs of slices instead of entries. */
 #include "aggregate_slices.h"
 
 void evs_agg_slices_init(struct agg_slices *slices, struct evs_op *op, const struct agg_base *base, uint32_t key_bytes,
@@ -20,7 +20,9 @@ void evs_agg_slices_fini(struct agg_slices *slices)
         evs_table_fini(&slices->table);
     }
     evs_free(slices->chunks);
-    evs_free(slices->dirty);
+    evs_free(slices->dirty.indices);
+    evs_free(slices->frozen.indices);
+    evs_agg_record_fini(&slices->writing.record);
     evs_agg_deleted_fini(&slices->deleted);
 }
 
@@ -58,6 +60,7 @@ uint32_t evs_agg_slice_add(struct agg_slices *slices, uint32_t key, uint32_t bef
     slice->start_us = slice->last_us = start_us;
     slice->key = key;
     slice->generation = generation;
+    slice->epoch = slices->writing.is_on ? slices->writing.frozen + 1 : 0; /* it was not there at the barrier */
     uint32_t *link = before == 0 ? &list->first : &evs_agg_slice(slices, before - 1)->next;
     slice->next = *link;
     *link = number + 1;
@@ -80,6 +83,7 @@ void evs_agg_slice_remove(struct agg_slices *slices, uint32_t key, uint32_t befo
     uint32_t number = *link - 1;
     struct agg_slice *slice = evs_agg_slice(slices, number);
     EVS_ASSERT(slice->key == key);
+    evs_agg_slice_write_before(slices, number);
     *link = slice->next;
     list->last = list->last == number + 1 ? before : list->last;
     count_garbage(slices, evs_agg_slice_values(slice));
@@ -103,9 +107,9 @@ void evs_agg_slice_mark(struct agg_slices *slices, uint32_t number)
 {
     struct agg_slice *slice = evs_agg_slice(slices, number);
     if (slices->base->durable && slice->epoch != slices->base->epoch) {
+        evs_agg_slice_write_before(slices, number);
         slice->epoch = slices->base->epoch;
-        EVS_GROW(slices->dirty, slices->dirty_count, slices->dirty_capacity);
-        slices->dirty[slices->dirty_count++] = number;
+        evs_agg_dirty_add(&slices->dirty, number);
     }
 }
 
@@ -180,53 +184,104 @@ static void set_slice(struct agg_slices *slices, struct agg_record *record, uint
     record->values = evs_agg_slice_values(slice);
 }
 
-struct writing {
-    struct agg_slices *slices;
-    struct evs_snapshot_writer *writer;
-    bool full;
-    struct agg_record record;
-};
-
 /* Only the head and the key of a record stand in the entry; the slice has its own values. */
-static void write_slice(struct writing *to, uint32_t number)
+static void write_slice(struct agg_slices *slices, uint32_t number)
 {
-    set_slice(to->slices, &to->record, number);
-    evs_agg_record_group(&to->record);
-    evs_agg_record_put(&to->record, to->writer, EVS_AGG_SECTION_SLICES, EVS_RECORD_PUT);
-    evs_agg_record_parts(&to->record, to->writer, EVS_AGG_SECTION_PARTS, to->full);
+    struct agg_writing *writing = &slices->writing;
+    struct agg_slice *slice = evs_agg_slice(slices, number);
+    uint64_t hash = evs_table_at(&slices->table, slice->key)->hash;
+    struct evs_snapshot_writer *writer = evs_agg_writer_of(writing, slice->epoch, hash);
+    if (writer == NULL) {
+        return;
+    }
+    set_slice(slices, &writing->record, number);
+    evs_agg_record_group(&writing->record);
+    evs_agg_record_put(&writing->record, writer, EVS_AGG_SECTION_SLICES, EVS_RECORD_PUT);
+    evs_agg_record_parts(&writing->record, writer, EVS_AGG_SECTION_PARTS, writer == writing->copy);
+    slice->epoch = writing->frozen + 1;
 }
 
-static void write_key(void *argument, uint32_t index, struct evs_entry *entry)
+void evs_agg_slice_write_before(struct agg_slices *slices, uint32_t number)
 {
-    struct writing *to = argument;
-    const struct agg_key *key = (const struct agg_key *)evs_entry_values(&to->slices->layout, entry);
-    (void)index;
-    for (uint32_t at = key->first; at != 0; at = evs_agg_slice(to->slices, at - 1)->next) {
-        write_slice(to, at - 1);
+    if (slices->writing.is_on) {
+        write_slice(slices, number);
     }
 }
 
-void evs_agg_slices_snapshot(struct agg_slices *slices, struct evs_snapshot_writer *writer, bool full)
+static void begin_epochs_anew(struct agg_slices *slices, struct agg_base *base)
 {
-    struct writing to = {.slices = slices, .writer = writer, .full = full, .record = record_of(slices)};
-    evs_agg_deleted_put(&slices->deleted, writer, EVS_AGG_SECTION_SLICES);
-    for (uint32_t i = 0; !full && i < slices->dirty_count; i++) {
-        uint32_t key = evs_agg_slice(slices, slices->dirty[i])->key;
-        if (key != UINT32_MAX && evs_snapshot_takes(writer, evs_table_at(&slices->table, key)->hash)) {
-            write_slice(&to, slices->dirty[i]);
+    for (uint32_t i = 0; i < slices->used; i++) {
+        struct agg_slice *slice = evs_agg_slice(slices, i);
+        slice->epoch = slice->epoch == base->epoch ? 1 : 0;
+    }
+    base->epoch = 1;
+}
+
+void evs_agg_slices_freeze(struct agg_slices *slices, struct agg_base *base, struct evs_snapshot_writer *changes,
+                           struct evs_snapshot_writer *copy)
+{
+    EVS_ASSERT(base == slices->base && slices->frozen_at == slices->frozen.count && !slices->copies);
+    evs_agg_deleted_put(&slices->deleted, changes != NULL ? changes : copy, EVS_AGG_SECTION_SLICES);
+    if (base->epoch >= EVS_AGG_EPOCH_MAX) {
+        begin_epochs_anew(slices, base);
+    }
+    evs_agg_dirty_freeze(&slices->dirty, &slices->frozen);
+    slices->frozen_at = 0;
+    slices->copies = copy != NULL;
+    slices->copied = (struct evs_snapshot_at){0};
+    struct agg_record record = record_of(slices);
+    evs_agg_writing_begin(&slices->writing, base->epoch, changes, copy, &record);
+    base->epoch += 2;
+}
+
+static void show_key(void *argument, uint32_t index, struct evs_entry *entry)
+{
+    struct agg_slices *slices = argument;
+    const struct agg_key *key = (const struct agg_key *)evs_entry_values(&slices->layout, entry);
+    (void)index;
+    for (uint32_t at = key->first; at != 0; at = evs_agg_slice(slices, at - 1)->next) {
+        write_slice(slices, at - 1);
+    }
+}
+
+/* Slices that are gone, and new ones in their place, carry another epoch. */
+static void write_frozen(struct agg_slices *slices, uint32_t *records)
+{
+    const struct agg_dirty *list = &slices->frozen;
+    for (; slices->frozen_at<list->count && * records> 0; slices->frozen_at++, (*records)--) {
+        uint32_t ahead = slices->frozen_at + EVS_AGG_FETCH_AHEAD, number = list->indices[slices->frozen_at];
+        if (ahead < list->count) {
+            __builtin_prefetch(evs_agg_slice(slices, list->indices[ahead]));
+        }
+        const struct agg_slice *slice = evs_agg_slice(slices, number);
+        if (slice->key != UINT32_MAX && slice->epoch == slices->writing.frozen) {
+            write_slice(slices, number);
         }
     }
-    if (full) {
-        evs_snapshot_walk(writer, &slices->table, write_key, &to);
+}
+
+bool evs_agg_slices_write(struct agg_slices *slices, uint32_t records)
+{
+    if (!slices->writing.is_on) {
+        return false;
     }
-    slices->dirty_count = 0;
-    evs_agg_record_fini(&to.record);
+    write_frozen(slices, &records);
+    if (records > 0 && slices->copies) {
+        slices->copies =
+            evs_snapshot_walk_some(slices->writing.copy, &slices->table, &slices->copied, &records, show_key, slices);
+    }
+    if (records == 0) {
+        return true;
+    }
+    evs_agg_writing_end(&slices->writing);
+    return false;
 }
 
 void evs_agg_slices_remember_deleted(struct agg_slices *slices, uint32_t number)
 {
     if (slices->base->durable) {
         struct agg_record record = record_of(slices);
+        evs_agg_slice_write_before(slices, number);
         set_slice(slices, &record, number);
         evs_agg_deleted_add(&slices->deleted, &record);
         evs_agg_record_fini(&record);

@@ -33,9 +33,15 @@ struct agg_slices {
     uint8_t **chunks;
     uint32_t chunk_count, chunk_capacity;
     uint32_t used, free_first, count;
-    uint32_t *dirty; /* numbers that changed since the last snapshot */
-    uint32_t dirty_count, dirty_capacity;
+    struct agg_dirty dirty; /* numbers that changed since the last checkpoint */
     struct agg_deleted deleted;
+
+    /* the checkpoint that is being written, as aggregate_freeze.c does it */
+    struct agg_writing writing;
+    struct agg_dirty frozen; /* up to frozen_at */
+    uint32_t frozen_at;
+    bool copies;                   /* its copy is not complete */
+    struct evs_snapshot_at copied; /* so far */
 };
 
 #define EVS_AGG_SLICES_CHUNK 1024u
@@ -70,7 +76,10 @@ uint32_t evs_agg_slice_add(struct agg_slices *slices, uint32_t key, uint32_t bef
 void evs_agg_slice_remove(struct agg_slices *slices, uint32_t key, uint32_t before);
 /* The key goes when it has no slice. True: it has gone. */
 bool evs_agg_slices_drop_key(struct agg_slices *slices, uint32_t key);
+/* The slice is about to change, or is new. */
 void evs_agg_slice_mark(struct agg_slices *slices, uint32_t number);
+/* The slice is about to change, and is marked later: a checkpoint that is being written has it as it was. */
+void evs_agg_slice_write_before(struct agg_slices *slices, uint32_t number);
 /* The number + 1 of the key's last slice that begins at or before a moment; 0: none. */
 uint32_t evs_agg_slice_before(const struct agg_slices *slices, const struct agg_key *key, int64_t time_us);
 
@@ -82,7 +91,11 @@ void evs_agg_slices_compact(struct agg_slices *slices);
 /* --- snapshots --------------------------------------------------------------------------------------------------------------- */
 
 enum { EVS_AGG_SECTION_SLICES = 0, EVS_AGG_SECTION_PARTS = 1, EVS_AGG_SECTION_HELD = 2 };
-void evs_agg_slices_snapshot(struct agg_slices *slices, struct evs_snapshot_writer *writer, bool full);
+/* Slices as of now, to be written by evs_agg_slices_write; the owner's epoch goes on. Either writer may be NULL. */
+void evs_agg_slices_freeze(struct agg_slices *slices, struct agg_base *base, struct evs_snapshot_writer *changes,
+                           struct evs_snapshot_writer *copy);
+/* True: there is more. */
+bool evs_agg_slices_write(struct agg_slices *slices, uint32_t records);
 /* The slice's record is to be deleted; before its start changes or it is removed, when a restore would take it for one that lives. */
 void evs_agg_slices_remember_deleted(struct agg_slices *slices, uint32_t number);
 /* The slice of a record, found or added, with its values, or the part added to it; EVS_AGG_NO_SLICE: it was deleted. False: damaged. */

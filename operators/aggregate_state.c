@@ -79,10 +79,8 @@ void evs_agg_mark(struct aggregate *agg, struct agg_window *window, struct evs_e
     if (!is_new) {
         evs_agg_write_before(agg, window, entry);
     }
-    struct agg_dirty *dirty = &window->dirty;
     entry->epoch = agg->base.epoch;
-    EVS_GROW(dirty->indices, dirty->count, dirty->capacity);
-    dirty->indices[dirty->count++] = index;
+    evs_agg_dirty_add(&window->dirty, index);
 }
 
 void evs_agg_change(struct aggregate *agg, struct agg_window *window, struct evs_entry *entry, uint32_t index)

@@ -20,11 +20,6 @@ struct group_times {     /* of groups whose results have revisions */
     uint32_t is_changed; /* emit every: there was a row since the last tick */
 };
 
-struct agg_dirty { /* entries that changed since the last snapshot; an entry's epoch tells that it is listed */
-    uint32_t *indices;
-    uint32_t count, capacity;
-};
-
 struct agg_window {
     struct evs_span span; /* an unwindowed operator has one, from the beginning to the end of time */
     struct evs_table table;
@@ -49,14 +44,6 @@ struct agg_work {
     enum agg_moment moment;
     int64_t at_us;
     uint32_t window, entry; /* where it goes on */
-};
-
-/* A checkpoint that is being written between batches: aggregate_freeze.c. */
-struct agg_writing {
-    bool is_on;
-    uint32_t frozen;                            /* epoch of what had changed at the barrier */
-    struct evs_snapshot_writer *changes, *copy; /* NULL: nobody asks for it */
-    struct agg_record record;
 };
 
 struct aggregate {

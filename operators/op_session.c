@@ -220,6 +220,7 @@ static void emit(struct sessions *all, struct agg_out *out, uint32_t number, int
                  const struct replaced *replaced, const struct session_row *row)
 {
     struct agg_slice *slice = evs_agg_slice(&all->slices, number);
+    evs_agg_slice_write_before(&all->slices, number);
     struct agg_result result = {
         .layout = &all->slices.layout,
         .entry = evs_table_at(&all->slices.table, slice->key),
@@ -304,6 +305,7 @@ static void merge(struct evs_op *op, struct sessions *all, const struct session_
                   struct replaced *replaced)
 {
     flush_rows(all, row->batch);
+    evs_agg_slice_write_before(&all->slices, right);
     struct agg_slice *into = evs_agg_slice(&all->slices, left), *from = evs_agg_slice(&all->slices, right);
     for (uint32_t i = 0; i < all->base.config->call_count; i++) {
         evs_agg_merge(&all->base.calls[i], &all->slices.table, evs_agg_slice_values(into), evs_agg_slice_values(from));
@@ -375,6 +377,7 @@ static uint32_t join(struct evs_op *op, struct sessions *all, const struct sessi
         return number;
     }
     uint32_t number = (found.left != 0 ? found.left : found.right) - 1;
+    evs_agg_slice_write_before(&all->slices, number);
     struct agg_slice *slice = evs_agg_slice(&all->slices, number);
     if (found.left == 0) {
         note_replaced(all, number, replaced);
@@ -480,6 +483,7 @@ static void emit_changed(struct sessions *all, struct agg_out *out, uint32_t num
     if ((session->flags & SESSION_CHANGED) == 0) {
         return;
     }
+    evs_agg_slice_write_before(&all->slices, number);
     uint64_t shown = hash_of(all, slice);
     if (session->revision == 0 || shown != session->shown) {
         emit(all, out, number, at_us - 1, false, NULL, NULL);
@@ -500,6 +504,7 @@ static void fire(struct evs_op *op, struct sessions *all, struct agg_out *out)
         return;
     }
     uint32_t number = (uint32_t)timer.payload;
+    evs_agg_slice_write_before(&all->slices, number);
     int64_t due_us = due_of(all, slice);
     if (due_us > timer.at_us) {
         arm(all, number);
@@ -699,14 +704,35 @@ static evs_status session_watermark(struct evs_op *op, void *state, int64_t wate
     return EVS_OK;
 }
 
-static evs_status session_snapshot(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full)
+/* In steps, as aggregate_freeze.c tells; held rows at once. */
+static evs_status session_freeze(struct evs_op *op, void *state, struct evs_snapshot_writer *changes,
+                                 struct evs_snapshot_writer *copy)
 {
     struct sessions *all = state;
     (void)op;
     EVS_ASSERT(all->released == NULL && !all->in_tick && all->row_count == 0);
-    evs_agg_slices_snapshot(&all->slices, writer, full);
-    evs_agg_hold_snapshot(&all->hold, writer, EVS_AGG_SECTION_HELD, full);
-    all->base.epoch++;
+    evs_agg_slices_freeze(&all->slices, &all->base, changes, copy);
+    if (changes != NULL) {
+        evs_agg_hold_snapshot(&all->hold, changes, EVS_AGG_SECTION_HELD, false);
+    }
+    if (copy != NULL) {
+        evs_agg_hold_snapshot(&all->hold, copy, EVS_AGG_SECTION_HELD, true);
+    }
+    return EVS_MORE;
+}
+
+static evs_status session_write(struct evs_op *op, void *state, uint32_t records)
+{
+    struct sessions *all = state;
+    (void)op;
+    return evs_agg_slices_write(&all->slices, records) ? EVS_MORE : EVS_OK;
+}
+
+static evs_status session_snapshot(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full)
+{
+    (void)session_freeze(op, state, full ? NULL : writer, full ? writer : NULL);
+    while (session_write(op, state, UINT32_MAX) == EVS_MORE) {
+    }
     return EVS_OK;
 }
 
@@ -762,6 +788,8 @@ const struct evs_operator evs_op_session = {
     .process = session_process,
     .watermark = session_watermark,
     .snapshot = session_snapshot,
+    .freeze = session_freeze,
+    .write = session_write,
     .restore = session_restore,
     .close = session_close,
 };

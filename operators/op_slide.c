@@ -587,14 +587,35 @@ static evs_status slide_watermark(struct evs_op *op, void *state, int64_t waterm
     return EVS_OK;
 }
 
-static evs_status slide_snapshot(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full)
+/* In steps, as aggregate_freeze.c tells; held rows at once. */
+static evs_status slide_freeze(struct evs_op *op, void *state, struct evs_snapshot_writer *changes,
+                               struct evs_snapshot_writer *copy)
 {
     struct slide *slide = state;
     (void)op;
     EVS_ASSERT(!slide->is_closing);
-    evs_agg_slices_snapshot(&slide->panes, writer, full);
-    evs_agg_hold_snapshot(&slide->hold, writer, EVS_AGG_SECTION_HELD, full);
-    slide->base.epoch++;
+    evs_agg_slices_freeze(&slide->panes, &slide->base, changes, copy);
+    if (changes != NULL) {
+        evs_agg_hold_snapshot(&slide->hold, changes, EVS_AGG_SECTION_HELD, false);
+    }
+    if (copy != NULL) {
+        evs_agg_hold_snapshot(&slide->hold, copy, EVS_AGG_SECTION_HELD, true);
+    }
+    return EVS_MORE;
+}
+
+static evs_status slide_write(struct evs_op *op, void *state, uint32_t records)
+{
+    struct slide *slide = state;
+    (void)op;
+    return evs_agg_slices_write(&slide->panes, records) ? EVS_MORE : EVS_OK;
+}
+
+static evs_status slide_snapshot(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full)
+{
+    (void)slide_freeze(op, state, full ? NULL : writer, full ? writer : NULL);
+    while (slide_write(op, state, UINT32_MAX) == EVS_MORE) {
+    }
     return EVS_OK;
 }
 
@@ -659,6 +680,8 @@ const struct evs_operator evs_op_slide = {
     .process = slide_process,
     .watermark = slide_watermark,
     .snapshot = slide_snapshot,
+    .freeze = slide_freeze,
+    .write = slide_write,
     .restore = slide_restore,
     .close = slide_close,
 };

@@ -265,6 +265,76 @@ START_TEST(test_end_moves_on)
 }
 END_TEST
 
+/* --- state written while rows come ------------------------------------------------------------------------------------------------------- */
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* What the receiver holds, in an order that no run decides. */
+static char **rows_held(uint32_t *count)
+{
+    *count = fake_world->row_count;
+    char **rows = evs_alloc((*count + 1) * sizeof *rows);
+    for (uint32_t i = 0; i < *count; i++) {
+        rows[i] = evs_strdup(fake_world->rows[i].payload);
+    }
+    qsort(rows, *count, sizeof *rows, by_text);
+    return rows;
+}
+
+static void free_rows(char **rows, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        evs_free(rows[i]);
+    }
+    evs_free(rows);
+}
+
+static const char *const in_steps[] = {
+    SOURCE SINKS "from events |> aggregate count(*) as n, sum(v) as s, count(distinct v) as d, array_agg(v) as l\n"
+                 "group by k, tumble(interval 10 second) |> insert into out;\n",
+    SOURCE SINKS "from events |> aggregate count(*) as n, sum(v) as s, count(distinct v) as d\n"
+                 "group by k, hop(interval 10 second, interval 2 second) |> insert into out;\n",
+    SOURCE SINKS "from events |> aggregate count(*) as n, sum(v) as s, max(v) as m\n"
+                 "group by k, session(interval 600 millisecond) |> insert into out;\n",
+    SOURCE SINKS "from events |> aggregate count(*) as n, count(distinct v) as d\n"
+                 "group by k, session(interval 600 millisecond) |> insert into out;\n",
+    SOURCE SINKS "from events |> aggregate count(*) as n, sum(v) as s group by k, session(interval 600 millisecond)\n"
+                 "emit every interval 1 second |> insert into out;\n",
+    SOURCE SINKS "from events |> aggregate count(*) as n, sum(v) as s group by k, tumble(interval 10 second)\n"
+                 "emit every interval 1 second |> insert into out;\n",
+};
+
+/* Every few batches a checkpoint, of which test builds write three records between two batches: rows come to what is frozen and not written, windows
+ * and sessions end, join and move meanwhile. The rows are those of a run without checkpoints. */
+START_TEST(test_written_in_steps)
+{
+    begin(4);
+    const struct evs_plan *plan = fake_compile(in_steps[_i]);
+    struct fake_how how = FAKE_HOW(1, 1024, 0);
+    struct evs_run_summary summary;
+    uint32_t wanted_count, count;
+    how.in_memory = true;
+    ck_assert_int_eq(fake_run(plan, how, &summary), EVS_OK);
+    char **wanted = rows_held(&wanted_count);
+    end(plan);
+    begin(4);
+    plan = fake_compile(in_steps[_i]);
+    run_through_deaths(plan, 1000);
+    char **rows = rows_held(&count);
+    ck_assert_uint_eq(count, wanted_count);
+    ck_assert_uint_gt(count, 50);
+    for (uint32_t i = 0; i < count; i++) {
+        ck_assert_str_eq(rows[i], wanted[i]);
+    }
+    free_rows(rows, count);
+    free_rows(wanted, wanted_count);
+    end(plan);
+}
+END_TEST
+
 /* --- sizes ----------------------------------------------------------------------------------------------------------------------------------- */
 
 #define BIG_BYTES 700000
@@ -377,6 +447,7 @@ int main(void)
     tcase_add_test(tests, test_retain_through_deaths);
     tcase_add_test(tests, test_state_keys_after_restart);
     tcase_add_test(tests, test_end_moves_on);
+    tcase_add_loop_test(tests, test_written_in_steps, 0, (int)EVS_COUNT(in_steps));
     tcase_add_test(tests, test_big_rows);
     tcase_add_test(tests, test_sequence_used_again);
     tcase_add_test(tests, test_many_workers);
