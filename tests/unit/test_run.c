@@ -241,6 +241,28 @@ START_TEST(test_unacknowledged)
 }
 END_TEST
 
+/* A crash of the store may take even the commit that names the incarnation, before it is confirmed: the life after has other trigger ids. So nothing is sent
+ * until then, and what comes after the loss is told once. */
+START_TEST(test_store_forgets_the_incarnation)
+{
+    begin(2, 2000, 5);
+    const struct evs_plan *plan = fake_compile(windows_fast);
+    struct oracle oracle;
+    struct evs_run_summary summary;
+    oracle_count(&oracle, 2);
+    fake_world->confirm_delay_us = INT64_C(3600000000);
+    fake_world->fail_commit_before = 8;
+    ck_assert_int_eq(fake_run(plan, (struct fake_how)FAKE_HOW(2, 16, 10), &summary), EVS_E_UNREACHABLE);
+    ck_assert_uint_gt(fake_world->commit_count, 5);
+    ck_assert_uint_eq(fake_world->row_count, 0);
+    fake_world->commit_count = 0; /* the store has lost everything */
+    fake_world->confirm_delay_us = 0;
+    ck_assert_int_eq(fake_run(plan, (struct fake_how)FAKE_HOW(2, 16, 10), &summary), EVS_OK);
+    check_windows(&oracle);
+    end(&oracle, plan);
+}
+END_TEST
+
 /* Unwindowed groups give one row for each event that changes them; their ids are those of the causing events, so deaths do not show either. */
 START_TEST(test_unwindowed)
 {
@@ -303,6 +325,7 @@ int main(void)
     tcase_add_loop_test(tests, test_deaths_fast, 0, 3);
     tcase_add_loop_test(tests, test_deaths_exact, 0, 3);
     tcase_add_test(tests, test_unacknowledged);
+    tcase_add_test(tests, test_store_forgets_the_incarnation);
     tcase_add_test(tests, test_unwindowed);
     tcase_add_test(tests, test_finished_is_not_resumed);
     suite_add_tcase(suite, tests);

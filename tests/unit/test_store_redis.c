@@ -377,6 +377,50 @@ START_TEST(lost_tail_is_a_gap)
 }
 END_TEST
 
+static void *open_with_followers(const char *fsync)
+{
+    void *store = NULL;
+    server_redis_tell(&server, "CONFIG SET appendfsync %s", fsync);
+    struct evs_store_open open = {.os = evs_os_system(),
+                                  .url = server.url,
+                                  .pipeline = "clicks",
+                                  .group = "0",
+                                  .has_followers = true,
+                                  .retry_us = 20 * SECOND};
+    ck_assert_int_eq(evs_store_redis.open(&open, &store, &error), EVS_OK);
+    oracle_accept(&oracle, &(struct evs_store_terms){0});
+    ck_assert_int_eq(acquire(store).forgets, strcmp(fsync, "always") != 0);
+    return store;
+}
+
+/* The log is whole after the restart. What sinks had written behind it may not be, so the last commit is what counts; unless every reply was synced. */
+START_TEST(a_restart_is_a_gap_for_rows_behind_the_log)
+{
+    static const struct {
+        const char *fsync;
+        evs_status status;
+    } cases[] = {{"everysec", EVS_E_GAP}, {"no", EVS_E_GAP}, {"always", EVS_OK}};
+    void *store = open_with_followers(cases[_i].fsync);
+    must_commit(store, (struct oracle_commit){.blocks = 3, .outbox = 1, .seed = 1, .block_bytes = 500});
+    server_redis_tell(&server, "CLIENT KILL TYPE normal"); /* a connection that broke is no restart */
+    must_commit(store, (struct oracle_commit){.blocks = 3, .seed = 2, .block_bytes = 500});
+    server_redis_kill(&server);
+    server_redis_restart(&server);
+    evs_status status =
+        oracle_commit(&oracle, store, (struct oracle_commit){.blocks = 1, .seed = 3, .block_bytes = 500}, &error);
+    ck_assert_int_eq(status, cases[_i].status);
+    if (status == EVS_E_GAP) {
+        check_text("started again");
+        struct evs_store_terms terms = acquire(store);
+        oracle_accept(&oracle, &terms);
+        ck_assert_int_eq(oracle_restore(&oracle, store, &error), EVS_OK);
+        must_commit(store, (struct oracle_commit){.blocks = 1, .seed = 4, .block_bytes = 500}); /* once is enough */
+    }
+    evs_store_redis.close(store);
+    evs_store_redis.close(check_restore(server.url));
+}
+END_TEST
+
 START_TEST(deleted_log_is_no_first_start)
 {
     void *store = open_and_acquire(server.url);
@@ -601,6 +645,7 @@ static void add_refusals(Suite *suite)
     tcase_add_test(refusals, other_key_in_the_way);
     tcase_add_test(refusals, unreachable_ends_with_the_retry_time);
     tcase_add_test(refusals, lost_tail_is_a_gap);
+    tcase_add_loop_test(refusals, a_restart_is_a_gap_for_rows_behind_the_log, 0, 3);
     tcase_add_test(refusals, deleted_log_is_no_first_start);
     tcase_add_loop_test(refusals, damage_is_refused, 0, EVS_COUNT(damages));
     tcase_add_test(refusals, refusal_of_the_taker_ends_the_restore);
