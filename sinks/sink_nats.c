@@ -741,7 +741,8 @@ static void sink_nats_state(void *instance, struct evs_sink_state *state)
     *state = (struct evs_sink_state){
         .reconnects = sink->connection > 0 ? sink->connection - 1 : 0,
         .retries = sink->counters.resent,
-        .duplicates = sink->counters.duplicates,
+        .duplicates = sink->counters.duplicates + sink->replay.found,
+        .orphans = sink->replay.orphans,
     };
 }
 

@@ -446,6 +446,7 @@ static void sink_show(const struct evs_op *op, int64_t *figures)
     figures[EVS_FIGURE_RECONNECTS] = (int64_t)state.reconnects;
     figures[EVS_FIGURE_RETRIES] = (int64_t)state.retries;
     figures[EVS_FIGURE_DUPLICATES] = (int64_t)state.duplicates;
+    figures[EVS_FIGURE_ORPHANS] = (int64_t)state.orphans;
 }
 
 const struct op_class evs_class_sink = {

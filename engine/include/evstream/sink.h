@@ -100,6 +100,7 @@ struct evs_sink_state {
     uint64_t reconnects;
     uint64_t retries;    /* messages that were sent more than once */
     uint64_t duplicates; /* messages that the receiver had already */
+    uint64_t orphans;    /* that it has of an earlier run, and that were not derived again */
 };
 
 struct evs_sink {

@@ -43,7 +43,8 @@ enum evs_merge { EVS_MERGE_SUM, EVS_MERGE_MIN, EVS_MERGE_MAX };
     F(WAITING_BYTES, SUM)                                                                                              \
     F(ACKNOWLEDGED, SUM)                                                                                               \
     F(RETRIES, SUM)    /* messages that were sent more than once */                                                    \
-    F(DUPLICATES, SUM) /* messages that the receiver had already */
+    F(DUPLICATES, SUM) /* messages that the receiver had already */                                                   \
+    F(ORPHANS, SUM)    /* that it has of an earlier run, and that were not derived again */
 
 enum evs_figure {
 #define EVS_FIGURE(name, merge) EVS_FIGURE_##name,
