@@ -217,14 +217,23 @@ static evs_status ask_silence(struct evs_nats_asker *asker, const char *subject,
                     (int)(asker->timeout_us / 1000));
 }
 
+/* The answer must have come to this request's inbox: one to an earlier request, whose time was over, may still be on its way. (The library does not
+ * say to whom "nobody answers" is addressed.) */
+static bool is_answer(const struct evs_nats_message *message, const char *inbox)
+{
+    return message->sid == EVS_NATS_ASKER_SID &&
+           (message->subject.count == 0 || evs_slice_equal(message->subject, evs_slice_of(inbox)));
+}
+
 /* Waits for an answer on the asker's subscription until the deadline. */
-static evs_status ask_wait(struct evs_nats_asker *asker, int64_t deadline_us, struct evs_nats_message *answer)
+static evs_status ask_wait(struct evs_nats_asker *asker, const char *inbox, int64_t deadline_us,
+                           struct evs_nats_message *answer)
 {
     const struct evs_nats_wire_type *type = asker->wire->type;
     for (;;) {
         type->drive(asker->wire);
         evs_status status = type->next(asker->wire, answer);
-        if (status == EVS_OK && answer->sid == EVS_NATS_ASKER_SID) {
+        if (status == EVS_OK && is_answer(answer, inbox)) {
             return EVS_OK;
         }
         if (status == EVS_MORE) {
@@ -265,7 +274,7 @@ static evs_status ask_once(struct evs_nats_asker *asker, const struct request *r
                                       request->headers, request->body);
     if (status == EVS_OK) {
         int64_t attempt_us = evs_monotonic_us(asker->os) + asker->timeout_us / 2;
-        status = ask_wait(asker, attempt_us < deadline_us ? attempt_us : deadline_us, answer);
+        status = ask_wait(asker, inbox, attempt_us < deadline_us ? attempt_us : deadline_us, answer);
     }
     type->unsubscribe(asker->wire, EVS_NATS_ASKER_SID);
     type->drive(asker->wire);
