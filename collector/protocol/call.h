@@ -52,12 +52,13 @@ struct evs_call {
     const struct evs_request *request;
     struct evs_arena *arena;
     struct evs_translation *out;
-    const char *source;         /* of the key */
-    struct evs_slice stars[2];  /* what the stars of the route stand for */
-    const char *name;           /* the protocol's: context.origin.protocol */
-    struct evs_slice sent_text; /* the request's sentAt; empty: none */
-    bool no_address;            /* the sender asked for it: SP-Anonymous */
-    bool is_of_visitor;         /* no id, no time: an event is told apart by its visitor and the second */
+    const char *source;             /* of the key */
+    struct evs_slice stars[2];      /* what the stars of the route stand for */
+    const char *name;               /* the protocol's: context.origin.protocol */
+    struct evs_slice sent_text;     /* the request's sentAt; empty: none */
+    const struct evs_tree *context; /* of all events of the request, where the protocol has that; NULL: none */
+    bool no_address;                /* the sender asked for it: SP-Anonymous */
+    bool is_of_visitor;             /* no id, no time: an event is told apart by its visitor and the second */
     uint32_t event_index;
     uint32_t mark_count;
 };
@@ -65,6 +66,15 @@ struct evs_call {
 /* --- events ------------------------------------------------------------------------------------------------------------- */
 
 #define EVS_REASONS_MAX 16u
+
+enum evs_consent { EVS_CONSENT_UNKNOWN, EVS_CONSENT_GRANTED, EVS_CONSENT_DENIED };
+
+/* What the visitor of an event wishes, and what the source's policies make of it (privacy.h). */
+struct evs_wishes {
+    bool do_not_track, global_privacy_control;
+    enum evs_consent consent;
+    enum evs_wish_policy policy; /* the strictest that applies */
+};
 
 /* An event on its way. Zero it, fill what the sender said, hand it to evs_event_take. */
 struct evs_draft {
@@ -82,6 +92,8 @@ struct evs_draft {
     const char *source;                    /* NULL: the request's */
     bool is_person;                        /* about who somebody is: dropped when the event is made anonymous */
 
+    struct evs_wishes wishes; /* filled by evs_privacy_apply */
+
     const struct evs_tree *sent; /* the event as a tree, for its size, depth and derived id; NULL: raw alone */
     struct evs_slice raw;        /* the event as sent, for a bad row; empty: sent's text */
 
@@ -91,6 +103,9 @@ struct evs_draft {
 
 /* One more reason why the event is a bad row; a whole sentence. */
 void evs_draft_reject(struct evs_call *call, struct evs_draft *draft, const char *format, ...) EVS_PRINTF(3, 4);
+/* Whether an event as it was sent may be looked at: one that is too large is a bad row at once, so that nobody's work grows
+ * with more than the largest event. The first thing to ask. */
+bool evs_event_fits(struct evs_call *call, struct evs_slice raw);
 /* Finishes the draft: it becomes an event or a bad row of the call, or is dropped by a wish. */
 void evs_event_take(struct evs_call *call, struct evs_draft *draft);
 /* A text that is no event at all, with the reason. */
@@ -158,7 +173,7 @@ void evs_answer_add_header(struct evs_call *call, const char *name, const char *
 /* --- protocols: each is a handler of routes, with the route's argument ---------------------------------------------------- */
 
 typedef void evs_handler(struct evs_call *call, const char *argument);
-evs_handler evs_segment_batch, evs_segment_single, evs_segment_settings, evs_segment_library, evs_segment_metrics,
+evs_handler evs_segment_batch, evs_segment_single, evs_segment_settings, evs_library_file, evs_segment_metrics,
     evs_rudder_config, evs_pixel, evs_jitsu_single, evs_plain_events, evs_plain_pixel, evs_snowplow_post,
     evs_snowplow_get, evs_snowplow_redirect, evs_posthog_events, evs_posthog_config, evs_posthog_flags, evs_plausible,
     evs_umami, evs_matomo_get, evs_matomo_post;

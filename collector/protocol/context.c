@@ -97,10 +97,14 @@ void evs_context_library(const struct evs_call *call, struct evs_tree *context, 
 
 void evs_context_page_properties(const struct evs_call *call, struct evs_draft *draft)
 {
-    struct evs_tree *properties = evs_tree_copy(call->arena, evs_tree_get(draft->context, "page"));
-    const struct evs_tree *own = evs_tree_is(draft->properties, EVS_TREE_OBJECT) ? draft->properties->first : NULL;
-    for (; own != NULL; own = own->next) {
-        if (evs_tree_member(properties, own->key) == NULL) {
+    const struct evs_tree *page = evs_tree_get(draft->context, "page");
+    if (draft->properties != NULL && draft->properties->kind != EVS_TREE_OBJECT) {
+        return; /* a bad row, later */
+    }
+    struct evs_tree *properties = evs_tree_copy(call->arena, page);
+    for (const struct evs_tree *own = draft->properties == NULL ? NULL : draft->properties->first; own != NULL;
+         own = own->next) {
+        if (evs_tree_member(page, own->key) == NULL) {
             evs_tree_put(call->arena, properties, own->key, own);
         }
     }

@@ -105,6 +105,15 @@ void evs_event_refuse(struct evs_call *call, struct evs_slice raw, const char *f
     add_bad_row(call, &draft, call->event_index++);
 }
 
+bool evs_event_fits(struct evs_call *call, struct evs_slice raw)
+{
+    uint32_t bytes_max = call->protocol->config.event_bytes_max;
+    if (raw.count > bytes_max) {
+        evs_event_refuse(call, raw, "The event has %zu bytes; at most %u are allowed.", raw.count, bytes_max);
+    }
+    return raw.count <= bytes_max;
+}
+
 /* --- time ------------------------------------------------------------------------------------------------------------------ */
 
 /* ISO 8601, or a count since 1970 whose size says of what: seconds, milliseconds or microseconds. */
@@ -413,7 +422,7 @@ static void finish(struct evs_call *call, struct evs_draft *draft, uint32_t inde
 {
     struct evs_protocol *protocol = call->protocol;
     struct line line = {.source = draft->source != NULL ? draft->source : call->source};
-    bool fits = judge_size(call, draft, raw_of(draft).count);
+    EVS_ASSERT(raw_of(draft).count <= protocol->config.event_bytes_max); /* evs_event_fits */
     judge_form(call, draft);
     judge_ids(call, draft);
     line.occurred_us = occurred_at(call, draft);
@@ -432,7 +441,6 @@ static void finish(struct evs_call *call, struct evs_draft *draft, uint32_t inde
             return;
         }
     }
-    EVS_ASSERT(draft->reason_count > 0 || !fits);
     add_bad_row(call, draft, index);
 }
 

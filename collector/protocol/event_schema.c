@@ -78,12 +78,12 @@ struct wish {
     bool is_said;
 };
 
-/* "<type>/<major>", of this type. */
-static bool read_wish(struct evs_slice said, struct evs_slice type, struct wish *wish)
+/* "<type>/<major>", of this type, whose name may be the sender's ("Product Added/1" where that is add_to_cart). */
+static bool read_wish(const struct evs_call *call, struct evs_slice said, struct evs_slice type, struct wish *wish)
 {
     struct evs_slice name = said, digits = evs_form_cut(&name, '/');
     uint64_t major = 0;
-    if (!evs_slice_equal(name, type) || digits.count == 0 || digits.count > 9) {
+    if (!evs_slice_equal(evs_event_type(call, name), type) || digits.count == 0 || digits.count > 9) {
         return false;
     }
     for (size_t i = 0; i < digits.count; i++) {
@@ -144,7 +144,7 @@ struct evs_slice evs_schema_judge(const struct evs_schema_set *set, struct evs_c
 {
     struct wish wish = {0};
     bool knows_type = false;
-    if (draft->schema.count > 0 && !read_wish(draft->schema, type, &wish)) {
+    if (draft->schema.count > 0 && !read_wish(call, draft->schema, type, &wish)) {
         evs_draft_reject(call, draft, "Its schema '%.*s' is not written as its type and a version: %.*s/1.",
                          (int)(draft->schema.count < 64 ? draft->schema.count : 64), draft->schema.data,
                          (int)type.count, type.data);
@@ -162,5 +162,6 @@ struct evs_slice evs_schema_judge(const struct evs_schema_set *set, struct evs_c
         evs_draft_reject(call, draft, "There is no schema of the type %.*s, and events must have one here.",
                          (int)type.count, type.data);
     }
-    return draft->schema;
+    return wish.is_said ? evs_slice_of(evs_arena_printf(call->arena, "%.*s/%u", (int)type.count, type.data, wish.major))
+                        : draft->schema;
 }

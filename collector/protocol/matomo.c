@@ -117,6 +117,9 @@ static void take_event(struct evs_call *call, const struct evs_tree *event)
 {
     struct evs_draft draft = {.sent = event, .raw = event->text};
     struct evs_slice site = text(event, "idsite");
+    if (!evs_event_fits(call, event->text)) {
+        return;
+    }
     draft.source = evs_call_source_of(call, site);
     if (draft.source == NULL && call->protocol->config.default_source == NULL) {
         evs_draft_reject(call, &draft, "The site '%.*s' (idsite) is not known here.",

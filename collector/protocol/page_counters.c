@@ -42,16 +42,9 @@ static struct evs_tree *plausible_properties(struct evs_call *call, struct evs_d
     return properties;
 }
 
-void evs_plausible(struct evs_call *call, const char *argument)
+static void take_plausible(struct evs_call *call, const struct evs_tree *body, struct evs_slice domain)
 {
-    const struct evs_tree *body = evs_call_body(call);
-    (void)argument;
-    if (body == NULL) {
-        return;
-    }
-    struct evs_slice domain = either(evs_tree_string(body, "d"), evs_tree_string(body, "domain"));
-    evs_form_cut(&domain, ','); /* several sites may be told at once; the first is the page's own */
-    if (!evs_call_key(call, &domain, 1)) {
+    if (!evs_event_fits(call, body->text)) {
         return;
     }
     struct evs_draft draft = {.sent = body, .raw = body->text, .call = EVS_SLICE("event")};
@@ -72,7 +65,21 @@ void evs_plausible(struct evs_call *call, const char *argument)
     evs_tree_put_text(call->arena, draft.origin, "site", domain);
     call->is_of_visitor = true;
     evs_event_take(call, &draft);
-    evs_answer_text(call, 200, "text/plain", EVS_SLICE("ok"));
+}
+
+void evs_plausible(struct evs_call *call, const char *argument)
+{
+    const struct evs_tree *body = evs_call_body(call);
+    (void)argument;
+    if (body == NULL) {
+        return;
+    }
+    struct evs_slice domain = either(evs_tree_string(body, "d"), evs_tree_string(body, "domain"));
+    evs_form_cut(&domain, ','); /* several sites may be told at once; the first is the page's own */
+    if (evs_call_key(call, &domain, 1)) {
+        take_plausible(call, body, domain);
+        evs_answer_text(call, 200, "text/plain", EVS_SLICE("ok"));
+    }
 }
 
 static struct evs_tree *umami_context(struct evs_call *call, const struct evs_tree *payload)
@@ -88,16 +95,10 @@ static struct evs_tree *umami_context(struct evs_call *call, const struct evs_tr
     return context;
 }
 
-void evs_umami(struct evs_call *call, const char *argument)
+static void take_umami(struct evs_call *call, const struct evs_tree *body, struct evs_slice website)
 {
-    const struct evs_tree *body = evs_call_body(call);
-    (void)argument;
-    if (body == NULL) {
-        return;
-    }
     const struct evs_tree *payload = evs_tree_get(body, "payload");
-    struct evs_slice website = evs_tree_string(payload, "website");
-    if (!evs_call_key(call, &website, 1)) {
+    if (!evs_event_fits(call, body->text)) {
         return;
     }
     struct evs_tree *data = evs_tree_get(payload, "data");
@@ -123,6 +124,19 @@ void evs_umami(struct evs_call *call, const char *argument)
     evs_tree_put_text(call->arena, draft.origin, "site", website);
     call->is_of_visitor = true;
     evs_event_take(call, &draft);
-    /* The tracker sends `cache` back as a header; there is nothing to remember. */
-    evs_answer_accepted(call, "\"cache\":\"\",\"sessionId\":\"\",\"visitId\":\"\"");
+}
+
+void evs_umami(struct evs_call *call, const char *argument)
+{
+    const struct evs_tree *body = evs_call_body(call);
+    (void)argument;
+    if (body == NULL) {
+        return;
+    }
+    struct evs_slice website = evs_tree_string(evs_tree_get(body, "payload"), "website");
+    if (evs_call_key(call, &website, 1)) {
+        take_umami(call, body, website);
+        /* The tracker sends `cache` back as a header; there is nothing to remember. */
+        evs_answer_accepted(call, "\"cache\":\"\",\"sessionId\":\"\",\"visitId\":\"\"");
+    }
 }

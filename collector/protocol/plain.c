@@ -89,6 +89,9 @@ static void take_event(struct evs_call *call, const struct evs_tree *event)
 {
     static const char *const persons[] = {"identify", "group", "alias"};
     struct evs_draft draft = {.sent = event, .raw = event->text};
+    if (!evs_event_fits(call, event->text)) {
+        return;
+    }
     if (event->kind != EVS_TREE_OBJECT) {
         evs_event_refuse(call, event->text, "The event is no JSON object.");
         return;

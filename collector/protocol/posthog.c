@@ -231,6 +231,9 @@ static void take_event(struct evs_call *call, const struct evs_tree *event)
 {
     struct evs_draft draft = {.sent = event, .raw = event->text, .call = EVS_SLICE("capture")};
     const struct evs_tree *said = evs_tree_get(event, "properties");
+    if (!evs_event_fits(call, event->text)) {
+        return;
+    }
     if (event->kind != EVS_TREE_OBJECT) {
         evs_event_refuse(call, event->text, "The event is no JSON object.");
         return;

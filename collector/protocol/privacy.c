@@ -62,8 +62,6 @@ static struct evs_slice user_agent_of(const struct evs_call *call, const struct 
 
 /* --- wishes ----------------------------------------------------------------------------------------------------------- */
 
-enum consent { CONSENT_UNKNOWN, CONSENT_GRANTED, CONSENT_DENIED };
-
 /* Whether any member is true: 1; all false: -1; no member that says either: 0. */
 static int any_granted(const struct evs_tree *preferences)
 {
@@ -77,14 +75,14 @@ static int any_granted(const struct evs_tree *preferences)
 }
 
 /* Segment: context.consent.categoryPreferences {"Advertising": true, …}. */
-static enum consent consent_by_category(const struct evs_tree *preferences, const char *category)
+static enum evs_consent consent_by_category(const struct evs_tree *preferences, const char *category)
 {
     if (category == NULL) {
         int any = any_granted(preferences);
-        return any > 0 ? CONSENT_GRANTED : any < 0 ? CONSENT_DENIED : CONSENT_UNKNOWN;
+        return any > 0 ? EVS_CONSENT_GRANTED : any < 0 ? EVS_CONSENT_DENIED : EVS_CONSENT_UNKNOWN;
     }
     const struct evs_tree *one = evs_tree_get(preferences, category);
-    return one == NULL ? CONSENT_UNKNOWN : evs_tree_is_true(one) ? CONSENT_GRANTED : CONSENT_DENIED;
+    return one == NULL ? EVS_CONSENT_UNKNOWN : evs_tree_is_true(one) ? EVS_CONSENT_GRANTED : EVS_CONSENT_DENIED;
 }
 
 static bool list_has(const struct evs_tree *list, const char *text)
@@ -98,38 +96,38 @@ static bool list_has(const struct evs_tree *list, const char *text)
 }
 
 /* RudderStack: context.consentManagement {"allowedConsentIds": […], "deniedConsentIds": […]}. */
-static enum consent consent_by_ids(const struct evs_tree *management, const char *category)
+static enum evs_consent consent_by_ids(const struct evs_tree *management, const char *category)
 {
     const struct evs_tree *allowed = evs_tree_get(management, "allowedConsentIds");
     const struct evs_tree *denied = evs_tree_get(management, "deniedConsentIds");
     if (category != NULL) {
-        return list_has(allowed, category)  ? CONSENT_GRANTED
-               : list_has(denied, category) ? CONSENT_DENIED
-                                            : CONSENT_UNKNOWN;
+        return list_has(allowed, category)  ? EVS_CONSENT_GRANTED
+               : list_has(denied, category) ? EVS_CONSENT_DENIED
+                                            : EVS_CONSENT_UNKNOWN;
     }
     if (evs_tree_count(allowed) > 0) {
-        return CONSENT_GRANTED;
+        return EVS_CONSENT_GRANTED;
     }
-    return evs_tree_count(denied) > 0 ? CONSENT_DENIED : CONSENT_UNKNOWN;
+    return evs_tree_count(denied) > 0 ? EVS_CONSENT_DENIED : EVS_CONSENT_UNKNOWN;
 }
 
-static enum consent consent_of(const struct evs_call *call, const struct evs_draft *draft)
+static enum evs_consent consent_of(const struct evs_call *call, const struct evs_draft *draft)
 {
     const struct evs_protocol_config *config = &call->protocol->config;
     const struct evs_tree *said = evs_tree_get(draft->context, "consent");
     struct evs_slice word = evs_tree_scalar(said); /* our own tracker: "granted", "denied" */
-    enum consent consent = CONSENT_UNKNOWN;
+    enum evs_consent consent = EVS_CONSENT_UNKNOWN;
     if (word.count > 0) {
-        consent = evs_slice_equal(word, EVS_SLICE("granted"))  ? CONSENT_GRANTED
-                  : evs_slice_equal(word, EVS_SLICE("denied")) ? CONSENT_DENIED
-                                                               : CONSENT_UNKNOWN;
+        consent = evs_slice_equal(word, EVS_SLICE("granted"))  ? EVS_CONSENT_GRANTED
+                  : evs_slice_equal(word, EVS_SLICE("denied")) ? EVS_CONSENT_DENIED
+                                                               : EVS_CONSENT_UNKNOWN;
     } else if (said != NULL) {
         consent = consent_by_category(evs_tree_get(said, "categoryPreferences"), config->consent_category);
     }
-    if (consent == CONSENT_UNKNOWN) {
+    if (consent == EVS_CONSENT_UNKNOWN) {
         consent = consent_by_ids(evs_tree_get(draft->context, "consentManagement"), config->consent_category);
     }
-    return consent == CONSENT_UNKNOWN && config->consent_required ? CONSENT_DENIED : consent;
+    return consent == EVS_CONSENT_UNKNOWN && config->consent_required ? EVS_CONSENT_DENIED : consent;
 }
 
 static bool header_is_one(const struct evs_call *call, const char *name)
@@ -137,31 +135,29 @@ static bool header_is_one(const struct evs_call *call, const char *name)
     return evs_slice_equal(evs_form_trim(evs_call_header(call, name)), EVS_SLICE("1"));
 }
 
-/* A header speaks for the visitor only where the visitor's browser sent the request; a tracker may say it in the event. */
-static bool wishes(const struct evs_call *call, const struct evs_draft *draft, const char *header, const char *member)
-{
-    return header_is_one(call, header) || evs_tree_is_true(evs_tree_get(draft->context, member));
-}
-
 static enum evs_wish_policy stricter(enum evs_wish_policy a, enum evs_wish_policy b)
 {
     return a > b ? a : b;
 }
 
-static enum evs_wish_policy policy_of(const struct evs_call *call, const struct evs_draft *draft)
+/* A browser says it by a header, a tracker may say it in the event. */
+static struct evs_wishes wishes_of(const struct evs_call *call, const struct evs_draft *draft)
 {
     const struct evs_protocol_config *config = &call->protocol->config;
-    enum evs_wish_policy policy = EVS_WISH_RECORD;
-    if (wishes(call, draft, "dnt", "dnt")) {
-        policy = stricter(policy, config->do_not_track);
+    struct evs_wishes wishes = {.consent = consent_of(call, draft), .policy = EVS_WISH_RECORD};
+    wishes.do_not_track = header_is_one(call, "dnt") || evs_tree_is_true(evs_tree_get(draft->context, "dnt"));
+    wishes.global_privacy_control =
+        header_is_one(call, "sec-gpc") || evs_tree_is_true(evs_tree_get(draft->context, "gpc"));
+    if (wishes.do_not_track) {
+        wishes.policy = stricter(wishes.policy, config->do_not_track);
     }
-    if (wishes(call, draft, "sec-gpc", "gpc")) {
-        policy = stricter(policy, config->global_privacy_control);
+    if (wishes.global_privacy_control) {
+        wishes.policy = stricter(wishes.policy, config->global_privacy_control);
     }
-    if (consent_of(call, draft) == CONSENT_DENIED) {
-        policy = stricter(policy, config->consent_denied);
+    if (wishes.consent == EVS_CONSENT_DENIED) {
+        wishes.policy = stricter(wishes.policy, config->consent_denied);
     }
-    return policy;
+    return wishes;
 }
 
 /* --- robots ----------------------------------------------------------------------------------------------------------- */
@@ -221,7 +217,7 @@ static struct evs_slice cookieless_id(struct evs_call *call, const struct evs_dr
 bool evs_privacy_allows_cookie(const struct evs_call *call)
 {
     static const struct evs_draft nothing = {.properties = NULL};
-    return !call->protocol->config.cookieless && policy_of(call, &nothing) == EVS_WISH_RECORD;
+    return !call->protocol->config.cookieless && wishes_of(call, &nothing).policy == EVS_WISH_RECORD;
 }
 
 static void anonymise(struct evs_draft *draft)
@@ -240,7 +236,8 @@ static bool drop(struct evs_call *call, enum evs_dropped why)
 bool evs_privacy_apply(struct evs_call *call, struct evs_draft *draft)
 {
     const struct evs_protocol_config *config = &call->protocol->config;
-    enum evs_wish_policy policy = policy_of(call, draft);
+    draft->wishes = wishes_of(call, draft);
+    enum evs_wish_policy policy = draft->wishes.policy;
     if (config->bots == EVS_BOT_DROP && is_bot(call, draft)) {
         return drop(call, EVS_DROPPED_BOT);
     }
@@ -256,21 +253,20 @@ bool evs_privacy_apply(struct evs_call *call, struct evs_draft *draft)
     return true;
 }
 
-static void put_wishes(struct evs_call *call, const struct evs_draft *draft, struct evs_tree *context)
+static void put_wishes(struct evs_call *call, const struct evs_wishes *wishes, struct evs_tree *context)
 {
     struct evs_tree *privacy = evs_tree_object(call->arena);
-    enum consent consent = consent_of(call, draft);
-    if (wishes(call, draft, "dnt", "dnt")) {
+    if (wishes->do_not_track) {
         evs_tree_put_bool(call->arena, privacy, "dnt", true);
     }
-    if (wishes(call, draft, "sec-gpc", "gpc")) {
+    if (wishes->global_privacy_control) {
         evs_tree_put_bool(call->arena, privacy, "gpc", true);
     }
-    if (consent != CONSENT_UNKNOWN) {
-        evs_tree_put_text(call->arena, privacy, "consent",
-                          consent == CONSENT_GRANTED ? EVS_SLICE("granted") : EVS_SLICE("denied"));
+    if (wishes->consent != EVS_CONSENT_UNKNOWN) {
+        bool is_granted = wishes->consent == EVS_CONSENT_GRANTED;
+        evs_tree_put_text(call->arena, privacy, "consent", is_granted ? EVS_SLICE("granted") : EVS_SLICE("denied"));
     }
-    if (policy_of(call, draft) == EVS_WISH_ANONYMISE) {
+    if (wishes->policy == EVS_WISH_ANONYMISE) {
         evs_tree_put_bool(call->arena, privacy, "anonymous", true);
     }
     if (privacy->first != NULL) {
@@ -285,7 +281,7 @@ struct evs_tree *evs_privacy_context(struct evs_call *call, const struct evs_dra
     static const char *const ours[] = {"ip", "userAgent", "bot", "privacy", "origin"};
     static const char *const personal[] = {"traits",      "userAgentData", "sessionId", "device",
                                            "externalIds", "clientIds",     "contexts"};
-    bool anonymous = policy_of(call, draft) == EVS_WISH_ANONYMISE;
+    bool anonymous = draft->wishes.policy == EVS_WISH_ANONYMISE;
     struct evs_tree *context = evs_tree_copy(call->arena, draft->context);
     for (size_t i = 0; i < EVS_COUNT(ours); i++) {
         evs_tree_remove(context, ours[i]);
@@ -303,7 +299,7 @@ struct evs_tree *evs_privacy_context(struct evs_call *call, const struct evs_dra
     if (config->bots != EVS_BOT_KEEP && is_bot(call, draft)) {
         evs_tree_put_bool(call->arena, context, "bot", true);
     }
-    put_wishes(call, draft, context);
+    put_wishes(call, &draft->wishes, context);
     evs_tree_put(call->arena, context, EVS_SLICE("origin"), origin);
     return context;
 }

@@ -5,12 +5,14 @@
  *   POST /beacon/v1/batch?writeKey=…    RudderStack's sendBeacon
  *   POST /api/s/<call>                  Jitsu, the key in X-Write-Key as key:secret
  *   GET  /v1/projects/<key>/settings    where the browser library learns where to send
- *   GET  /analytics.js/v1/<key>/analytics.min.js   the library itself, from the server's folder
+ *   GET  /analytics.js/v1/<key>/analytics.min.js   the library itself, from the server's folder; so is PostHog's
  *   GET  /sourceConfig/                 the same of RudderStack's
  *
  * The key comes by Basic authentication, in the body, in the query or in a header; the first that is known counts. */
 #include "call.h"
 #include "form.h"
+
+#define CONTEXT_MEMBERS_MAX 100u /* of a batch: each is looked for in every event */
 
 static const struct call_kind {
     const char *call, *short_form;
@@ -92,6 +94,23 @@ static struct evs_tree *properties_of(const struct evs_call *call, const struct 
     return properties;
 }
 
+/* A batch may say what is the context of all its events; an event's own members go before. */
+static struct evs_tree *context_of(const struct evs_call *call, const struct evs_tree *event)
+{
+    struct evs_tree *own = evs_tree_get(event, "context");
+    own = is_absent(own) ? NULL : own;
+    if (!evs_tree_is(call->context, EVS_TREE_OBJECT) || (own != NULL && own->kind != EVS_TREE_OBJECT)) {
+        return own;
+    }
+    struct evs_tree *context = evs_tree_copy(call->arena, own);
+    for (const struct evs_tree *member = call->context->first; member != NULL; member = member->next) {
+        if (evs_tree_member(own, member->key) == NULL) {
+            evs_tree_put(call->arena, context, member->key, member);
+        }
+    }
+    return context;
+}
+
 static void judge_id(struct evs_call *call, struct evs_draft *draft, const struct evs_tree *event, const char *name,
                      struct evs_slice *id)
 {
@@ -114,6 +133,9 @@ static struct evs_slice header_anonymous_id(const struct evs_call *call)
 static void take_event(struct evs_call *call, const struct evs_tree *event, struct evs_slice said)
 {
     struct evs_draft draft = {.sent = event, .raw = event->text};
+    if (!evs_event_fits(call, event->text)) {
+        return;
+    }
     if (event->kind != EVS_TREE_OBJECT) {
         evs_event_refuse(call, event->text, "The event is no JSON object.");
         return;
@@ -142,7 +164,7 @@ static void take_event(struct evs_call *call, const struct evs_tree *event, stru
     }
     draft.sent_text = evs_tree_scalar(evs_tree_get(event, "sentAt"));
     draft.properties = properties_of(call, event, kind);
-    draft.context = is_absent(evs_tree_get(event, "context")) ? NULL : evs_tree_get(event, "context");
+    draft.context = context_of(call, event);
     draft.session_id = evs_tree_scalar(evs_tree_get(draft.context, "sessionId"));
     draft.origin = origin_of(call, event);
     evs_event_take(call, &draft);
@@ -189,6 +211,11 @@ void evs_segment_batch(struct evs_call *call, const char *argument)
         return;
     }
     if (!evs_call_count(call, evs_tree_count(batch))) {
+        return;
+    }
+    call->context = evs_tree_get(body, "context");
+    if (evs_tree_count(call->context) > CONTEXT_MEMBERS_MAX) {
+        evs_answer_refuse(call, 400, "The context of the batch has more than %u members.", CONTEXT_MEMBERS_MAX);
         return;
     }
     name_protocol(call, batch->first);
@@ -273,7 +300,7 @@ void evs_segment_settings(struct evs_call *call, const char *argument)
     answer_buffer(call);
 }
 
-void evs_segment_library(struct evs_call *call, const char *argument)
+void evs_library_file(struct evs_call *call, const char *argument)
 {
     evs_answer_text(call, 200, "application/javascript; charset=utf-8", (struct evs_slice){NULL, 0});
     call->out->answer.file = argument;

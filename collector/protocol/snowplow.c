@@ -236,6 +236,9 @@ static void judge_app(struct evs_call *call, struct evs_draft *draft, struct evs
 static void take_event(struct evs_call *call, const struct evs_tree *event, struct evs_slice network_id)
 {
     struct evs_draft draft = {.sent = event, .raw = event->text};
+    if (!evs_event_fits(call, event->text)) {
+        return;
+    }
     if (event->kind != EVS_TREE_OBJECT) {
         evs_event_refuse(call, event->text, "The event is no JSON object.");
         return;

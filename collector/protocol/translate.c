@@ -41,7 +41,7 @@ static const struct route {
     {"POST", "/v1/alias", "segment", evs_segment_single, "alias"},
     {"POST", "/v1/a", "segment", evs_segment_single, "alias"},
     {"GET", "/v1/projects/*/settings", "segment", evs_segment_settings, NULL},
-    {"GET", "/analytics.js/v1/*/analytics.min.js", "segment", evs_segment_library, "analytics.min.js"},
+    {"GET", "/analytics.js/v1/*/analytics.min.js", "segment", evs_library_file, "analytics.min.js"},
 
     {"POST", "/beacon/v1/batch", "rudderstack", evs_segment_batch, NULL},
     {"GET", "/sourceConfig", "rudderstack", evs_rudder_config, NULL},
@@ -56,6 +56,7 @@ static const struct route {
     {"POST", "/capture", "posthog", evs_posthog_events, NULL},
     {"GET", "/array/*/config", "posthog", evs_posthog_config, NULL},
     {"GET", "/array/*/config.js", "posthog", evs_posthog_config, "js"},
+    {"GET", "/static/array.js", "posthog", evs_library_file, "array.js"},
     {"POST", "/flags", "posthog", evs_posthog_flags, NULL},
     {"POST", "/decide", "posthog", evs_posthog_flags, NULL},
 

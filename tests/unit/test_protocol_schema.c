@@ -51,6 +51,9 @@ START_TEST(the_highest_version_judges_unless_one_is_said)
     send(&one, ",\"schema\":\"add_to_cart/1\",\"properties\":{\"sku\":\"a-1\",\"price\":1.5}");
     CASE_COUNTS(&one, 200, 1, 0);
     CASE_EVENT(&one, 0, "schema", "add_to_cart/1");
+    case_send(&one, "POST", "/v1/events",
+              "{\"write_key\":\"KEY\",\"type\":\"Product Added\",\"schema\":\"Product Added/2\",\"currency\":\"EUR\"}");
+    CASE_EVENT(&one, 0, "schema", "add_to_cart/2");
     send(&one, ",\"schema\":\"add_to_cart/3\"");
     CASE_COUNTS(&one, 200, 0, 1);
     ck_assert_str_eq(case_bad_row(&one, 0, "_reasons.0"), "There is no version 3 of the schema of add_to_cart here.");
@@ -90,8 +93,9 @@ START_TEST(a_type_without_a_schema_passes_unless_one_is_required)
 {
     struct protocol_case one;
     open_with_schemas(&one, false);
-    case_send(&one, "POST", "/v1/events", "{\"write_key\":\"KEY\",\"type\":\"other\"}");
+    case_send(&one, "POST", "/v1/events", "{\"write_key\":\"KEY\",\"type\":\"Other One\",\"schema\":\"Other One/4\"}");
     CASE_COUNTS(&one, 200, 1, 0);
+    CASE_EVENT(&one, 0, "schema", "other_one/4"); /* what the sender says, in our writing */
     case_fini(&one);
     open_with_schemas(&one, true);
     case_send(&one, "POST", "/v1/events", "{\"write_key\":\"KEY\",\"type\":\"other\"}");

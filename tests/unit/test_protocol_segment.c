@@ -48,6 +48,24 @@ START_TEST(a_batch_becomes_events)
 }
 END_TEST
 
+START_TEST(a_batch_may_have_a_context)
+{
+    struct protocol_case one;
+    case_init(&one);
+    case_send(&one, "POST", "/v1/batch",
+              "{\"writeKey\":\"KEY\",\"context\":{\"locale\":\"de\",\"ip\":\"198.51.100.9\"},\"batch\":["
+              "{\"type\":\"track\",\"event\":\"E\",\"context\":{\"locale\":\"fr\",\"x\":1}},{\"type\":\"track\","
+              "\"event\":\"E\"},"
+              "{\"type\":\"track\",\"event\":\"E\",\"context\":7}]}");
+    CASE_COUNTS(&one, 200, 2, 1);
+    CASE_EVENT(&one, 0, "context.locale", "fr");
+    CASE_EVENT(&one, 0, "context.x", "1");
+    CASE_EVENT(&one, 0, "context.ip", "198.51.100.0");
+    CASE_EVENT(&one, 1, "context.locale", "de");
+    case_fini(&one);
+}
+END_TEST
+
 START_TEST(every_route_has_its_call)
 {
     static const char *const routes[][2] = {
@@ -462,6 +480,7 @@ int main(void)
     Suite *suite = suite_create("protocol_segment");
     TCase *tests = tcase_create("segment");
     tcase_add_test(tests, a_batch_becomes_events);
+    tcase_add_test(tests, a_batch_may_have_a_context);
     tcase_add_test(tests, every_route_has_its_call);
     tcase_add_test(tests, traits_are_properties_and_ids_stay_with_the_origin);
     tcase_add_test(tests, keys_are_found_wherever_a_client_says_them);

@@ -333,6 +333,8 @@ START_TEST(posthog_sorts_what_the_library_says)
     case_send(&one, "GET", "/array/KEY/config", "");
     ck_assert_str_eq(case_answer(&one, "analytics.endpoint"), "/i/v0/e/");
     ck_assert_str_eq(case_answer(&one, "sessionRecording"), "false");
+    case_send(&one, "GET", "/static/array.js", "");
+    ck_assert_str_eq(one.out.answer.file, "array.js");
     case_send(&one, "GET", "/array/nobody/config", "");
     CASE_COUNTS(&one, 401, 0, 0);
     one.config.default_source = "open";
@@ -393,6 +395,35 @@ START_TEST(a_visitor_reloads_a_page_and_two_visitors_see_it)
     one.request.received_us += 3000000;
     case_send(&one, "POST", "/api/event", view);
     ck_assert_str_ne(case_event(&one, 0, "event_id"), first);
+    case_fini(&one);
+}
+END_TEST
+
+START_TEST(large_events_are_bad_rows_at_every_door)
+{
+    static const struct {
+        const char *method, *target, *before, *after;
+    } doors[] = {
+        {"POST", "/v1/batch", "{\"writeKey\":\"KEY\",\"batch\":[{\"type\":\"track\",\"event\":\"E\",\"x\":\"", "\"}]}"},
+        {"POST", "/v1/events", "{\"write_key\":\"KEY\",\"type\":\"e\",\"x\":\"", "\"}"},
+        {"POST", "/a/b", "{\"data\":[{\"e\":\"pv\",\"aid\":\"KEY\",\"x\":\"", "\"}]}"},
+        {"POST", "/batch/", "{\"api_key\":\"KEY\",\"batch\":[{\"event\":\"e\",\"x\":\"", "\"}]}"},
+        {"POST", "/api/event", "{\"d\":\"KEY\",\"n\":\"e\",\"x\":\"", "\"}"},
+        {"POST", "/api/send", "{\"type\":\"event\",\"payload\":{\"website\":\"KEY\",\"name\":\"", "\"}}"},
+        {"POST", "/matomo.php", "{\"requests\":[\"?idsite=KEY&x=", "\"]}"},
+    };
+    static char body[80 << 10];
+    struct protocol_case one;
+    case_init(&one);
+    for (size_t i = 0; i < EVS_COUNT(doors); i++) {
+        memset(body, 'x', 40 << 10);
+        memcpy(body, doors[i].before, strlen(doors[i].before));
+        strcpy(body + (40 << 10), doors[i].after);
+        case_send(&one, doors[i].method, doors[i].target, body);
+        ck_assert_msg(one.out.answer.status == 200 && one.out.bad_row_count == 1, "%s: %u", doors[i].target,
+                      one.out.answer.status);
+        ck_assert_ptr_nonnull(strstr(case_bad_row(&one, 0, "_reasons.0"), " bytes; at most 32768 are allowed."));
+    }
     case_fini(&one);
 }
 END_TEST
@@ -480,6 +511,7 @@ int main(void)
     tcase_add_test(tests, posthog_sorts_what_the_library_says);
     tcase_add_test(tests, plausible_events);
     tcase_add_test(tests, a_visitor_reloads_a_page_and_two_visitors_see_it);
+    tcase_add_test(tests, large_events_are_bad_rows_at_every_door);
     tcase_add_test(tests, umami_events);
     tcase_add_test(tests, matomo_requests);
     suite_add_tcase(suite, tests);
