@@ -155,7 +155,9 @@ static void kill_redis(struct evs_simulation *simulation)
 
 static void cut_redis_power(struct evs_simulation *simulation)
 {
-    if (simulation->redis.server.is_up) {
+    /* A log without any commit is a first start; with a marker outside Redis, engines would refuse it (marker.h). */
+    bool has_commit = evs_sim_newest_record(&simulation->redis.synced).count > 0;
+    if (simulation->redis.server.is_up && has_commit) {
         evs_sim_redis_power_cut(&simulation->redis);
         evs_sim_at(&simulation->world, draw_pause(&simulation->world), start_redis, simulation, 0);
     }
@@ -320,6 +322,7 @@ void evs_sim_heal(struct evs_simulation *simulation)
 {
     evs_sim_note(&simulation->world, "world", "everything works again");
     simulation->is_ending = true;
+    simulation->healed_us = simulation->world.now_us;
     start_redis(simulation, 0);
     start_nats(simulation, 0);
     simulation->redis.refusal = NULL;

@@ -21,6 +21,7 @@ struct evs_sim_consumer {
     struct evs_sim_log *log;
     char name[NAME_BYTES], filter[FILTER_BYTES];
     uint64_t next_sequence, delivered;
+    bool headers_only;
     struct request *requests; /* the oldest first */
 };
 
@@ -102,8 +103,9 @@ static bool deliver_one(struct evs_sim_nats *nats, struct evs_sim_consumer *cons
     int count = snprintf(reply, sizeof reply, "$JS.ACK.%s.%s.1.%" PRIu64 ".%" PRIu64 ".%" PRId64 ".%" PRIu64,
                          consumer->log->name, consumer->name, message->sequence, consumer->delivered + 1,
                          message->wall_us * 1000, pending - 1);
+    struct evs_slice payload = consumer->headers_only ? EVS_SLICE("") : message->payload;
     if (!evs_sim_nats_deliver(nats, evs_slice_of(request->reply), message->subject,
-                              (struct evs_slice){reply, (size_t)count}, message->headers, message->payload)) {
+                              (struct evs_slice){reply, (size_t)count}, message->headers, payload)) {
         drop_first(consumer); /* nobody listens any more */
         return true;
     }
@@ -173,6 +175,7 @@ bool evs_sim_nats_consumer_create(struct evs_sim_nats *nats, struct evs_sim_log 
     made->log = log;
     (void)evs_nats_json_string(config, "name", made->name, sizeof made->name);
     (void)evs_nats_json_string(config, "filter_subject", made->filter, sizeof made->filter);
+    made->headers_only = evs_nats_json_true(config, "headers_only");
     uint64_t start = evs_nats_json_uint(config, "opt_start_seq", 0), pending;
     EVS_ASSERT(start > 0); /* the simulation asks for no start by time */
     uint64_t least = log->first < log->count ? log->messages[log->first]->sequence : log->last_sequence + 1;

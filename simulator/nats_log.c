@@ -183,6 +183,10 @@ static void answer_message(const struct evs_sim_log *log, struct evs_slice body,
     evs_buffer_printf(out, "{\"message\":{\"subject\":\"%.*s\",\"seq\":%" PRIu64 ",\"data\":\"",
                       (int)message->subject.count, message->subject.data, message->sequence);
     put_base64(out, message->payload);
+    if (message->headers.count > 0) {
+        evs_buffer_puts(out, "\",\"hdrs\":\"");
+        put_base64(out, message->headers);
+    }
     evs_buffer_puts(out, "\",\"time\":");
     put_time(out, message->wall_us);
     evs_buffer_puts(out, "}}");

@@ -164,6 +164,11 @@ static void publish(struct evs_sim_session *session, struct evs_slice subject, s
                last_of_subject(log, subject), log->name);
         return;
     }
+    bool is_trigger = evs_slice_equal(subject, EVS_SLICE("triggers.result"));
+    if (is_trigger && nats->sabotage > 0 && --nats->sabotage == 0) {
+        answer(nats, reply, "{\"stream\":\"%s\",\"seq\":%" PRIu64 "}", log->name, log->last_sequence);
+        return;
+    }
     bool duplicate = false;
     uint64_t sequence =
         evs_sim_nats_store(nats, log, subject, headers, payload, header_value(headers, "Nats-Msg-Id"), &duplicate);

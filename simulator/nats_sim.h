@@ -36,6 +36,8 @@ struct evs_sim_nats {
     struct evs_sim_session *sessions;
     int64_t recovers_until_us; /* JetStream does not answer: after a start, or during an election */
     uint64_t duplicates, lost_messages;
+    uint32_t
+        sabotage; /* the n-th trigger from now is acknowledged and forgotten; 0: none. Tests that violations are seen */
     void (*stored)(void *owner, struct evs_sim_log *log, const struct evs_sim_message *message);
     void *owner;
 };

@@ -241,6 +241,25 @@ static void write_console(void *self, const char *line, size_t bytes)
     process->log(process->owner, line, bytes);
 }
 
+static void name_process(void *self, char out[EVS_PROCESS_NAME_MAX])
+{
+    snprintf(out, EVS_PROCESS_NAME_MAX, "simulated/%u", ((struct evs_sim_process *)self)->number);
+}
+
+/* Half of all processes run where the one that asks cannot see them. */
+static bool has_ended(void *self, const char *name)
+{
+    unsigned number = 0;
+    if (sscanf(name, "simulated/%u", &number) != 1 || number % 2 == 0) {
+        return false;
+    }
+    const struct evs_sim_process *at = ((struct evs_sim_process *)self)->machine->processes;
+    while (at != NULL && at->number != number) {
+        at = at->next;
+    }
+    return at != NULL && !evs_sim_is_alive(at);
+}
+
 static void fill_os(struct evs_sim_process *process)
 {
     process->os = (struct evs_os){
@@ -250,6 +269,7 @@ static void fill_os(struct evs_sim_process *process)
         .threads = {spawn, join, park_new, park_free, wake_park, process},
         .sockets = {wait_sockets, connect_socket, socket_failure, send_bytes, receive_bytes, close_socket, process},
         .console = {write_console, process},
+        .processes = {name_process, has_ended, process},
     };
 }
 
@@ -261,7 +281,8 @@ struct evs_sim_process *evs_sim_spawn(struct evs_sim_machine *machine, void (*ma
     process->machine = machine;
     process->next = machine->processes;
     machine->processes = process;
-    snprintf(process->name, sizeof process->name, "engine%u", ++machine->process_count);
+    process->number = ++machine->process_count;
+    snprintf(process->name, sizeof process->name, "engine%u", process->number);
     fill_os(process);
     struct evs_sim_fiber *fiber = evs_sim_fiber_new(process, main, argument);
     fiber->is_main = true;

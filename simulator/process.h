@@ -36,6 +36,7 @@ struct evs_sim_process {
     uint64_t steps;      /* of input and output so far */
     uint64_t crash_step; /* it dies at this one; 0: at none */
     int64_t wall_error_us;
+    uint32_t number;
     struct evs_sim_fiber *fibers;
     struct evs_sim_connection *sockets[EVS_SIM_SOCKETS_MAX];
     void (*log)(void *owner, const char *line, size_t bytes);

@@ -13,6 +13,8 @@
 #define LOOK_US (EVS_SIM_SECOND / 4)
 #define CATCH_UP_US (180 * EVS_SIM_SECOND) /* longer than every time-out and retry of the engine */
 #define STOP_US (60 * EVS_SIM_SECOND)
+#define LEASE_US (4 * EVS_SIM_SECOND)
+#define SETTLE_US (20 * EVS_SIM_SECOND)
 #define RETRY_US (20 * EVS_SIM_SECOND)
 
 /* --- the choice ----------------------------------------------------------------------------------------------------------- */
@@ -35,6 +37,8 @@ void evs_sim_choose(struct evs_simulation *simulation)
         .checkpoint_us = intervals[evs_sim_below(world, EVS_COUNT(intervals))],
         .has_idle = evs_sim_chance(world, 400),
         .syncs_always = evs_sim_chance(world, 500),
+        .has_lease = evs_sim_chance(world, 500),
+        .window_us = evs_sim_chance(world, 500) ? 20 * EVS_SIM_SECOND : 600 * EVS_SIM_SECOND,
         .faults = (uint32_t)evs_sim_draw(world) | (uint32_t)evs_sim_draw(world), /* three kinds of four */
     };
     if (choice->pipeline == EVS_SIM_SESSIONS) {
@@ -49,10 +53,12 @@ void evs_sim_describe(const struct evs_sim_choice *choice, struct evs_buffer *ou
     static const char *const pipelines[] = {"windows", "totals", "sessions", "sequences", "joins", "trace"};
     static const char *const deliveries[] = {"fast", "exact", "to redis"};
     evs_buffer_printf(
-        out, "%s %s, %u partitions, %u messages in %d s, %u faults, checkpoints of %d ms%s, appendfsync %s",
+        out,
+        "%s %s, %u partitions, %u messages in %d s, %u faults, checkpoints of %d ms%s%s, appendfsync %s, ids for %d s",
         pipelines[choice->pipeline], deliveries[choice->delivery], choice->partitions, choice->messages,
         (int)(choice->traffic_us / EVS_SIM_SECOND), choice->fault_count, (int)(choice->checkpoint_us / 1000),
-        choice->has_idle ? ", idle clock" : "", choice->syncs_always ? "always" : "everysec");
+        choice->has_idle ? ", idle clock" : "", choice->has_lease ? ", lease" : "",
+        choice->syncs_always ? "always" : "everysec", (int)(choice->window_us / EVS_SIM_SECOND));
 }
 
 /* --- engines ------------------------------------------------------------------------------------------------------------- */
@@ -113,6 +119,8 @@ void evs_sim_start_engine(struct evs_simulation *simulation)
         .redis_url = "redis://127.0.0.1:6379",
         .start = EVS_START_COMMITTED,
         .retry_us = RETRY_US,
+        .lease_us = simulation->choice.has_lease ? LEASE_US : 0,
+        .bucket = simulation->choice.has_lease ? "evstream" : NULL,
         .row_format = &evs_format_json,
         .outbox_bytes_max = UINT64_C(64) << 20,
         .full_bytes_min = 1 + evs_sim_below(world, 4096), /* copies of ranges go round soon */
@@ -163,10 +171,9 @@ static void judge_ends(struct evs_simulation *simulation)
 
 /* --- how far it is ---------------------------------------------------------------------------------------------------------- */
 
-/* The record of the newest commit; empty: there is none. */
-static struct evs_slice newest_record(const struct evs_simulation *simulation)
+struct evs_slice evs_sim_newest_record(const struct evs_sim_redis_data *data)
 {
-    const struct evs_sim_stream *log = evs_sim_redis_find(&simulation->redis.data, EVS_SLICE("evs:{simulated:0}:log"));
+    const struct evs_sim_stream *log = evs_sim_redis_find(data, EVS_SLICE("evs:{simulated:0}:log"));
     for (uint32_t i = log == NULL ? 0 : log->count; log != NULL && i-- > log->first;) {
         const struct evs_sim_entry *entry = log->entries[i];
         if (entry->field_count == 8 && evs_slice_equal(entry->fields[1], EVS_SLICE("C"))) {
@@ -191,7 +198,7 @@ static void stored_sequences(const struct evs_simulation *simulation, uint64_t *
 static uint32_t partitions_behind(struct evs_simulation *simulation)
 {
     uint64_t stored[EVS_SIM_PARTITIONS_MAX] = {0};
-    struct evs_slice bytes = newest_record(simulation);
+    struct evs_slice bytes = evs_sim_newest_record(&simulation->redis.data);
     struct evs_arena arena = {0};
     struct evs_record record;
     struct evs_error error;
@@ -234,8 +241,24 @@ static bool step_until(struct evs_simulation *simulation, int64_t until_us, bool
 static bool has_caught_up(struct evs_simulation *simulation)
 {
     bool all_stored = evs_sim_store_waiting(simulation);
+    /* After a loss an old position may be above the new messages, until the reader has found the fork. */
+    bool is_settled =
+        simulation->nats.lost_messages == 0 || simulation->world.now_us > simulation->healed_us + SETTLE_US;
     uint32_t living = evs_sim_living_engines(simulation);
-    return all_stored && living == 1 && partitions_behind(simulation) == 0;
+    bool is_decided =
+        simulation->choice.has_lease ? living > 0 : living == 1; /* without a lease the last one must fence the rest */
+    return all_stored && is_settled && is_decided && partitions_behind(simulation) == 0;
+}
+
+static void stop_engine(struct evs_sim_engine *engine)
+{
+    if (evs_sim_is_alive(engine->process)) {
+        evs_sim_note(&engine->simulation->world, engine->process->name, "is asked to stop");
+        engine->wants_stop = true;
+        if (engine->run != NULL) {
+            evs_run_stop(engine->run);
+        }
+    }
 }
 
 static bool has_stopped(struct evs_simulation *simulation)
@@ -253,16 +276,18 @@ static void catch_up_and_stop(struct evs_simulation *simulation)
                         simulation->choice.partitions);
         return;
     }
-    struct evs_sim_engine *engine = evs_sim_newest_engine(simulation);
-    evs_sim_note(world, engine->process->name, "is asked to stop");
-    simulation->is_over = engine->wants_stop = true;
-    if (engine->run != NULL) {
-        evs_run_stop(engine->run);
+    simulation->is_over = true;
+    for (uint32_t i = 0; i < simulation->engine_count; i++) {
+        stop_engine(&simulation->engines[i]);
     }
     if (!step_until(simulation, world->now_us + STOP_US, has_stopped)) {
-        evs_sim_violate(world, "%s does not stop", engine->process->name);
-    } else if (engine->status != EVS_OK) {
-        evs_sim_violate(world, "%s does not stop in order: %s", engine->process->name, engine->error.text);
+        evs_sim_violate(world, "%u engines do not stop", evs_sim_living_engines(simulation));
+    }
+    for (uint32_t i = 0; i < simulation->engine_count; i++) {
+        const struct evs_sim_engine *engine = &simulation->engines[i];
+        if (engine->wants_stop && engine->process->has_exited && engine->status != EVS_OK) {
+            evs_sim_violate(world, "%s does not stop in order: %s", engine->process->name, engine->error.text);
+        }
     }
 }
 
@@ -282,7 +307,8 @@ static void begin(struct evs_simulation *simulation, uint64_t seed, bool keeps_h
     simulation->machine = (struct evs_sim_machine){.world = &simulation->world,
                                                    .servers = {&simulation->nats.server, &simulation->redis.server}};
     simulation->clicks = evs_sim_nats_create(&simulation->nats, "CLICKS", "clicks.>", 120 * EVS_SIM_SECOND);
-    simulation->triggers = evs_sim_nats_create(&simulation->nats, "TRIGGERS", "triggers.>", 600 * EVS_SIM_SECOND);
+    simulation->triggers =
+        evs_sim_nats_create(&simulation->nats, "TRIGGERS", "triggers.>", simulation->choice.window_us);
     evs_sim_write_pipeline(&simulation->choice, &simulation->text);
     simulation->plan = evs_sim_compile(&simulation->text);
 }
@@ -299,9 +325,10 @@ static void take_totals(struct evs_simulation *simulation)
     totals->steps = simulation->world.event_total;
 }
 
-bool evs_simulate(struct evs_simulation *simulation, uint64_t seed, bool keeps_history)
+bool evs_simulate(struct evs_simulation *simulation, uint64_t seed, bool keeps_history, bool sabotage)
 {
     begin(simulation, seed, keeps_history);
+    simulation->nats.sabotage = sabotage ? 3 : 0;
     evs_sim_start_engine(simulation);
     evs_sim_begin_traffic(simulation);
     evs_sim_begin_faults(simulation);

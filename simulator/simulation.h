@@ -46,7 +46,9 @@ struct evs_sim_choice {
     int64_t traffic_us, checkpoint_us;
     bool has_idle; /* idle partitions stop holding time back */
     bool syncs_always;
-    uint32_t faults; /* a bit for each kind that may happen */
+    bool has_lease;    /* one engine runs, others stand by; else who starts last takes over */
+    int64_t window_us; /* of the ids that the sinks' stream remembers */
+    uint32_t faults;   /* a bit for each kind that may happen */
 };
 
 /* --- the simulation ----------------------------------------------------------------------------------------------------- */
@@ -82,14 +84,15 @@ struct evs_simulation {
     uint32_t event_count, event_capacity;
     struct evs_sim_engine engines[EVS_SIM_ENGINES_MAX];
     uint32_t engine_count;
-    bool is_ending; /* the faults are over */
+    bool is_ending;    /* the faults are over … */
+    int64_t healed_us; /* … since then */
     bool is_over;
     struct evs_sim_totals totals;
     struct evs_buffer notes; /* of the engine's log: what it told of losses */
 };
 
-/* Runs the seed. False: a promise was broken, simulation->world.violations tells which. */
-bool evs_simulate(struct evs_simulation *simulation, uint64_t seed, bool keeps_history);
+/* Runs the seed. `sabotage`: a server breaks its word, which must show. False: a promise was broken, simulation->world.violations tells which. */
+bool evs_simulate(struct evs_simulation *simulation, uint64_t seed, bool keeps_history, bool sabotage);
 void evs_simulation_fini(struct evs_simulation *simulation);
 
 /* --- its parts ------------------------------------------------------------------------------------------------------------ */
@@ -116,6 +119,8 @@ void evs_sim_start_engine(struct evs_simulation *simulation);
 struct evs_sim_engine *evs_sim_newest_engine(struct evs_simulation *simulation);
 uint32_t evs_sim_living_engines(const struct evs_simulation *simulation);
 
+/* The record of the newest commit; empty: there is none. */
+struct evs_slice evs_sim_newest_record(const struct evs_sim_redis_data *data);
 /* Compares what came out with what should have, and notes violations. */
 void evs_sim_check(struct evs_simulation *simulation);
 /* The rows that a plain recount expects, a line each, sorted. */
