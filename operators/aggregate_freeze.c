@@ -105,9 +105,7 @@ static void write_frozen(struct agg_writing *writing, struct agg_window *window,
     const struct agg_dirty *list = &window->frozen;
     for (; window->frozen_at<list->count && * records> 0; window->frozen_at++, (*records)--) {
         uint32_t index = list->indices[window->frozen_at];
-        if (window->frozen_at + EVS_AGG_FETCH_AHEAD < list->count) {
-            __builtin_prefetch(evs_table_at(&window->table, list->indices[window->frozen_at + EVS_AGG_FETCH_AHEAD]));
-        }
+        evs_table_prefetch_ahead(&window->table, list->indices, list->count, window->frozen_at);
         struct evs_entry *entry = evs_table_at(&window->table, index);
         if (evs_table_is_live(&window->table, index) && entry->epoch == writing->frozen) {
             write_group(writing, window, entry);

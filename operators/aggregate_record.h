@@ -67,7 +67,6 @@ struct evs_snapshot_writer *evs_agg_writer_of(const struct agg_writing *writing,
 #else
 #define EVS_AGG_EPOCH_MAX (UINT32_MAX / 2)
 #endif
-#define EVS_AGG_FETCH_AHEAD 16u
 
 /* Deletions wait for the next snapshot. */
 struct agg_deleted {

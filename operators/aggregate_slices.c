@@ -249,7 +249,7 @@ static void write_frozen(struct agg_slices *slices, uint32_t *records)
 {
     const struct agg_dirty *list = &slices->frozen;
     for (; slices->frozen_at<list->count && * records> 0; slices->frozen_at++, (*records)--) {
-        uint32_t ahead = slices->frozen_at + EVS_AGG_FETCH_AHEAD, number = list->indices[slices->frozen_at];
+        uint32_t ahead = slices->frozen_at + EVS_TABLE_FETCH_AHEAD, number = list->indices[slices->frozen_at];
         if (ahead < list->count) {
             __builtin_prefetch(evs_agg_slice(slices, list->indices[ahead]));
         }

@@ -261,6 +261,7 @@ void evs_stamps_snapshot(struct evs_stamps *stamps, struct evs_snapshot_writer *
 {
     struct writing to = {.stamps = stamps, .writer = writer};
     for (uint32_t i = 0; !full && i < stamps->dirty_count; i++) {
+        evs_table_prefetch_ahead(&stamps->table, stamps->dirty, stamps->dirty_count, i);
         struct evs_entry *entry = evs_table_at(&stamps->table, stamps->dirty[i]);
         if (evs_table_is_live(&stamps->table, stamps->dirty[i]) && evs_snapshot_takes(writer, entry->hash)) {
             write_entry(&to, stamps->dirty[i], entry);

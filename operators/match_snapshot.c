@@ -97,6 +97,7 @@ static void write_dirty(struct writing *to)
 {
     struct match *match = to->match;
     for (uint32_t i = 0; i < match->dirty_count; i++) {
+        evs_table_prefetch_ahead(&match->rows.table, match->dirty, match->dirty_count, i);
         uint32_t index = match->dirty[i];
         if (evs_table_is_live(&match->rows.table, index) && evs_match_partition(match, index)->is_dirty) {
             write_partition(to, index, evs_keyed_entry(&match->rows, index));

@@ -369,6 +369,7 @@ static evs_status top_snapshot(struct evs_op *op, void *state, struct evs_snapsh
     (void)op;
     EVS_ASSERT(top->out_count == 0);
     for (uint32_t i = 0; !full && i < top->dirty_count; i++) {
+        evs_table_prefetch_ahead(&top->table, top->dirty, top->dirty_count, i);
         struct evs_entry *entry = evs_table_at(&top->table, top->dirty[i]);
         if (evs_table_is_live(&top->table, top->dirty[i]) && evs_snapshot_takes(writer, entry->hash)) {
             write_entry(&to, top->dirty[i], entry);

@@ -227,6 +227,7 @@ static void write_entries(struct writing *to)
 {
     struct over *over = to->over;
     for (uint32_t i = 0; !to->full && i < over->dirty_entry_count; i++) {
+        evs_table_prefetch_ahead(&over->table, over->dirty_entries, over->dirty_entry_count, i);
         struct evs_entry *entry = evs_table_at(&over->table, over->dirty_entries[i]);
         if (evs_table_is_live(&over->table, over->dirty_entries[i]) && evs_snapshot_takes(to->writer, entry->hash)) {
             write_entry(to, over->dirty_entries[i], entry);

@@ -88,12 +88,27 @@ void evs_snapshot_put(struct evs_snapshot_writer *writer, uint32_t section, enum
     s->count++;
 }
 
+#define KEPT_BYTES ((size_t)1 << 20) /* of a buffer, whatever was used of it */
+
+/* A checkpoint of everything, the first of a large state, needs much that the next ones do not. */
+static void clear(struct evs_buffer *buffer)
+{
+    if (buffer->capacity > KEPT_BYTES && buffer->count < buffer->capacity / 4) {
+        evs_buffer_fini(buffer);
+    }
+    buffer->count = 0;
+}
+
 void evs_snapshot_writer_clear(struct evs_snapshot_writer *writer)
 {
     for (uint32_t i = 0; i < EVS_SECTIONS_MAX; i++) {
         struct evs_section *s = &writer->sections[i];
         s->count = 0;
-        s->kinds.count = s->hashes.count = s->fixed.count = s->variable_counts.count = s->variable.count = 0;
+        clear(&s->kinds);
+        clear(&s->hashes);
+        clear(&s->fixed);
+        clear(&s->variable_counts);
+        clear(&s->variable);
     }
 }
 

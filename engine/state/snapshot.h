@@ -32,7 +32,7 @@ struct evs_snapshot_writer {
     struct evs_section sections[EVS_SECTIONS_MAX];
 };
 
-void evs_snapshot_writer_clear(struct evs_snapshot_writer *writer); /* keeps the memory */
+void evs_snapshot_writer_clear(struct evs_snapshot_writer *writer); /* keeps the memory that was needed */
 void evs_snapshot_writer_fini(struct evs_snapshot_writer *writer);
 uint64_t evs_snapshot_writer_bytes(const struct evs_snapshot_writer *writer);
 
