@@ -26,6 +26,7 @@
 #define LEASE_MIN_US INT64_C(1000000)
 #define LEASE_MAX_US (INT64_C(3600) * 1000 * 1000)
 #define BUCKET_DEFAULT "evstream"
+#define TEND_US 100000
 #define BACKOFF_US INT64_C(1000000)
 #define BACKOFF_MAX_US (INT64_C(30) * 1000 * 1000)
 
@@ -119,7 +120,7 @@ struct pipeline {
     struct evs_run_options options;
     struct evs_run *run;
     bool standby;
-    int64_t started_us, backoff_us;
+    int64_t started_us, backoff_us, again_us;
     struct evs_live *live; /* shared by all */
     uint32_t live_number;
 };
@@ -438,11 +439,11 @@ static int start(struct pipeline *pipeline, uint32_t slot)
 /* Engines that take a pipeline from each other again and again do it ever more slowly. */
 static void back_off(struct pipeline *pipeline)
 {
-    const struct evs_os *os = pipeline->options.os;
-    int64_t ran_us = evs_monotonic_us(os) - pipeline->started_us;
+    int64_t now_us = evs_monotonic_us(pipeline->options.os);
     int64_t longer_us = pipeline->backoff_us * 2 < BACKOFF_MAX_US ? pipeline->backoff_us * 2 : BACKOFF_MAX_US;
-    pipeline->backoff_us = pipeline->backoff_us == 0 || ran_us > 2 * BACKOFF_MAX_US ? BACKOFF_US : longer_us;
-    (void)os->sockets.wait(os->sockets.self, NULL, NULL, 0, pipeline->backoff_us); /* a signal ends it */
+    bool has_rested = pipeline->backoff_us == 0 || now_us - pipeline->started_us > 2 * BACKOFF_MAX_US;
+    pipeline->backoff_us = has_rested ? BACKOFF_US : longer_us;
+    pipeline->again_us = now_us + pipeline->backoff_us;
 }
 
 /* Whether the run begins again: Redis went back to an earlier state (EVS_E_GAP), so memory is dropped and the last commit restored; or another engine has
@@ -454,6 +455,7 @@ static bool begins_again(struct pipeline *pipeline, evs_status status, const str
     }
     if (status == EVS_E_GAP) {
         evs_log(pipeline->options.log, EVS_LOG_WARN, "gap", "%s; restoring and replaying", error->text);
+        pipeline->again_us = 0;
         return true;
     }
     if (status != EVS_E_FENCED || !pipeline->standby) {
@@ -461,31 +463,65 @@ static bool begins_again(struct pipeline *pipeline, evs_status status, const str
     }
     evs_log(pipeline->options.log, EVS_LOG_WARN, "fenced", "%s Standing by again.", error->text);
     back_off(pipeline);
-    return signals_seen == 0;
+    return true;
 }
 
-static int wait_for(struct pipeline *pipeline, uint32_t slot, bool quiet)
+/* The run has ended, or is waited for. False when it is over; true: it is to begin again at pipeline->again_us. */
+static bool end(struct pipeline *pipeline, uint32_t slot, bool quiet, int *exit_code)
 {
-    for (;;) {
-        struct evs_run_summary summary;
-        struct evs_error error = {0};
-        evs_status status = evs_run_wait(pipeline->run, &summary, &error);
-        running[slot] = NULL;
-        if (status == EVS_OK && !quiet) {
-            print_summary(pipeline, &summary);
-        }
-        evs_live_ended(pipeline->live, pipeline->live_number, status != EVS_OK);
-        evs_run_free(pipeline->run);
-        pipeline->run = NULL;
-        if (begins_again(pipeline, status, &error)) {
-            int exit_code = start(pipeline, slot);
-            if (exit_code != EVS_EXIT_DONE) {
-                return exit_code;
-            }
-            continue;
-        }
-        return status == EVS_OK ? EVS_EXIT_DONE : report(pipeline, status, &error);
+    struct evs_run_summary summary;
+    struct evs_error error = {0};
+    evs_status status = evs_run_wait(pipeline->run, &summary, &error);
+    running[slot] = NULL;
+    if (status == EVS_OK && !quiet) {
+        print_summary(pipeline, &summary);
     }
+    evs_live_ended(pipeline->live, pipeline->live_number, status != EVS_OK);
+    evs_run_free(pipeline->run);
+    pipeline->run = NULL;
+    if (begins_again(pipeline, status, &error)) {
+        return true;
+    }
+    *exit_code = status == EVS_OK ? EVS_EXIT_DONE : report(pipeline, status, &error);
+    return false;
+}
+
+/* One look at a pipeline: ends what has ended, starts what is to begin again. False when it is over. */
+static bool tend(struct pipeline *pipeline, uint32_t slot, bool is_only_one, bool quiet, int *exit_code)
+{
+    if (pipeline->run != NULL) {
+        return !(is_only_one || evs_run_has_ended(pipeline->run)) || end(pipeline, slot, quiet, exit_code);
+    }
+    if (signals_seen > 0) {
+        return false;
+    }
+    if (evs_monotonic_us(pipeline->options.os) < pipeline->again_us) {
+        return true;
+    }
+    *exit_code = start(pipeline, slot);
+    return *exit_code == EVS_EXIT_DONE;
+}
+
+/* Until all are over. A pipeline that fails is told at once, and the others go on; the first failure is the exit code. */
+static int tend_all(struct pipeline *pipelines, uint32_t count, bool quiet)
+{
+    const struct evs_os *os = evs_os_system();
+    bool is_over[PIPELINES_MAX] = {false};
+    int exit_code = EVS_EXIT_DONE;
+    for (uint32_t left = count; left > 0;) {
+        for (uint32_t i = 0; i < count; i++) {
+            int result = EVS_EXIT_DONE;
+            if (!is_over[i] && !tend(&pipelines[i], i, count == 1, quiet, &result)) {
+                is_over[i] = true;
+                left--;
+                exit_code = exit_code == EVS_EXIT_DONE ? result : exit_code;
+            }
+        }
+        if (left > 0) {
+            (void)os->sockets.wait(os->sockets.self, NULL, NULL, 0, TEND_US); /* a signal ends it sooner */
+        }
+    }
+    return exit_code;
 }
 
 static int run_all(struct pipeline *pipelines, uint32_t count, bool quiet)
@@ -499,11 +535,8 @@ static int run_all(struct pipeline *pipelines, uint32_t count, bool quiet)
     for (uint32_t i = 0; exit_code != EVS_EXIT_DONE && i < started; i++) {
         evs_run_stop(pipelines[i].run);
     }
-    for (uint32_t i = 0; i < started; i++) {
-        int result = wait_for(&pipelines[i], i, quiet);
-        exit_code = exit_code == EVS_EXIT_DONE ? result : exit_code;
-    }
-    return exit_code;
+    int result = tend_all(pipelines, started, quiet);
+    return exit_code == EVS_EXIT_DONE ? result : exit_code;
 }
 
 /* The name owns the state: the second of two pipelines would take it from the first. */

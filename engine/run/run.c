@@ -295,10 +295,15 @@ void evs_run_stop(struct evs_run *run)
     evs_run_wake_all(run);
 }
 
+bool evs_run_has_ended(const struct evs_run *run)
+{
+    return atomic_load(&run->failed) || atomic_load(&run->finish);
+}
+
 evs_status evs_run_wait(struct evs_run *run, struct evs_run_summary *summary, struct evs_error *error)
 {
     const struct evs_os *os = run->options.os;
-    while (!atomic_load(&run->failed) && !atomic_load(&run->finish)) {
+    while (!evs_run_has_ended(run)) {
         os->sockets.wait(os->sockets.self, run->main_park, NULL, 0, run->options.progress ? PROGRESS_US : -1);
         if (run->options.progress) {
             evs_progress_line(run, false);

@@ -266,6 +266,33 @@ class Groups:
             self.feed(name, number)
         self.finish(name, second)
 
+    def two(self):
+        """Two pipelines in one process: one is taken from it by an engine that asks nobody, the other goes on, and it gets back what it lost."""
+        path = self.suite.write("second.evs", PIPELINE.format(name="second", stream="FIRST", subject="first"))
+        both = Engine(self.suite, ["--standby", *self.arguments("first"), path], "both")
+        self.feed("first", 0)
+        self.commits("first", 2)
+        self.commits("second", 2)
+        robber = self.engine("second", "robber", "--lease", "off", stream="FIRST")
+        self.await_log(both, "Standing by again")
+        self.feed("first", 1)
+        self.commits("first", 2)
+        if robber.wait() != 6:
+            raise AssertionError(f"the robber ended with {robber.process.returncode}:\n{robber.log_tail()}")
+        for number in range(2, PORTIONS):
+            self.feed("first", number)
+        self.commits("second", 2)
+        both.signal(signal.SIGTERM)
+        if both.wait() != 0:
+            raise AssertionError(f"the engine of both pipelines did not end well:\n{both.log_tail()}")
+        for name in ("first", "second"):
+            last = self.engine(name, "last", "--until-end", stream="FIRST")
+            if last.wait() != 0:
+                raise AssertionError(f"the last engine failed:\n{last.log_tail()}")
+            found = self.results(name)
+            for sink, rows in self.reference("FIRST").items():
+                same(found[sink], rows, f"{name}{sink}")
+
     # --- what NATS remembers when Redis does not ---
 
     def marker(self, name):
@@ -387,6 +414,6 @@ class Groups:
         tests = [("two engines in turns", self.turns), ("an engine that was stopped wakes", self.paused), ("an engine ends, another takes over", self.ended),
                  ("an outage is nobody's death", self.outage), ("Redis has forgotten everything", self.lost), ("away for longer than ids are remembered", self.long_stop)]
         if not self.suite.quick:
-            tests += [("an engine that cannot commit lets go", self.hung), ("without leases", self.without), ("begun anew", self.restarted), ("a Redis from a backup", self.old)]
+            tests += [("an engine that cannot commit lets go", self.hung), ("without leases", self.without), ("two pipelines in a process", self.two), ("begun anew", self.restarted), ("a Redis from a backup", self.old)]
         for name, test in tests:
             self.suite.test(name, test)

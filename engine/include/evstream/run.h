@@ -67,6 +67,8 @@ evs_status evs_run_start(const struct evs_plan *plan, const struct evs_run_optio
                          struct evs_error *error);
 /* Asks for a drain: sources stop, a last checkpoint commits, no window closes. Async-signal-safe. */
 void evs_run_stop(struct evs_run *run);
+/* It has ended: evs_run_wait will not block for long. */
+bool evs_run_has_ended(const struct evs_run *run);
 /* Blocks until the run has ended. */
 evs_status evs_run_wait(struct evs_run *run, struct evs_run_summary *summary, struct evs_error *error);
 /* Behind evs_run_wait: what the next operator of the plan from *node on, 0 at first, has left out. False: no further one has left out anything. */
