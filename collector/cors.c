@@ -15,7 +15,7 @@ bool evs_cors_matches(const char *entry, const char *origin)
     size_t scheme = (size_t)(star - entry) + 3;
     const char *suffix = entry + scheme + 1; /* ".shop.example" */
     size_t count = strlen(suffix), length = strlen(origin);
-    return strncasecmp(entry, origin, scheme) == 0 && length > scheme + count &&
+    return strncasecmp(entry, origin, scheme) == 0 && length > scheme + count && strchr(origin + scheme, '/') == NULL &&
            strcasecmp(origin + length - count, suffix) == 0;
 }
 

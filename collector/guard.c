@@ -14,6 +14,7 @@
 #define GUARD_RATE_GRACE_US 1000000
 #define GUARD_LINGER_QUIET_US 1000000 /* a refused client that sends nothing for so long has read its answer */
 #define GUARD_REAP_US 1000000
+#define GUARD_SETTLE_US 100000 /* an answer that was just made is on its way into the socket */
 
 enum guard_state { GUARD_HEAD, GUARD_BODY, GUARD_CHUNKED, GUARD_LINGER };
 
@@ -499,8 +500,9 @@ static void guard_on_tick(evutil_socket_t fd, short what, void *argument)
 
 void evs_guard_shut_idle(struct evs_guard *guard)
 {
+    int64_t now_us = guard_now(guard);
     for (struct evs_guard_connection *at = guard->first; at != NULL; at = at->next) {
-        if (at->state == GUARD_HEAD && !at->is_unanswered) {
+        if (at->state == GUARD_HEAD && !at->is_unanswered && now_us - at->since_us > GUARD_SETTLE_US) {
             guard_shut(at);
         }
     }
