@@ -67,7 +67,8 @@ static struct evs_slice bad_row_json(struct evs_call *call, const struct evs_dra
     static const struct evs_strip none = {NULL, 0};
     struct evs_buffer *out = &call->protocol->buffer;
     struct evs_slice raw = raw_of(draft);
-    size_t kept = raw.count < RAW_BYTES_MAX ? raw.count : RAW_BYTES_MAX;
+    bool keeps_raw = draft->wishes.policy == EVS_WISH_RECORD; /* else ids would come in by the back door */
+    size_t kept = !keeps_raw ? 0 : raw.count < RAW_BYTES_MAX ? raw.count : RAW_BYTES_MAX;
     out->count = 0;
     evs_buffer_printf(out, "{\"_reason\":\"event\",\"_reasons\":[");
     for (uint32_t i = 0; i < draft->reason_count; i++) {
@@ -77,7 +78,7 @@ static struct evs_slice bad_row_json(struct evs_call *call, const struct evs_dra
     evs_buffer_printf(out, "],\"_source\":\"%s\",\"_protocol\":\"%s\",\"_index\":%u,", call->source, call->name, index);
     put_time(out, "_ingested_at", call->request->received_us);
     evs_buffer_printf(out, ",\"_raw_bytes\":%zu,\"raw\":", raw.count);
-    evs_tree_write_text(out, evs_form_utf8(call->arena, (struct evs_slice){raw.data, kept}), &none);
+    evs_tree_write_text(out, evs_form_utf8(call->arena, (struct evs_slice){raw.data, kept}), &call->protocol->strip);
     evs_buffer_puts(out, "}");
     return taken(call);
 }
@@ -95,7 +96,7 @@ static void add_bad_row(struct evs_call *call, const struct evs_draft *draft, ui
 
 void evs_event_refuse(struct evs_call *call, struct evs_slice raw, const char *format, ...)
 {
-    struct evs_draft draft = {.raw = raw};
+    struct evs_draft draft = {.raw = raw, .wishes = evs_privacy_wishes(call, NULL)};
     char text[512];
     va_list arguments;
     va_start(arguments, format);

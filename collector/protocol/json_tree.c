@@ -352,50 +352,6 @@ void evs_tree_remove(struct evs_tree *object, const char *name)
 
 /* --- writing ------------------------------------------------------------------------------------------------------------ */
 
-static bool ends_value(char c)
-{
-    return c == '&' || c == '#' || c == ';' || c == ' ' || c == '"' || c == '\'' || c == '<' || c == '>';
-}
-
-/* The end of the value whose parameter's name begins at `at`, when that is one to be left out; else NULL. */
-static const char *secret_at(const char *at, const char *end, const struct evs_strip *strip, const char **value)
-{
-    for (uint32_t i = 0; i < strip->count; i++) {
-        size_t count = strlen(strip->names[i]);
-        if ((size_t)(end - at) > count && at[count] == '=' &&
-            evs_slice_equal_nocase((struct evs_slice){at, count}, strip->names[i])) {
-            *value = at + count + 1;
-            at = *value;
-            while (at < end && !ends_value(*at)) {
-                at++;
-            }
-            return at;
-        }
-    }
-    return NULL;
-}
-
-/* Query strings stand in URLs, and alone ("?a=b", "a=b"): a name begins the text, or follows one of ? & # ; */
-static struct evs_slice without_secrets(struct evs_slice text, const struct evs_strip *strip, char *out)
-{
-    const char *at = text.data, *end = text.data + text.count;
-    size_t count = 0;
-    bool begins = true;
-    while (at < end) {
-        const char *value = NULL, *behind = begins ? secret_at(at, end, strip, &value) : NULL;
-        if (behind != NULL) {
-            memcpy(out + count, at, (size_t)(value - at));
-            count += (size_t)(value - at);
-            at = behind;
-            begins = false;
-            continue;
-        }
-        begins = *at == '?' || *at == '&' || *at == '#' || *at == ';';
-        out[count++] = *at++;
-    }
-    return (struct evs_slice){out, count};
-}
-
 static void put_text(struct evs_buffer *out, struct evs_slice text)
 {
     evs_json_put_text(out, text.count == 0 ? EVS_SLICE("") : text); /* an absent text has no address */
@@ -403,12 +359,14 @@ static void put_text(struct evs_buffer *out, struct evs_slice text)
 
 void evs_tree_write_text(struct evs_buffer *out, struct evs_slice text, const struct evs_strip *strip)
 {
-    if (strip->count == 0 || text.count == 0 || memchr(text.data, '=', text.count) == NULL) {
+    bool may_hold_query =
+        text.count > 0 && (memchr(text.data, '=', text.count) != NULL || memchr(text.data, '%', text.count) != NULL);
+    if (strip->count == 0 || !may_hold_query) {
         put_text(out, text);
         return;
     }
     char *copy = evs_alloc(text.count);
-    put_text(out, without_secrets(text, strip, copy));
+    put_text(out, evs_strip_text(strip, text, copy));
     evs_free(copy);
 }
 

@@ -14,6 +14,7 @@
 
 #include "evstream/memory.h"
 #include "evstream/text.h"
+#include "strip.h"
 
 enum evs_tree_kind {
     EVS_TREE_NULL,
@@ -73,11 +74,6 @@ void evs_tree_remove(struct evs_tree *object, const char *name);
 
 /* --- writing ------------------------------------------------------------------------------------------------------------ */
 
-/* Query parameters whose values are left out of every string that is written; {NULL, 0}: none. */
-struct evs_strip {
-    const char *const *names;
-    uint32_t count;
-};
 /* Appends the value without white space between tokens, so without a line break. */
 void evs_tree_write(struct evs_buffer *out, const struct evs_tree *value, const struct evs_strip *strip);
 /* Appends a text, quoted, without the values of the parameters. */

@@ -111,10 +111,10 @@ static enum evs_consent consent_by_ids(const struct evs_tree *management, const 
     return evs_tree_count(denied) > 0 ? EVS_CONSENT_DENIED : EVS_CONSENT_UNKNOWN;
 }
 
-static enum evs_consent consent_of(const struct evs_call *call, const struct evs_draft *draft)
+static enum evs_consent consent_of(const struct evs_call *call, const struct evs_tree *context)
 {
     const struct evs_protocol_config *config = &call->protocol->config;
-    const struct evs_tree *said = evs_tree_get(draft->context, "consent");
+    const struct evs_tree *said = evs_tree_get(context, "consent");
     struct evs_slice word = evs_tree_scalar(said); /* our own tracker: "granted", "denied" */
     enum evs_consent consent = EVS_CONSENT_UNKNOWN;
     if (word.count > 0) {
@@ -125,7 +125,7 @@ static enum evs_consent consent_of(const struct evs_call *call, const struct evs
         consent = consent_by_category(evs_tree_get(said, "categoryPreferences"), config->consent_category);
     }
     if (consent == EVS_CONSENT_UNKNOWN) {
-        consent = consent_by_ids(evs_tree_get(draft->context, "consentManagement"), config->consent_category);
+        consent = consent_by_ids(evs_tree_get(context, "consentManagement"), config->consent_category);
     }
     return consent == EVS_CONSENT_UNKNOWN && config->consent_required ? EVS_CONSENT_DENIED : consent;
 }
@@ -141,13 +141,12 @@ static enum evs_wish_policy stricter(enum evs_wish_policy a, enum evs_wish_polic
 }
 
 /* A browser says it by a header, a tracker may say it in the event. */
-static struct evs_wishes wishes_of(const struct evs_call *call, const struct evs_draft *draft)
+struct evs_wishes evs_privacy_wishes(const struct evs_call *call, const struct evs_tree *context)
 {
     const struct evs_protocol_config *config = &call->protocol->config;
-    struct evs_wishes wishes = {.consent = consent_of(call, draft), .policy = EVS_WISH_RECORD};
-    wishes.do_not_track = header_is_one(call, "dnt") || evs_tree_is_true(evs_tree_get(draft->context, "dnt"));
-    wishes.global_privacy_control =
-        header_is_one(call, "sec-gpc") || evs_tree_is_true(evs_tree_get(draft->context, "gpc"));
+    struct evs_wishes wishes = {.consent = consent_of(call, context), .policy = EVS_WISH_RECORD};
+    wishes.do_not_track = header_is_one(call, "dnt") || evs_tree_is_true(evs_tree_get(context, "dnt"));
+    wishes.global_privacy_control = header_is_one(call, "sec-gpc") || evs_tree_is_true(evs_tree_get(context, "gpc"));
     if (wishes.do_not_track) {
         wishes.policy = stricter(wishes.policy, config->do_not_track);
     }
@@ -216,8 +215,7 @@ static struct evs_slice cookieless_id(struct evs_call *call, const struct evs_dr
 
 bool evs_privacy_allows_cookie(const struct evs_call *call)
 {
-    static const struct evs_draft nothing = {.properties = NULL};
-    return !call->protocol->config.cookieless && wishes_of(call, &nothing).policy == EVS_WISH_RECORD;
+    return !call->protocol->config.cookieless && evs_privacy_wishes(call, NULL).policy == EVS_WISH_RECORD;
 }
 
 static void anonymise(struct evs_draft *draft)
@@ -236,7 +234,7 @@ static bool drop(struct evs_call *call, enum evs_dropped why)
 bool evs_privacy_apply(struct evs_call *call, struct evs_draft *draft)
 {
     const struct evs_protocol_config *config = &call->protocol->config;
-    draft->wishes = wishes_of(call, draft);
+    draft->wishes = evs_privacy_wishes(call, draft->context);
     enum evs_wish_policy policy = draft->wishes.policy;
     if (config->bots == EVS_BOT_DROP && is_bot(call, draft)) {
         return drop(call, EVS_DROPPED_BOT);

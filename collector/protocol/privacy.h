@@ -12,6 +12,9 @@ bool evs_privacy_apply(struct evs_call *call, struct evs_draft *draft);
 struct evs_tree *evs_privacy_context(struct evs_call *call, const struct evs_draft *draft,
                                      const struct evs_tree *origin);
 
+/* What the visitor wishes: by the request's headers and what the event's context says (NULL: an event that cannot be read). */
+struct evs_wishes evs_privacy_wishes(const struct evs_call *call, const struct evs_tree *context);
+
 /* Whether a cookie may be set or read: not in cookieless mode, and not against a wish that is honoured. */
 bool evs_privacy_allows_cookie(const struct evs_call *call);
 

@@ -98,6 +98,11 @@ START_TEST(a_wish_is_recorded_or_honoured)
     CASE_EVENT(&one, 0, "context.locale", "de");
     CASE_EVENT(&one, 0, "properties.sku", "lamp");
     CASE_EVENT(&one, 0, "context.privacy.anonymous", "true");
+    send(&one, "track", ",\"timestamp\":\"never\""); /* a bad row keeps the reasons, not the ids */
+    CASE_COUNTS(&one, 200, 0, 1);
+    ck_assert_str_eq(case_bad_row(&one, 0, "raw"), "");
+    case_send(&one, "POST", "/v1/batch", "{\"writeKey\":\"KEY\",\"batch\":[\"ann\"]}");
+    ck_assert_ptr_null(strstr(case_bad_row(&one, 0, ""), "ann"));
     send(&one, "identify", "");
     CASE_COUNTS(&one, 200, 0, 0);
     ck_assert_uint_eq(one.out.dropped[EVS_DROPPED_PRIVACY], 1);
@@ -215,10 +220,14 @@ START_TEST(secrets_in_addresses_are_taken_out)
     one.config.strip_parameter_count = 2;
     case_open(&one);
     send(&one, "page",
-         ",\"properties\":{\"url\":\"https://s.example/a?token=SECRET&b=1&Email=x%40y#token=SECRET\","
+         ",\"properties\":{\"nested\":\"https://s.example/"
+         "login?next=https%3A%2F%2Fs.example%2F%3Ftoken%3DSECRET%26b%3D1&c=2&token=SECRET%26SECRET\",\"url\":\"https://"
+         "s.example/a?token=SECRET&b=1&Email=x%40y#token=SECRET\","
          "\"deep\":[{\"search\":\"?b=2&email=SECRET\"}],\"bare\":\"token=SECRET&c=3\",\"text\":\"a token=kept\","
          "\"mytoken\":\"https://s.example/?mytoken=kept\"},"
          "\"context\":{\"page\":{\"referrer\":\"https://s.example/?email=SECRET\"}}");
+    CASE_EVENT(&one, 0, "properties.nested",
+               "https://s.example/login?next=https%3A%2F%2Fs.example%2F%3Ftoken%3D%26b%3D1&c=2&token=");
     CASE_EVENT(&one, 0, "properties.url", "https://s.example/a?token=&b=1&Email=#token=");
     CASE_EVENT(&one, 0, "properties.deep", "[{\"search\":\"?b=2&email=\"}]");
     CASE_EVENT(&one, 0, "properties.bare", "token=&c=3");
@@ -226,6 +235,10 @@ START_TEST(secrets_in_addresses_are_taken_out)
     CASE_EVENT(&one, 0, "properties.mytoken", "https://s.example/?mytoken=kept");
     CASE_EVENT(&one, 0, "context.page.referrer", "https://s.example/?email=");
     ck_assert_ptr_null(strstr(case_event(&one, 0, ""), "SECRET"));
+    send(&one, "page", ",\"timestamp\":\"never\",\"properties\":{\"url\":\"https://s.example/?token=SECRET&b=1\"}");
+    CASE_COUNTS(&one, 200, 0, 1);
+    ck_assert_ptr_null(strstr(case_bad_row(&one, 0, ""), "SECRET"));
+    ck_assert_ptr_nonnull(strstr(case_bad_row(&one, 0, ""), "?token=&b=1"));
     case_fini(&one);
 }
 END_TEST
