@@ -17,10 +17,16 @@
 #define WAITING_MAX (1u << 20)   /* bytes that a page may be behind; one that does not read is let go */
 #define FILE_BYTES_MAX (4 << 20) /* of a page's file */
 
+/* A page that listens to triggers. */
+struct page {
+    struct evhttp_request *request;
+    struct evhttp_connection *connection;
+};
+
 struct evs_dev_shop {
     struct evs_dev_shop_options options;
     struct evhttp *http;
-    struct evhttp_request **pages; /* that listen to triggers */
+    struct page *pages;
     uint32_t page_count, page_capacity;
     struct evs_buffer told[TOLD_MAX]; /* a ring of messages, as they were sent */
     uint64_t told_count;
@@ -130,11 +136,15 @@ static void on_file(struct evhttp_request *request, void *argument)
 
 /* --- triggers -------------------------------------------------------------------------------------------------------------- */
 
+/* libevent takes a request that is still answered off its connection before it frees that; it is then ours to end. */
 static void on_page_closed(struct evhttp_connection *connection, void *argument)
 {
     struct evs_dev_shop *shop = argument;
     for (uint32_t i = 0; i < shop->page_count; i++) {
-        if (evhttp_request_get_connection(shop->pages[i]) == connection) {
+        if (shop->pages[i].connection == connection) {
+            if (evhttp_request_get_connection(shop->pages[i].request) == NULL) {
+                evhttp_send_reply_end(shop->pages[i].request);
+            }
             shop->pages[i] = shop->pages[--shop->page_count];
             return;
         }
@@ -161,14 +171,15 @@ static void on_triggers(struct evhttp_request *request, void *argument)
     for (uint64_t i = first; i < shop->told_count; i++) {
         send_message(request, &shop->told[i % TOLD_MAX]);
     }
-    evhttp_connection_set_closecb(evhttp_request_get_connection(request), on_page_closed, shop);
+    struct page page = {.request = request, .connection = evhttp_request_get_connection(request)};
+    evhttp_connection_set_closecb(page.connection, on_page_closed, shop);
     EVS_GROW(shop->pages, shop->page_count, shop->page_capacity);
-    shop->pages[shop->page_count++] = request;
+    shop->pages[shop->page_count++] = page;
 }
 
-static bool is_behind(struct evhttp_request *page)
+static bool is_behind(const struct page *page)
 {
-    struct bufferevent *link = evhttp_connection_get_bufferevent(evhttp_request_get_connection(page));
+    struct bufferevent *link = evhttp_connection_get_bufferevent(page->connection);
     return evbuffer_get_length(bufferevent_get_output(link)) > WAITING_MAX;
 }
 
@@ -182,8 +193,8 @@ void evs_dev_shop_tell(struct evs_dev_shop *shop, struct evs_slice subject, stru
     evs_json_put_text(message, payload);
     evs_buffer_puts(message, "}\n\n");
     for (uint32_t i = 0; i < shop->page_count; i++) {
-        if (!is_behind(shop->pages[i])) {
-            send_message(shop->pages[i], message);
+        if (!is_behind(&shop->pages[i])) {
+            send_message(shop->pages[i].request, message);
         }
     }
 }
@@ -219,7 +230,7 @@ void evs_dev_shop_free(struct evs_dev_shop *shop)
         return;
     }
     for (uint32_t i = 0; i < shop->page_count; i++) {
-        evhttp_connection_set_closecb(evhttp_request_get_connection(shop->pages[i]), NULL, NULL);
+        evhttp_connection_set_closecb(shop->pages[i].connection, NULL, NULL);
     }
     evhttp_free(shop->http); /* and the requests that are under way */
     for (uint32_t i = 0; i < TOLD_MAX; i++) {

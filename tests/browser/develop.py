@@ -231,7 +231,7 @@ def shop(world):
         world.browser("click", page="fay", selector=".product button")
         world.browser("click", page="fay", selector="a[href='/cart']")
         world.browser("wait", page="fay", code="document.querySelector('#count').textContent == '1'")
-        for selector in ("[data-sku=bulb] button", "a[href='/cart']", "a[href='/checkout']", "main button"):
+        for selector in ("[data-sku=bulb] button", "a[href='/cart']", "a[href='/checkout']", "main button:has-text('Buy')"):
             world.browser("click", page="gus", selector=selector)
         world.browser("wait", page="gus", code="location.pathname == '/thanks'")
         world.browser("close", page="fay")

@@ -40,7 +40,14 @@ const commands = {
     },
     go: ({ page, url }) => pages.get(page).goto(url).then(() => null),
     run: ({ page, code }) => pages.get(page).evaluate(/^(async )?\(\) =>/.test(code) ? `(${code})()` : code),
-    wait: ({ page, code }) => pages.get(page).waitForFunction(code, undefined, { timeout: 60000, polling: 50 }).then(() => null),
+    wait: ({ page, code }) =>
+        pages
+            .get(page)
+            .waitForFunction(code, undefined, { timeout: 60000, polling: 50 })
+            .then(
+                () => null,
+                () => Promise.reject(new Error(`${page} never came to ${code}; it has said: ${messages.get(page).join(', ')}`)),
+            ),
     click: ({ page, selector }) => pages.get(page).click(selector, { noWaitAfter: true }).then(() => null),
     fill: ({ page, selector, text }) => pages.get(page).fill(selector, text).then(() => null),
     offline: async ({ context, value }) => (await contextOf(context)).setOffline(value).then(() => null),
