@@ -85,14 +85,25 @@ class Verdict:
 
 
 class Round:
-    def __init__(self, suite, seed, events):
+    """One of SETTINGS, or the one that is asked for, and faults drawn for it. The world is to be closed, whatever has happened."""
+
+    def __init__(self, suite, seed, events, setting=None):
         self.suite = suite
         self.seed = seed
         self.random = random.Random(seed)
-        self.setting = self.random.choice(option("--setting", ",".join(SETTINGS)).split(","))
+        self.setting = setting or self.random.choice(option("--setting", ",".join(SETTINGS)).split(","))
         self.faults = self.draw()
         self.events = events
         self.notes = []
+        self.world = None
+
+    @property
+    def what(self):
+        return f"seed {self.seed} {self.setting}: {', '.join(fault.__name__ for fault in self.faults)}"
+
+    def close(self):
+        if self.world is not None:
+            self.world.close()
 
     def draw(self):
         names = option("--faults")
@@ -153,6 +164,13 @@ def results_of(path):
     return [dict(zip(COLUMNS, line)) for line in lines if line[0] != "commit"]
 
 
+def remarks_of(path):
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        return [line.rstrip("\n") for line in file if line.startswith("#")]
+
+
 def table(path):
     results = results_of(path)
     by_fault = collections.defaultdict(lambda: [0, 0, 0, 0, 0, 0])
@@ -165,13 +183,14 @@ def table(path):
     print(f"{'fault':34} {'rounds':>7} {'events':>12} {'lost':>6} {'twice':>6} {'rows lost':>10} {'rows twice':>11}")
     for fault, sums in [*sorted(by_fault.items()), (f"{len(results)} rounds, {sum(len(r['faults'].split(', ')) for r in results)} faults", totals)]:
         print(f"{fault:34} {sums[0]:>7} {sums[1]:>12,} {sums[2]:>6} {sums[3]:>6} {sums[4]:>10} {sums[5]:>11}")
+    for remark in remarks_of(path):
+        print(remark)
 
 
 def one_round(suite, seed, events, commit):
     """The line of the results; None: the round could not be held, or was wrong, and why is printed."""
     fault_round = Round(suite, seed, events)
-    fault_round.world = None
-    what = f"seed {seed} {fault_round.setting}: {', '.join(fault.__name__ for fault in fault_round.faults)}"
+    what = fault_round.what
     try:
         verdict, seconds = fault_round.run()
     except Skip as reason:
@@ -189,8 +208,7 @@ def one_round(suite, seed, events, commit):
             keep(suite, fault_round)
         return fault_round.line(commit, verdict, seconds), not verdict.is_right
     finally:
-        if fault_round.world is not None:
-            fault_round.world.close()
+        fault_round.close()
 
 
 def keep(suite, fault_round):
@@ -223,12 +241,9 @@ def main():
         seed = random.randrange(1 << 32)
         line, wrong = one_round(suite, seed, events, commit)
         failed += wrong
-        if line:
+        if line or wrong:
             with open(path, "a", encoding="utf-8") as file:
-                file.write(line + "\n")
-        elif wrong:
-            with open(path, "a", encoding="utf-8") as file:
-                file.write(f"# seed {seed} failed\n")
+                file.write(line + "\n" if line else f"# {commit}: the round of seed {seed} did not come to its end\n")
     table(path)
     sys.exit(1 if failed else 0)
 

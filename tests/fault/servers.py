@@ -375,6 +375,8 @@ class Network:
         self.made = []
         try:
             self.build()
+        except FileNotFoundError:
+            raise PermissionError("there is no ip (iproute2)") from None
         except subprocess.CalledProcessError as failure:
             self.close()
             raise PermissionError(failure.stderr.decode().strip()) from None

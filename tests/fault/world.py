@@ -51,7 +51,11 @@ class World:
         os.makedirs(self.folder)
         self.lines_folder = os.path.join(self.folder, "lines")
         os.makedirs(self.lines_folder)
-        self.make_servers()
+        try:
+            self.make_servers()
+        except BaseException:
+            self.close()
+            raise
         self.arguments = self.make_arguments()
 
     # --- servers ----------------------------------------------------------------------------------------------------------
