@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "evstream/type.h"
@@ -14,7 +15,7 @@
 #include "schema_folder.h"
 #include "tls.h"
 
-#define COLLECTOR_BACKLOG 1024
+#define COLLECTOR_OWN_FILES 64u    /* beside connections: the spool's, NATS's, the listeners' */
 #define COLLECTOR_STOP_US 10000000 /* how long a stop waits for answers that are due */
 #define COLLECTOR_STOP_TICK_US 20000
 #define COLLECTOR_METHODS                                                                                              \
@@ -278,6 +279,28 @@ static evs_status collector_open_access_log(struct evs_collector *collector, str
                : evs_fail(error, EVS_E_IO, "Cannot open the access log `%s`: %s.", path, strerror(errno));
 }
 
+/* As many descriptors as the connections need, or as many connections as there are descriptors. */
+static uint32_t collector_connections(struct evs_collector *collector)
+{
+    struct rlimit files;
+    rlim_t wanted = (rlim_t)collector->config->connections_max + COLLECTOR_OWN_FILES;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= wanted) {
+        return (uint32_t)collector->config->connections_max;
+    }
+    files.rlim_cur = wanted < files.rlim_max ? wanted : files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_cur < wanted) {
+        evs_log(
+            collector->log, EVS_LOG_WARN, "open_files",
+            "This process may open %llu files only, so it serves fewer connections at once. Raise the limit (ulimit "
+            "-n, LimitNOFILE=) for more.",
+            (unsigned long long)files.rlim_cur);
+    }
+    bool scarce = files.rlim_cur < 2 * COLLECTOR_OWN_FILES;
+    return files.rlim_cur < wanted ? (uint32_t)(scarce ? files.rlim_cur / 2 : files.rlim_cur - COLLECTOR_OWN_FILES)
+                                   : (uint32_t)collector->config->connections_max;
+}
+
 static void collector_init_guard(struct evs_collector *collector)
 {
     const struct evs_config *config = collector->config;
@@ -288,7 +311,7 @@ static void collector_init_guard(struct evs_collector *collector)
                                       .body_timeout_us = config->body_timeout_us,
                                       .idle_timeout_us = config->idle_timeout_us,
                                       .min_rate = config->min_rate,
-                                      .connections_max = (uint32_t)config->connections_max};
+                                      .connections_max = collector_connections(collector)};
     struct evs_guard_options options = {.os = collector->os,
                                         .base = collector->base,
                                         .limits = limits,
