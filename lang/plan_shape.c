@@ -99,11 +99,11 @@ static struct evs_slice keep_bytes(struct evs_arena *arena, const void *bytes, s
 static void add_key(struct evs_arena *arena, struct evs_state_parts *keys, const struct evs_rel_column *column,
                     uint32_t input)
 {
-    uint8_t kind = (uint8_t)column->type->kind;
+    const uint8_t form[2] = {(uint8_t)column->type->kind, (uint8_t)input};
     keys->items[keys->count++] = (struct evs_state_part){
         .text = evs_arena_strndup(arena, column->name, strlen(column->name)),
         .identity = evs_lineage_mix(evs_lineage_mix(column->lineage, column->type->kind), input),
-        .form = keep_bytes(arena, &kind, 1),
+        .form = keep_bytes(arena, form, sizeof form),
     };
 }
 
@@ -182,6 +182,7 @@ const struct evs_state_shape *evs_operator_shape(const struct evs_rel *rel, cons
                                       .label = op->label,
                                       .is_named = rel->name != NULL,
                                       .window = op->identity,
+                                      .is_elastic = (op->operator_->flags & EVS_OP_ELASTIC) != 0,
                                       .stored_key = op->operator_->stored_key};
     for (uint32_t i = 0; i < rel->input_count; i++) {
         shape->lineage = evs_lineage_mix(shape->lineage, rel->inputs[i].rel->lineage);

@@ -167,7 +167,7 @@ static evs_status deduplicate_restore(struct evs_op *op, void *state, uint32_t v
 
 const struct evs_operator evs_op_deduplicate = {
     .kind = "deduplicate",
-    .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK | EVS_OP_ORDER_SENSITIVE,
+    .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK | EVS_OP_ORDER_SENSITIVE | EVS_OP_ELASTIC,
     .snapshot_version = SNAPSHOT_VERSION,
     .state_bytes = sizeof(struct deduplicate),
     .inputs_max = 1,

@@ -232,7 +232,7 @@ static evs_status hold_restore(struct evs_op *op, void *state, uint32_t version,
 
 const struct evs_operator evs_op_hold = {
     .kind = "hold",
-    .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK,
+    .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK | EVS_OP_ELASTIC,
     .snapshot_version = SNAPSHOT_VERSION,
     .state_bytes = sizeof(struct hold),
     .inputs_max = 1,

@@ -332,7 +332,7 @@ static evs_status over_watermark(struct evs_op *op, void *state, int64_t waterma
 
 const struct evs_operator evs_op_over = {
     .kind = "over",
-    .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK,
+    .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK | EVS_OP_ELASTIC,
     .snapshot_version = EVS_OVER_SNAPSHOT_VERSION,
     .state_bytes = sizeof(struct over),
     .inputs_max = 1,

@@ -166,7 +166,7 @@ static evs_status sort_restore(struct evs_op *op, void *state, uint32_t version,
 
 const struct evs_operator evs_op_sort = {
     .kind = "order",
-    .flags = EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK,
+    .flags = EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK | EVS_OP_ELASTIC,
     .snapshot_version = SNAPSHOT_VERSION,
     .state_bytes = sizeof(struct sort),
     .inputs_max = 1,

@@ -30,11 +30,81 @@ void evs_keeper_init(struct evs_keeper *keeper, struct evs_op *op)
     evs_row_layout_init(&keeper->layout, &schema, NULL, 0);
     keeper->view_columns = evs_alloc_zero((count + 1u) * sizeof *keeper->view_columns);
     keeper->shape = shape_of(&keeper->layout);
+    keeper->op = op;
     evs_free(fields);
+}
+
+/* --- rows of another version of the pipeline --------------------------------------------------------------------------------- */
+
+/* They may have been kept with an identity behind their columns, or without. */
+struct evs_stored_rows {
+    struct evs_row_layout layouts[2];
+    uint64_t shapes[2];
+    uint32_t *today; /* of the columns and, as the last one, of the identity */
+};
+
+static void add_identity(const struct evs_row_layout *plain, struct evs_row_layout *layout)
+{
+    struct evs_type *types = evs_alloc_zero((plain->column_count + 1u) * sizeof *types);
+    struct evs_field *fields = evs_alloc_zero((plain->column_count + 1u) * sizeof *fields);
+    for (uint32_t i = 0; i <= plain->column_count; i++) {
+        types[i].kind = i < plain->column_count ? plain->columns[i].kind : EVS_NUMERIC;
+        fields[i].type = &types[i];
+    }
+    const struct evs_schema schema = {plain->column_count + 1u, fields};
+    evs_row_layout_init(layout, &schema, NULL, 0);
+    evs_free(fields);
+    evs_free(types);
+}
+
+static bool see_stored(struct evs_keeper *keeper, const struct evs_state_migration *migration)
+{
+    struct evs_stored_rows *stored = evs_alloc_zero(sizeof *stored);
+    uint32_t count = migration->stored->rows.count;
+    keeper->stored = stored;
+    if (!evs_row_layout_of_parts(&stored->layouts[0], &migration->stored->rows, 0)) {
+        return false;
+    }
+    add_identity(&stored->layouts[0], &stored->layouts[1]);
+    stored->shapes[0] = shape_of(&stored->layouts[0]);
+    stored->shapes[1] = shape_of(&stored->layouts[1]);
+    stored->today = evs_alloc((count + 1u) * sizeof *stored->today);
+    memcpy(stored->today, migration->rows, count * sizeof *stored->today);
+    bool keeps_identity = keeper->layout.column_count > keeper->column_count;
+    stored->today[count] = keeps_identity ? keeper->column_count : EVS_NO_PART;
+    return true;
+}
+
+static void forget_stored(struct evs_keeper *keeper)
+{
+    if (keeper->stored != NULL) {
+        evs_row_layout_fini(&keeper->stored->layouts[0]);
+        evs_row_layout_fini(&keeper->stored->layouts[1]);
+        evs_free(keeper->stored->today);
+        evs_free(keeper->stored);
+        keeper->stored = NULL;
+    }
+}
+
+/* NULL: the bytes are damaged. */
+static struct evs_row *restore_moved(struct evs_keeper *keeper, uint64_t shape, struct evs_slice bytes)
+{
+    const struct evs_state_migration *migration = evs_op_migration(keeper->op);
+    if (keeper->stored == NULL && !see_stored(keeper, migration)) {
+        return NULL;
+    }
+    const struct evs_stored_rows *stored = keeper->stored;
+    for (int i = 0; i < 2; i++) {
+        if (stored->shapes[i] == shape) {
+            return evs_row_restore_moved(&keeper->pool, &keeper->layout, &stored->layouts[i], stored->today, bytes);
+        }
+    }
+    return NULL;
 }
 
 void evs_keeper_fini(struct evs_keeper *keeper)
 {
+    forget_stored(keeper);
     evs_row_pool_fini(&keeper->pool);
     evs_row_layout_fini(&keeper->layout);
     evs_free(keeper->view_columns);
@@ -75,14 +145,15 @@ struct evs_row *evs_keeper_keep(struct evs_keeper *keeper, uint32_t row)
 evs_status evs_keeper_restore(struct evs_keeper *keeper, uint64_t shape, struct evs_slice bytes, const char *what,
                               struct evs_row **row, struct evs_error *error)
 {
-    if (shape != keeper->shape) {
+    bool is_moved = keeper->op != NULL && evs_op_migration(keeper->op) != NULL;
+    if (!is_moved && shape != keeper->shape) {
         return evs_fail(error, EVS_E_STATE,
                         "The rows that `%s` had kept have other columns than it keeps now: behind it the pipeline asks "
                         "for other columns "
                         "than before. Ask for the same columns, or begin with new state.",
                         what);
     }
-    *row = evs_row_restore(&keeper->pool, &keeper->layout, bytes);
+    *row = is_moved ? restore_moved(keeper, shape, bytes) : evs_row_restore(&keeper->pool, &keeper->layout, bytes);
     return *row != NULL ? EVS_OK : evs_fail(error, EVS_E_CORRUPT, "A stored row of `%s` does not decode.", what);
 }
 

@@ -23,6 +23,8 @@ struct evs_keeper {
     struct evs_batch view; /* the batch that is being read, with the identity as a column */
     struct evs_column *view_columns;
     uint64_t no_identity; /* validity of a constant NULL */
+    const struct evs_op *op;
+    struct evs_stored_rows *stored; /* how rows of another version of the pipeline lie, while they are restored */
 };
 
 void evs_keeper_init(struct evs_keeper *keeper, struct evs_op *op);

@@ -37,6 +37,7 @@ struct checkpointer {
     struct evs_buffer record;
     struct unconfirmed *unconfirmed;
     uint32_t unconfirmed_count, unconfirmed_capacity;
+    bool has_erasures; /* in the last record */
     struct evs_sweep sweep;
     uint64_t state_bytes_min;
     uint64_t outbox_bytes;
@@ -131,7 +132,7 @@ static bool housekeeping(struct checkpointer *c, int64_t us)
  * with columns that only this start knows how to read, and begins anew with that copy. */
 static struct evs_ranges ranges_due(const struct checkpointer *c)
 {
-    return c->next == 1 || (c->first && c->run->match.is_changed) ? (struct evs_ranges){c->sweep.next, EVS_RANGES}
+    return c->next == 1 || (c->first && (c->run->match.is_changed || c->run->restored.erasure_count > 0)) ? (struct evs_ranges){c->sweep.next, EVS_RANGES}
                         : evs_sweep_next(&c->sweep, c->state_bytes_min);
 }
 
@@ -226,6 +227,39 @@ static void record_op(struct checkpointer *c, struct evs_record *record, const s
     }
 }
 
+/* Those that sources have met in this run; those that the restore has carried out stand among the done. */
+static void record_erasures(struct checkpointer *c, struct evs_record *record)
+{
+    const struct evs_run *run = c->run;
+    const struct evs_record *before = &run->restored;
+    for (uint32_t i = 0; i < run->options.worker_count; i++) {
+        for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
+            const struct evs_op *op = &run->workers[i].ops[j];
+            const struct evs_record_erasure *met;
+            uint32_t count = op->class == &evs_class_source ? evs_source_node_erasures(op, &met) : 0;
+            struct evs_record_erasure *all =
+                EVS_ARENA_ARRAY(&c->arena, struct evs_record_erasure, record->erasure_count + count + 1u);
+            memcpy(all, record->erasures, record->erasure_count * sizeof *all);
+            memcpy(all + record->erasure_count, count > 0 ? met : all, count * sizeof *all);
+            record->erasures = all;
+            record->erasure_count += count;
+        }
+    }
+    struct evs_record_erased *done =
+        EVS_ARENA_ARRAY(&c->arena, struct evs_record_erased, before->erased_count + before->erasure_count + 1u);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < before->erased_count; i++) {
+        done[count++] = before->erased[i];
+    }
+    for (uint32_t i = 0; i < before->erasure_count; i++) {
+        done[count++] = (struct evs_record_erased){before->erasures[i].id, run->terms.checkpoint + 1, run->erased_records};
+    }
+    uint32_t skipped = count > EVS_RECORD_ERASED_MAX ? count - EVS_RECORD_ERASED_MAX : 0;
+    record->erased = done + skipped;
+    record->erased_count = count - skipped;
+    c->has_erasures = record->erasure_count > 0;
+}
+
 static void record_build(struct checkpointer *c, bool finished)
 {
     struct evs_run *run = c->run;
@@ -249,6 +283,7 @@ static void record_build(struct checkpointer *c, bool finished)
             record_op(c, &record, &worker->ops[j]);
         }
     }
+    record_erasures(c, &record);
     c->record.count = 0;
     evs_record_encode(&record, &c->record);
     evs_marker_note(&c->marker, run, &record);
@@ -335,6 +370,12 @@ static bool commit(struct checkpointer *c, bool finished)
         return false;
     }
     committed(c, asked_us);
+    if (c->has_erasures && !atomic_load(&run->stop)) {
+        struct evs_error why;
+        (void)!evs_fail(&why, EVS_E_GAP, "an erasure was asked for: the state is read again without the person");
+        evs_run_fail(run, EVS_E_GAP, &why);
+        return false;
+    }
     return true;
 }
 
@@ -365,6 +406,9 @@ static bool is_due(struct checkpointer *c)
     const struct evs_run_options *options = &c->run->options;
     if (c->run->store == NULL) {
         return false;
+    }
+    if (atomic_load(&c->run->erases)) {
+        return true;
     }
     if (options->checkpoint_batches > 0) {
         uint64_t done = c->next - 1 - c->run->terms.checkpoint;

@@ -7,6 +7,7 @@
  *
  * What belongs to what is decided by engine/state/match.h, before a byte is touched: the pipeline may have changed since the commit. Records of what is
  * dropped are passed over; those of an operator whose columns have changed are read with what is stored about them (evs_op_migration). */
+#include "erase.h"
 #include "runtime.h"
 
 static bool is_stateful(const struct evs_plan_node *node)
@@ -89,6 +90,7 @@ struct restoring {
     uint64_t checkpoint;              /* of the block at hand */
     const struct evs_plan_node *node; /* of the last record: records come in runs */
     struct evs_buffer name;           /* under which they are stored */
+    uint64_t erased; /* records left out */
     uint32_t node_index;
     bool is_gathered; /* the node's rows all go to worker 0, whatever the hash of their (empty) key */
 };
@@ -149,7 +151,14 @@ static bool wants_record(void *argument, const struct evs_section_header *header
     see_node(restoring, header);
     uint32_t owner = restoring->is_gathered ? 0 : evs_shard_of(hash) % run->options.worker_count;
     bool is_of_source = restoring->node != NULL && restoring->node->kind == EVS_NODE_SOURCE;
-    return is_of_source || owner == restoring->worker->number;
+    if (owner != restoring->worker->number && !is_of_source) {
+        return false;
+    }
+    if (evs_erasing_takes(run->erasing, header->operator_name, hash)) {
+        restoring->erased++;
+        return false;
+    }
+    return true;
 }
 
 static evs_status restore_message(struct restoring *restoring, const struct evs_snapshot_record *record,
@@ -379,6 +388,7 @@ static evs_status end_lanes(struct restorer *all, evs_status status, struct evs_
         if (lane->status != EVS_OK && (status == EVS_OK || status == EVS_E_CANCELLED)) {
             status = evs_fail(error, lane->status, "%s", lane->error.text);
         }
+        all->run->erased_records += lane->restoring.erased;
         threads->park_free(lane->park);
     }
     threads->park_free(all->park);
@@ -391,6 +401,12 @@ static void prepare_op(const struct evs_run *run, struct evs_op *op)
 {
     const struct evs_match_operator *operator_ = evs_match_of_node(&run->match, op->node);
     bool goes_on = operator_ != NULL && (operator_->fate == EVS_MATCH_KEPT || operator_->fate == EVS_MATCH_MIGRATED);
+    if (goes_on && operator_->migration != NULL && op->worker->number == 0) {
+        evs_log(run->options.log, EVS_LOG_INFO, "migrated",
+                "the columns of operator %s have changed: its state goes on with those that it still has, new ones begin "
+                "empty",
+                op->node->name);
+    }
     if (goes_on) {
         op->watermark_us = op->watermark_target_us = operator_->stored->watermark_us;
         op->migration = operator_->migration;
@@ -415,12 +431,21 @@ static void end_migration(const struct evs_run *run, struct evs_op *op)
 evs_status evs_restore(struct evs_run *run, struct evs_error *error)
 {
     for_ops(run, prepare_op);
+    run->erased_records = 0;
+    evs_status collected = evs_erasing_collect(run, &run->erasing, error);
+    if (collected != EVS_OK) {
+        evs_erasing_free(run->erasing);
+        run->erasing = NULL;
+        return collected;
+    }
     struct restorer all = {.run = run, .told_us = evs_monotonic_us(run->options.os)};
     evs_status status = start_lanes(&all, error);
     if (status == EVS_OK) {
         status = run->options.store->restore(run->store, take_block, &all, error);
     }
     status = end_lanes(&all, status, error);
+    evs_erasing_free(run->erasing);
+    run->erasing = NULL;
     for_ops(run, end_migration);
     if (status != EVS_E_CORRUPT) {
         return status;

@@ -176,6 +176,8 @@ struct shared {
     void (*close)(void *object);
 };
 
+struct evs_erasing;
+
 struct evs_run {
     const struct evs_plan *plan;
     struct evs_run_options options;
@@ -195,6 +197,8 @@ struct evs_run {
     struct evs_hash128 incarnation;
     struct evs_record restored; /* valid when terms.has_commit */
     struct evs_match match;     /* what of it belongs to what of the plan */
+    struct evs_erasing *erasing; /* during a restore: whose records are left out */
+    uint64_t erased_records;     /* by the restore of this run */
     struct evs_run_totals base; /* of earlier runs of this state */
     int64_t started_us;
 
@@ -206,6 +210,7 @@ struct evs_run {
     _Atomic uint64_t barrier;         /* sources inject barriers up to this number */
     struct evs_ranges barrier_ranges; /* that barrier asks for a copy of these; written before `barrier` is */
     _Atomic bool barrier_rewrite;     /* … and for every undelivered message, so that the outbox can begin anew */
+    _Atomic bool erases;          /* a source has met an erasure: a commit behind it is due, and then another beginning (erase.h) */
     _Atomic bool barrier_final;       /* it is the last one: nothing comes after it */
     _Atomic uint64_t committed;       /* the last commit that the store has taken */
     _Atomic uint64_t confirmed;       /* the last commit that may be told to others */
@@ -301,6 +306,8 @@ evs_status evs_sender_open(struct evs_op *op, struct ring **rings, struct evs_er
 bool evs_source_node_ended(const struct evs_op *op);
 bool evs_source_node_waits(const struct evs_op *op); /* for sinks: too much is undelivered */
 /* As of the last barrier. Lists live in `arena`. */
+/* Erasures whose messages were read before the last barrier; borrowed. */
+uint32_t evs_source_node_erasures(const struct evs_op *op, const struct evs_record_erasure **erasures);
 void evs_source_node_record(const struct evs_op *op, struct evs_record_source *source, struct evs_arena *arena);
 void evs_sink_node_record(const struct evs_op *op, struct evs_record_lane *lane);
 /* Everything is delivered and the worker is at rest: the record shall say so. */

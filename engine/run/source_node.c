@@ -280,6 +280,11 @@ static void source_close(struct evs_op *op)
     evs_free(node->at_barrier);
     evs_free(node->fingerprints);
     evs_free(node->restored);
+    for (uint32_t i = 0; i < node->erasure_count; i++) {
+        evs_free((char *)node->erasures[i].value);
+        evs_free((char *)node->erasures[i].column);
+    }
+    evs_free(node->erasures);
     evs_free(node);
     op->impl = NULL;
 }
@@ -301,10 +306,18 @@ static evs_status source_barrier(struct evs_op *op, uint64_t checkpoint)
     }
     node->frontier_at_barrier_us = evs_source_frontier(node);
     node->finished_at_barrier = node->finished;
+    node->erasures_at_barrier = node->message_at == node->message_count ? node->erasure_count : 0;
     if (run->store != NULL && node->plan->connector->durable) {
         fingerprints_write(node, run->barrier_ranges);
     }
     return EVS_OK;
+}
+
+uint32_t evs_source_node_erasures(const struct evs_op *op, const struct evs_record_erasure **erasures)
+{
+    const struct source_node *node = op->impl;
+    *erasures = node->erasures;
+    return node->erasures_at_barrier;
 }
 
 void evs_source_node_record(const struct evs_op *op, struct evs_record_source *source, struct evs_arena *arena)
@@ -369,12 +382,48 @@ static void count_messages(struct source_node *node)
     }
 }
 
+static void add_erasure(struct source_node *node, const struct evs_erase_request *request)
+{
+    EVS_GROW(node->erasures, node->erasure_count, node->erasure_capacity);
+    node->erasures[node->erasure_count++] =
+        (struct evs_record_erasure){.value = evs_strndup(request->value.data, request->value.count),
+                                    .column = evs_strndup(request->column.data, request->column.count),
+                                    .id = request->id};
+}
+
+/* A message that asks for an erasure has no rows. What comes behind it, or behind several, is given up: the run begins again from a commit there. Without a store
+ * there is nothing to begin from. */
+static void take_erasures(struct source_node *node)
+{
+    struct evs_run *run = node->op->worker->run;
+    struct evs_erase_request request;
+    for (uint32_t i = 0; i < node->message_count; i++) {
+        struct evs_message *message = &node->messages[i];
+        bool is_request = evs_erase_request_of(message, &request);
+        if (!is_request && node->erasure_count > 0) {
+            node->message_count = i;
+        } else if (is_request) {
+            message->payload.count = 0;
+            if (run->store != NULL) {
+                add_erasure(node, &request);
+            }
+        }
+    }
+    if (node->erasure_count > 0) {
+        atomic_store(&run->erases, true);
+        run->options.os->threads.wake(run->checkpointer_park);
+    }
+}
+
 static evs_status fetch_messages(struct source_node *node)
 {
     struct evs_error error = {0};
     node->message_at = node->message_count = 0;
     evs_status status =
         node->plan->connector->poll(node->connector, node->messages, POLL_MESSAGES, &node->message_count, &error);
+    if (status == EVS_OK && node->plan->connector->durable) {
+        take_erasures(node);
+    }
     count_messages(node);
     if (status == EVS_OK && node->plan->connector->durable) {
         for (uint32_t i = 0; i < node->message_count; i++) {
@@ -487,6 +536,9 @@ static evs_status source_poll(struct evs_op *op)
         return EVS_AGAIN;
     }
     if (node->message_at == node->message_count) {
+        if (node->erasure_count > 0) {
+            return EVS_AGAIN; /* the run begins again */
+        }
         evs_status status = fetch_messages(node);
         if (status == EVS_END) {
             source_ended(node);

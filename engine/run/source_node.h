@@ -5,6 +5,7 @@
 #ifndef EVS_RUN_SOURCE_NODE_H
 #define EVS_RUN_SOURCE_NODE_H
 
+#include "erase.h"
 #include "runtime.h"
 
 #define POLL_MESSAGES 256u
@@ -62,6 +63,10 @@ struct source_node {
     bool counted_active;    /* in shared->active_workers */
     uint64_t
         idle_barrier; /* a barrier that carries an idle watermark: nothing is polled until it is committed; 0: none */
+
+    /* Erasures that were asked for by the last messages at hand: nothing behind them is read by this run (erase.h). */
+    struct evs_record_erasure *erasures;
+    uint32_t erasure_count, erasure_capacity, erasures_at_barrier;
 
     struct fingerprint *fingerprints; /* a ring: first … first + count */
     uint32_t fingerprint_first, fingerprint_count, fingerprint_capacity,

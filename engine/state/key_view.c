@@ -4,7 +4,7 @@
 
 static enum evs_kind kind_of(const struct evs_state_part *key)
 {
-    uint8_t kind = key->form.count == 1 ? (uint8_t)key->form.data[0] : (uint8_t)EVS_NULL_KIND;
+    uint8_t kind = key->form.count == 2 && key->form.data[1] == 0 ? (uint8_t)key->form.data[0] : (uint8_t)EVS_NULL_KIND;
     return kind < EVS_KIND_COUNT ? (enum evs_kind)kind : EVS_NULL_KIND;
 }
 

@@ -422,20 +422,30 @@ static bool is_mapped(const uint32_t *map, uint32_t count, uint32_t number)
     return false;
 }
 
-static void put_columns(struct evs_buffer *text, const struct evs_match_operator *operator_)
+static void put_parts(struct evs_buffer *text, const struct evs_state_parts *before, const struct evs_state_parts *now,
+                      const uint32_t *map, const char *added)
 {
-    const struct evs_state_parts *before = &operator_->migration->stored->columns;
-    const struct evs_state_parts *now = &operator_->node->shape->columns;
-    const uint32_t *map = operator_->migration->columns;
     for (uint32_t i = 0; i < before->count; i++) {
         evs_buffer_printf(text, "            %s %s%s\n", map[i] == EVS_NO_PART ? "-" : "=", before->items[i].text,
                           map[i] == EVS_NO_PART ? ": its values are forgotten" : "");
     }
     for (uint32_t i = 0; i < now->count; i++) {
         if (!is_mapped(map, before->count, i)) {
-            evs_buffer_printf(text, "            + %s: begins empty, and counts only what comes from now on\n",
-                              now->items[i].text);
+            evs_buffer_printf(text, "            + %s: %s\n", now->items[i].text, added);
         }
+    }
+}
+
+/* Of an aggregate that holds rows for a while, the columns of these are no news. */
+static void put_columns(struct evs_buffer *text, const struct evs_match_operator *operator_)
+{
+    const struct evs_state_migration *migration = operator_->migration;
+    const struct evs_state_shape *now = operator_->node->shape;
+    put_parts(text, &migration->stored->columns, &now->columns, migration->columns,
+              "begins empty, and counts only what comes from now on");
+    if (strcmp(now->kind, "aggregate") != 0) {
+        put_parts(text, &migration->stored->rows, &now->rows, migration->rows,
+                  "NULL in the rows that are kept already");
     }
 }
 

@@ -4,8 +4,8 @@
 #include "shape.h"
 
 #define RECORD_MAGIC 0x52535645u /* "EVSR" */
-/* 1 had no copies of ranges: there is one snapshot, with which the log begins. 2 had no shapes of operators. 3 had no receipts of sinks. */
-#define RECORD_FORMAT 4
+/* 1 had no copies of ranges: there is one snapshot, with which the log begins. 2 had no shapes of operators. 3 had no receipts of sinks, 4 no erasures. */
+#define RECORD_FORMAT 5
 
 /* --- writing --- */
 
@@ -126,6 +126,22 @@ static void put_sweep(struct evs_buffer *out, const struct evs_sweep *sweep)
     }
 }
 
+static void put_erasures(struct evs_buffer *out, const struct evs_record *record)
+{
+    put_u32(out, record->erasure_count);
+    for (uint32_t i = 0; i < record->erasure_count; i++) {
+        put_name(out, record->erasures[i].value);
+        put_name(out, record->erasures[i].column);
+        put_u64(out, record->erasures[i].id);
+    }
+    put_u32(out, record->erased_count);
+    for (uint32_t i = 0; i < record->erased_count; i++) {
+        put_u64(out, record->erased[i].id);
+        put_u64(out, record->erased[i].checkpoint);
+        put_u64(out, record->erased[i].records);
+    }
+}
+
 void evs_record_encode(const struct evs_record *record, struct evs_buffer *out)
 {
     size_t start = out->count;
@@ -155,6 +171,7 @@ void evs_record_encode(const struct evs_record *record, struct evs_buffer *out)
         put_sink(out, &record->sinks[i]);
     }
     put_sweep(out, &record->sweep);
+    put_erasures(out, record);
     put_u32(out, evs_crc32c(0, out->data + start, out->count - start));
 }
 
@@ -325,6 +342,24 @@ static void take_sweep(struct reader *reader, struct evs_sweep *sweep)
     }
 }
 
+static void take_erasures(struct reader *reader, struct evs_record *record)
+{
+    record->erasure_count = take_count(reader);
+    record->erasures = EVS_ARENA_ARRAY(reader->arena, struct evs_record_erasure, record->erasure_count + 1u);
+    for (uint32_t i = 0; i < record->erasure_count; i++) {
+        record->erasures[i].value = take_name(reader);
+        record->erasures[i].column = take_name(reader);
+        record->erasures[i].id = take_u64(reader);
+    }
+    record->erased_count = take_count(reader);
+    record->erased = EVS_ARENA_ARRAY(reader->arena, struct evs_record_erased, record->erased_count + 1u);
+    for (uint32_t i = 0; i < record->erased_count; i++) {
+        record->erased[i].id = take_u64(reader);
+        record->erased[i].checkpoint = take_u64(reader);
+        record->erased[i].records = take_u64(reader);
+    }
+}
+
 static evs_status check_frame(struct evs_slice bytes, uint32_t *format, struct evs_error *error)
 {
     uint32_t magic, crc;
@@ -374,6 +409,9 @@ evs_status evs_record_decode(struct evs_slice bytes, struct evs_arena *arena, st
     take_lists(&reader, record);
     if (format > 1) {
         take_sweep(&reader, &record->sweep);
+    }
+    if (format > 4) {
+        take_erasures(&reader, record);
     }
     if (reader.failed || reader.at != reader.end) {
         return evs_fail(error, EVS_E_CORRUPT, "the commit record does not decode");

@@ -47,6 +47,16 @@ struct evs_record_sink {
     uint32_t lane_count;
 };
 
+struct evs_record_erasure { /* asked for, not done: a restore from this commit leaves the person out (run/erase.h) */
+    const char *value, *column; /* column: "" any */
+    uint64_t id;
+};
+
+struct evs_record_erased { /* done: of the person nothing is kept but how many records it were */
+    uint64_t id, checkpoint, records;
+};
+#define EVS_RECORD_ERASED_MAX 32u /* the last ones are remembered */
+
 struct evs_record {
     uint64_t checkpoint;
     uint64_t plan_hash;
@@ -62,6 +72,10 @@ struct evs_record {
     struct evs_record_sink *sinks;
     uint32_t sink_count;
     struct evs_sweep sweep; /* which copies the log has */
+    struct evs_record_erasure *erasures;
+    uint32_t erasure_count;
+    struct evs_record_erased *erased;
+    uint32_t erased_count;
 };
 
 #define EVS_KEY_VERSION 1 /* of evs_key_hash_rows and evs_shard_of */

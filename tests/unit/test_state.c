@@ -293,6 +293,9 @@ static struct evs_record_node nodes[1] = {{"aggregate by k", UINT64_MAX, 3, -1, 
 static struct evs_record_lane lanes[2] = {{0, 10, 8, 0, {0}}, {3, UINT64_MAX, 1, 4096, {true, 90, UINT64_MAX, 77, -5}}};
 static struct evs_record_sink sinks[1] = {{"out", lanes, 2}};
 
+static struct evs_record_erasure erasures[1] = {{"ann@example.org", "", 17}};
+static struct evs_record_erased erased[2] = {{15, 3, 4}, {UINT64_MAX, 40, 0}};
+
 static struct evs_record sample(void)
 {
     return (struct evs_record){.checkpoint = 42,
@@ -310,7 +313,11 @@ static struct evs_record sample(void)
                                .nodes = nodes,
                                .node_count = 1,
                                .sinks = sinks,
-                               .sink_count = 1};
+                               .sink_count = 1,
+                               .erasures = erasures,
+                               .erasure_count = 1,
+                               .erased = erased,
+                               .erased_count = 2};
 }
 
 START_TEST(test_record)
@@ -336,6 +343,8 @@ START_TEST(test_record)
     ck_assert(receipt->is_known && receipt->floor == 90 && receipt->sequence == UINT64_MAX);
     ck_assert(receipt->fingerprint == 77 && receipt->log_created_us == -5);
     ck_assert(!read.sinks[0].lanes[0].receipt.is_known);
+    ck_assert_str_eq(read.erasures[0].value, "ann@example.org");
+    ck_assert(read.erasures[0].id == 17 && read.erased_count == 2 && read.erased[1].id == UINT64_MAX);
     const struct evs_state_shape *found = read.nodes[0].shape;
     ck_assert(found->is_elastic && !found->is_named && found->window == 11 && found->lineage == 12);
     ck_assert_str_eq(found->columns.items[1].text, "sum(v)");
@@ -384,8 +393,10 @@ START_TEST(test_record_of_format_1)
     struct evs_error error;
     uint32_t format = 1;
     record.node_count = 0; /* nor had operators a shape */
+    record.erasure_count = record.erased_count = 0;
+    out.count = 0;
     evs_record_encode(&record, &out);
-    out.count -= 4 + 8 + 4 + (4 + 8 + 8); /* CRC; credit, next, one run of all ranges */
+    out.count -= 4 + 2 * 4 + 8 + 4 + (4 + 8 + 8); /* CRC; two empty lists; credit, next, one run of all ranges */
     out.count -= RECEIPT_BYTES;
     char *last = out.data + out.count - LANE_BYTES;
     memmove(last - RECEIPT_BYTES, last, LANE_BYTES);

@@ -71,6 +71,48 @@ static const struct {
               "more;\n",
      NULL,
      {"{\"k\":\"a\",\"n\":4}", "{\"k\":\"b\",\"n\":2}", "{\"t\":50}"}},
+    {"held rows with one column more, one less, and one moved",
+     "from events |> hold until ms + interval 1 hour as kept |> select v, s, k |> insert into out;\n",
+     "from events |> hold until ms + interval 1 hour as kept |> select k, v, ms |> insert into out;\n",
+     NULL,
+     {"{\"k\":\"a\",\"v\":1,\"ms\":\"2026-01-05T10:01:00Z\"}",
+      "{\"k\":\"b\",\"v\":40,\"ms\":\"2026-01-05T10:05:00Z\"}"}},
+    {"a column that kept rows did not have is NULL in them",
+     "from events |> deduplicate by k within interval 1 hour keep first as once |> hold until ms + interval 1 hour as "
+     "kept |> "
+     "select k |> insert into out;\n",
+     "from events |> deduplicate by k within interval 1 hour keep first as once |> hold until ms + interval 1 hour as "
+     "kept |> "
+     "select k, s |> insert into out;\n",
+     NULL,
+     {"{\"k\":\"a\",\"s\":null}", "{\"k\":\"b\",\"s\":null}"}},
+    {"the best of a window, with another column",
+     "from events |> call tumble(interval 1 hour) |> top 1 by v desc partition by window_start, window_end, k as best "
+     "|> select k, "
+     "v |> insert into out;\n",
+     "from events |> call tumble(interval 1 hour) |> top 1 by v desc partition by window_start, window_end, k as best "
+     "|> select v, "
+     "k, s |> insert into out;\n",
+     NULL,
+     {"{\"v\":30,\"k\":\"a\",\"s\":\"" LONG_B "\"}", "{\"v\":40,\"k\":\"b\",\"s\":\"" LONG_A "\"}"}},
+    {"a running sum over rows, with another column",
+     "from events |> extend sum(v) over (partition by k order by ms range between interval 1 hour preceding and "
+     "current row) "
+     "as t |> select k, t |> insert into out;\n",
+     "from events |> extend sum(v) over (partition by k order by ms range between interval 1 hour preceding and "
+     "current row) "
+     "as t |> select k, t, s |> insert into out;\n",
+     NULL,
+     {"{\"k\":\"a\",\"t\":53,\"s\":\"" LONG_B "\"}", "{\"k\":\"b\",\"t\":43,\"s\":\"" LONG_A "\"}"}},
+    {"a join asks for another column",
+     "from events as a |> join events as b on a.k = b.k and b.ms between a.ms and a.ms + interval 1 hour |> select "
+     "a.k, b.v |> "
+     "insert into out;\n",
+     "from events as a |> join events as b on a.k = b.k and b.ms between a.ms and a.ms + interval 1 hour |> select "
+     "a.k, b.v, b.s "
+     "|> insert into out;\n",
+     "it keeps rows with other columns",
+     {"{\"k\":\"a\",\"v\":30,\"s\":\"" LONG_B "\"}"}},
     {"a filter changed, without a name",
      "from events |> where v > 1 |> aggregate count(*) as n" KEYS OUT("n"),
      "from events |> where v > 20 |> aggregate count(*) as n" KEYS OUT("n"),

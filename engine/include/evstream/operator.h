@@ -29,6 +29,7 @@ enum {
     EVS_OP_KEYED = 1,           /* its input must be exchanged by its key columns when there are several workers */
     EVS_OP_STATEFUL = 2,        /* has snapshot and restore */
     EVS_OP_HOLDS_WATERMARK = 4, /* its watermark slot emits before it passes the watermark on */
+    EVS_OP_ELASTIC = 16,        /* restores records with other columns than today's (evs_op_migration) */
     EVS_OP_ORDER_SENSITIVE = 8, /* rows of one key in another order may give another result (exactness, 4) */
 };
 

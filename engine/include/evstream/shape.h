@@ -33,7 +33,7 @@ struct evs_state_shape {
         window; /* identity of window, emission, pattern: of all that decides what a record means beside the lists below */
     uint64_t lineage;               /* of the rows that come */
     struct evs_stored_key stored_key;
-    struct evs_state_parts keys;    /* form: the kind of the column (enum evs_kind), one byte */
+    struct evs_state_parts keys;    /* form: kind of the column (enum evs_kind) and input, one byte each */
     struct evs_state_parts columns; /* what is kept of a key, in the order of the records */
     struct evs_state_parts
         rows; /* columns of rows that are kept as they come, in their order; form: input and kind, one byte each */

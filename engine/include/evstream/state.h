@@ -42,6 +42,24 @@ EVS_MUST_CHECK evs_status evs_state_tally_block(struct evs_state_tally *tally, u
                                                 struct evs_slice block, struct evs_error *error);
 void evs_state_tally_fini(struct evs_state_tally *tally);
 
+/* Where a text stands in the records of a commit, operator by operator. Zero-initialised with `text` is ready; begin may be called again. */
+struct evs_state_trace {
+    struct evs_slice text;
+    struct evs_state_place {
+        char *name;
+        uint64_t records;
+    } * places;
+    uint32_t count, capacity;
+    void *reader, *sweep;
+};
+EVS_MUST_CHECK evs_status evs_state_trace_begin(struct evs_state_trace *trace, struct evs_slice record,
+                                                struct evs_error *error);
+EVS_MUST_CHECK evs_status evs_state_trace_block(struct evs_state_trace *trace, bool outbox, uint64_t checkpoint,
+                                                struct evs_slice block, struct evs_error *error);
+void evs_state_trace_fini(struct evs_state_trace *trace);
+/* Has this erasure been carried out, and how many records were left out (with others that were asked for together with it)? */
+bool evs_state_erased(struct evs_slice record, uint64_t id, uint64_t *records);
+
 /* What a start of this plan on a stored commit would do with each operator, source and sink, in some lines; *loses: a start refuses without --allow-drop.
  * EVS_E_STATE: it would refuse in any case, and why. */
 struct evs_plan;
