@@ -117,6 +117,14 @@ void evs_nats_replay_stored(struct evs_nats_replay *replay, uint64_t sequence, s
     }
 }
 
+void evs_nats_replay_ends(struct evs_nats_replay *replay, const struct evs_nats_stream_info *info)
+{
+    if (info->created_us == replay->created_us && info->last_sequence > replay->top) {
+        replay->top = info->last_sequence;
+        replay->top_fingerprint = 0;
+    }
+}
+
 void evs_nats_replay_tend(struct evs_nats_replay *replay, int64_t now_us)
 {
     uint32_t orphans = replay->seen == NULL ? 0 : evs_nats_seen_give_up(replay->seen, now_us);

@@ -28,6 +28,8 @@ void evs_nats_replay_open(struct evs_nats_replay *replay, const struct evs_sink_
 bool evs_nats_replay_has(struct evs_nats_replay *replay, struct evs_hash128 id, int64_t now_us, uint64_t *floor);
 /* JetStream has acknowledged a message with these headers as `sequence`. */
 void evs_nats_replay_stored(struct evs_nats_replay *replay, uint64_t sequence, struct evs_slice headers);
+/* The stream is so now, of whoever's messages: what is sent later lies above. */
+void evs_nats_replay_ends(struct evs_nats_replay *replay, const struct evs_nats_stream_info *info);
 void evs_nats_replay_tend(struct evs_nats_replay *replay, int64_t now_us);
 /* `lowest` is the lowest floor of what is not told as acknowledged yet; UINT64_MAX: there is nothing. */
 void evs_nats_replay_receipt(const struct evs_nats_replay *replay, uint64_t lowest, struct evs_sink_receipt *receipt);

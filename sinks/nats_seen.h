@@ -18,7 +18,7 @@
 #include "evstream/sink.h"
 #include "nats_api.h"
 
-#define EVS_NATS_SEEN_MAX (4u << 20) /* 80 MB; what lies behind them is left to the duplicate window */
+#define EVS_NATS_SEEN_MAX (4u << 20) /* 140 MB; what lies behind them is left to the duplicate window */
 #define EVS_NATS_SEEN_FOR_US (INT64_C(600) * 1000 * 1000)
 
 struct evs_nats_seen;

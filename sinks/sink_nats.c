@@ -27,7 +27,8 @@
 
 #define SINK_ANSWER_SID 2
 #define SINK_ASK_US 5000000
-#define SINK_SCAN_US 50000 /* between two looks for overdue answers */
+#define SINK_SCAN_US 50000  /* between two looks for overdue answers */
+#define SINK_TOP_US 2000000 /* how old may be what a sink with nothing to send knows of its stream's end */
 #define SINK_BACKOFF_US 100000
 #define SINK_BACKOFF_MAX_US 2000000
 #define SINK_DUPLICATES_US 2000000 /* one line tells of those that come within this */
@@ -62,6 +63,8 @@ struct sink_instance {
     struct sink_acknowledgement *acknowledged; /* at most EVS_NATS_WINDOW_MESSAGES */
     uint32_t acknowledged_count;
     struct evs_nats_replay replay;
+    char info_subject[SINK_SUBJECT_MAX + 100]; /* asks for the stream's end */
+    int64_t top_due_us;
     evs_status failed;
     struct evs_error failure;
     struct evs_sink_nats_counters counters;
@@ -305,6 +308,7 @@ static evs_status sink_check_stream(struct sink_instance *sink, const struct evs
         sink_tell_window(sink, name, &info);
         struct evs_nats_replay_log log = {&asker, prefix, name, pattern, &info};
         evs_nats_replay_open(&sink->replay, open, &log);
+        snprintf(sink->info_subject, sizeof sink->info_subject, "%s.STREAM.INFO.%s", prefix, name);
     }
     return status;
 }
@@ -495,8 +499,22 @@ static struct evs_nats_slot *sink_oldest_sent(struct sink_instance *sink)
     return at == EVS_NATS_NO_SLOT ? NULL : &sink->window.slots[at];
 }
 
+static bool sink_take_info(struct sink_instance *sink, const struct evs_nats_message *answer)
+{
+    struct evs_nats_stream_info info;
+    size_t skip = strlen(sink->inbox) + 1;
+    bool is_info = answer->subject.count > skip + 5 && memcmp(answer->subject.data + skip, "info.", 5) == 0;
+    if (is_info && answer->status == 0 && evs_nats_api_stream_info(answer->payload, &info)) {
+        evs_nats_replay_ends(&sink->replay, &info);
+    }
+    return is_info;
+}
+
 static void sink_take_answer(struct sink_instance *sink, const struct evs_nats_message *answer)
 {
+    if (sink_take_info(sink, answer)) {
+        return;
+    }
     /* The library tells that nobody answered, but not whom: answers come in order, so it was the oldest. */
     struct evs_nats_slot *slot =
         answer->subject.count > 0 ? sink_find_slot(sink, answer->subject) : sink_oldest_sent(sink);
@@ -644,6 +662,22 @@ static evs_status sink_nats_send(void *instance, const struct evs_sink_message *
     return EVS_OK;
 }
 
+/* Others may fill the stream while this sink has nothing to send: a restart should not read all that. An answer that is lost is asked for again. */
+static void sink_ask_top(struct sink_instance *sink)
+{
+    char reply[160];
+    if (sink->window.used > 0 || sink->now_us < sink->top_due_us || sink->connection == 0 ||
+        sink->state.connection != sink->connection) {
+        return;
+    }
+    sink->top_due_us = sink->now_us + SINK_TOP_US;
+    int count = snprintf(reply, sizeof reply, "%s.info.1", sink->inbox);
+    evs_status status =
+        sink->wire->type->publish(sink->wire, evs_slice_of(sink->info_subject),
+                                  (struct evs_slice){reply, (size_t)count}, EVS_SLICE(""), EVS_SLICE(""));
+    (void)status;
+}
+
 static evs_status sink_check(struct sink_instance *sink, struct evs_error *error)
 {
     if (sink->failed != EVS_OK) {
@@ -687,6 +721,7 @@ static evs_status sink_nats_poll(void *instance, uint64_t *acknowledged, uint32_
     sink_receive(sink);
     sink_scan_overdue(sink);
     sink_pump(sink);
+    sink_ask_top(sink);
     sink->wire->type->drive(sink->wire);
     evs_nats_replay_tend(&sink->replay, sink->now_us);
     *count = sink->acknowledged_count < max ? sink->acknowledged_count : max;

@@ -258,6 +258,36 @@ START_TEST(test_floor_of_outstanding)
 }
 END_TEST
 
+/* Others fill the stream while this sink has nothing to send: its floor goes along, and what it sends then lies above. */
+START_TEST(test_idle_sink)
+{
+    void *shared = NULL;
+    struct lane lane = lane_open(transports[_i], EVS_REPLAY_NOTHING, NULL, 0, &shared);
+    lane_send(&lane, 1, 1);
+    lane_finish(&lane);
+    for (uint32_t i = 0; i < 50; i++) {
+        server_nats_publish(&server, "triggers.other.ann", "x", 1, NULL);
+    }
+    int64_t deadline_us = evs_monotonic_us(lane.open.os) + DEADLINE_US;
+    while (receipt_of(&lane).floor < 51) {
+        lane_poll(&lane);
+        ck_assert_int_lt(evs_monotonic_us(lane.open.os), deadline_us);
+    }
+    struct evs_sink_receipt receipt = receipt_of(&lane);
+    ck_assert_uint_eq(receipt.floor, 51);
+    lane_send(&lane, 2, 10);
+    lane_finish(&lane);
+    lane_close(&lane);
+    pass_window();
+    shared = NULL;
+    lane = lane_open(transports[_i], EVS_REPLAY_SINCE_RECEIPTS, &receipt, 1, &shared);
+    lane_send(&lane, 2, 10);
+    lane_finish(&lane);
+    ck_assert_uint_eq(found_of(&lane), 10);
+    lane_close(&lane);
+}
+END_TEST
+
 /* The stream was deleted and made again, or has lost its tail and uses numbers again: what is there is read from further back. */
 START_TEST(test_lost_streams)
 {
@@ -343,6 +373,7 @@ int main(void)
     tcase_add_test(tests, test_all);
     tcase_add_test(tests, test_lanes);
     tcase_add_test(tests, test_floor_of_outstanding);
+    tcase_add_loop_test(tests, test_idle_sink, 0, 2);
     tcase_add_test(tests, test_lost_streams);
     tcase_add_test(alone, test_set);
     suite_add_tcase(suite, tests);
