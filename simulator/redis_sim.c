@@ -49,10 +49,15 @@ static bool take_command(const struct evs_buffer *input, size_t *at, struct evs_
 
 /* --- answers -------------------------------------------------------------------------------------------------------------- */
 
-static void answer_info(struct evs_buffer *out)
+static void answer_info(const struct evs_sim_redis *redis, struct evs_buffer *out)
 {
-    evs_sim_put_bulk(out, EVS_SLICE("# Server\r\nredis_version:7.0.15\r\n# Memory\r\nmaxmemory_policy:noeviction\r\n"
-                                    "# Persistence\r\naof_enabled:1\r\n# Replication\r\nrole:master\r\n"));
+    char text[256];
+    int count =
+        snprintf(text, sizeof text,
+                 "# Server\r\nredis_version:7.0.15\r\nrun_id:%040u\r\n# Memory\r\nmaxmemory_policy:noeviction\r\n"
+                 "# Persistence\r\naof_enabled:1\r\n# Replication\r\nrole:master\r\nmaster_replid2:%040u\r\n",
+                 redis->lives + 1, 0u);
+    evs_sim_put_bulk(out, (struct evs_slice){text, (size_t)count});
 }
 
 static void answer_config(const struct evs_sim_redis *redis, struct evs_buffer *out)
@@ -96,7 +101,7 @@ static void run_other(struct evs_sim_redis *redis, const struct evs_sim_command 
     } else if (evs_sim_word_is(command, 0, "CLIENT") || evs_sim_word_is(command, 0, "SELECT")) {
         evs_sim_put_status(out, "OK");
     } else if (evs_sim_word_is(command, 0, "INFO")) {
-        answer_info(out);
+        answer_info(redis, out);
     } else if (evs_sim_word_is(command, 0, "CONFIG")) {
         answer_config(redis, out);
     } else if (evs_sim_word_is(command, 0, "FUNCTION") && evs_sim_word_is(command, 1, "LOAD")) {
@@ -243,4 +248,5 @@ void evs_sim_redis_start(struct evs_sim_redis *redis, int64_t loading_us)
     evs_sim_server_up(&redis->server);
     redis->loading_until_us = redis->server.world->now_us + loading_us;
     redis->refusal = NULL;
+    redis->lives++;
 }

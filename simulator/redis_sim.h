@@ -14,6 +14,7 @@ struct evs_sim_redis {
     int64_t refusal_until_us; /* … until then … */
     uint32_t refusal_count;   /* … or the next so many XADDs get */
     int64_t loading_until_us;
+    uint32_t lives; /* starts: each has a run id of its own */
     /* invariants */
     uint64_t commits, lost_writes, fenced;
 };
