@@ -42,6 +42,26 @@ EVS_MUST_CHECK evs_status evs_state_tally_block(struct evs_state_tally *tally, u
                                                 struct evs_slice block, struct evs_error *error);
 void evs_state_tally_fini(struct evs_state_tally *tally);
 
+/* Records as lines of JSON: `begin`, all blocks of the commit, `again`, all blocks once more; lines come in the second pass. After a `begin` that comes again the
+ * blocks begin again, too, in the first pass. */
+struct evs_state_shape;
+struct evs_snapshot_record;
+struct evs_state_writing {
+    evs_status (*write)(void *argument, struct evs_slice line, struct evs_error *error);
+    /* Appends members of an object, each with a comma before it, that show what is behind the key; false: it cannot, and the bytes are shown. May be NULL. */
+    bool (*view)(const struct evs_state_shape *shape, const struct evs_snapshot_record *record, uint32_t key_bytes,
+                 struct evs_slice rest, struct evs_buffer *line);
+    void *argument;
+};
+struct evs_state_lines;
+struct evs_state_lines *evs_state_lines_new(const struct evs_state_writing *writing);
+EVS_MUST_CHECK evs_status evs_state_lines_begin(struct evs_state_lines *lines, struct evs_slice record,
+                                                struct evs_error *error);
+EVS_MUST_CHECK evs_status evs_state_lines_block(struct evs_state_lines *lines, bool outbox, uint64_t checkpoint,
+                                                struct evs_slice block, struct evs_error *error);
+void evs_state_lines_again(struct evs_state_lines *lines);
+void evs_state_lines_free(struct evs_state_lines *lines);
+
 /* Where a text stands in the records of a commit, operator by operator. Zero-initialised with `text` is ready; begin may be called again. */
 struct evs_state_trace {
     struct evs_slice text;
