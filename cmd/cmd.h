@@ -20,6 +20,9 @@ enum evs_exit {
 /* Every connector and format of this build. */
 extern const struct evs_registry evs_registry;
 
+/* Where a running program shows its figures, and where they are looked for. */
+#define EVS_LISTEN_DEFAULT "127.0.0.1:8088"
+
 /* --- arguments ------------------------------------------------------------------------------------------------------ */
 
 /* A table of options, ended by a NULL name. `id` is what evs_args_next returns for it: at least 1. */
@@ -51,7 +54,8 @@ const struct evs_command *evs_command_find(const char *name);
 extern const struct evs_command evs_command_check, evs_command_completions, evs_command_explain, evs_command_fmt,
     evs_command_dev, evs_command_init, evs_command_lsp, evs_command_run, evs_command_schema, evs_command_state, evs_command_test,
     evs_command_version;
-extern const struct evs_command evs_command_collect, evs_command_erase, evs_command_replay, evs_command_savepoint;
+extern const struct evs_command evs_command_collect, evs_command_erase, evs_command_replay, evs_command_savepoint,
+    evs_command_status, evs_command_top;
 
 /* Where a command stands in its arguments. */
 struct evs_args {

@@ -17,7 +17,6 @@
 #define PIPELINES_MAX 64
 #define NATS_URL_DEFAULT "nats://127.0.0.1:4222"
 #define REDIS_URL_DEFAULT "redis://127.0.0.1:6379"
-#define LISTEN_DEFAULT "127.0.0.1:8088"
 #define CHECKPOINT_INTERVAL_US 1000000
 #define CHECKPOINT_INTERVAL_MIN_US 50000
 #define RETRY_US (INT64_C(60) * 1000 * 1000)
@@ -91,7 +90,7 @@ static const struct evs_arg options[] = {
     {ARG_CHECKPOINT_BATCHES, "--checkpoint-batches", "N",
      "a checkpoint after every N-th batch instead of by time (tests)", NULL},
     {ARG_LISTEN, "--listen", "HOST:PORT|off",
-     "where metrics and health are shown (" LISTEN_DEFAULT "; off for files alone)", NULL},
+     "where metrics and health are shown (" EVS_LISTEN_DEFAULT "; off for files alone)", NULL},
     {ARG_LOG_FORMAT, "--log-format", "text|json", "how log lines look on standard error (text)", "text|json"},
     {ARG_LOG_LEVEL, "--log-level", "LEVEL", "debug, info, warn or error (info)", "debug|info|warn|error"},
     {ARG_QUIET, "--quiet", NULL, "only warnings and errors, no summary", NULL},
@@ -583,7 +582,7 @@ static int listen_for(const struct settings *settings, const struct pipeline *pi
         return EVS_EXIT_DONE;
     }
     struct evs_error error = {0};
-    evs_status status = evs_live_listen(live, settings->listen == NULL ? LISTEN_DEFAULT : settings->listen, &error);
+    evs_status status = evs_live_listen(live, settings->listen == NULL ? EVS_LISTEN_DEFAULT : settings->listen, &error);
     if (status == EVS_OK) {
         evs_log(log, EVS_LOG_INFO, "listening", "metrics and health at http://%s", evs_live_address(live));
         return EVS_EXIT_DONE;

@@ -14,6 +14,8 @@ const struct evs_command *const evs_commands[] = {
     &evs_command_replay,
     &evs_command_collect,
     &evs_command_dev,
+    &evs_command_status,
+    &evs_command_top,
     &evs_command_state,
     &evs_command_savepoint,
     &evs_command_erase,

@@ -246,7 +246,7 @@ class Language:
             same([done.stderr], [b""], line)
             return sorted(done.stdout.decode().split())
 
-        same(offers("evstream c"), ["check", "completions"], "commands")
+        same(offers("evstream c"), ["check", "collect", "completions"], "commands")
         same(offers("evstream help ini"), ["init"], "commands behind help")
         same(offers("evstream fmt --"), ["--check", "--help"], "options")
         same(offers("evstream explain --format d"), ["dot"], "choices")
