@@ -127,9 +127,14 @@ static void commit(const struct call *call)
     if (!outbox_is_there(call)) {
         return;
     }
+    struct evs_sim_stream *log = evs_sim_redis_stream(call->data, call->keys[0]);
+    if (evs_redis_id_compare(log->last, this) >= 0) {
+        evs_sim_put_small_id(call->out);
+        return;
+    }
     struct evs_slice fields[] = {EVS_SLICE("t"), EVS_SLICE("C"), EVS_SLICE("o"), call->args[0],
                                  EVS_SLICE("h"), call->args[4],  EVS_SLICE("r"), call->args[5]};
-    evs_sim_redis_append(call->data, evs_sim_redis_stream(call->data, call->keys[0]), this, fields, EVS_COUNT(fields));
+    evs_sim_redis_append(call->data, log, this, fields, EVS_COUNT(fields));
     evs_sim_put_bulk(call->out, EVS_SLICE("OK"));
 }
 

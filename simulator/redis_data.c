@@ -138,7 +138,7 @@ void evs_sim_put_entry(struct evs_buffer *out, const struct evs_sim_entry *entry
 
 /* --- commands ------------------------------------------------------------------------------------------------------------- */
 
-static void put_small_id(struct evs_buffer *out)
+void evs_sim_put_small_id(struct evs_buffer *out)
 {
     evs_sim_put_error(out, "ERR The ID specified in XADD is equal or smaller than the target stream top item");
 }
@@ -153,7 +153,7 @@ static void command_xadd(struct evs_sim_redis_data *data, const struct evs_sim_c
     }
     struct evs_sim_stream *stream = evs_sim_redis_find(data, command->words[1]);
     if (stream != NULL && evs_redis_id_compare(id, stream->last) <= 0) {
-        put_small_id(out);
+        evs_sim_put_small_id(out);
         return;
     }
     evs_sim_redis_append(data, evs_sim_redis_stream(data, command->words[1]), id, command->words + 3,

@@ -67,6 +67,7 @@ void evs_sim_redis_call(struct evs_sim_redis_data *data, const struct evs_sim_co
                         uint32_t keep, struct evs_buffer *out);
 
 /* For both of the above. */
+void evs_sim_put_small_id(struct evs_buffer *out); /* what XADD answers to an id that is not above the last one */
 struct evs_sim_stream *evs_sim_redis_stream(struct evs_sim_redis_data *data,
                                             struct evs_slice key); /* made when missing */
 void evs_sim_redis_append(struct evs_sim_redis_data *data, struct evs_sim_stream *stream, struct evs_redis_id id,
