@@ -73,6 +73,7 @@ struct evs_delivery {
     struct evs_spool_record pending; /* read from the spool, no room in the window yet */
     bool has_pending;
     uint64_t drained; /* the last record that went into the window */
+    uint64_t told;    /* `drained`, when the spool was last told to be empty */
 
     uint32_t held; /* parcels that are not settled */
     struct evs_delivery_counters counters;
@@ -183,7 +184,9 @@ static void delivery_return_to_direct(struct evs_delivery *delivery)
                 delivery->window.used == 0 && delivery->unsynced_count == 0 && evs_spool_is_empty(delivery->spool);
     if (done) {
         delivery->mode = DELIVERY_DIRECT;
-        evs_log(delivery->options.log, EVS_LOG_INFO, "spool_drained", "The spool is empty: all of it is in JetStream.");
+        enum evs_log_level level = delivery->drained > delivery->told ? EVS_LOG_INFO : EVS_LOG_DEBUG;
+        delivery->told = delivery->drained;
+        evs_log(delivery->options.log, level, "spool_drained", "The spool is empty: all of it is in JetStream.");
     }
 }
 
@@ -606,7 +609,7 @@ static evs_status delivery_open_spool(struct evs_delivery *delivery, struct evs_
     if (status == EVS_OK) {
         evs_spool_state(delivery->spool, &state);
         delivery->mode = DELIVERY_SPOOLING;
-        delivery->drained = state.delivered;
+        delivery->drained = delivery->told = state.delivered;
     }
     if (state.recovered > 0) {
         evs_log(options->log, EVS_LOG_INFO, "spool_recovered",

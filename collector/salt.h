@@ -1,7 +1,7 @@
 /* Salts of the cookieless mode: one a day, drawn at random, thrown away after two days.
  *
  * With a folder they are kept in files (salt-DAY, mode 600), so that a restart gives the same visitor the same id for the rest of
- * the day; collectors that share a site share the folder's files, or each counts for itself. */
+ * the day. Several collectors of one site draw their own, and so give different ids: docs/collector.md says so. */
 #ifndef EVS_SALT_H
 #define EVS_SALT_H
 
