@@ -184,7 +184,7 @@ void evs_plain_events(struct evs_call *call, const char *argument)
         evs_answer_refuse(call, 400, "The body is no JSON: %s.", mistake);
         return;
     }
-    bool is_list = evs_tree_is(tree, EVS_TREE_ARRAY);
+    bool is_list = tree != NULL && tree->kind == EVS_TREE_ARRAY;
     if (!find_source(call, tree) || !evs_call_count(call, lines     ? line_count(body)
                                                           : is_list ? evs_tree_count(tree)
                                                                     : 1)) {

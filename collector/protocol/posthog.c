@@ -155,7 +155,7 @@ static void sort_properties(struct evs_call *call, struct evs_draft *draft, cons
 {
     struct evs_tree *fields = evs_tree_object(call->arena);
     draft->properties = evs_tree_object(call->arena);
-    for (const struct evs_tree *one = evs_tree_is(said, EVS_TREE_OBJECT) ? said->first : NULL; one != NULL;
+    for (const struct evs_tree *one = said != NULL && said->kind == EVS_TREE_OBJECT ? said->first : NULL; one != NULL;
          one = one->next) {
         const char *name = property_name(one->key);
         bool is_own = one->key.count > 0 && one->key.data[0] != '$';

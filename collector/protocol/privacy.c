@@ -184,7 +184,7 @@ static const uint8_t *salt_of(const struct evs_protocol *protocol, int64_t day)
 }
 
 #define DAY_US INT64_C(86400000000)
-#define COOKIELESS_BYTES 16 /* of the code that are kept: 128 bits */
+#define COOKIELESS_BYTES ((size_t)16) /* of the code that are kept: 128 bits */
 
 static struct evs_slice cookieless_id(struct evs_call *call, const struct evs_draft *draft)
 {

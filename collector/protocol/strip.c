@@ -18,10 +18,11 @@ static size_t stands(const char *at, const char *end, const char *characters)
     if (*at != '%') {
         return strchr(characters, *at) != NULL ? 1 : 0;
     }
-    if (end - at < 3 || hex(at[1]) < 0 || hex(at[2]) < 0) {
+    int high = end - at < 3 ? -1 : hex(at[1]), low = high < 0 ? -1 : hex(at[2]);
+    if (low < 0) {
         return 0;
     }
-    char c = (char)(hex(at[1]) << 4 | hex(at[2]));
+    char c = (char)(high * 16 + low);
     return c != 0 && strchr(characters, c) != NULL ? 3 : 0;
 }
 
@@ -62,6 +63,7 @@ struct evs_slice evs_strip_text(const struct evs_strip *strip, struct evs_slice 
         const char *value = NULL, *behind = begins ? secret_at(strip, at, end, &value) : NULL;
         size_t mark = stands(at, end, "?&#;");
         const char *kept = behind != NULL ? value : at + (mark > 0 ? mark : 1);
+        EVS_ASSERT(at != NULL && kept >= at && kept <= end);
         memcpy(out + count, at, (size_t)(kept - at));
         count += (size_t)(kept - at);
         at = behind != NULL ? behind : kept;
