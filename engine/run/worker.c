@@ -3,6 +3,7 @@
 
 #define WAIT_US 20000 /* housekeeping (idle partitions, time-outs of connectors) at least this often */
 #define PUBLISH_US 50000
+#define STEPS_A_WRITE 16u /* about two batches through a pipeline of some ops */
 
 void evs_worker_wake(struct worker *worker)
 {
@@ -142,23 +143,6 @@ evs_status evs_op_pass_barrier(struct evs_op *op, uint64_t checkpoint)
     return EVS_OK;
 }
 
-/* A step of what ops have still to write, between two batches. True: something was written. */
-static bool write_some(struct worker *worker)
-{
-    uint32_t count = worker->ops_writing;
-    for (uint32_t i = 0; count > 0 && i < worker->op_count; i++) {
-        struct evs_op *op = &worker->ops[i];
-        evs_status status = op->is_writing ? evs_operator_write(op) : EVS_AGAIN;
-        if (status == EVS_OK && !op->is_writing) {
-            worker->ops_writing--;
-            leave_barrier(worker);
-        } else if (status != EVS_OK && status != EVS_AGAIN) {
-            op_failed(op, status);
-        }
-    }
-    return count > 0;
-}
-
 static evs_status take_barrier(struct evs_op *op, struct edge *edge, uint64_t checkpoint)
 {
     edge->at_barrier = true;
@@ -229,13 +213,35 @@ static bool op_step(struct evs_op *op)
     return status == EVS_OK || status == EVS_MORE;
 }
 
-/* Runs ops, the one nearest to the sinks first, until none can run. */
+/* A step of what ops have still to write, between two batches. True: something was written. */
+static bool write_some(struct worker *worker)
+{
+    uint32_t count = worker->ops_writing;
+    for (uint32_t i = 0; count > 0 && i < worker->op_count; i++) {
+        struct evs_op *op = &worker->ops[i];
+        evs_status status = op->is_writing ? evs_operator_write(op) : EVS_AGAIN;
+        if (status == EVS_OK && !op->is_writing) {
+            worker->ops_writing--;
+            leave_barrier(worker);
+        } else if (status != EVS_OK && status != EVS_AGAIN) {
+            op_failed(op, status);
+        }
+    }
+    return count > 0;
+}
+
+/* Runs ops, the one nearest to the sinks first, until none can run: which may be never while other workers send rows, so what is to be written does
+ * not wait for that. */
 static bool run_ready(struct worker *worker)
 {
     bool progress = false;
+    uint32_t steps = 0;
     for (uint32_t i = worker->op_count; i-- > 0;) {
         if (evs_view_step(&worker->ops[i], op_step)) {
             progress = true;
+            if (++steps % STEPS_A_WRITE == 0) {
+                write_some(worker);
+            }
             if (atomic_load_explicit(&worker->run->failed, memory_order_relaxed)) {
                 return progress;
             }
