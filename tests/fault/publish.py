@@ -156,6 +156,8 @@ class Publisher(threading.Thread):
         self.client = None
         self.failure = None
         self.sent = 0
+        self.last_s = {}  # partition: when it last got a message
+        self.pause = 0.0  # the longest time that a partition had to wait for one
 
     def hold(self):
         """A context in which no message is on its way."""
@@ -171,12 +173,18 @@ class Publisher(threading.Thread):
                 answer = json.loads(answer) if answer else {"error": {}}
                 if "error" not in answer:
                     self.stored.append(Stored(answer["seq"], partition, clicks))
+                    self.note_pause(partition)
                     return
             except (OSError, ValueError):
                 if self.client is not None:
                     self.client.close()
                 self.client = None
             time.sleep(0.05)
+
+    def note_pause(self, partition):
+        now_s = time.monotonic()
+        self.pause = max(self.pause, now_s - self.last_s.get(partition, now_s))
+        self.last_s[partition] = now_s
 
     def run(self):
         try:

@@ -215,6 +215,9 @@ def keep(suite, fault_round):
     print("     notes: " + "; ".join(fault_round.notes), flush=True)
     if fault_round.world is None:
         return
+    publisher = getattr(fault_round.world, "publisher", None)
+    if publisher is not None:
+        print(f"     a partition waited at most {publisher.pause:.1f} s for a message", flush=True)
     kept = os.path.join(os.environ.get("EVS_KEEP_IN", "/tmp"), f"evs-round-{fault_round.seed}")
     os.makedirs(kept, exist_ok=True)
     for engine in fault_round.world.engines:

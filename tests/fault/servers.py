@@ -219,6 +219,8 @@ class Sentinels:
         new = self.master
         old.master = new
         old.start()
+        # A replica that has not caught up would be made the master by the next failover, and Redis itself have lost what it lacks: that is exit code 4.
+        wait_until(lambda: "master_link_status:up" in old.ask("INFO", "replication") or self.master is old, "a replica that has caught up", 60)
         return old, new
 
     def kill(self):

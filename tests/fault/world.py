@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -126,7 +127,7 @@ class World:
 
     def make_arguments(self):
         rng = self.random
-        idle = rng.choice(("'never'", "'6s'")) if self.setting != "power" else "'never'"
+        idle = os.environ.get("EVS_IDLE") or rng.choice(("'never'", "'20s'"))
         path = self.suite.write(self.name + ".evs", PIPELINE.format(name=self.name, idle=idle, lines=os.path.join(self.lines_folder, "lines.ndjson")))
         nats = f"nats://127.0.0.1:{self.nats_proxy.port}" if self.nats_proxy else self.nats.url
         redis = f"redis://127.0.0.1:{self.redis_proxy.port}" if self.redis_proxy else self.redis.url
@@ -352,7 +353,8 @@ class World:
                 yield from getattr(one, "nodes", None) or [*getattr(one, "servers", []), *getattr(one, "sentinels", [])] or [one]
 
     def publish(self, events, seconds):
-        self.publisher = Publisher(self.nats_address, self.random, events, seconds)
+        # A source of chance of its own: what it draws must not hang on when faults strike.
+        self.publisher = Publisher(self.nats_address, random.Random(self.random.randrange(1 << 32)), events, seconds)
         return self.publisher
 
     def recount(self):

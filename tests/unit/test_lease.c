@@ -311,6 +311,21 @@ START_TEST(test_lost_tail)
 }
 END_TEST
 
+/* A run that begins again in its process (Redis went back) need not wait for the lease of the run before, which NATS could not be told to release. */
+START_TEST(test_same_process)
+{
+    struct engine *a = engine_new("a/1/", LEASE_US), *again = engine_new("a/1/", LEASE_US);
+    struct engine *b = engine_new("b/2/", LEASE_US);
+    ck_assert_int_eq(try(a), EVS_OK);
+    ck_assert_int_eq(try(b), EVS_AGAIN);
+    ck_assert_int_eq(try(again), EVS_OK);
+    ck_assert_int_eq(renew(again), EVS_OK);
+    engine_free(a);
+    engine_free(again);
+    engine_free(b);
+}
+END_TEST
+
 /* The broker goes back to when another engine, dead since, had the lease: who came after it still has it. */
 START_TEST(test_lost_take_over)
 {
@@ -439,6 +454,7 @@ int main(void)
     tcase_add_test(election, test_sleeper);
     tcase_add_test(election, test_lost_answers);
     tcase_add_test(election, test_lost_tail);
+    tcase_add_test(election, test_same_process);
     tcase_add_test(election, test_lost_take_over);
     tcase_add_test(election, test_race);
     tcase_add_test(election, test_foreign_values);
