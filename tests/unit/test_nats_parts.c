@@ -362,6 +362,84 @@ END_TEST
 
 /* --- the fork ----------------------------------------------------------------------------------------------------------- */
 
+/* A connection on which the answer to the request before comes first, late. */
+struct late_wire {
+    struct evs_nats_wire base;
+    char inbox[160], before[160]; /* of this request, of the one before */
+    uint32_t told;
+};
+
+static void late_nothing(struct evs_nats_wire *wire)
+{
+    (void)wire;
+}
+
+static void late_state(struct evs_nats_wire *wire, struct evs_nats_wire_state *state)
+{
+    (void)wire;
+    *state = (struct evs_nats_wire_state){.connected = true, .connection = 1, .last_error = ""};
+}
+
+static evs_status late_subscribe(struct evs_nats_wire *base, const char *subject, uint64_t sid)
+{
+    struct late_wire *wire = (struct late_wire *)base;
+    ck_assert_uint_eq(sid, EVS_NATS_ASKER_SID);
+    memcpy(wire->before, wire->inbox, sizeof wire->before);
+    snprintf(wire->inbox, sizeof wire->inbox, "%s", subject);
+    wire->told = 0;
+    return EVS_OK;
+}
+
+static void late_unsubscribe(struct evs_nats_wire *wire, uint64_t sid)
+{
+    (void)wire;
+    (void)sid;
+}
+
+static evs_status late_publish(struct evs_nats_wire *base, struct evs_slice subject, struct evs_slice reply,
+                               struct evs_slice headers, struct evs_slice payload)
+{
+    (void)subject;
+    (void)headers;
+    (void)payload;
+    ck_assert(evs_slice_equal(reply, evs_slice_of(((struct late_wire *)base)->inbox)));
+    return EVS_OK;
+}
+
+static evs_status late_next(struct evs_nats_wire *base, struct evs_nats_message *message)
+{
+    struct late_wire *wire = (struct late_wire *)base;
+    bool is_late = wire->told++ == 0 && wire->before[0] != '\0';
+    *message = (struct evs_nats_message){
+        .sid = EVS_NATS_ASKER_SID,
+        .subject = evs_slice_of(is_late ? wire->before : wire->inbox),
+        .payload = is_late ? EVS_SLICE("late") : EVS_SLICE("mine"),
+    };
+    return EVS_OK;
+}
+
+START_TEST(an_answer_belongs_to_its_request)
+{
+    static const struct evs_nats_wire_type type = {
+        .name = "late",
+        .drive = late_nothing,
+        .state = late_state,
+        .subscribe = late_subscribe,
+        .unsubscribe = late_unsubscribe,
+        .publish = late_publish,
+        .next = late_next,
+        .release = late_nothing,
+    };
+    struct late_wire wire = {.base = {&type}};
+    struct evs_nats_asker asker = {&wire.base, evs_os_system(), NULL, "_INBOX.me", 0, 5000000, 0};
+    for (int i = 0; i < 3; i++) {
+        struct evs_nats_message answer;
+        ck_assert_int_eq(evs_nats_request(&asker, "$JS.API.INFO", EVS_SLICE(""), &answer, NULL), EVS_OK);
+        ck_assert(evs_slice_equal(answer.payload, EVS_SLICE("mine")));
+    }
+}
+END_TEST
+
 START_TEST(history_forgets_by_age_and_rewinds)
 {
     struct evs_nats_history history = {0};
@@ -525,6 +603,7 @@ int main(void)
     tcase_add_test(parts, survives_broken_json);
     tcase_add_test(parts, reads_stored_messages_and_errors);
     tcase_add_test(parts, compares_the_echoed_consumer);
+    tcase_add_test(parts, an_answer_belongs_to_its_request);
     tcase_add_test(parts, history_forgets_by_age_and_rewinds);
     tcase_add_test(parts, history_is_bounded);
     tcase_add_test(parts, finds_the_fork_like_a_scan);
