@@ -93,11 +93,10 @@ static void take_value(struct settings *settings, int id, const char *value)
 
 static int run_all(struct settings *settings)
 {
-    char program[PATH_MAX], shop[PATH_MAX], tracker[PATH_MAX], example[PATH_MAX];
+    char program[PATH_MAX], shop[PATH_MAX], example[PATH_MAX];
     ssize_t count = readlink("/proc/self/exe", program, sizeof program - 1);
     struct evs_error error = {0};
-    if (count <= 0 || !find_file("demo/shop", shop) || !find_file("tracker/dist/evs.js", tracker) ||
-        !find_file("pipelines/cart_abandonment.evs", example)) {
+    if (count <= 0 || !find_file("demo/shop", shop) || !find_file("pipelines/cart_abandonment.evs", example)) {
         fprintf(stderr, "evstream dev: the demo shop's files are not beside the program; run it from the source tree, "
                         "or install it (cmake --install).\n");
         return EVS_EXIT_UNREACHABLE;
@@ -105,7 +104,6 @@ static int run_all(struct settings *settings)
     program[count] = '\0';
     settings->dev.program = program;
     settings->dev.shop_folder = shop;
-    settings->dev.tracker = tracker;
     settings->dev.example = example;
     evs_status status = evs_dev_run(&settings->dev, &error);
     if (status != EVS_OK) {

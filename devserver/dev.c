@@ -196,8 +196,6 @@ static evs_status start_collector(struct dev *dev)
                                 origin[1],
                                 "--allow-origin",
                                 dev->shop_url,
-                                "--tracker",
-                                dev->options->tracker,
                                 NULL};
     return start_server(dev, SERVER_COLLECTOR, argv);
 }

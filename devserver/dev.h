@@ -29,7 +29,7 @@ struct evs_dev_options {
     const char *const *subjects; /* shown as they come; none: triggers.> and dead.> */
     uint32_t subject_count;
     const char *data_folder;                      /* kept; NULL: a temporary one, removed at the end */
-    const char *shop_folder, *tracker;            /* the page's files; what it loads as its tracker */
+    const char *shop_folder;                      /* the page's files */
     const char *example;                          /* the pipeline that is copied when there is none */
     const char *shop_address, *collector_address; /* "127.0.0.1:8000"; NULL: that, or a free port when it is taken */
     bool verbose;                                 /* lines of the servers, too */
