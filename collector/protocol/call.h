@@ -58,7 +58,7 @@ struct evs_call {
     struct evs_slice sent_text;     /* the request's sentAt; empty: none */
     const struct evs_tree *context; /* of all events of the request, where the protocol has that; NULL: none */
     bool no_address;                /* the sender asked for it: SP-Anonymous */
-    bool is_of_visitor;             /* no id, no time: an event is told apart by its visitor and the second */
+    bool is_of_visitor;             /* only visitors' own programs send so: the address and the user agent are theirs */
     uint32_t event_index;
     uint32_t mark_count;
 };

@@ -235,8 +235,7 @@ static struct evs_slice derived_id(struct evs_call *call, const struct evs_draft
     put_sent(out, draft);
     if (draft->event_id.count == 0 && draft->time_text.count == 0) {
         int64_t received = call->request->received_us;
-        evs_buffer_printf(out, "|%lld|",
-                          (long long)(call->is_of_visitor && evs_call_is_browser(call) ? received / SECOND : received));
+        evs_buffer_printf(out, "|%lld|", (long long)(call->is_of_visitor ? received / SECOND : received));
         evs_buffer_put(out, call->request->remote_address.data, call->request->remote_address.count);
         evs_buffer_put(out, user_agent.data, user_agent.count);
     }

@@ -138,7 +138,7 @@ static void take_event(struct evs_call *call, const struct evs_tree *event)
 static bool find_source(struct evs_call *call, const struct evs_tree *event)
 {
     struct evs_slice site = text(event, "idsite");
-    call->is_of_visitor = true;
+    call->is_of_visitor = evs_call_is_browser(call); /* else a server's library */
     return evs_call_key(call, &site, 1);
 }
 

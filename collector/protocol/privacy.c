@@ -46,7 +46,7 @@ struct evs_slice evs_privacy_address(struct evs_arena *arena, struct evs_slice a
 static struct evs_slice address_of(const struct evs_call *call, const struct evs_draft *draft)
 {
     struct evs_slice said = evs_tree_string(draft->context, "ip");
-    bool is_own = evs_call_is_browser(call) || evs_tree_get(draft->context, "device") != NULL;
+    bool is_own = evs_call_is_browser(call) || call->is_of_visitor || evs_tree_get(draft->context, "device") != NULL;
     return said.count > 0 ? said : is_own ? call->request->remote_address : (struct evs_slice){NULL, 0};
 }
 
@@ -56,8 +56,8 @@ static struct evs_slice user_agent_of(const struct evs_call *call, const struct 
     if (said.count > 0) {
         return said;
     }
-    return evs_call_is_browser(call) ? evs_form_utf8(call->arena, evs_call_header(call, "user-agent"))
-                                     : (struct evs_slice){NULL, 0};
+    bool is_own = evs_call_is_browser(call) || call->is_of_visitor;
+    return is_own ? evs_form_utf8(call->arena, evs_call_header(call, "user-agent")) : (struct evs_slice){NULL, 0};
 }
 
 /* --- wishes ----------------------------------------------------------------------------------------------------------- */

@@ -37,6 +37,14 @@ RE2::Options options()
     return made;
 }
 
+/* What a constraint is told about its place; the library has changed its type between versions. */
+template <typename Method> struct PathOf;
+template <typename Class, typename Target, typename Path, typename Results>
+struct PathOf<bool (Class::*)(const Target &, const Path &, Results *) const> {
+    using type = Path;
+};
+using Path = PathOf<decltype(&valijson::constraints::PolyConstraint::validate)>::type;
+
 /* --- constraints of our own --------------------------------------------------------------------------------------- */
 
 /* A text must match: somewhere (pattern) or as a whole (format). */
@@ -48,7 +56,7 @@ class TextConstraint : public valijson::constraints::PolyConstraint
     {
     }
 
-    bool validate(const valijson::adapters::Adapter &target, const std::vector<std::string> &context,
+    bool validate(const valijson::adapters::Adapter &target, const Path &path,
                   valijson::ValidationResults *results) const override
     {
         if (!target.isString()) {
@@ -59,7 +67,7 @@ class TextConstraint : public valijson::constraints::PolyConstraint
             return true;
         }
         if (results != nullptr) {
-            results->pushError(context, what_);
+            results->pushError(path, what_);
         }
         return false;
     }
@@ -195,14 +203,21 @@ void prepare(json &schema)
     }
 }
 
-/* "<root>[items][0][sku]" as "items.0.sku". */
+bool is_within(const std::string &text, char first, char last)
+{
+    return text.size() >= 2 && text.front() == first && text.back() == last;
+}
+
+/* "<root>[items][0][sku]", with quotes round names or without, as "items.0.sku". */
 std::string place(const std::vector<std::string> &context)
 {
     std::string text;
     for (size_t i = 1; i < context.size(); i++) {
         std::string part = context[i];
-        if (part.size() >= 2 && part.front() == '[' && part.back() == ']') {
-            part = part.substr(1, part.size() - 2);
+        for (const char *marks : {"[]", "\"\""}) {
+            if (is_within(part, marks[0], marks[1])) {
+                part = part.substr(1, part.size() - 2);
+            }
         }
         text += (text.empty() ? "" : ".") + part;
     }
@@ -212,8 +227,10 @@ std::string place(const std::vector<std::string> &context)
 /* For every mistake the library also reports that each container of it does not fit. */
 bool is_echo(const std::string &description)
 {
-    for (const char *start : {"Failed to validate against schema associated with property name",
-                              "Failed to validate item #", "Failed to validate against child schema #"}) {
+    for (const char *start :
+         {"Failed to validate against schema associated with property name",
+          "Failed to validate against additional properties schema", "Failed to validate against dependent schema",
+          "Failed to validate item #", "Failed to validate against child schema #"}) {
         if (description.rfind(start, 0) == 0) {
             return true;
         }

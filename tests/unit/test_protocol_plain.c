@@ -120,6 +120,10 @@ START_TEST(a_pixel_is_an_event)
     CASE_EVENT(&one, 0, "type", "mail_opened");
     CASE_EVENT(&one, 0, "user_id", "ann");
     CASE_EVENT(&one, 0, "properties", "{\"campaign\":\"bf\"}");
+    case_header(&one, "user-agent", "Googlebot-Image/1.0"); /* whoever loads an image is the visitor */
+    case_send(&one, "GET", "/p.gif?k=KEY&type=open", "");
+    CASE_EVENT(&one, 0, "context.bot", "true");
+    CASE_EVENT(&one, 0, "context.ip", "203.0.113.0");
     case_send(&one, "GET", "/pixel/v1/track?writeKey=KEY&event=Opened&userId=ann&x=1", "");
     CASE_EVENT(&one, 0, "type", "opened");
     CASE_EVENT(&one, 0, "properties", "{\"x\":\"1\"}");
