@@ -63,9 +63,8 @@ static void take_line(struct evs_dev_child *child, struct evs_slice line)
     }
 }
 
-static void take_lines(struct evs_dev_child *child, bool is_end)
+static void take_lines(struct evs_dev_child *child, struct evbuffer *input, bool is_end)
 {
-    struct evbuffer *input = bufferevent_get_input(child->output);
     size_t count;
     char *line;
     while ((line = evbuffer_readln(input, &count, EVBUFFER_EOL_LF)) != NULL) {
@@ -81,8 +80,7 @@ static void take_lines(struct evs_dev_child *child, bool is_end)
 
 static void on_output(struct bufferevent *output, void *argument)
 {
-    (void)output;
-    take_lines(argument, false);
+    take_lines(argument, bufferevent_get_input(output), false);
 }
 
 void evs_dev_child_tell_last(const struct evs_dev_child *child)
@@ -110,13 +108,14 @@ static _Noreturn void become(const char *const *argv, int output, pid_t parent)
     dup2(nothing, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
+    static const int handled[] = {SIGPIPE, SIGINT, SIGTERM, SIGCHLD};
+    for (size_t i = 0; i < EVS_COUNT(handled); i++) {
+        signal(handled[i], SIG_DFL);
+    }
     sigset_t none;
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_DFL);
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
-    execv(argv[0], (char *const *)argv); /* the parent's other descriptors are close-on-exec */
+    sigprocmask(SIG_SETMASK, &none, NULL); /* one that came meanwhile ends the child now */
+    execv(argv[0], (char *const *)argv);   /* the parent's other descriptors are close-on-exec */
     _exit(127);
 }
 
@@ -131,11 +130,16 @@ evs_status evs_dev_child_start(struct evs_dev_child *child, struct event_base *l
     child->last.count = 0;
     child->is_asked = false;
     pid_t parent = getpid();
+    /* A signal for the child before it has forgotten our handlers would be told to our own loop. */
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &before);
     child->pid = fork();
     if (child->pid == 0) {
         become(argv, ends[1], parent);
     }
     int failure = errno;
+    sigprocmask(SIG_SETMASK, &before, NULL);
     close(ends[1]);
     if (child->pid < 0) {
         child->pid = 0;
@@ -150,13 +154,21 @@ evs_status evs_dev_child_start(struct evs_dev_child *child, struct event_base *l
     return EVS_OK;
 }
 
-/* What the pipe still holds; a grandchild that keeps it open is not waited for. */
+/* What the pipe still holds; a grandchild that keeps it open is not waited for. A buffer of libevent's sockets lets nobody else
+ * add to it, so its bytes are moved first. */
 static void drain_output(struct evs_dev_child *child)
 {
-    evutil_socket_t fd = bufferevent_getfd(child->output);
-    while (evbuffer_read(bufferevent_get_input(child->output), fd, -1) > 0) {
+    struct evbuffer *rest = evbuffer_new();
+    char bytes[4096];
+    ssize_t got;
+    EVS_ASSERT(rest != NULL);
+    bufferevent_read_buffer(child->output, rest);
+    while ((got = read(bufferevent_getfd(child->output), bytes, sizeof bytes)) > 0) {
+        evbuffer_add(rest, bytes, (size_t)got);
+        take_lines(child, rest, false);
     }
-    take_lines(child, true);
+    take_lines(child, rest, true);
+    evbuffer_free(rest);
     bufferevent_free(child->output);
     child->output = NULL;
 }
