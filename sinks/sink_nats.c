@@ -100,7 +100,7 @@ static const struct evs_option sink_nats_options[] = {
     {.name = "duplicate_window",
      .kind = EVS_OPTION_DURATION,
      .fallback = "10 minute",
-     .help = "How long a stream that --create makes remembers ids: longer than a replay plus the longest downtime."},
+     .help = "How long a stream that --create makes remembers ids: longer than a connection may be away."},
     {.name = "domain", .kind = EVS_OPTION_STRING, .fallback = "", .help = "JetStream domain, for leaf nodes."},
     {.name = "inbox_prefix",
      .kind = EVS_OPTION_STRING,

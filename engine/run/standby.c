@@ -235,9 +235,11 @@ evs_status evs_standby_begin(struct evs_run *run, bool *waits, struct evs_error 
         return status;
     }
     atomic_store(&run->lease_won, !*waits);
+    if (*waits) {
+        tell_standby(run); /* from here on the lease is the keeper's */
+    }
     status = spawn(run, "evs-lease", keeper_main, run, &run->keeper, error);
     if (status == EVS_OK && *waits) {
-        tell_standby(run);
         status = spawn(run, "evs-standby", starter_main, run, &run->starter, error);
     }
     return status;

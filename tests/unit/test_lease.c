@@ -406,7 +406,7 @@ END_TEST
 START_TEST(test_processes)
 {
     const struct evs_processes *processes = &evs_os_system()->processes;
-    char own[EVS_PROCESS_NAME_MAX], child_name[EVS_PROCESS_NAME_MAX];
+    char own[EVS_PROCESS_NAME_MAX], child_name[EVS_PROCESS_NAME_MAX] = {0};
     processes->name(processes->self, own);
     ck_assert(!processes->has_ended(processes->self, own));
     int ends[2];
