@@ -25,6 +25,7 @@
 #define STOP_US INT64_C(20000000)  /* a child that is still there by then is killed */
 #define FAILED_US INT64_C(3000000) /* the same when a server is gone: nothing can be saved any more */
 #define KEY "dev"
+#define KEY_OPTION "web=" KEY
 #define SELF "dev"
 
 /* Up the stairs at the start, one step after the other; `STOPPING` goes down again in the opposite order. */
@@ -105,7 +106,7 @@ static evs_status make_data_folder(struct dev *dev)
         dev->data[0] = '\0';
         return status;
     }
-    strcpy(dev->data, absolute); /* the servers go to folders of their own */
+    memcpy(dev->data, absolute, strlen(absolute) + 1); /* the servers go to folders of their own */
     return EVS_OK;
 }
 
@@ -185,7 +186,7 @@ static evs_status start_collector(struct dev *dev)
                                 dev->runner.nats_url,
                                 "--create",
                                 "--key",
-                                "web=" KEY,
+                                KEY_OPTION,
                                 "--spool",
                                 in_data(dev, "spool", spool),
                                 "--max-bytes",
@@ -559,7 +560,7 @@ static void on_child(evutil_socket_t number, short what, void *argument)
 static evs_status read_address(struct dev *dev, const char *text, uint16_t usual, struct address *address)
 {
     if (text == NULL) {
-        strcpy(address->host, "127.0.0.1");
+        snprintf(address->host, sizeof address->host, "127.0.0.1");
         address->port = evs_dev_free_port(usual);
         address->port = address->port == 0 ? evs_dev_free_port(0) : address->port;
         return EVS_OK;

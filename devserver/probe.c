@@ -32,7 +32,7 @@ static bool hears(int fd, const char *expected)
 bool evs_dev_answers(uint16_t port, struct evs_slice ask, const char *expected, int wait_ms)
 {
     struct sockaddr_in address = loopback(port);
-    const struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000};
+    const struct timeval wait = {.tv_sec = wait_ms / 1000, .tv_usec = wait_ms % 1000 * 1000L};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
         return false;
