@@ -25,7 +25,7 @@
 #define STOP_US INT64_C(20000000)  /* a child that is still there by then is killed */
 #define FAILED_US INT64_C(3000000) /* the same when a server is gone: nothing can be saved any more */
 #define KEY "dev"
-#define KEY_OPTION "web=" KEY
+#define KEY_OPTION "web=dev" /* source and key */
 #define SELF "dev"
 
 /* Up the stairs at the start, one step after the other; `STOPPING` goes down again in the opposite order. */
