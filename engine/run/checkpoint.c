@@ -239,7 +239,9 @@ static void record_erasures(struct checkpointer *c, struct evs_record *record)
             uint32_t count = op->class == &evs_class_source ? evs_source_node_erasures(op, &met) : 0;
             struct evs_record_erasure *all =
                 EVS_ARENA_ARRAY(&c->arena, struct evs_record_erasure, record->erasure_count + count + 1u);
-            memcpy(all, record->erasures, record->erasure_count * sizeof *all);
+            if (record->erasure_count > 0) {
+                memcpy(all, record->erasures, record->erasure_count * sizeof *all);
+            }
             memcpy(all + record->erasure_count, count > 0 ? met : all, count * sizeof *all);
             record->erasures = all;
             record->erasure_count += count;

@@ -57,6 +57,17 @@ static void topic_fini(struct fake_topic *topic)
     }
 }
 
+void fake_lose_commits(struct fake_world *world)
+{
+    for (uint32_t i = 0; i < world->commit_count; i++) {
+        struct fake_commit *commit = &world->commits[i];
+        free_copies(commit->blocks, commit->block_count);
+        free_copies(commit->outbox, commit->outbox_count);
+        evs_free((char *)commit->record.data);
+    }
+    world->commit_count = 0;
+}
+
 void fake_world_free(struct fake_world *world)
 {
     topic_fini(&world->topics[0]);
@@ -66,12 +77,7 @@ void fake_world_free(struct fake_world *world)
         evs_free(world->rows[i].payload);
     }
     evs_free(world->rows);
-    for (uint32_t i = 0; i < world->commit_count; i++) {
-        struct fake_commit *commit = &world->commits[i];
-        free_copies(commit->blocks, commit->block_count);
-        free_copies(commit->outbox, commit->outbox_count);
-        evs_free((char *)commit->record.data);
-    }
+    fake_lose_commits(world);
     evs_free(world->commits);
     evs_free(world);
     fake_world = NULL;

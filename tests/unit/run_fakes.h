@@ -57,6 +57,8 @@ extern struct fake_world *fake_world; /* of the running test */
 
 struct fake_world *fake_world_new(uint32_t partition_count);
 void fake_world_free(struct fake_world *world);
+/* The store forgets everything. */
+void fake_lose_commits(struct fake_world *world);
 /* Appends a message (NDJSON, borrowed text is copied), also while an engine runs. */
 void fake_publish(struct fake_world *world, uint32_t partition, const char *payload);
 /* The partition loses its newest message, and gets this one instead, under the same sequence. */

@@ -255,7 +255,7 @@ START_TEST(test_store_forgets_the_incarnation)
     ck_assert_int_eq(fake_run(plan, (struct fake_how)FAKE_HOW(2, 16, 10), &summary), EVS_E_UNREACHABLE);
     ck_assert_uint_gt(fake_world->commit_count, 5);
     ck_assert_uint_eq(fake_world->row_count, 0);
-    fake_world->commit_count = 0; /* the store has lost everything */
+    fake_lose_commits(fake_world);
     fake_world->confirm_delay_us = 0;
     ck_assert_int_eq(fake_run(plan, (struct fake_how)FAKE_HOW(2, 16, 10), &summary), EVS_OK);
     check_windows(&oracle);
