@@ -143,7 +143,7 @@ class Round:
     def line(self, commit, verdict, seconds):
         gaps, tails = self.world.lost_by_broker()
         ends = " ".join(f"{code}x{count}" for code, count in sorted(collections.Counter(self.world.ends).items()))
-        lost = sum(last - first + 1 for _, first, last in gaps + tails)
+        lost = sum(last - first + 1 for _, first, last in gaps) + sum(tail[3] for tail in tails)
         values = (commit, self.seed, self.setting, ", ".join(fault.__name__ for fault in self.faults), verdict.events, lost, verdict.lost, verdict.twice,
                   verdict.rows, verdict.rows_missing, verdict.rows_twice, ends or "-", f"{seconds:.0f}")
         return "\t".join(map(str, values))

@@ -132,12 +132,14 @@ class World:
         nats = f"nats://127.0.0.1:{self.nats_proxy.port}" if self.nats_proxy else self.nats.url
         redis = f"redis://127.0.0.1:{self.redis_proxy.port}" if self.redis_proxy else self.redis.url
         self.interval = rng.choice(("50ms", "200ms", "1s"))
+        self.workers = rng.choice((1, 1, 2, 4))
         return ["--nats", nats, "--redis", redis, "--checkpoint-interval", self.interval, path]
 
     def start_engine(self, *more):
         rng = self.random
-        # A purge is told exactly where one consumer reads everything.
-        workers = 1 if self.setting == "purges" else rng.choice((1, 1, 2, 4))
+        # A purge is told exactly where one consumer reads everything; a lost tail where who had read it tells of it.
+        drawn = rng.choice((1, 1, 2, 4))
+        workers = 1 if self.setting == "purges" else self.workers if self.setting == "power" else drawn
         draws = ["--parallelism", workers, "--batch-rows", rng.choice((16, 256, 1024)), *(("--retry", "2s") if rng.random() < 0.1 else ())]
         with self.lock:
             log_path = os.path.join(self.folder, f"engine{len(self.engines)}.log")
@@ -270,8 +272,8 @@ class World:
             for line in log.splitlines():
                 if found := re.search(r"nats_gap: .*?messages (\d+) to (\d+) of stream CLICKS(?:, partition (\d+),)?", line):
                     gaps.append((found[3] and int(found[3]), int(found[1]), int(found[2])))
-                elif found := re.search(r"nats_log_lost: .*?stream CLICKS(?:, partition (\d+),)? lost its tail.*?messages (\d+) to (\d+)", line):
-                    tails.append((found[1] and int(found[1]), int(found[2]), int(found[3])))
+                elif found := re.search(r"nats_log_lost: .*?stream CLICKS(?:, partition (\d+),)? lost its tail.*?messages (\d+) to (\d+) \((\d+) of them\)", line):
+                    tails.append((found[1] and int(found[1]), int(found[2]), int(found[3]), int(found[4])))
         return gaps, tails
 
     def history(self):
@@ -287,12 +289,14 @@ class World:
             self.check_gaps(gaps)
             return [m for m in stored if not any(p in (None, m.partition) and first <= m.sequence <= last for p, first, last in gaps)]
         (count, last), = self.cuts
-        for partition, first, _ in tails:
-            of_partition = [m.sequence for m in stored[:count] if partition in (None, m.partition)]
-            if any(first <= sequence <= last for sequence in of_partition):
+        for partition, first, end, told in tails:
+            of_partition = [m.sequence for m in stored[:count] if partition in (None, m.partition) and first <= m.sequence <= end]
+            if any(sequence <= last for sequence in of_partition):
                 raise AssertionError(f"the engine reports messages as lost that are there: {partition}, {first}; the stream went back to {last}")
+            if len(of_partition) != told:
+                raise AssertionError(f"the engine reports {told} messages as lost, and {len(of_partition)} were: {partition}, {first} to {end}")
         old = [m for m in stored[:count]
-               if m.sequence <= last or any(p in (None, m.partition) and first <= m.sequence <= end for p, first, end in tails)]
+               if m.sequence <= last or any(p in (None, m.partition) and first <= m.sequence <= end for p, first, end, _ in tails)]
         return old + stored[count:]
 
     def check_gaps(self, gaps):
