@@ -406,7 +406,8 @@ static void guard_on_fresh(evutil_socket_t fd, short what, void *argument)
     (void)what;
     struct evs_guard *guard = argument;
     for (struct evs_guard_connection *at = guard->first, *next; at != NULL && at->fd < 0; at = next) {
-        next = at->next;
+        /* Learning may remove a connection that had the same number, but none that is fresh itself. */
+        next = at->next != NULL && at->next->fd < 0 ? at->next : NULL;
         guard_learn(at);
     }
 }
