@@ -24,7 +24,7 @@ enum evs_redis_cause {
     EVS_REDIS_FENCED,   /* our function: another owner */
     EVS_REDIS_GAP,      /* our function: the stream does not end where we left it */
     EVS_REDIS_DIVERGED, /* our function: the id is taken by other content */
-    EVS_REDIS_MOVED, /* final for who cannot follow; evs_redis_link_refused can */
+    EVS_REDIS_MOVED,    /* final for who cannot follow; evs_redis_link_refused can */
     EVS_REDIS_ASK,
     EVS_REDIS_CROSSSLOT,
     EVS_REDIS_NOAUTH,
