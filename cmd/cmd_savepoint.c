@@ -278,8 +278,9 @@ static int answer(struct request *request)
     struct evs_error error = {0};
     request->server.log = evs_log_new(evs_os_system(), EVS_LOG_WARN, false);
     evs_status status = carry_out(request, &error);
-    bool is_out =
-        fwrite(request->text.data, 1, request->text.count, stdout) == request->text.count && fflush(stdout) == 0;
+    bool is_out = (request->text.count == 0 ||
+                   fwrite(request->text.data, 1, request->text.count, stdout) == request->text.count) &&
+                  fflush(stdout) == 0;
     if (status != EVS_OK) {
         fprintf(stderr, "evstream savepoint: %s\n", error.text);
     }

@@ -28,7 +28,8 @@ struct request {
 
 static int print(struct evs_buffer *text)
 {
-    bool is_out = fwrite(text->data, 1, text->count, stdout) == text->count && fflush(stdout) == 0;
+    bool is_out =
+        (text->count == 0 || fwrite(text->data, 1, text->count, stdout) == text->count) && fflush(stdout) == 0;
     return is_out ? EVS_EXIT_DONE : evs_status_exit_code(EVS_E_IO);
 }
 

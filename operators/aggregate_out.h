@@ -22,10 +22,10 @@ struct agg_stored {
 struct agg_base {
     const struct evs_aggregate_config *config;
     struct agg_call *calls;
-    uint32_t values_bytes; /* of all accumulators, from the first call's offset on */
-    bool has_parts;        /* some call keeps many values */
-    bool durable;          /* changes must be remembered for snapshots */
-    uint32_t epoch;        /* of the interval between two snapshots; entries that changed in it carry it */
+    uint32_t values_bytes;     /* of all accumulators, from the first call's offset on */
+    bool has_parts;            /* some call keeps many values */
+    bool durable;              /* changes must be remembered for snapshots */
+    uint32_t epoch;            /* of the interval between two snapshots; entries that changed in it carry it */
     struct agg_stored *stored; /* while records of another version are restored; NULL: they lie as ours do */
 };
 /* Before the first record of a restore: how the records lie. False: what is stored about them is damaged. */

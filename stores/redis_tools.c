@@ -98,12 +98,13 @@ static evs_status take_answers(struct copying *copying, struct evs_error *error)
     while (status == EVS_OK && evs_redis_link_awaited(copying->to->link) > 0) {
         redisReply *reply;
         status = evs_redis_link_receive(copying->to->link, &reply, error);
-        if (status == EVS_OK && reply->type == REDIS_REPLY_ERROR) {
+        if (status != EVS_OK) {
+            return status;
+        }
+        if (reply->type == REDIS_REPLY_ERROR) {
             status = evs_redis_refused(copying->to->address.text, "copy the state", reply->str, error);
         }
-        if (status == EVS_OK || status != EVS_E_UNREACHABLE) {
-            freeReplyObject(reply);
-        }
+        freeReplyObject(reply);
     }
     return status;
 }

@@ -132,8 +132,9 @@ static bool housekeeping(struct checkpointer *c, int64_t us)
  * with columns that only this start knows how to read, and begins anew with that copy. */
 static struct evs_ranges ranges_due(const struct checkpointer *c)
 {
-    return c->next == 1 || (c->first && (c->run->match.is_changed || c->run->restored.erasure_count > 0)) ? (struct evs_ranges){c->sweep.next, EVS_RANGES}
-                        : evs_sweep_next(&c->sweep, c->state_bytes_min);
+    return c->next == 1 || (c->first && (c->run->match.is_changed || c->run->restored.erasure_count > 0))
+               ? (struct evs_ranges){c->sweep.next, EVS_RANGES}
+               : evs_sweep_next(&c->sweep, c->state_bytes_min);
 }
 
 static bool pass_barrier(struct checkpointer *c, bool final)
@@ -227,39 +228,42 @@ static void record_op(struct checkpointer *c, struct evs_record *record, const s
     }
 }
 
-/* Those that sources have met in this run; those that the restore has carried out stand among the done. */
-static void record_erasures(struct checkpointer *c, struct evs_record *record)
+/* Erasures that a source has met and no restore has carried out yet. */
+static void record_met(struct checkpointer *c, struct evs_record *record, const struct evs_op *op)
+{
+    const struct evs_record_erasure *met;
+    uint32_t count = op->class == &evs_class_source ? evs_source_node_erasures(op, &met) : 0;
+    if (count == 0) {
+        return;
+    }
+    struct evs_record_erasure *all =
+        EVS_ARENA_ARRAY(&c->arena, struct evs_record_erasure, record->erasure_count + count);
+    for (uint32_t i = 0; i < record->erasure_count; i++) {
+        all[i] = record->erasures[i];
+    }
+    memcpy(all + record->erasure_count, met, count * sizeof *all);
+    record->erasures = all;
+    record->erasure_count += count;
+}
+
+/* Those that were done before, and those that the restore of this run has carried out; the last ones of them. */
+static void record_done(struct checkpointer *c, struct evs_record *record)
 {
     const struct evs_run *run = c->run;
     const struct evs_record *before = &run->restored;
-    for (uint32_t i = 0; i < run->options.worker_count; i++) {
-        for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
-            const struct evs_op *op = &run->workers[i].ops[j];
-            const struct evs_record_erasure *met;
-            uint32_t count = op->class == &evs_class_source ? evs_source_node_erasures(op, &met) : 0;
-            struct evs_record_erasure *all =
-                EVS_ARENA_ARRAY(&c->arena, struct evs_record_erasure, record->erasure_count + count + 1u);
-            if (record->erasure_count > 0) {
-                memcpy(all, record->erasures, record->erasure_count * sizeof *all);
-            }
-            memcpy(all + record->erasure_count, count > 0 ? met : all, count * sizeof *all);
-            record->erasures = all;
-            record->erasure_count += count;
-        }
-    }
+    uint32_t count = 0;
     struct evs_record_erased *done =
         EVS_ARENA_ARRAY(&c->arena, struct evs_record_erased, before->erased_count + before->erasure_count + 1u);
-    uint32_t count = 0;
     for (uint32_t i = 0; i < before->erased_count; i++) {
         done[count++] = before->erased[i];
     }
     for (uint32_t i = 0; i < before->erasure_count; i++) {
-        done[count++] = (struct evs_record_erased){before->erasures[i].id, run->terms.checkpoint + 1, run->erased_records};
+        done[count++] =
+            (struct evs_record_erased){before->erasures[i].id, run->terms.checkpoint + 1, run->erased_records};
     }
     uint32_t skipped = count > EVS_RECORD_ERASED_MAX ? count - EVS_RECORD_ERASED_MAX : 0;
     record->erased = done + skipped;
     record->erased_count = count - skipped;
-    c->has_erasures = record->erasure_count > 0;
 }
 
 static void record_build(struct checkpointer *c, bool finished)
@@ -283,9 +287,11 @@ static void record_build(struct checkpointer *c, bool finished)
         struct worker *worker = &run->workers[i];
         for (uint32_t j = 0; j < worker->op_count; j++) {
             record_op(c, &record, &worker->ops[j]);
+            record_met(c, &record, &worker->ops[j]);
         }
     }
-    record_erasures(c, &record);
+    record_done(c, &record);
+    c->has_erasures = record.erasure_count > 0;
     c->record.count = 0;
     evs_record_encode(&record, &c->record);
     evs_marker_note(&c->marker, run, &record);

@@ -90,7 +90,7 @@ struct restoring {
     uint64_t checkpoint;              /* of the block at hand */
     const struct evs_plan_node *node; /* of the last record: records come in runs */
     struct evs_buffer name;           /* under which they are stored */
-    uint64_t erased; /* records left out */
+    uint64_t erased;                  /* records left out */
     uint32_t node_index;
     bool is_gathered; /* the node's rows all go to worker 0, whatever the hash of their (empty) key */
 };
@@ -402,10 +402,11 @@ static void prepare_op(const struct evs_run *run, struct evs_op *op)
     const struct evs_match_operator *operator_ = evs_match_of_node(&run->match, op->node);
     bool goes_on = operator_ != NULL && (operator_->fate == EVS_MATCH_KEPT || operator_->fate == EVS_MATCH_MIGRATED);
     if (goes_on && operator_->migration != NULL && op->worker->number == 0) {
-        evs_log(run->options.log, EVS_LOG_INFO, "migrated",
-                "the columns of operator %s have changed: its state goes on with those that it still has, new ones begin "
-                "empty",
-                op->node->name);
+        evs_log(
+            run->options.log, EVS_LOG_INFO, "migrated",
+            "the columns of operator %s have changed: its state goes on with those that it still has, new ones begin "
+            "empty",
+            op->node->name);
     }
     if (goes_on) {
         op->watermark_us = op->watermark_target_us = operator_->stored->watermark_us;

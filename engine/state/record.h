@@ -35,9 +35,9 @@ struct evs_record_node { /* an operator with state */
 
 struct evs_record_lane {
     uint32_t lane;
-    uint64_t last;   /* number of the last message at the barrier */
-    uint64_t cursor; /* every message up to it is delivered */
-    uint64_t offset; /* bytes sinks */
+    uint64_t last;                   /* number of the last message at the barrier */
+    uint64_t cursor;                 /* every message up to it is delivered */
+    uint64_t offset;                 /* bytes sinks */
     struct evs_sink_receipt receipt; /* not known in commits before format 4 */
 };
 

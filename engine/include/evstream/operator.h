@@ -40,7 +40,8 @@ struct evs_operator {
     uint32_t state_bytes;
     uint8_t inputs_max; /* 1, or more for joins and unions */
     uint8_t emit_max;   /* batches emitted by one call, at most */
-    struct evs_stored_key stored_key; /* stateful: where records name their key, for tools and erasures; none: records of one key are known by its hash alone */
+    struct evs_stored_key
+        stored_key; /* stateful: where records name their key, for tools and erasures; none: records of one key are known by its hash alone */
 
     evs_status (*open)(struct evs_op *op, void *state, struct evs_error *error); /* default: nothing */
     /* A borrowed batch; evs_batch_ref keeps it. Emits any number of batches up to emit_max. */

@@ -91,9 +91,10 @@ struct evs_plan_node {
     const struct evs_plan_source *source;
     const struct evs_plan_sink *sink;
     const struct evs_plan_exchange *exchange;
-    uint32_t dead_letter;         /* sources: the sink node that takes dead rows, +1; 0: none, they are counted only */
-    uint64_t state_identity;      /* operators with state: hash of (kind, keys, window, lineage, state columns) */
-    const struct evs_state_shape *shape; /* operators with state: what a later version of the pipeline knows it by; NULL: no other can take it over */
+    uint32_t dead_letter;    /* sources: the sink node that takes dead rows, +1; 0: none, they are counted only */
+    uint64_t state_identity; /* operators with state: hash of (kind, keys, window, lineage, state columns) */
+    const struct evs_state_shape *
+        shape; /* operators with state: what a later version of the pipeline knows it by; NULL: no other can take it over */
     const char *state_bound;      /* explain: what bounds the state; NULL: no state */
     bool replay_stable;           /* sinks: rows depend on the contents of partitions alone (exactness, 4) */
     const char *unstable_because; /* name of the operator that makes it unstable; NULL */

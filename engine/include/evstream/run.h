@@ -28,13 +28,13 @@ struct evs_run_options {
     int64_t retry_us;                    /* the retry policy: how long a server may be away */
     const struct evs_format *row_format; /* shows a row inside its dead letter: json; NULL: rows are not shown */
     bool progress;                       /* a progress line on standard error */
-    int64_t lease_us;                    /* how long an engine that is silent keeps the pipeline; 0: no lease, who starts last runs it */
-    const char *bucket;                  /* where leases are: a name at the broker of the sources */
+    int64_t lease_us;   /* how long an engine that is silent keeps the pipeline; 0: no lease, who starts last runs it */
+    const char *bucket; /* where leases are: a name at the broker of the sources */
     enum evs_state_lost state_lost;
-    bool republish; /* what the receivers' logs hold already is sent again when it is derived again */
-    uint64_t outbox_bytes_max;           /* messages waiting in sinks above which sources stop */
-    uint32_t checkpoint_batches;         /* tests: a checkpoint after every n-th batch of the sources; 0: by time */
-    uint64_t full_bytes_min;             /* tests: the size that a smaller state is taken for when copies are paced; 0: 8 MiB */
+    bool republish;              /* what the receivers' logs hold already is sent again when it is derived again */
+    uint64_t outbox_bytes_max;   /* messages waiting in sinks above which sources stop */
+    uint32_t checkpoint_batches; /* tests: a checkpoint after every n-th batch of the sources; 0: by time */
+    uint64_t full_bytes_min;     /* tests: the size that a smaller state is taken for when copies are paced; 0: 8 MiB */
 };
 
 struct evs_run_totals {

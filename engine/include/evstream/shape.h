@@ -31,7 +31,7 @@ struct evs_state_shape {
     bool is_elastic;   /* columns may come and go: a new one begins empty in the groups that there are */
     uint64_t
         window; /* identity of window, emission, pattern: of all that decides what a record means beside the lists below */
-    uint64_t lineage;               /* of the rows that come */
+    uint64_t lineage; /* of the rows that come */
     struct evs_stored_key stored_key;
     struct evs_state_parts keys;    /* form: kind of the column (enum evs_kind) and input, one byte each */
     struct evs_state_parts columns; /* what is kept of a key, in the order of the records */

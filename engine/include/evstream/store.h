@@ -18,8 +18,10 @@ struct evs_store_open {
     const char *url;      /* redis://[user:password@]host:port[/db], unix:///path */
     const char *pipeline; /* key: evs:{pipeline:group}:log, :ob */
     const char *group;
-    const char *suffix; /* tools: of both keys, "" or that of a copy of the group's streams (savepoints); NULL: an engine */
-    bool has_followers;  /* rows of sinks are written behind the commits, to the same server: what it forgets may be theirs alone */
+    const char
+        *suffix; /* tools: of both keys, "" or that of a copy of the group's streams (savepoints); NULL: an engine */
+    bool
+        has_followers; /* rows of sinks are written behind the commits, to the same server: what it forgets may be theirs alone */
     int64_t retry_us; /* how long to retry an unreachable server before EVS_E_UNREACHABLE */
 };
 
@@ -36,8 +38,8 @@ struct evs_store_terms {
 };
 
 struct evs_store_commit {
-    uint64_t checkpoint;            /* consecutive */
-    uint64_t state_from;            /* state blocks of earlier checkpoints than this one are not needed any more; it never falls */
+    uint64_t checkpoint; /* consecutive */
+    uint64_t state_from; /* state blocks of earlier checkpoints than this one are not needed any more; it never falls */
     const struct evs_slice *blocks; /* state, each at most EVS_BLOCK_BYTES */
     uint32_t block_count;
     const struct evs_slice *outbox; /* outbox blocks */
@@ -68,9 +70,8 @@ struct evs_store {
     /* Still the owner? Asks the server. */
     evs_status (*confirm)(void *instance, struct evs_error *error);
     /* Every group of every pipeline on the server, perhaps twice, in no order. The instance's own names do not matter. */
-    evs_status (*list)(void *instance,
-                       void (*take)(void *argument, struct evs_slice pipeline, struct evs_slice group), void *argument,
-                       struct evs_error *error);
+    evs_status (*list)(void *instance, void (*take)(void *argument, struct evs_slice pipeline, struct evs_slice group),
+                       void *argument, struct evs_error *error);
     void (*close)(void *instance);
 };
 
