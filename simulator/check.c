@@ -93,6 +93,21 @@ static void take_late(struct evs_simulation *simulation)
     evs_free(late.items);
 }
 
+/* Without the idle clock it follows from the events who is late. */
+static void check_late(struct evs_simulation *simulation)
+{
+    bool *late = evs_alloc_zero(simulation->event_count + 1);
+    evs_sim_expect_late(simulation, late);
+    for (uint32_t i = 0; i < simulation->event_count; i++) {
+        const struct evs_sim_click *click = &simulation->events[i];
+        if (late[i] != (click->late > 0)) {
+            evs_sim_violate(&simulation->world, "e%u is %slate, and was %stold to be", i, late[i] ? "" : "not ",
+                            click->late > 0 ? "" : "not ");
+        }
+    }
+    evs_free(late);
+}
+
 /* --- bad lines -------------------------------------------------------------------------------------------------------------- */
 
 static void check_broken(struct evs_simulation *simulation)
@@ -202,6 +217,9 @@ void evs_sim_check(struct evs_simulation *simulation)
         check_trace(simulation);
     } else {
         take_late(simulation);
+        if (!simulation->choice.has_idle) {
+            check_late(simulation);
+        }
         check_rows(simulation);
     }
 }

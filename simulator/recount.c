@@ -1,6 +1,6 @@
 /* The recount: each pipeline's rows from a list of all events, in the plainest way; nothing of the engine is used but the text
  * of a time. Events that the engine has told to be late do not count: they were given out as late, once. Where the idle clock
- * is off, which ones are late follows from the events alone, and is recounted, too (evs_sim_expect's last part). */
+ * is off, which ones are late follows from the events alone, and is recounted, too (evs_sim_expect_late). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,4 +197,37 @@ void evs_sim_expect(const struct evs_simulation *simulation, struct evs_buffer *
         put_pairs(&list, rows);
     }
     evs_free(list.numbers);
+}
+
+/* --- who is late -------------------------------------------------------------------------------------------------------- */
+
+/* By the watermark of the partition before the row: a window by its end, everything else by the row's time. */
+static bool is_late(const struct evs_simulation *simulation, const struct evs_sim_click *click, int64_t watermark_us)
+{
+    switch (simulation->choice.pipeline) {
+    case EVS_SIM_WINDOWS:
+    case EVS_SIM_TOTALS:
+        return click->time_us - click->time_us % WINDOW_US + WINDOW_US <= watermark_us;
+    case EVS_SIM_SEQUENCES:
+        return click->type != EVS_SIM_VIEW && click->time_us < watermark_us;
+    case EVS_SIM_JOINS:
+        return click->type != EVS_SIM_CART && click->time_us < watermark_us;
+    default:
+        return false;
+    }
+}
+
+/* Events of a partition stand in the order of its messages. */
+void evs_sim_expect_late(const struct evs_simulation *simulation, bool *late)
+{
+    int64_t watermarks_us[EVS_SIM_PARTITIONS_MAX] = {0};
+    for (uint32_t i = 0; i < simulation->event_count; i++) {
+        const struct evs_sim_click *click = &simulation->events[i];
+        int64_t *watermark_us = &watermarks_us[click->partition];
+        late[i] = click->type < EVS_SIM_FLUSH && is_late(simulation, click, *watermark_us);
+        int64_t moved_us = click->time_us - EVS_SIM_DELAY_US;
+        if (click->type != EVS_SIM_BROKEN && moved_us > *watermark_us) {
+            *watermark_us = moved_us;
+        }
+    }
 }

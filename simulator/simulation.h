@@ -9,6 +9,7 @@
 #include "redis_sim.h"
 
 #define EVS_SIM_PARTITIONS_MAX 4
+#define EVS_SIM_DELAY_US INT64_C(3000000) /* of the pipelines' watermark */
 #define EVS_SIM_ENGINES_MAX 64
 
 /* --- events ----------------------------------------------------------------------------------------------------------- */
@@ -123,6 +124,8 @@ uint32_t evs_sim_living_engines(const struct evs_simulation *simulation);
 struct evs_slice evs_sim_newest_record(const struct evs_sim_redis_data *data);
 /* Compares what came out with what should have, and notes violations. */
 void evs_sim_check(struct evs_simulation *simulation);
+/* Which events are late, where no idle clock moves time. */
+void evs_sim_expect_late(const struct evs_simulation *simulation, bool *late);
 /* The rows that a plain recount expects, a line each, sorted. */
 void evs_sim_expect(const struct evs_simulation *simulation, struct evs_buffer *rows);
 

@@ -7,7 +7,6 @@
 
 #define EVENTS_MAX 5 /* a message */
 #define LATE_US_MAX (20 * EVS_SIM_SECOND)
-#define DELAY_US 3000000 /* as the pipelines' watermark */
 
 const char *evs_sim_type_name(enum evs_sim_type type)
 {
@@ -21,7 +20,7 @@ static int64_t draw_time(struct evs_simulation *simulation)
 {
     struct evs_sim_world *world = &simulation->world;
     bool is_late = evs_sim_chance(world, simulation->choice.late_per_thousand);
-    int64_t age_us = evs_sim_between(world, 0, is_late ? LATE_US_MAX : DELAY_US - 200000);
+    int64_t age_us = evs_sim_between(world, 0, is_late ? LATE_US_MAX : EVS_SIM_DELAY_US - 200000);
     int64_t time_us = evs_sim_wall_us(world) - age_us;
     return time_us - time_us % 1000 + simulation->event_count % 1000;
 }
@@ -93,7 +92,7 @@ static bool store(struct evs_simulation *simulation, uint32_t first, uint32_t co
     return true;
 }
 
-/* Messages are runs of events of one partition that were made at one moment; the run's end is where `ends_message` says. */
+/* A message takes neighbours of one partition, as many as wait. */
 static uint32_t message_end(const struct evs_simulation *simulation, uint32_t first)
 {
     uint32_t end = first + 1;
