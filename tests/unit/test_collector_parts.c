@@ -1,6 +1,8 @@
 /* The collector's small parts: rates, compressed bodies, parcels and who waits for them, settings, origins, heads of requests, salts. */
+#include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -327,6 +329,73 @@ START_TEST(heads_that_contradict_themselves_are_malformed)
 }
 END_TEST
 
+static void never_full(void *context, bool is_full)
+{
+    *(bool *)context = is_full;
+}
+
+static void refuse_nothing(void *context, struct evs_slice head, enum evs_guard_refusal refusal, struct evbuffer *out)
+{
+    (void)context;
+    (void)head;
+    (void)refusal;
+    (void)out;
+    ck_abort_msg("nothing is refused here");
+}
+
+/* Connections end without a word; their numbers come again at once. */
+START_TEST(the_guard_knows_who_is_still_there)
+{
+    struct event_base *base = event_base_new();
+    struct evs_guard guard;
+    bool is_full = false;
+    struct evs_guard_options options = {.os = evs_os_system(),
+                                        .base = base,
+                                        .limits = {.header_bytes = 1000,
+                                                   .body_bytes = 1000,
+                                                   .memory_bytes = 1000,
+                                                   .header_timeout_us = 60000000,
+                                                   .body_timeout_us = 60000000,
+                                                   .idle_timeout_us = 60000000,
+                                                   .connections_max = 50},
+                                        .full = never_full,
+                                        .refuse = refuse_nothing,
+                                        .context = &is_full};
+    evs_guard_init(&guard, &options);
+    struct bufferevent *alive[3] = {0};
+    int peers[3] = {-1, -1, -1};
+    for (int turn = 0; turn < 60; turn++) {
+        int pair[2], at = turn / 2 % 3; /* the newest one twice in a row */
+        if (alive[at] != NULL) {
+            bufferevent_free(alive[at]);
+            close(peers[at]);
+            ck_assert_int_ge(event_base_loop(base, EVLOOP_NONBLOCK), 0); /* libevent closes it there */
+        }
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+        alive[at] = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+        evs_guard_watch(&guard, alive[at]);
+        ck_assert_int_eq(bufferevent_setfd(alive[at], pair[0]), 0);
+        peers[at] = pair[1];
+        ck_assert_int_ge(event_base_loop(base, EVLOOP_NONBLOCK), 0);
+        if (turn % 9 != 8) {
+            continue; /* those that have ended are found by their numbers alone */
+        }
+        evs_guard_reap(&guard);
+        ck_assert_uint_eq(guard.connection_count, 3);
+    }
+    for (int i = 0; i < 3; i++) {
+        bufferevent_free(alive[i]);
+        close(peers[i]);
+    }
+    ck_assert_int_ge(event_base_loop(base, EVLOOP_NONBLOCK), 0);
+    evs_guard_reap(&guard);
+    ck_assert_uint_eq(guard.connection_count, 0);
+    ck_assert(!is_full);
+    evs_guard_fini(&guard);
+    event_base_free(base);
+}
+END_TEST
+
 /* --- salts ----------------------------------------------------------------------------------------------------------------------------- */
 
 START_TEST(a_salt_lasts_its_day_and_is_removed)
@@ -365,6 +434,7 @@ int main(void)
     tcase_add_test(cases, paths_stay_in_the_folder);
     tcase_add_test(cases, a_head_ends_at_its_blank_line_however_it_is_cut);
     tcase_add_test(cases, heads_that_contradict_themselves_are_malformed);
+    tcase_add_test(cases, the_guard_knows_who_is_still_there);
     tcase_add_test(cases, a_salt_lasts_its_day_and_is_removed);
     suite_add_tcase(suite, cases);
     return unit_run(suite);
