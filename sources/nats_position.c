@@ -109,11 +109,27 @@ static evs_status check_halve(struct evs_nats_check *check, uint64_t *sequence)
     return check_end(check, EVS_NATS_FORK);
 }
 
+/* The newest mark below the stream's first message, or -1. What limits removed cannot be compared; the log went on from there. */
+static int64_t check_removed(const struct evs_nats_check *check)
+{
+    int64_t low = -1, high = check->history->count;
+    while (low + 1 < high) {
+        int64_t middle = (low + high) / 2;
+        if (evs_nats_history_at(check->history, (uint32_t)middle)->sequence < check->first_sequence) {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
 static evs_status check_search(struct evs_nats_check *check, uint64_t *sequence)
 {
     check->searching = true;
     check->differing = check->probe;
-    check->matching = -1;
+    check->matching = check_removed(check);
+    EVS_ASSERT(check->matching < check->differing);
     return check_halve(check, sequence);
 }
 
