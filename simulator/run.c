@@ -147,6 +147,11 @@ uint32_t evs_sim_living_engines(const struct evs_simulation *simulation)
     return count;
 }
 
+static bool is_server_trouble(evs_status status)
+{
+    return status == EVS_E_UNREACHABLE || status == EVS_E_REFUSED;
+}
+
 /* An end that nothing explains. A server that was away too long, and a newer owner, do. */
 static void judge_ends(struct evs_simulation *simulation)
 {
@@ -266,7 +271,8 @@ static bool has_stopped(struct evs_simulation *simulation)
     return evs_sim_living_engines(simulation) == 0;
 }
 
-/* Of several, those that had been overtaken and did not know it yet are fenced; the one that ran stops in order. */
+/* Of several, those that had been overtaken and did not know it yet are fenced, and one that was still waiting for an answer from before the
+ * end of the faults may give up; the one that ran stops in order. */
 static void judge_stop(struct evs_simulation *simulation)
 {
     uint32_t in_order = 0;
@@ -276,7 +282,7 @@ static void judge_stop(struct evs_simulation *simulation)
             continue;
         }
         in_order += engine->status == EVS_OK;
-        if (engine->status != EVS_OK && engine->status != EVS_E_FENCED) {
+        if (engine->status != EVS_OK && engine->status != EVS_E_FENCED && !is_server_trouble(engine->status)) {
             evs_sim_violate(&simulation->world, "%s does not stop in order: %s", engine->process->name,
                             engine->error.text);
         }
