@@ -79,6 +79,24 @@ class Server:
             self.process.wait()
             self.process = None
 
+    def freeze(self):
+        """SIGSTOP, until every thread stands: the signal is taken a moment after it was sent."""
+        self.process.send_signal(signal.SIGSTOP)
+        wait_until(self.stands, f"{self.command()[0]} to stand")
+
+    def stands(self):
+        states = []
+        for task in os.listdir(f"/proc/{self.process.pid}/task"):
+            try:
+                with open(f"/proc/{self.process.pid}/task/{task}/stat", encoding="utf-8", errors="replace") as file:
+                    states.append(file.read().rpartition(")")[2].split()[0])
+            except FileNotFoundError:
+                pass  # the thread has ended
+        return all(state == "T" for state in states)
+
+    def thaw(self):
+        self.process.send_signal(signal.SIGCONT)
+
     def check_alive(self):
         if self.process is not None and self.process.poll() is not None:
             with open(self.log_path, "rb") as log:
