@@ -151,10 +151,30 @@ static void dead_append(struct evs_op *op, struct evs_batch *batch, const struct
     batch->selected_count = batch->row_count;
 }
 
+/* Reasons are few and live as long as the plan: found by their text, from the first on. */
+static void count_reason(struct worker *worker, uint32_t source_index, const char *reason)
+{
+    uint32_t count = atomic_load_explicit(&worker->reason_count, memory_order_relaxed);
+    uint32_t at = 0;
+    while (at < count &&
+           (worker->reasons[at].source_index != source_index || strcmp(worker->reasons[at].reason, reason) != 0)) {
+        at++;
+    }
+    if (at == count && count < EVS_VIEW_REASONS) {
+        bool is_last = count == EVS_VIEW_REASONS - 1;
+        worker->reasons[at].reason = is_last ? "other" : reason;
+        worker->reasons[at].source_index = source_index;
+        atomic_store_explicit(&worker->reason_count, count + 1, memory_order_release);
+    }
+    _Atomic uint64_t *of = &worker->reasons[at < EVS_VIEW_REASONS ? at : EVS_VIEW_REASONS - 1].count;
+    atomic_store_explicit(of, atomic_load_explicit(of, memory_order_relaxed) + 1,
+                          memory_order_relaxed); /* one writer */
+}
+
 void evs_dead_put(struct evs_op *op, const struct dead_row *dead)
 {
     op->counters[EVS_COUNT_DEAD]++;
-    evs_view_dead(op->worker, dead->source_index, dead->error->reason);
+    count_reason(op->worker, dead->source_index, dead->error->reason);
     uint32_t output = op->output_count + dead->source_index;
     if (output >= op->output_total || op->outputs[output].edge_count == 0) {
         return;

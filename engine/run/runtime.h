@@ -336,7 +336,6 @@ bool evs_view_step(struct evs_op *op, bool (*step)(struct evs_op *op));
 /* The worker had nothing to do for so long: who had work and no room was held up. */
 void evs_view_waited(struct worker *worker, int64_t us);
 void evs_view_show(struct worker *worker);
-void evs_view_dead(struct worker *worker, uint32_t source_index, const char *reason);
 void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_us, uint64_t bytes);
 
 /* --- checkpoint.c, restore.c, progress.c --- */

@@ -116,24 +116,6 @@ void evs_view_show(struct worker *worker)
     }
 }
 
-/* Reasons are few and live as long as the plan: found by their text, from the first on. */
-void evs_view_dead(struct worker *worker, uint32_t source_index, const char *reason)
-{
-    uint32_t count = atomic_load_explicit(&worker->reason_count, memory_order_relaxed);
-    uint32_t at = 0;
-    while (at < count &&
-           (worker->reasons[at].source_index != source_index || strcmp(worker->reasons[at].reason, reason) != 0)) {
-        at++;
-    }
-    if (at == count && count < EVS_VIEW_REASONS) {
-        bool is_last = count == EVS_VIEW_REASONS - 1;
-        worker->reasons[at].reason = is_last ? "other" : reason;
-        worker->reasons[at].source_index = source_index;
-        atomic_store_explicit(&worker->reason_count, count + 1, memory_order_release);
-    }
-    add(&worker->reasons[at < EVS_VIEW_REASONS ? at : EVS_VIEW_REASONS - 1].count, 1);
-}
-
 void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_us, uint64_t bytes)
 {
     int64_t now_us = evs_monotonic_us(run->options.os);
