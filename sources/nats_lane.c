@@ -193,7 +193,8 @@ static void lane_tell_lost(struct evs_nats_lane *lane, uint64_t fork)
         if (mark->sequence <= fork || mark->sequence < lane->own_from) {
             break;
         }
-        bool was_read = mark->time_us != 0 || mark->fingerprint != 0; /* else it is where reading began */
+        bool is_blank = mark->time_us == 0 && mark->fingerprint == 0; /* where reading began */
+        bool was_read = !is_blank && mark->sequence != lane->witness;
         newest = was_read && lost == 0 ? mark->sequence : newest;
         lost += was_read;
     }

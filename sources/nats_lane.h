@@ -69,7 +69,8 @@ struct evs_nats_lane {
     bool from_earliest;    /* nothing was read yet and everything was asked for: what is gone is no gap */
     uint64_t read;         /* highest sequence seen */
     struct evs_nats_history history;
-    uint64_t own_from; /* marks below it are of other partitions */
+    uint64_t own_from; /* marks below it are of other partitions … */
+    uint64_t witness;  /* … and so is this one, the newest of all before the lane's beginning; 0: none */
     struct evs_nats_check check;
 
     /* of the consumer that runs */

@@ -235,15 +235,34 @@ static uint64_t lane_own_from(const struct evs_nats_lane *lane, const struct evs
     return oldest < UINT64_MAX ? oldest : lane->shared->positions[lane->partition] + 1;
 }
 
+/* The newest message of another partition before the place where this lane begins. A partition that was quiet begins there, far behind its own last message:
+ * that one being the same does not tell whether the log forks in between, and what lies behind the fork would be skipped. */
+static uint64_t lane_witness(const struct evs_nats_lane *lane, const struct evs_source_open *open)
+{
+    uint64_t newest = 0, own = 0;
+    for (uint32_t i = 0; lane->partition != EVS_NATS_ALL_PARTITIONS && i < open->position_count; i++) {
+        const struct evs_position *position = &open->positions[i];
+        bool is_own = lane_owns(lane, position->partition);
+        bool is_blank = position->time_us == 0 && position->fingerprint == 0;
+        own = is_own && position->sequence > own ? position->sequence : own;
+        if (!is_own && !is_blank && position->sequence <= lane->shared->positions[lane->partition] &&
+            position->sequence > newest) {
+            newest = position->sequence;
+        }
+    }
+    return newest > own ? newest : 0;
+}
+
 /* All marks of the lane's partitions, ascending: partitions of one stream share its sequence. Before them those of other partitions that are
- * older than all of them: when the log has lost everything that this lane remembers, they still tell where it forks. */
+ * older than all of them: when the log has lost everything that this lane remembers, they still tell where it forks. Behind them the witness. */
 static void lane_load_history(struct evs_nats_lane *lane, const struct evs_source_open *open)
 {
     struct evs_position *positions = evs_alloc((open->position_count + 1) * sizeof *positions);
     uint32_t count = 0;
     for (uint32_t i = 0; i < open->position_count; i++) {
         const struct evs_position *position = &open->positions[i];
-        if (position->sequence > 0 && (position->sequence < lane->own_from || lane_owns(lane, position->partition))) {
+        if (position->sequence > 0 && (position->sequence < lane->own_from || position->sequence == lane->witness ||
+                                       lane_owns(lane, position->partition))) {
             positions[count++] = *position;
         }
     }
@@ -328,6 +347,7 @@ static evs_status reader_add_lane(struct evs_nats_reader *reader, int32_t partit
             open->name, config->partition_token, config->subject);
     }
     lane->own_from = lane_own_from(lane, open);
+    lane->witness = lane_witness(lane, open);
     if (!open->is_probe) {
         lane_load_history(lane, open);
     }

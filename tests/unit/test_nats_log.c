@@ -192,6 +192,43 @@ START_TEST(a_quiet_partition_notices_the_fork)
 }
 END_TEST
 
+/* A partition whose last message is older than the fork begins behind it, where all of them were read together; what has the lost numbers now is
+ * new. */
+START_TEST(a_partition_begins_behind_its_last_message)
+{
+    struct reading reading;
+    server_nats_create(&server, "CLICKS", "clicks.>");
+    server_nats_feed(&server, "clicks.0.web", 1, 0, 300, 1);
+    server_nats_feed(&server, "clicks.1.web", 1, 900, 1, 1);
+    server_nats_stop(&server);
+    server_nats_save(&server);
+    server_nats_restart(&server);
+    server_nats_feed(&server, "clicks.0.web", 1, 300, 200, 1);
+    reading_init(&reading, (const char *[]){"stream=CLICKS", "subject=clicks.>", "partitions=2", transports[_i], NULL});
+    reading_open(&reading);
+    read_to_end(&reading);
+    for (uint32_t i = 0; i < reading.position_count; i++) {
+        reading.positions[i].byte_offset = reading.positions[i].partition == 1 ? 501 : reading.positions[i].byte_offset;
+    }
+    reading_commit_and_close(&reading);
+    server_nats_kill(&server);
+    server_nats_load(&server);
+    server_nats_restart(&server);
+    server_nats_feed(&server, "clicks.1.web", 1, 1000, 100, 1);
+    memset(reading.last, 0, sizeof reading.last);
+    reading.open.worker = 1;
+    reading.open.worker_count = 2;
+    reading_open(&reading);
+    read_to_end(&reading);
+    ck_assert_uint_eq(state_of(&reading).lost_messages, 0); /* partition 0's lane tells of them */
+    ck_assert_uint_eq(reading.seen[900], 1);
+    for (uint32_t i = 1000; i < 1100; i++) {
+        ck_assert_uint_eq(reading.seen[i], 1);
+    }
+    reading_fini(&reading);
+}
+END_TEST
+
 /* Sequences 301 to 500 were read and are gone. With 50 others the log is shorter than what was read, with 400 it is longer. */
 static void expect_fork(struct reading *reading, uint32_t others)
 {
@@ -298,6 +335,7 @@ static Suite *log_suite(void)
         finds_the_fork_at_a_restart,
         another_partition_vouches_for_the_log,
         a_quiet_partition_notices_the_fork,
+        a_partition_begins_behind_its_last_message,
         names_a_position_that_nothing_vouches_for,
         an_erased_message_is_no_fork,
     };
