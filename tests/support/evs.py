@@ -291,7 +291,9 @@ class Suite:
             raise AssertionError(f"evs_nats_feed failed: {done.stderr.decode(errors='replace')[-2000:]}")
 
     def dump(self, nats, stream, *options):
-        done = subprocess.run([self.tool("evs_nats_dump"), "--url", nats.url, *options, stream], check=True, capture_output=True)
+        done = subprocess.run([self.tool("evs_nats_dump"), "--url", nats.url, *options, stream], capture_output=True, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"evs_nats_dump ended with {done.returncode}: {done.stderr.decode(errors='replace')[-2000:]}")
         return done.stdout.decode().splitlines()
 
     def test(self, name, function):

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WAIT_MS 10000
 
@@ -202,8 +203,6 @@ int main(int argc, char **argv)
         dump_die("cannot connect", s);
     }
     dump_stream(&dump);
-    jsCtx_Destroy(dump.js);
-    natsConnection_Destroy(connection);
-    nats_Close();
-    return 0;
+    /* All is printed. The client library's threads, when they are taken down, have aborted the process now and then. */
+    _exit(fflush(stdout) == 0 ? 0 : 1);
 }

@@ -13,10 +13,14 @@ static void start_server(void)
     server_nats_start(&server, NULL, NULL);
 }
 
+static struct evs_log *logged;
+
 static void end_server(void)
 {
     server_nats_end(&server);
     evs_arena_fini(&arena);
+    evs_log_free(logged);
+    logged = NULL;
 }
 
 static struct evs_bucket_open how(const char *name)
@@ -26,8 +30,9 @@ static struct evs_bucket_open how(const char *name)
     const void *config = NULL;
     option_values(evs_source_nats.options, (const char *const[]){"stream=CLICKS", NULL}, values);
     ck_assert_msg(evs_source_nats.configure(values, &arena, &config, &error) == EVS_OK, "%s", error.text);
+    logged = logged != NULL ? logged : evs_log_new(evs_os_system(), EVS_LOG_ERROR, false);
     return (struct evs_bucket_open){.os = evs_os_system(),
-                                    .log = evs_log_new(evs_os_system(), EVS_LOG_ERROR, false),
+                                    .log = logged,
                                     .name = name,
                                     .source_config = config,
                                     .nats_url = server.url,
