@@ -329,8 +329,7 @@ static void account(struct checkpointer *c, const struct evs_block_list *state, 
                     bool rewrite)
 {
     c->outbox_bytes = rewrite ? outbox->bytes : c->outbox_bytes + outbox->bytes;
-    c->run->checkpoints++;
-    c->run->checkpoint_bytes += state->bytes + outbox->bytes + c->record.count;
+    evs_view_commit(c->run, state->bytes + outbox->bytes + c->record.count);
 }
 
 /* `asked_us` is the boot time before the store was asked: its answer may have waited while the process was stopped. */
@@ -399,10 +398,9 @@ static bool checkpoint(struct checkpointer *c, bool final, bool finished)
         c->next++;
         return true;
     }
-    uint64_t bytes = run->checkpoint_bytes;
     bool is_done = commit(c, finished);
     if (is_done) {
-        evs_view_checkpoint(run, begun_us, aligned_us, run->checkpoint_bytes - bytes);
+        evs_view_checkpoint(run, begun_us, aligned_us);
     }
     return is_done;
 }

@@ -3,15 +3,34 @@
 
 #include "runtime.h"
 
+static uint64_t shown(const struct evs_op *op, enum evs_figure figure)
+{
+    return (uint64_t)atomic_load_explicit(&op->shown[figure], memory_order_relaxed);
+}
+
+static void add_op(struct evs_run_totals *totals, const struct evs_op *op)
+{
+    bool is_source = op->class == &evs_class_source;
+    bool is_sink = op->class == &evs_class_sink && !op->node->sink->is_dead_letter;
+    totals->events += is_source ? shown(op, EVS_FIGURE_ROWS_IN) : 0;
+    totals->rows_out += is_sink ? shown(op, EVS_FIGURE_ROWS_OUT) : 0;
+    totals->late += shown(op, EVS_FIGURE_LATE);
+    totals->dead += shown(op, EVS_FIGURE_DEAD);
+    totals->null_keys += shown(op, EVS_FIGURE_NULL_KEY);
+    totals->state_keys += shown(op, EVS_FIGURE_STATE_KEYS);
+    totals->state_bytes += shown(op, EVS_FIGURE_STATE_BYTES);
+    totals->late_windows += shown(op, EVS_FIGURE_LATE_WINDOWS);
+}
+
 struct evs_run_totals evs_run_totals(const struct evs_run *run)
 {
-    uint64_t sums[PUBLISHED] = {0};
+    struct evs_run_totals totals = {0};
     for (uint32_t i = 0; i < run->options.worker_count; i++) {
-        for (uint32_t j = 0; j < PUBLISHED; j++) {
-            sums[j] += atomic_load_explicit(&run->workers[i].published[j], memory_order_relaxed);
+        for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
+            add_op(&totals, &run->workers[i].ops[j]);
         }
     }
-    return (struct evs_run_totals){sums[0], sums[1], sums[2], sums[3], sums[4], sums[5], sums[6], sums[7]};
+    return totals;
 }
 
 bool evs_run_next_operator(const struct evs_run *run, uint32_t *node, struct evs_run_operator *counts)

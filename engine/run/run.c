@@ -318,8 +318,8 @@ evs_status evs_run_wait(struct evs_run *run, struct evs_run_summary *summary, st
         .totals = totals,
         .all = {totals.events + run->base.events, totals.rows_out + run->base.rows_out, totals.late + run->base.late,
                 totals.dead + run->base.dead, totals.null_keys, totals.state_keys, totals.state_bytes, totals.late_windows},
-        .checkpoints = run->checkpoints,
-        .checkpoint_bytes = run->checkpoint_bytes,
+        .checkpoints = atomic_load(&run->shown.count),
+        .checkpoint_bytes = atomic_load(&run->shown.bytes),
         .elapsed_us = evs_monotonic_us(os) - run->started_us,
         .finished = !atomic_load(&run->failed) && !atomic_load(&run->stop),
     };

@@ -131,8 +131,6 @@ struct shown_reason {
     _Atomic uint64_t count;
 };
 
-#define PUBLISHED 8u /* fields of struct evs_run_totals */
-
 struct worker {
     struct evs_run *run;
     uint32_t number;
@@ -152,7 +150,6 @@ struct worker {
     struct shown_reason reasons[EVS_VIEW_REASONS]; /* of dead letters, in the order of their first */
     _Atomic uint32_t reason_count;
     _Atomic uint32_t sleeping;
-    _Atomic uint64_t published[PUBLISHED]; /* for progress and metrics: the fields of struct evs_run_totals, in order */
     _Alignas(64) char pad[64];
 };
 
@@ -236,7 +233,6 @@ struct evs_run {
     void **sink_shared;     /* of each node: what the lanes of a sink have in common */
     bool keeps_incarnation; /* the store has forgotten it, the marker has not */
 
-    uint64_t checkpoints, checkpoint_bytes;
     struct {
         _Atomic uint64_t count, bytes, last_bytes;
         _Atomic int64_t finished_us, duration_us, align_us;
@@ -336,7 +332,8 @@ bool evs_view_step(struct evs_op *op, bool (*step)(struct evs_op *op));
 /* The worker had nothing to do for so long: who had work and no room was held up. */
 void evs_view_waited(struct worker *worker, int64_t us);
 void evs_view_show(struct worker *worker);
-void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_us, uint64_t bytes);
+void evs_view_commit(struct evs_run *run, uint64_t bytes);
+void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_us);
 
 /* --- checkpoint.c, restore.c, progress.c --- */
 struct evs_run_totals evs_run_totals(const struct evs_run *run);

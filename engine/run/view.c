@@ -116,12 +116,16 @@ void evs_view_show(struct worker *worker)
     }
 }
 
-void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_us, uint64_t bytes)
+void evs_view_commit(struct evs_run *run, uint64_t bytes)
 {
-    int64_t now_us = evs_monotonic_us(run->options.os);
     add(&run->shown.count, 1);
     add(&run->shown.bytes, bytes);
     atomic_store_explicit(&run->shown.last_bytes, bytes, memory_order_relaxed);
+}
+
+void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_us)
+{
+    int64_t now_us = evs_monotonic_us(run->options.os);
     atomic_store_explicit(&run->shown.duration_us, now_us - begun_us, memory_order_relaxed);
     atomic_store_explicit(&run->shown.align_us, aligned_us - begun_us, memory_order_relaxed);
     atomic_store_explicit(&run->shown.finished_us, now_us, memory_order_relaxed);

@@ -310,26 +310,6 @@ static void tell_end(struct worker *worker)
 static void publish_counters(struct worker *worker)
 {
     worker->published_us = worker->now_us;
-    struct evs_run_totals sums = {0};
-    for (uint32_t i = 0; i < worker->op_count; i++) {
-        const struct evs_op *op = &worker->ops[i];
-        sums.late += (uint64_t)op->counters[EVS_COUNT_LATE];
-        sums.dead += (uint64_t)op->counters[EVS_COUNT_DEAD];
-        sums.late_windows += (uint64_t)op->counters[EVS_COUNT_LATE_WINDOWS];
-        sums.null_keys += (uint64_t)op->counters[EVS_COUNT_NULL_KEY];
-        sums.state_keys += (uint64_t)op->counters[EVS_COUNT_STATE_KEYS];
-        sums.state_bytes += (uint64_t)op->counters[EVS_COUNT_STATE_BYTES];
-        if (op->class == &evs_class_source) {
-            sums.events += (uint64_t)op->counters[EVS_COUNT_ROWS_IN];
-        } else if (op->class == &evs_class_sink && !op->node->sink->is_dead_letter) {
-            sums.rows_out += (uint64_t)op->counters[EVS_COUNT_ROWS_OUT];
-        }
-    }
-    uint64_t values[PUBLISHED] = {sums.events,    sums.rows_out,   sums.late,        sums.dead,
-                                  sums.null_keys, sums.state_keys, sums.state_bytes, sums.late_windows};
-    for (uint32_t i = 0; i < PUBLISHED; i++) {
-        atomic_store_explicit(&worker->published[i], values[i], memory_order_relaxed);
-    }
     evs_view_show(worker);
 }
 
