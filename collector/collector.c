@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "evstream/type.h"
+#include "evstream/option.h"
 #include "internal.h"
 #include "schema_folder.h"
 #include "tls.h"
@@ -66,24 +66,6 @@ static void collector_on_full(void *context, bool is_full)
     }
 }
 
-/* "host:port", "[::1]:port", ":port". */
-static bool collector_split(const char *text, char *host, size_t bytes, uint16_t *port)
-{
-    const char *colon = strrchr(text, ':');
-    int64_t number;
-    if (colon == NULL || !evs_parse_int64(evs_slice_of(colon + 1), &number) || number < 0 || number > 65535) {
-        return false;
-    }
-    size_t count = (size_t)(colon - text);
-    if (count >= 2 && text[0] == '[' && text[count - 1] == ']') {
-        text++;
-        count -= 2;
-    }
-    snprintf(host, bytes, "%.*s", (int)count, count > 0 ? text : "0.0.0.0");
-    *port = (uint16_t)number;
-    return true;
-}
-
 static uint16_t collector_port(struct evhttp_bound_socket *bound)
 {
     struct sockaddr_storage address;
@@ -97,14 +79,17 @@ static uint16_t collector_port(struct evhttp_bound_socket *bound)
 
 static evs_status collector_listen(struct evs_collector *collector, const char *text, struct evs_error *error)
 {
-    char host[256];
+    char host[EVS_HOST_BYTES];
     uint16_t port;
-    if (!collector_split(text, host, sizeof host, &port)) {
+    if (!evs_parse_address(text, host, &port)) {
         return evs_fail(error, EVS_E_USAGE, "`%s` is no address to listen on; write HOST:PORT, such as 0.0.0.0:8080.",
                         text);
     }
     if (collector->listener_count == EVS_LISTENERS_MAX) {
         return evs_fail(error, EVS_E_USAGE, "At most %u addresses can be listened on.", EVS_LISTENERS_MAX);
+    }
+    if (host[0] == '\0') {
+        snprintf(host, sizeof host, "0.0.0.0");
     }
     struct evhttp_bound_socket *bound = evhttp_bind_socket_with_handle(collector->http, host, port);
     if (bound == NULL) {

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "evstream/option.h"
 #include "feed.h"
 #include "pipeline.h"
 #include "probe.h"
@@ -565,15 +566,12 @@ static evs_status read_address(struct dev *dev, const char *text, uint16_t usual
         address->port = address->port == 0 ? evs_dev_free_port(0) : address->port;
         return EVS_OK;
     }
-    const char *colon = strrchr(text, ':');
-    char *end = NULL;
-    unsigned long port = colon == NULL ? 0 : strtoul(colon + 1, &end, 10);
-    if (colon == NULL || colon == text || (size_t)(colon - text) >= sizeof address->host || *end != '\0' || port == 0 ||
-        port > UINT16_MAX) {
+    char host[EVS_HOST_BYTES];
+    bool is_one = evs_parse_address(text, host, &address->port) && host[0] != '\0' && address->port != 0;
+    if (!is_one || strlen(host) >= sizeof address->host) {
         return evs_fail(dev->error, EVS_E_USAGE, "An address is HOST:PORT, such as 127.0.0.1:8000, not `%s`.", text);
     }
-    snprintf(address->host, sizeof address->host, "%.*s", (int)(colon - text), text);
-    address->port = (uint16_t)port;
+    memcpy(address->host, host, strlen(host) + 1);
     return EVS_OK;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "evstream/option.h"
 #include "evstream/type.h"
 #include "json_reader.h"
 #include "json_tree.h"
@@ -42,21 +43,6 @@ static void on_answer(struct evhttp_request *request, void *argument)
     answer->seen->json = text;
 }
 
-/* "HOST:PORT" into its parts; the host is put into `host`. */
-static bool split(const char *address, char host[256], uint16_t *port)
-{
-    const char *colon = strrchr(address, ':');
-    int64_t number = 0;
-    if (colon == NULL || colon == address || colon - address > 255 ||
-        !evs_parse_int64(evs_slice_of(colon + 1), &number) || number < 1 || number > UINT16_MAX) {
-        return false;
-    }
-    bool is_bracketed = address[0] == '[' && colon[-1] == ']';
-    snprintf(host, 256, "%.*s", (int)(colon - address - 2 * is_bracketed), address + is_bracketed);
-    *port = (uint16_t)number;
-    return true;
-}
-
 static void send_request(struct evhttp_connection *connection, const char *address, struct answer *answer)
 {
     struct evhttp_request *request = evhttp_request_new(on_answer, answer);
@@ -69,9 +55,9 @@ static void send_request(struct evhttp_connection *connection, const char *addre
 
 static evs_status ask(const char *address, struct answer *answer, struct evs_error *error)
 {
-    char host[256];
+    char host[EVS_HOST_BYTES];
     uint16_t port = 0;
-    if (!split(address, host, &port)) {
+    if (!evs_parse_address(address, host, &port) || host[0] == '\0' || port == 0) {
         return evs_fail(error, EVS_E_USAGE, "`%s` is no address; write HOST:PORT, such as 127.0.0.1:8088", address);
     }
     answer->base = event_base_new();
@@ -128,7 +114,6 @@ static void read_node(struct evs_arena *arena, const struct evs_tree *tree, stru
     *node = (struct evs_seen_node){
         .name = text(arena, tree, "name"),
         .kind = text(arena, tree, "kind"),
-        .label = text(arena, tree, "label"),
         .workers = number(tree, "workers", 0),
         .rows_in = number(tree, "rows_in", 0),
         .rows_out = number(tree, "rows_out", 0),
@@ -139,7 +124,6 @@ static void read_node(struct evs_arena *arena, const struct evs_tree *tree, stru
         .busy_us = number(tree, "busy_us", 0),
         .blocked_us = number(tree, "blocked_us", 0),
         .lag_messages = number(tree, "lag_messages", 0),
-        .waiting = number(tree, "waiting", 0),
         .watermark_us = number(tree, "watermark_us", INT64_MIN),
     };
 }
@@ -151,15 +135,9 @@ static void read_pipeline(struct evs_arena *arena, const struct evs_tree *tree, 
     struct evs_seen_node *made = EVS_ARENA_ARRAY(arena, struct evs_seen_node, count + 1);
     *pipeline = (struct evs_seen_pipeline){
         .name = text(arena, tree, "name"),
-        .file = text(arena, tree, "file"),
         .state = text(arena, tree, "state"),
         .starts = number(tree, "starts", 0),
         .uptime_us = number(tree, "uptime_us", 0),
-        .workers = number(tree, "workers", 0),
-        .outbox_bytes = number(tree, "outbox_bytes", 0),
-        .checkpoint = number(checkpoints, "number", 0),
-        .checkpoint_bytes = number(checkpoints, "last_bytes", 0),
-        .checkpoint_us = number(checkpoints, "duration_us", 0),
         .checkpoint_age_us = number(checkpoints, "age_us", -1),
         .nodes = made,
         .node_count = count,
@@ -220,7 +198,6 @@ struct evs_seen_totals evs_seen_totals(const struct evs_seen_pipeline *pipeline)
         totals.state_keys += node->state_keys;
         totals.state_bytes += node->state_bytes;
         totals.lag_messages += node->lag_messages;
-        totals.waiting += node->waiting;
         bool is_least = totals.watermark_us == INT64_MIN || node->watermark_us < totals.watermark_us;
         if (is_source && node->watermark_us != INT64_MIN && is_least) {
             totals.watermark_us = node->watermark_us;

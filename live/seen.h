@@ -6,17 +6,16 @@
 
 /* A node of a plan; figures as in evstream/view.h, 0 where it has none. Times in µs. */
 struct evs_seen_node {
-    const char *name, *kind, *label;
+    const char *name, *kind;
     int64_t workers, rows_in, rows_out, late, dead, state_keys, state_bytes, busy_us, blocked_us;
-    int64_t lag_messages, waiting;
+    int64_t lag_messages;
     int64_t watermark_us; /* INT64_MIN: none */
 };
 
 struct evs_seen_pipeline {
-    const char *name, *file, *state;
-    int64_t starts, uptime_us, workers, outbox_bytes;
-    int64_t checkpoint, checkpoint_bytes, checkpoint_us; /* number, bytes and duration of the last; 0: none */
-    int64_t checkpoint_age_us;                           /* -1: none */
+    const char *name, *state;
+    int64_t starts, uptime_us;
+    int64_t checkpoint_age_us; /* -1: none */
     const struct evs_seen_node *nodes;
     uint32_t node_count;
 };
@@ -36,7 +35,7 @@ void evs_seen_fini(struct evs_seen *seen);
 
 /* Over the nodes of one pipeline. */
 struct evs_seen_totals {
-    int64_t events, rows_out, late, dead, state_keys, state_bytes, lag_messages, waiting;
+    int64_t events, rows_out, late, dead, state_keys, state_bytes, lag_messages;
     int64_t watermark_us; /* the least of its sources; INT64_MIN: none */
 };
 struct evs_seen_totals evs_seen_totals(const struct evs_seen_pipeline *pipeline);

@@ -15,6 +15,7 @@
 
 #include "board.h"
 #include "evstream/memory.h"
+#include "evstream/option.h"
 #include "evstream/text.h"
 
 #define CLIENT_SECONDS 10
@@ -171,28 +172,6 @@ static void on_stop(evutil_socket_t fd, short what, void *argument)
     event_base_loopbreak(server->base);
 }
 
-/* "HOST:PORT", "[::1]:PORT" or ":PORT"; false: it is none. */
-static bool split_address(const char *address, char host[256], uint16_t *port)
-{
-    const char *colon = strrchr(address, ':');
-    unsigned int number = 0;
-    int used = 0;
-    if (colon == NULL || sscanf(colon + 1, "%5u%n", &number, &used) != 1 || colon[1 + used] != '\0' || number > 65535) {
-        return false;
-    }
-    size_t count = (size_t)(colon - address);
-    bool is_bracketed = count >= 2 && address[0] == '[' && colon[-1] == ']';
-    address += is_bracketed;
-    count -= is_bracketed ? 2 : 0;
-    if (count >= 256 || (!is_bracketed && memchr(address, ':', count) != NULL)) {
-        return false;
-    }
-    memcpy(host, address, count);
-    host[count] = '\0';
-    *port = (uint16_t)number;
-    return true;
-}
-
 /* What the socket is bound to: the port may have been the system's choice. */
 static void note_address(struct evs_live_server *server, struct evhttp_bound_socket *bound)
 {
@@ -218,9 +197,9 @@ static void note_address(struct evs_live_server *server, struct evhttp_bound_soc
 
 static evs_status bind_server(struct evs_live_server *server, const char *address, struct evs_error *error)
 {
-    char host[256];
+    char host[EVS_HOST_BYTES];
     uint16_t port = 0;
-    if (!split_address(address, host, &port)) {
+    if (!evs_parse_address(address, host, &port)) {
         return evs_fail(error, EVS_E_USAGE, "`%s` is no address to listen at; write HOST:PORT, such as 127.0.0.1:8088",
                         address);
     }

@@ -123,3 +123,24 @@ bool evs_parse_bytes(struct evs_slice text, int64_t *bytes)
 {
     return parse_amount(text, byte_units, bytes);
 }
+
+bool evs_parse_address(const char *text, char host[EVS_HOST_BYTES], uint16_t *port)
+{
+    const char *colon = strrchr(text, ':');
+    int64_t number;
+    if (colon == NULL || colon[1] < '0' || colon[1] > '9' || !evs_parse_int64(evs_slice_of(colon + 1), &number) ||
+        number > UINT16_MAX) {
+        return false;
+    }
+    size_t count = (size_t)(colon - text);
+    bool is_bracketed = count > 2 && text[0] == '[' && colon[-1] == ']';
+    text += is_bracketed;
+    count -= is_bracketed ? 2 : 0;
+    if (count >= EVS_HOST_BYTES || (!is_bracketed && memchr(text, ':', count) != NULL)) {
+        return false;
+    }
+    memcpy(host, text, count);
+    host[count] = '\0';
+    *port = (uint16_t)number;
+    return true;
+}

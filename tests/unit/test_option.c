@@ -124,6 +124,38 @@ START_TEST(byte_counts)
 }
 END_TEST
 
+START_TEST(addresses)
+{
+    static const struct {
+        const char *text, *host;
+        int port;
+    } good[] = {{"127.0.0.1:8088", "127.0.0.1", 8088},
+                {"[::1]:80", "::1", 80},
+                {":0", "", 0},
+                {"shop.example:65535", "shop.example", 65535},
+                {"localhost:00080", "localhost", 80}};
+    static const char *const bad[] = {
+        "",       "8088",    "localhost",     "localhost:",    "localhost:65536", "localhost:-1", "localhost:+1",
+        "::1:80", "[::1:80", "localhost: 80", "localhost:80x", "[]:80x"};
+    char host[EVS_HOST_BYTES], longest[EVS_HOST_BYTES + 8];
+    uint16_t port;
+    for (size_t i = 0; i < EVS_COUNT(good); i++) {
+        ck_assert_msg(evs_parse_address(good[i].text, host, &port), "%s", good[i].text);
+        ck_assert_str_eq(host, good[i].host);
+        ck_assert_int_eq(port, good[i].port);
+    }
+    for (size_t i = 0; i < EVS_COUNT(bad); i++) {
+        ck_assert_msg(!evs_parse_address(bad[i], host, &port), "%s", bad[i]);
+    }
+    memset(longest, 'h', sizeof longest);
+    memcpy(longest + EVS_HOST_BYTES - 1, ":80", 4);
+    ck_assert(evs_parse_address(longest, host, &port));
+    memset(longest, 'h', sizeof longest);
+    memcpy(longest + EVS_HOST_BYTES, ":80", 4);
+    ck_assert(!evs_parse_address(longest, host, &port));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("option");
@@ -133,6 +165,7 @@ int main(void)
     tcase_add_exit_test(tests, values_out_of_the_tables_order_are_a_defect, 70);
     tcase_add_test(tests, durations);
     tcase_add_test(tests, byte_counts);
+    tcase_add_test(tests, addresses);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
 }

@@ -41,4 +41,9 @@ const struct evs_option_value *evs_option_find(const struct evs_option_value *va
 bool evs_parse_duration(struct evs_slice text, int64_t *us);
 bool evs_parse_bytes(struct evs_slice text, int64_t *bytes); /* "8MiB", "64 kB", "1000", "1.5 GiB" */
 
+/* "HOST:PORT", "[::1]:PORT" or ":PORT" (an empty host) into its parts. False when it is none: a port is a number up to 65535, an address of IPv6 stands in
+ * brackets. */
+#define EVS_HOST_BYTES 256
+bool evs_parse_address(const char *text, char host[EVS_HOST_BYTES], uint16_t *port);
+
 #endif
