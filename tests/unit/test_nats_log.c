@@ -159,72 +159,66 @@ START_TEST(another_partition_vouches_for_the_log)
 }
 END_TEST
 
+/* A log of two partitions, of which the second has `quiet` messages (ids from 900), is read to message 500 + `quiet` by one lane of both, and loses its last 200,
+ * all of partition 0. Then 100 others (ids from 1000) of partition 1 take the numbers, and a lane of that partition alone goes on: none of them may be
+ * left out. */
+static void lose_the_tail_beside(struct reading *reading, const char *transport, uint32_t quiet)
+{
+    uint64_t together = 500 + quiet;
+    server_nats_create(&server, "CLICKS", "clicks.>");
+    server_nats_feed(&server, "clicks.0.web", 1, 0, 300, 1);
+    server_nats_feed(&server, "clicks.1.web", 1, 900, quiet, 1);
+    server_nats_stop(&server);
+    server_nats_save(&server);
+    server_nats_restart(&server);
+    server_nats_feed(&server, "clicks.0.web", 1, 300, 200, 1);
+    reading_init(reading, (const char *[]){"stream=CLICKS", "subject=clicks.>", "partitions=2", transport, NULL});
+    reading_open(reading);
+    read_to_end(reading);
+    if (quiet == 0) { /* what a commit says of a partition that had nothing */
+        reading->positions[reading->position_count++] = (struct evs_position){.partition = 1};
+    }
+    for (uint32_t i = 0; i < reading->position_count; i++) {
+        struct evs_position *position = &reading->positions[i];
+        position->byte_offset = position->partition == 1 ? together : position->byte_offset;
+    }
+    reading_commit_and_close(reading);
+    server_nats_kill(&server);
+    server_nats_load(&server);
+    server_nats_restart(&server);
+    server_nats_feed(&server, "clicks.1.web", 1, 1000, 100, 1);
+    memset(reading->last, 0, sizeof reading->last);
+    reading->open.worker = 1;
+    reading->open.worker_count = 2;
+    reading_open(reading);
+    read_to_end(reading);
+}
+
+static void expect_the_others(struct reading *reading)
+{
+    ck_assert_uint_eq(state_of(reading).lost_messages, 0); /* partition 0's lane tells of them */
+    for (uint32_t i = 1000; i < 1100; i++) {
+        ck_assert_uint_eq(reading->seen[i], 1);
+    }
+}
+
 /* A partition without any message so far begins where the others were. Its first message may have a number that was another's before. */
 START_TEST(a_quiet_partition_notices_the_fork)
 {
     struct reading reading;
-    server_nats_create(&server, "CLICKS", "clicks.>");
-    server_nats_feed(&server, "clicks.0.web", 1, 0, 300, 1);
-    server_nats_stop(&server);
-    server_nats_save(&server);
-    server_nats_restart(&server);
-    server_nats_feed(&server, "clicks.0.web", 1, 300, 200, 1);
-    reading_init(&reading, (const char *[]){"stream=CLICKS", "subject=clicks.>", "partitions=2", transports[_i], NULL});
-    reading_open(&reading);
-    read_to_end(&reading);
-    /* the commit of a lane of all partitions: nothing of partition 1 stands before message 500 */
-    reading.positions[reading.position_count++] = (struct evs_position){.partition = 1, .byte_offset = 500};
-    reading_commit_and_close(&reading);
-    server_nats_kill(&server);
-    server_nats_load(&server);
-    server_nats_restart(&server);
-    server_nats_feed(&server, "clicks.1.web", 1, 1000, 100, 1);
-    memset(reading.last, 0, sizeof reading.last);
-    reading.open.worker = 1;
-    reading.open.worker_count = 2;
-    reading_open(&reading);
-    read_to_end(&reading);
-    ck_assert_uint_eq(state_of(&reading).lost_messages, 0); /* partition 0's lane tells of them */
-    for (uint32_t i = 1000; i < 1100; i++) {
-        ck_assert_uint_eq(reading.seen[i], 1);
-    }
+    lose_the_tail_beside(&reading, transports[_i], 0);
+    expect_the_others(&reading);
     reading_fini(&reading);
 }
 END_TEST
 
-/* A partition whose last message is older than the fork begins behind it, where all of them were read together; what has the lost numbers now is
- * new. */
+/* A partition whose last message is older than the fork begins behind it, where all of them were read together. */
 START_TEST(a_partition_begins_behind_its_last_message)
 {
     struct reading reading;
-    server_nats_create(&server, "CLICKS", "clicks.>");
-    server_nats_feed(&server, "clicks.0.web", 1, 0, 300, 1);
-    server_nats_feed(&server, "clicks.1.web", 1, 900, 1, 1);
-    server_nats_stop(&server);
-    server_nats_save(&server);
-    server_nats_restart(&server);
-    server_nats_feed(&server, "clicks.0.web", 1, 300, 200, 1);
-    reading_init(&reading, (const char *[]){"stream=CLICKS", "subject=clicks.>", "partitions=2", transports[_i], NULL});
-    reading_open(&reading);
-    read_to_end(&reading);
-    for (uint32_t i = 0; i < reading.position_count; i++) {
-        reading.positions[i].byte_offset = reading.positions[i].partition == 1 ? 501 : reading.positions[i].byte_offset;
-    }
-    reading_commit_and_close(&reading);
-    server_nats_kill(&server);
-    server_nats_load(&server);
-    server_nats_restart(&server);
-    server_nats_feed(&server, "clicks.1.web", 1, 1000, 100, 1);
-    memset(reading.last, 0, sizeof reading.last);
-    reading.open.worker = 1;
-    reading.open.worker_count = 2;
-    reading_open(&reading);
-    read_to_end(&reading);
-    ck_assert_uint_eq(state_of(&reading).lost_messages, 0); /* partition 0's lane tells of them */
+    lose_the_tail_beside(&reading, transports[_i], 1);
+    expect_the_others(&reading);
     ck_assert_uint_eq(reading.seen[900], 1);
-    for (uint32_t i = 1000; i < 1100; i++) {
-        ck_assert_uint_eq(reading.seen[i], 1);
-    }
     reading_fini(&reading);
 }
 END_TEST
