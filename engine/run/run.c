@@ -336,6 +336,7 @@ void evs_run_free(struct evs_run *run)
 {
     join_threads(run);
     evs_standby_end(run);
+    evs_run_free_taps(run);
     evs_graph_free(run);
     if (run->store != NULL) {
         run->options.store->close(run->store);

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "evstream/bucket.h"
+#include "evstream/tap.h"
 #include "evstream/view.h"
 #include "marker.h"
 #include "state/match.h"
@@ -115,6 +116,7 @@ struct evs_op {
     bool is_writing;                             /* its part of the last barrier: between batches */
     bool wants_key;
     uint8_t emitted; /* in the running call */
+    _Atomic uint32_t taps; /* a bit for each tap that looks at this node: tap.c */
     int64_t counters[EVS_COUNTERS];
     int64_t barrier_counters[EVS_COUNTERS]; /* as of the last barrier */
 
@@ -232,6 +234,7 @@ struct evs_run {
     _Atomic(struct evs_buffer *) marker_text; /* to be written; NULL: nothing new */
     void **sink_shared;     /* of each node: what the lanes of a sink have in common */
     bool keeps_incarnation; /* the store has forgotten it, the marker has not */
+    struct evs_tap *taps[EVS_TAPS_MAX]; /* by number; a slot is filled before a bit names it, and stays */
 
     struct {
         _Atomic uint64_t count, bytes, last_bytes;
@@ -312,6 +315,9 @@ void evs_sink_node_delivered(struct evs_op *op);
 void evs_source_node_restore(struct evs_op *op, const struct evs_snapshot_record *record);
 evs_status evs_sink_node_restore(struct evs_op *op, const struct evs_snapshot_record *record, uint64_t delivered,
                                  struct evs_error *error);
+/* Where a row goes and under which id, as its message would say. False: the sink's rows have none. */
+bool evs_sink_node_describe(struct evs_op *op, const struct evs_batch *batch, uint32_t row, struct evs_hash128 *id,
+                            struct evs_buffer *address);
 uint32_t evs_sink_node_stored_lane(const struct evs_snapshot_record *record);
 /* May anything be sent now? False while the store has not confirmed for too long that we own the group (exactness, 15). */
 bool evs_run_may_send(struct evs_run *run);
@@ -334,6 +340,10 @@ void evs_view_waited(struct worker *worker, int64_t us);
 void evs_view_show(struct worker *worker);
 void evs_view_commit(struct evs_run *run, uint64_t bytes);
 void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_us);
+
+/* --- tap.c --- */
+void evs_tap_see(struct evs_op *op, const struct evs_batch *batch); /* op->taps is not 0 */
+void evs_run_free_taps(struct evs_run *run);                        /* all are closed, and no worker runs any more */
 
 /* --- checkpoint.c, restore.c, progress.c --- */
 struct evs_run_totals evs_run_totals(const struct evs_run *run);

@@ -284,10 +284,28 @@ static bool is_bytes(const struct sink_node *node)
     return node->plan->connector->shape == EVS_SINK_BYTES;
 }
 
+bool evs_sink_node_describe(struct evs_op *op, const struct evs_batch *batch, uint32_t row, struct evs_hash128 *id,
+                            struct evs_buffer *address)
+{
+    const struct sink_node *node = op->impl;
+    if (is_bytes(node)) {
+        return false;
+    }
+    size_t before = address->count;
+    if (node->plan->address != NULL && !evs_template_fill(node->plan->address, batch, row, address)) {
+        address->count = before;
+    }
+    *id = trigger_id(node, batch, row);
+    return true;
+}
+
 static evs_status sink_batch(struct evs_op *op, struct edge *edge, struct evs_batch *batch)
 {
     struct sink_node *node = op->impl;
     (void)edge;
+    if (EVS_UNLIKELY(atomic_load_explicit(&op->taps, memory_order_relaxed) != 0)) {
+        evs_tap_see(op, batch);
+    }
     return is_bytes(node) ? bytes_batch(node, batch) : messages_batch(node, batch);
 }
 
