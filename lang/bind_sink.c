@@ -51,8 +51,26 @@ static const struct evs_format *find_format(struct evs_binder *binder, const str
     return NULL;
 }
 
+/* A connector that stores columns, not texts. */
+static bool bind_own_format(struct evs_binder *binder, struct evs_bound_sink *sink, const struct evs_ast_connector *ast)
+{
+    sink->format = sink->connector->own_format;
+    sink->format_place = sink->place;
+    sink->format_values = NULL;
+    if (!evs_ident_given(&ast->name)) {
+        return true;
+    }
+    struct evs_diag *diag = evs_report(binder, EVS_E0210, ast->name.place,
+                                       "rows reach %s column by column, in no format of a text", sink->connector->kind);
+    evs_diag_hint(diag, "leave `format %.*s` out", (int)ast->name.text.count, ast->name.text.data);
+    return false;
+}
+
 static bool bind_format(struct evs_binder *binder, struct evs_bound_sink *sink, const struct evs_ast_connector *ast)
 {
+    if (sink->connector != NULL && sink->connector->own_format != NULL && binder->options->sink_format == NULL) {
+        return bind_own_format(binder, sink, ast);
+    }
     sink->format = find_format(binder, &ast->name);
     if (sink->format == NULL) {
         return false;

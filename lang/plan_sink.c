@@ -44,6 +44,16 @@ static void bind_format(struct evs_builder *builder, const struct evs_bound_sink
     }
 }
 
+static void check_columns(struct evs_builder *builder, const struct evs_bound_sink *sink,
+                          const struct evs_schema *schema)
+{
+    struct evs_error error;
+    if (sink->connector->check != NULL && sink->connector->check(sink->config, schema, &error) != EVS_OK) {
+        evs_report_error(builder->binder, EVS_E0504, sink->place, &error);
+        builder->is_broken = true;
+    }
+}
+
 static void bind_address(struct evs_builder *builder, const struct evs_bound_sink *sink,
                          const struct evs_schema *schema, struct evs_plan_sink *out)
 {
@@ -89,6 +99,7 @@ static struct evs_plan_node *add_sink(struct evs_builder *builder, const struct 
     out->format = sink->format;
     bind_format(builder, sink, &node->schema, out);
     bind_address(builder, sink, &node->schema, out);
+    check_columns(builder, sink, &node->schema);
     return evs_build_at(builder, number);
 }
 

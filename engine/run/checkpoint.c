@@ -144,6 +144,7 @@ static bool pass_barrier(struct checkpointer *c, bool final)
     bool rewrite = c->first || (c->outbox_bytes > OUTBOX_BYTES_MIN && c->outbox_bytes > 2 * waiting) ||
                    (waiting == 0 && c->outbox_bytes > 0);
     atomic_store(&run->workers_at_barrier, 0);
+    atomic_store(&run->workers_idle, 0);
     run->barrier_ranges = ranges_due(c);
     atomic_store(&run->barrier_rewrite, rewrite);
     atomic_store(&run->barrier_final, final);
@@ -452,19 +453,28 @@ static bool is_finished(const struct evs_run *run)
     return !atomic_load(&run->stop) && !run->options.at_end_stop;
 }
 
+/* Not finished yet: rows may still have to be delivered. A restart from here finds its sources ended, and only delivers. */
+static bool pass_last_barrier(struct checkpointer *c)
+{
+    struct evs_run *run = c->run;
+    bool alive = checkpoint(c, true, false);
+    while (alive && atomic_load(&run->workers_idle) < run->options.worker_count) {
+        alive = housekeeping(c, TICK_US);
+    }
+    return alive;
+}
+
 static void end_run(struct checkpointer *c)
 {
     struct evs_run *run = c->run;
     bool finished = is_finished(run);
-    /* Not finished yet: rows may still have to be delivered. A restart from here finds its sources ended, and only delivers. */
-    if (!checkpoint(c, true, false)) {
-        return;
-    }
-    while (atomic_load(&run->workers_idle) < run->options.worker_count) {
-        if (!housekeeping(c, TICK_US)) {
+    uint64_t refusals;
+    do { /* what is delivered behind the last barrier may be refused, and is a row more for another sink */
+        refusals = atomic_load(&run->refusals);
+        if (!pass_last_barrier(c)) {
             return;
         }
-    }
+    } while (atomic_load(&run->refusals) != refusals);
     if (run->store != NULL && !closing_commit(c, finished)) {
         return;
     }

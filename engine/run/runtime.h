@@ -145,7 +145,8 @@ struct worker {
     uint64_t confirmed_seen; /* what the ops have been told */
     uint32_t ops_at_barrier; /* that have passed the barrier under way, and written their part */
     uint32_t ops_writing;    /* that have passed it, and have not */
-    bool ended_told, idle_told;
+    bool ended_told;
+    uint64_t idle_told; /* the last barrier behind which it was idle */
     int64_t published_us;
     uint32_t unsampled;  /* steps until one is timed … */
     uint64_t sample_seed; /* … and what draws the next such number */
@@ -215,6 +216,7 @@ struct evs_run {
     _Atomic uint64_t confirmed;       /* the last commit that may be told to others */
     _Atomic uint32_t workers_at_barrier, workers_ended, workers_idle;
     _Atomic int64_t owner_us;        /* boot time at which the store last said that we own the group (exactness, 15) */
+    _Atomic uint64_t refusals;       /* how often sinks have told dead rows of messages */
     _Atomic uint64_t outbox_bytes;   /* messages waiting in sinks */
     _Atomic uint64_t source_batches; /* for checkpoint_batches */
 

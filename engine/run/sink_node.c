@@ -13,7 +13,8 @@
  * fast:  sendable == last. At a barrier, messages that are not acknowledged go into the checkpoint's outbox (exactness, 12).
  * exact: a barrier puts all messages since the one before into the outbox; they become sendable when that commit may be told (8).
  * Either way a message stands in the outbox of the last commit or was acknowledged before it, so a restore sends what is missing, under the
- * same ids (6). A sink never stops a checkpoint: rows are always taken; above the limit of waiting bytes it is the sources that stop. */
+ * same ids (6). A message that the receiver refuses for good becomes a dead letter on this thread, between two barriers: the commit that has the
+ * dead letter is the one that counts the message as done. A sink never stops a checkpoint: rows are always taken; above the limit of waiting bytes it is the sources that stop. */
 #include "runtime.h"
 
 #define ACKS_MAX 512u
@@ -26,6 +27,9 @@ struct pending {
     struct evs_hash128 id;
     uint64_t epoch, checkpoint;
     uint32_t index;
+    uint32_t source_index, cause_kind; /* for its dead letter, as are the next two */
+    struct evs_cause cause;
+    int64_t event_time_us;
     int64_t taken_us; /* monotonic, for the latency of its delivery */
     bool acknowledged, in_outbox;
     uint32_t address_bytes, header_bytes, payload_bytes;
@@ -162,6 +166,10 @@ static void encode_message(struct sink_node *node, const struct evs_batch *batch
                                           (struct evs_slice){node->headers.data, node->headers.count},
                                           (struct evs_slice){node->encoded.data, node->encoded.count});
     pending->id = place.id;
+    pending->source_index = batch->source_index;
+    pending->cause_kind = batch->cause_kind;
+    pending->cause = batch->cause[row];
+    pending->event_time_us = batch->event_time_us[row];
     node->op->counters[EVS_COUNT_ROWS_OUT]++;
 }
 
@@ -223,6 +231,65 @@ static evs_status send_some(struct sink_node *node, bool *did)
     return EVS_OK;
 }
 
+static struct pending *under_way(struct sink_node *node, uint64_t number)
+{
+    EVS_ASSERT(number > node->cursor && number <= node->sent);
+    struct pending *pending = pending_at(node, (uint32_t)(number - node->cursor - 1));
+    EVS_ASSERT(!pending->acknowledged);
+    return pending;
+}
+
+/* The id of the trigger is what tells its dead letter from others: a row may have died before with the same cause. */
+static void bury(struct sink_node *node, const struct pending *pending, const struct evs_sink_refusal *refusal)
+{
+    const struct evs_format *format = node->plan->format;
+    struct evs_sink_message message = message_of(pending);
+    struct evs_buffer answer = {0}, json = {0};
+    evs_buffer_put(&answer, refusal->answer.data, refusal->answer.count);
+    evs_buffer_put(&answer, "", 1);
+    bool is_json = format->describe == NULL;
+    bool is_readable = is_json || format->describe(message.payload, &json);
+    struct evs_row_error error = {.reason = refusal->reason, .code = refusal->code, .expression = answer.data};
+    struct dead_row dead = {
+        .source_index = pending->source_index,
+        .error = &error,
+        .subject = message.address,
+        .cause = pending->cause,
+        .cause_kind = (enum evs_cause_kind)pending->cause_kind,
+        .key = &pending->id,
+        .event_time_us = pending->event_time_us,
+        .ingested_at_us = EVS_TIME_MIN,
+    };
+    if (is_readable) {
+        dead.json = is_json ? message.payload : (struct evs_slice){json.data, json.count};
+    } else {
+        dead.raw = message.payload;
+    }
+    evs_dead_put(node->op, &dead);
+    evs_buffer_fini(&answer);
+    evs_buffer_fini(&json);
+}
+
+static void take_refusals(struct sink_node *node, bool *did)
+{
+    const struct evs_sink *connector = node->plan->connector;
+    struct evs_sink_refusal refusal;
+    bool any = false;
+    while (connector->refused != NULL && evs_op_has_credit(node->op) &&
+           connector->refused(node->connector, &refusal) == EVS_OK) {
+        struct pending *pending = under_way(node, refusal.number);
+        bury(node, pending, &refusal);
+        pending->acknowledged = true;
+        any = true;
+    }
+    if (any) {
+        evs_op_flush_dead(node->op);
+        atomic_fetch_add(&node->op->worker->run->refusals, 1);
+        pending_trim(node);
+        *did = true;
+    }
+}
+
 static evs_status take_acknowledgements(struct sink_node *node, bool *did)
 {
     struct evs_error error = {0};
@@ -233,8 +300,7 @@ static evs_status take_acknowledgements(struct sink_node *node, bool *did)
         return fail(node, status, &error);
     }
     for (uint32_t i = 0; i < count; i++) {
-        EVS_ASSERT(numbers[i] > node->cursor && numbers[i] <= node->sent);
-        struct pending *pending = pending_at(node, (uint32_t)(numbers[i] - node->cursor - 1));
+        struct pending *pending = under_way(node, numbers[i]);
         pending->acknowledged = true;
         node->acknowledged++;
         evs_histogram_add(&node->op->delivery, node->op->worker->now_us - pending->taken_us);
@@ -325,22 +391,56 @@ static evs_status sink_poll(struct evs_op *op)
     if (take_acknowledgements(node, &did) != EVS_OK) {
         return EVS_AGAIN;
     }
+    take_refusals(node, &did);
     return did ? EVS_OK : EVS_AGAIN;
 }
 
-/* The stored form of a message; part of the state format. */
+/* The stored form of a message; part of the state format. What is behind `origin` was added later: a message without it has no source. */
 struct stored_message {
     uint64_t number;
     struct evs_hash128 id;
     uint64_t epoch, checkpoint;
     uint32_t index, lane, address_bytes, header_bytes;
+    struct origin {
+        uint64_t source; /* hash of its name */
+        struct evs_cause cause;
+        int64_t event_time_us;
+        uint64_t cause_kind;
+    } origin;
 };
+#define STORED_BYTES_MIN offsetof(struct stored_message, origin)
+
+static uint64_t source_hash(const struct evs_run *run, uint32_t source_index)
+{
+    const char *name = run->plan->nodes[run->source_nodes[source_index]].name;
+    return evs_hash64(name, strlen(name));
+}
+
+/* The source of this name; the first one when the pipeline has it no more. */
+static uint32_t source_of(const struct evs_run *run, uint64_t hash)
+{
+    for (uint32_t i = 0; i < run->source_count; i++) {
+        if (source_hash(run, i) == hash) {
+            return i;
+        }
+    }
+    return 0;
+}
 
 static void outbox_put(struct sink_node *node, struct pending *pending)
 {
-    struct stored_message stored = {pending->number,        pending->id,          pending->epoch,
-                                    pending->checkpoint,    pending->index,       node->op->worker->number,
-                                    pending->address_bytes, pending->header_bytes};
+    struct stored_message stored = {
+        .number = pending->number,
+        .id = pending->id,
+        .epoch = pending->epoch,
+        .checkpoint = pending->checkpoint,
+        .index = pending->index,
+        .lane = node->op->worker->number,
+        .address_bytes = pending->address_bytes,
+        .header_bytes = pending->header_bytes,
+        .origin = {source_hash(node->op->worker->run, pending->source_index), pending->cause, pending->event_time_us,
+                   pending->cause_kind},
+    };
     size_t bytes = (size_t)pending->address_bytes + pending->header_bytes + pending->payload_bytes;
     evs_snapshot_put(&node->op->writer, 0, EVS_RECORD_PUT, 0, (struct evs_slice){(const char *)&stored, sizeof stored},
                      (struct evs_slice){pending->text, bytes});
@@ -581,12 +681,20 @@ evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
     return node->plan->connector->open(&open, &node->connector, error);
 }
 
+static bool read_stored(const struct evs_snapshot_record *record, struct stored_message *stored)
+{
+    *stored = (struct stored_message){0};
+    if (record->fixed.count != sizeof *stored && record->fixed.count != STORED_BYTES_MIN) {
+        return false;
+    }
+    memcpy(stored, record->fixed.data, record->fixed.count);
+    return true;
+}
+
 uint32_t evs_sink_node_stored_lane(const struct evs_snapshot_record *record)
 {
-    struct stored_message stored = {0};
-    if (record->fixed.count == sizeof stored) {
-        memcpy(&stored, record->fixed.data, sizeof stored);
-    }
+    struct stored_message stored;
+    read_stored(record, &stored);
     return stored.lane;
 }
 
@@ -596,10 +704,9 @@ evs_status evs_sink_node_restore(struct evs_op *op, const struct evs_snapshot_re
 {
     struct sink_node *node = op->impl;
     struct stored_message stored;
-    if (record->fixed.count != sizeof stored) {
+    if (!read_stored(record, &stored)) {
         return evs_fail(error, EVS_E_CORRUPT, "an outbox message of %s has an unknown layout", op->node->name);
     }
-    memcpy(&stored, record->fixed.data, sizeof stored);
     size_t head = (size_t)stored.address_bytes + stored.header_bytes;
     if (head > record->variable.count) {
         return evs_fail(error, EVS_E_CORRUPT, "an outbox message of %s is shorter than its parts", op->node->name);
@@ -615,6 +722,10 @@ evs_status evs_sink_node_restore(struct evs_op *op, const struct evs_snapshot_re
     pending->epoch = stored.epoch;
     pending->checkpoint = stored.checkpoint;
     pending->index = stored.index;
+    pending->source_index = source_of(op->worker->run, stored.origin.source);
+    pending->cause = stored.origin.cause;
+    pending->cause_kind = (uint32_t)stored.origin.cause_kind;
+    pending->event_time_us = stored.origin.event_time_us;
     node->sendable = node->last;
     return EVS_OK;
 }

@@ -299,9 +299,9 @@ static void tell_end(struct worker *worker)
         run->options.os->threads.wake(run->checkpointer_park);
     }
     bool final_passed = atomic_load(&run->barrier_final) && worker->ops[0].barrier == atomic_load(&run->barrier);
-    if (final_passed && idle && worker->ops_at_barrier == 0 && !worker->idle_told &&
+    if (final_passed && idle && worker->ops_at_barrier == 0 && worker->idle_told != worker->ops[0].barrier &&
         atomic_load(&run->workers_at_barrier) == run->options.worker_count) {
-        worker->idle_told = true;
+        worker->idle_told = worker->ops[0].barrier;
         atomic_fetch_add(&run->workers_idle, 1);
         run->options.os->threads.wake(run->checkpointer_park);
     }

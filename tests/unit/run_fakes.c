@@ -228,6 +228,8 @@ const struct evs_source fake_other_source = FAKE_SOURCE("fake_other", configure_
 struct fake_sender {
     uint64_t *waiting; /* numbers to acknowledge */
     uint32_t waiting_count, waiting_capacity;
+    uint64_t *refused;
+    uint32_t refused_count, refused_capacity;
     uint32_t polls;
 };
 
@@ -266,12 +268,36 @@ static void receive(const struct evs_sink_message *message)
                           .received = 1};
 }
 
+static bool is_refused(const struct evs_sink_message *message)
+{
+    size_t count = fake_world->refuse == NULL ? SIZE_MAX : strlen(fake_world->refuse);
+    return message->payload.count >= count && memcmp(message->payload.data, fake_world->refuse, count) == 0;
+}
+
+static evs_status sink_refused(void *instance, struct evs_sink_refusal *refusal)
+{
+    struct fake_sender *sender = instance;
+    if (sender->refused_count == 0) {
+        return EVS_AGAIN;
+    }
+    *refusal = (struct evs_sink_refusal){.number = sender->refused[--sender->refused_count],
+                                         .reason = "refused",
+                                         .code = "R0000",
+                                         .answer = EVS_SLICE("not wanted")};
+    return EVS_OK;
+}
+
 static evs_status sink_send(void *instance, const struct evs_sink_message *message, struct evs_error *error)
 {
     struct fake_sender *sender = instance;
     (void)error;
     if (sender->waiting_count == 100) {
         return EVS_AGAIN;
+    }
+    if (is_refused(message)) {
+        EVS_GROW(sender->refused, sender->refused_count, sender->refused_capacity);
+        sender->refused[sender->refused_count++] = message->number;
+        return EVS_OK;
     }
     pthread_mutex_lock(&world_lock);
     receive(message);
@@ -305,6 +331,7 @@ static void sink_close(void *instance)
 {
     struct fake_sender *sender = instance;
     evs_free(sender->waiting);
+    evs_free(sender->refused);
     evs_free(sender);
 }
 
@@ -312,7 +339,7 @@ static void sink_close(void *instance)
     {                                                                                                                  \
         .kind = name, .shape = EVS_SINK_MESSAGES, .single = exact, .always_exact = exact, .options = sink_options,     \
         .address_option = "address", .configure = configure, .open = sink_open, .send = sink_send, .poll = sink_poll,  \
-        .close = sink_close                                                                                            \
+        .refused = sink_refused, .close = sink_close                                                                   \
     }
 const struct evs_sink fake_sink = FAKE_SINK("fake", false);
 const struct evs_sink fake_exact_sink = FAKE_SINK("fake_exact", true);

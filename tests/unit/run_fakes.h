@@ -43,6 +43,7 @@ struct fake_world {
     uint32_t fail_commit_after;  /* the n-th commit is stored, and its answer lost */
     uint32_t acknowledge_every;  /* the receiver acknowledges at every n-th poll only; 0 or 1: at once */
     uint32_t deaf_polls;         /* the receiver stores but never acknowledges after so many polls */
+    const char *refuse;          /* the receiver refuses rows whose payload begins with this text; NULL: none */
     uint32_t fail_open;          /* the n-th source or sink cannot be opened */
     uint32_t fence_commit;       /* after the n-th commit another engine takes the group over … */
     int64_t asleep_us;           /* … while this process is stopped for so long: the boot clock is that much ahead */

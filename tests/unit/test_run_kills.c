@@ -158,6 +158,27 @@ END_TEST
 /* --- state --------------------------------------------------------------------------------------------------------------------------------- */
 
 /* Sets, text and counts through deltas and full snapshots, which come every few kilobytes here. */
+/* What a receiver refuses is a dead letter: each once, whatever dies, also those that it refuses behind the last barrier. */
+START_TEST(test_refused_rows)
+{
+    static const char text[] = SOURCE SINKS "from events |> select v, k, ms |> insert into exact;\n"
+                                            "from events |> select v, ms, k |> insert into out;\n";
+    begin(2);
+    fake_world->refuse = "{\"v\":7,";
+    uint32_t wanted = 0;
+    for (uint32_t i = 0; i < EVENTS; i++) {
+        wanted += events[i].value == 7;
+    }
+    const struct evs_plan *plan = fake_compile(text);
+    run_through_deaths(plan, 0);
+    ck_assert_uint_gt(wanted, 10);
+    ck_assert_uint_eq(fake_rows_at("exact"), EVENTS - wanted);
+    ck_assert_uint_eq(fake_rows_at("out"), EVENTS - wanted);
+    ck_assert_uint_eq(fake_rows_at("dead"), 2 * wanted);
+    end(plan);
+}
+END_TEST
+
 START_TEST(test_full_snapshots)
 {
     static const char text[] = SOURCE SINKS "from events |> aggregate count(*) as n, count(distinct v) as d, max(k) as "
@@ -443,6 +464,7 @@ int main(void)
     tcase_add_test(tests, test_union_unwindowed);
     tcase_add_test(tests, test_windows_into_unwindowed);
     tcase_add_test(tests, test_dead_behind_exchange);
+    tcase_add_test(tests, test_refused_rows);
     tcase_add_test(tests, test_full_snapshots);
     tcase_add_test(tests, test_retain_through_deaths);
     tcase_add_test(tests, test_state_keys_after_restart);

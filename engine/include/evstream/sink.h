@@ -34,6 +34,9 @@ struct evs_format {
     /* Appends header lines "Name: value\r\n" for transports that have them; may be NULL. */
     void (*headers)(const void *config, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
                     const struct evs_format_place *place, struct evs_buffer *headers);
+    /* A payload that it made, of this run or an earlier one, as a JSON value for people (dead letters). NULL: the payload is JSON. False: it is
+     * not to be read. */
+    bool (*describe)(struct evs_slice payload, struct evs_buffer *json);
 };
 
 /* --- templates: "triggers.{user_id}" with the holes bound to columns ------------------------------------------------ */
@@ -84,8 +87,8 @@ struct evs_sink_open {
     bool resume;            /* bytes sinks: truncate to resume_offset instead of to nothing */
     const char *nats_url, *nats_credentials, *redis_url;
     bool create;
-    uint64_t epoch; /* the term that this engine holds; 0 without a durable store */
-    uint64_t nonce; /* the owner's */
+    uint64_t epoch;     /* the term that this engine holds; 0 without a durable store */
+    uint64_t nonce;     /* the owner's */
     bool store_forgets; /* a crash of the store's server may take what it had confirmed, rows of sinks too */
     enum evs_sink_replay replay;
     const struct evs_sink_receipt *receipts; /* of all lanes of this sink at the last commit */
@@ -93,6 +96,14 @@ struct evs_sink_open {
     void **
         shared; /* what its lanes have in common: NULL until the first of them makes it. They are opened one after the other */
     int64_t retry_us; /* how long the server may be away before poll returns EVS_E_UNREACHABLE; 0: for ever */
+};
+
+/* A message that the receiver will never take. Its row becomes a dead letter in the same commit that counts the message as delivered, so that
+ * it is told once. */
+struct evs_sink_refusal {
+    uint64_t number;
+    const char *reason, *code; /* static: "refused_by_server", "R0010"; the first is a label of metrics, too */
+    struct evs_slice answer;   /* why, in the receiver's words; borrowed until the next call */
 };
 
 /* What a connector has met since it was opened. */
@@ -112,8 +123,12 @@ struct evs_sink {
     /* `address` options of kind TEMPLATE are bound by the planner; the connector gets their text. */
     const char *address_option; /* the option whose template fills evs_sink_message.address; NULL: none */
     const char *file_option;    /* the option that names the file to write, which begins empty; NULL: none */
+    const struct evs_format
+        *own_format; /* how its rows are encoded: a `format` of the user's is refused; NULL: as the user says */
     evs_status (*configure)(const struct evs_option_value *values, struct evs_arena *arena, const void **config,
                             struct evs_error *error);
+    /* The options against the columns of the rows; EVS_E_PIPELINE with a text that names both. NULL: any columns will do. */
+    evs_status (*check)(const void *config, const struct evs_schema *schema, struct evs_error *error);
     evs_status (*open)(const struct evs_sink_open *open, void **instance, struct evs_error *error);
     /* bytes: appends; may buffer. flush: all of it is with the operating system (sync == true: on disk); *offset is where it ends. */
     evs_status (*append)(void *instance, struct evs_slice bytes, struct evs_error *error);
@@ -123,6 +138,9 @@ struct evs_sink {
     evs_status (*send)(void *instance, const struct evs_sink_message *message, struct evs_error *error);
     /* Numbers acknowledged since the last call, in any order; at most `max`. */
     evs_status (*poll)(void *instance, uint64_t *acknowledged, uint32_t max, uint32_t *count, struct evs_error *error);
+    /* One message more that the receiver refuses for good, in any order among the acknowledged; poll does not tell its number, too. EVS_AGAIN:
+     * none. NULL: it takes everything. */
+    evs_status (*refused)(void *instance, struct evs_sink_refusal *refusal);
     uint32_t (*wait_fds)(void *instance, struct evs_wait_fd *fds, uint32_t max);
     /* As of now, for the next commit. NULL: the receiver has no log that could be read back. */
     void (*receipt)(void *instance, struct evs_sink_receipt *receipt);
