@@ -50,6 +50,7 @@ enum {
     ARG_BATCH_ROWS,
     ARG_CHECKPOINT_BATCHES,
     ARG_LISTEN,
+    ARG_TOKEN_FILE,
     ARG_LOG_FORMAT,
     ARG_LOG_LEVEL,
     ARG_QUIET,
@@ -90,7 +91,9 @@ static const struct evs_arg options[] = {
     {ARG_CHECKPOINT_BATCHES, "--checkpoint-batches", "N",
      "a checkpoint after every N-th batch instead of by time (tests)", NULL},
     {ARG_LISTEN, "--listen", "HOST:PORT|off",
-     "where metrics and health are shown (" EVS_LISTEN_DEFAULT "; off for files alone)", NULL},
+     "where metrics, health and the live page are shown (" EVS_LISTEN_DEFAULT "; off for files alone)", NULL},
+    {ARG_TOKEN_FILE, "--token-file", "FILE",
+     "token that the live page asks for before it changes something (EVSTREAM_TOKEN; none: read-only)", NULL},
     {ARG_LOG_FORMAT, "--log-format", "text|json", "how log lines look on standard error (text)", "text|json"},
     {ARG_LOG_LEVEL, "--log-level", "LEVEL", "debug, info, warn or error (info)", "debug|info|warn|error"},
     {ARG_QUIET, "--quiet", NULL, "only warnings and errors, no summary", NULL},
@@ -102,7 +105,7 @@ static const struct evs_arg options[] = {
 /* What the arguments said; 0 or NULL: nothing. */
 struct settings {
     struct evs_compile_args compile;
-    const char *nats_url, *nats_credentials, *redis_url, *state, *progress, *bucket, *listen;
+    const char *nats_url, *nats_credentials, *redis_url, *state, *progress, *bucket, *listen, *token_file;
     int64_t parallelism, checkpoint_interval_us, retry_us, batch_rows, checkpoint_batches, lease_us;
     enum evs_start start;
     int64_t start_value;
@@ -262,6 +265,9 @@ static void take_flag(struct settings *settings, int id, const char *value)
         break;
     case ARG_LISTEN:
         settings->listen = value;
+        break;
+    case ARG_TOKEN_FILE:
+        settings->token_file = value;
         break;
     case ARG_LOG_LEVEL:
         settings->log_level = level_of(value);
@@ -597,7 +603,15 @@ static int listen_for(const struct settings *settings, const struct pipeline *pi
 
 static int run_live(const struct settings *settings, struct pipeline *pipelines, uint32_t count, struct evs_log *log)
 {
-    struct evs_live *live = evs_live_new(evs_os_system(), log);
+    struct evs_error error = {0};
+    char *token;
+    if (evs_live_token(settings->token_file, &token, &error) != EVS_OK) {
+        fprintf(stderr, "evstream run: %s\n", error.text);
+        return EVS_EXIT_USAGE;
+    }
+    struct evs_live_options live_options = {
+        .os = evs_os_system(), .log = log, .token = token, .explain = evs_explain_json};
+    struct evs_live *live = evs_live_new(&live_options);
     for (uint32_t i = 0; i < count; i++) {
         pipelines[i].live = live;
         pipelines[i].live_number = evs_live_add(live, pipelines[i].plan, pipelines[i].file);
@@ -607,6 +621,7 @@ static int run_live(const struct settings *settings, struct pipeline *pipelines,
         exit_code = run_all(pipelines, count, settings->quiet);
     }
     evs_live_free(live);
+    evs_free(token);
     return exit_code;
 }
 

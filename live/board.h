@@ -26,8 +26,8 @@ struct pipeline {
 };
 
 struct evs_live {
+    struct evs_live_options options;
     const struct evs_os *os;
-    struct evs_log *log;
     int64_t started_wall_us;
     pthread_mutex_t lock; /* over the pipelines, and their runs' lives */
     struct pipeline pipelines[EVS_LIVE_PIPELINES_MAX];

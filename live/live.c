@@ -11,11 +11,13 @@ const char *evs_live_state_name(enum pipeline_state state)
     return names[state];
 }
 
-struct evs_live *evs_live_new(const struct evs_os *os, struct evs_log *log)
+struct evs_live *evs_live_new(const struct evs_live_options *options)
 {
+    const struct evs_os *os = options->os;
     struct evs_live *live = evs_alloc_zero(sizeof *live);
+    live->options = *options;
+    live->options.token = options->token == NULL ? NULL : evs_strdup(options->token);
     live->os = os;
-    live->log = log;
     live->started_wall_us = os->clock.wall_us(os->clock.self);
     int result = pthread_mutex_init(&live->lock, NULL);
     EVS_ASSERT(result == 0);
@@ -31,6 +33,7 @@ void evs_live_free(struct evs_live *live)
         evs_live_server_stop(live->server);
     }
     pthread_mutex_destroy(&live->lock);
+    evs_free((char *)live->options.token);
     evs_free(live);
 }
 

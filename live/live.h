@@ -14,7 +14,17 @@
 
 struct evs_live;
 
-struct evs_live *evs_live_new(const struct evs_os *os, struct evs_log *log);
+struct evs_live_options {
+    const struct evs_os *os;
+    struct evs_log *log;
+    const char *token; /* who sends it may change something; NULL: nobody may. Copied */
+    /* Appends the plan as JSON, as `evstream explain --format json` has it. */
+    void (*explain)(const struct evs_plan *plan, struct evs_buffer *out);
+};
+struct evs_live *evs_live_new(const struct evs_live_options *options);
+/* The token of the file, or of EVSTREAM_TOKEN when `path` is NULL; NULL: there is none. The caller frees it. EVS_E_USAGE: it is unreadable or
+ * easily guessed. */
+EVS_MUST_CHECK evs_status evs_live_token(const char *path, char **token, struct evs_error *error);
 /* The number of a pipeline that is about to start. The plan lives longer than `live`. */
 uint32_t evs_live_add(struct evs_live *live, const struct evs_plan *plan, const char *file);
 /* It runs: restored, all connectors open. */

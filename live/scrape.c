@@ -278,7 +278,7 @@ static void put_process(struct evs_exposition *page, const struct evs_live *live
     }
     for (uint32_t level = EVS_LOG_DEBUG; level <= EVS_LOG_ERROR; level++) {
         const char *name = evs_log_level_name(level);
-        evs_exposition_value(page, EVS_METRIC_LOG_LINES, &name, (double)evs_log_lines(live->log, level));
+        evs_exposition_value(page, EVS_METRIC_LOG_LINES, &name, (double)evs_log_lines(live->options.log, level));
     }
     evs_exposition_value(page, EVS_METRIC_SCRAPES, NULL, (double)live->scrapes);
 }

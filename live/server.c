@@ -5,43 +5,32 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
-#include <event2/event.h>
-#include <event2/http.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/queue.h>
 #include <unistd.h>
 
-#include "board.h"
-#include "evstream/memory.h"
+#include "evstream/json_value.h"
 #include "evstream/option.h"
 #include "evstream/text.h"
+#include "later.h"
+#include "server.h"
+#include "sse.h"
 
 #define CLIENT_SECONDS 10
 #define HEADERS_BYTES_MAX 16384
-#define BODY_BYTES_MAX 0
-#define ADDRESS_BYTES 300
-
-struct evs_live_server {
-    struct evs_live *live;
-    struct event_base *base;
-    struct evhttp *http;
-    struct event *stop;
-    int stop_fd;
-    bool is_loopback;
-    char address[ADDRESS_BYTES];
-    struct evs_thread *thread;
-};
+#define BODY_BYTES_MAX 65536
 
 /* --- answers -------------------------------------------------------------------------------------------------------------- */
 
-static void answer(struct evhttp_request *request, int status, const char *content_type, const struct evs_buffer *body)
+void evs_live_answer(struct evhttp_request *request, int status, const char *content_type,
+                     const struct evs_buffer *body)
 {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     evhttp_add_header(headers, "Content-Type", content_type);
-    evhttp_add_header(headers, "Cache-Control", "no-store");
-    evhttp_add_header(headers, "X-Content-Type-Options", "nosniff");
+    evs_door_put_headers(request);
     struct evbuffer *out = evbuffer_new();
     EVS_ASSERT(out != NULL);
     evbuffer_add(out, body->data, body->count);
@@ -49,11 +38,21 @@ static void answer(struct evhttp_request *request, int status, const char *conte
     evbuffer_free(out);
 }
 
-static void answer_text(struct evhttp_request *request, int status, const char *text)
+void evs_live_answer_text(struct evhttp_request *request, int status, const char *text)
 {
     struct evs_buffer body = {0};
     evs_buffer_puts(&body, text);
-    answer(request, status, "text/plain; charset=utf-8", &body);
+    evs_live_answer(request, status, "text/plain; charset=utf-8", &body);
+    evs_buffer_fini(&body);
+}
+
+void evs_live_answer_error(struct evhttp_request *request, int status, const char *sentence)
+{
+    struct evs_buffer body = {0};
+    evs_buffer_puts(&body, "{\"error\":");
+    evs_json_put_text(&body, evs_slice_of(sentence));
+    evs_buffer_puts(&body, "}\n");
+    evs_live_answer(request, status, "application/json", &body);
     evs_buffer_fini(&body);
 }
 
@@ -63,21 +62,21 @@ static void get_metrics(struct evs_live_server *server, struct evhttp_request *r
     const char *content_type = NULL;
     const char *accept = evhttp_find_header(evhttp_request_get_input_headers(request), "Accept");
     evs_live_put_metrics(server->live, accept, &body, &content_type);
-    answer(request, HTTP_OK, content_type, &body);
+    evs_live_answer(request, HTTP_OK, content_type, &body);
     evs_buffer_fini(&body);
 }
 
 static void get_health(struct evs_live_server *server, struct evhttp_request *request)
 {
     (void)server;
-    answer_text(request, HTTP_OK, "ok\n");
+    evs_live_answer_text(request, HTTP_OK, "ok\n");
 }
 
 static void get_ready(struct evs_live_server *server, struct evhttp_request *request)
 {
     struct evs_buffer body = {0};
     bool is_ready = evs_live_put_ready(server->live, &body);
-    answer(request, is_ready ? HTTP_OK : HTTP_SERVUNAVAIL, "application/json", &body);
+    evs_live_answer(request, is_ready ? HTTP_OK : HTTP_SERVUNAVAIL, "application/json", &body);
     evs_buffer_fini(&body);
 }
 
@@ -85,47 +84,57 @@ static void get_pipelines(struct evs_live_server *server, struct evhttp_request 
 {
     struct evs_buffer body = {0};
     evs_live_put_pipelines(server->live, &body);
-    answer(request, HTTP_OK, "application/json", &body);
+    evs_live_answer(request, HTTP_OK, "application/json", &body);
     evs_buffer_fini(&body);
 }
 
 static void get_index(struct evs_live_server *server, struct evhttp_request *request)
 {
     (void)server;
-    answer_text(request, HTTP_OK,
-                "evstream\n\n/metrics             for Prometheus\n/healthz             alive\n/readyz              "
-                "restored and running\n"
-                "/api/v1/pipelines    plans and figures as JSON\n");
+    evs_live_answer_text(
+        request, HTTP_OK,
+        "evstream\n\n/metrics             for Prometheus\n/healthz             alive\n/readyz              "
+        "restored and running\n"
+        "/api/v1/pipelines    plans and figures as JSON\n");
 }
 
 static const struct route {
     const char *path;
-    void (*get)(struct evs_live_server *server, struct evhttp_request *request);
+    enum { READS, CHANGES } does;
+    void (*answer)(struct evs_live_server *server, struct evhttp_request *request);
 } routes[] = {
-    {"/", get_index},
-    {"/metrics", get_metrics},
-    {"/healthz", get_health},
-    {"/readyz", get_ready},
-    {"/api/v1/pipelines", get_pipelines},
+    {"/", READS, get_index},
+    {"/metrics", READS, get_metrics},
+    {"/healthz", READS, get_health},
+    {"/readyz", READS, get_ready},
+    {"/api/v1/pipelines", READS, get_pipelines},
 };
 
 /* --- requests ---------------------------------------------------------------------------------------------------------------- */
 
-static bool is_loopback_name(const char *host)
+void evs_query_init(struct evs_query *query, struct evhttp_request *request)
 {
-    char name[256];
-    snprintf(name, sizeof name, "%s", host);
-    if (name[0] == '[') {
-        return strncmp(name, "[::1]", 5) == 0;
-    }
-    name[strcspn(name, ":")] = '\0';
-    return evs_slice_equal_nocase(evs_slice_of(name), "localhost") || strncmp(name, "127.", 4) == 0;
+    const char *text = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(request));
+    TAILQ_INIT(&query->values);
+    (void)evhttp_parse_query_str(text == NULL ? "" : text, &query->values); /* what it cannot read is not there */
 }
 
-static bool is_welcome(const struct evs_live_server *server, struct evhttp_request *request)
+const char *evs_query_text(const struct evs_query *query, const char *name)
 {
-    const char *host = evhttp_find_header(evhttp_request_get_input_headers(request), "Host");
-    return !server->is_loopback || host == NULL || is_loopback_name(host);
+    return evhttp_find_header(&query->values, name);
+}
+
+int64_t evs_query_number(const struct evs_query *query, const char *name, int64_t least, int64_t most, int64_t fallback)
+{
+    const char *text = evs_query_text(query, name);
+    int64_t value;
+    bool is_good = text != NULL && evs_parse_int64(evs_slice_of(text), &value) && value >= least && value <= most;
+    return is_good ? value : fallback;
+}
+
+void evs_query_fini(struct evs_query *query)
+{
+    evhttp_clear_headers(&query->values);
 }
 
 static const struct route *find_route(struct evhttp_request *request)
@@ -139,20 +148,28 @@ static const struct route *find_route(struct evhttp_request *request)
     return NULL;
 }
 
+static bool is_allowed(const struct route *route, enum evhttp_cmd_type method)
+{
+    return route->does == CHANGES ? method == EVHTTP_REQ_POST : method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD;
+}
+
 static void on_request(struct evhttp_request *request, void *argument)
 {
     struct evs_live_server *server = argument;
     const struct route *route = find_route(request);
     enum evhttp_cmd_type method = evhttp_request_get_command(request);
-    if (!is_welcome(server, request)) {
-        answer_text(request, 403, "This address answers to localhost only; see --listen.\n");
+    if (!evs_door_is_welcome(server, request)) {
+        evs_live_answer_text(request, 403,
+                             "This address answers to localhost and to its own page only; see --listen.\n");
     } else if (route == NULL) {
-        answer_text(request, HTTP_NOTFOUND, "There is no such page; / lists what there is.\n");
-    } else if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
-        evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
-        answer_text(request, HTTP_BADMETHOD, "This page can only be read.\n");
+        evs_live_answer_text(request, HTTP_NOTFOUND, "There is no such page; / lists what there is.\n");
+    } else if (!is_allowed(route, method)) {
+        bool reads = route->does == READS;
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", reads ? "GET, HEAD" : "POST");
+        evs_live_answer_text(request, HTTP_BADMETHOD,
+                             reads ? "This page can only be read.\n" : "This page takes POST alone.\n");
     } else {
-        route->get(server, request);
+        route->answer(server, request);
     }
 }
 
@@ -222,6 +239,10 @@ static void server_free(struct evs_live_server *server)
     if (server->stop_fd >= 0) {
         close(server->stop_fd);
     }
+    if (server->later != NULL) {
+        evs_later_stop(server->later);
+    }
+    evs_sse_end_all(server);
     evhttp_free(server->http);
     event_base_free(server->base);
     evs_free(server);
