@@ -121,7 +121,7 @@ struct pipeline {
     const struct evs_plan *plan;
     struct evs_run_options options;
     struct evs_run *run;
-    bool standby;
+    bool standby, log_json;
     int64_t started_us, backoff_us, again_us;
     struct evs_live *live; /* shared by all */
     uint32_t live_number;
@@ -334,7 +334,8 @@ static bool wants_redis(const struct settings *settings, const struct evs_plan *
 
 static bool wants_progress(const struct settings *settings, const struct evs_plan *plan)
 {
-    if (settings->quiet || (settings->progress != NULL && strcmp(settings->progress, "never") == 0)) {
+    if (settings->quiet || settings->log_json ||
+        (settings->progress != NULL && strcmp(settings->progress, "never") == 0)) {
         return false;
     }
     if (settings->progress != NULL && strcmp(settings->progress, "always") == 0) {
@@ -343,16 +344,18 @@ static bool wants_progress(const struct settings *settings, const struct evs_pla
     return isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && (plan->only_files || settings->until_end);
 }
 
-static void set_options(struct pipeline *pipeline, const struct settings *settings, struct evs_log *log)
+static void set_options(struct pipeline *pipeline, const struct settings *settings, struct evs_log *log,
+                        bool is_only_one)
 {
     const struct evs_plan *plan = pipeline->plan;
     int64_t workers = settings->parallelism != 0 ? settings->parallelism : plan->parallelism;
     int64_t interval =
         settings->checkpoint_interval_us != 0 ? settings->checkpoint_interval_us : plan->checkpoint_interval_us;
     pipeline->standby = settings->standby;
+    pipeline->log_json = settings->log_json;
     pipeline->options = (struct evs_run_options){
         .os = evs_os_system(),
-        .log = log,
+        .log = evs_log_at(log, (struct evs_log_place){.pipeline = plan->pipeline, .is_shown = !is_only_one}),
         .worker_count = workers == 0 ? 1 : (uint32_t)workers,
         .batch_rows = settings->batch_rows == 0 ? EVS_BATCH_ROWS : (uint32_t)settings->batch_rows,
         .checkpoint_interval_us = interval == 0 ? CHECKPOINT_INTERVAL_US : interval,
@@ -406,6 +409,14 @@ static void print_left_out(const struct pipeline *pipeline)
 static void print_summary(const struct pipeline *pipeline, const struct evs_run_summary *summary)
 {
     const struct evs_run_totals *totals = &summary->totals;
+    if (pipeline->log_json) { /* who reads the lines as JSON wants no other ones among them */
+        evs_log(pipeline->options.log, EVS_LOG_INFO, "summary",
+                "%llu events, %llu rows out, %llu late, %llu dead letters in %.2f s (%s)",
+                (unsigned long long)totals->events, (unsigned long long)totals->rows_out,
+                (unsigned long long)totals->late, (unsigned long long)totals->dead, (double)summary->elapsed_us / 1e6,
+                summary->finished ? "input complete" : "stopped");
+        return;
+    }
     fprintf(stderr, "%s: %llu events, %llu rows out, %llu late, %llu dead letters in %.2f s (%s)\n",
             pipeline->plan->pipeline, (unsigned long long)totals->events, (unsigned long long)totals->rows_out,
             (unsigned long long)totals->late, (unsigned long long)totals->dead, (double)summary->elapsed_us / 1e6,
@@ -419,7 +430,14 @@ static int report(const struct pipeline *pipeline, evs_status status, const stru
     if (status == EVS_E_CANCELLED) {
         return EVS_EXIT_DONE;
     }
-    fprintf(stderr, "evstream: %s: %s\n", pipeline->file, error->text);
+    if (pipeline->log_json) {
+        struct evs_error coded = *error;
+        coded.code = status;
+        evs_log_about(pipeline->options.log, EVS_LOG_ERROR, "failed", (struct evs_log_about){.error = &coded},
+                      "The run has ended: %s", error->text);
+    } else {
+        fprintf(stderr, "evstream: %s: %s\n", pipeline->file, error->text);
+    }
     return evs_status_exit_code(status);
 }
 
@@ -570,7 +588,7 @@ static int compile_all(const struct settings *settings, const struct evs_paths *
         if (exit_code != EVS_EXIT_DONE) {
             return exit_code;
         }
-        set_options(&pipelines[i], settings, log);
+        set_options(&pipelines[i], settings, log, files->count == 1);
     }
     return refuse_same_name(pipelines, files->count);
 }
@@ -638,6 +656,7 @@ static int run_files(const struct settings *settings, const struct evs_paths *fi
     }
     for (uint32_t i = 0; i < files->count; i++) {
         evs_plan_free(pipelines[i].plan);
+        evs_log_free(pipelines[i].options.log);
     }
     evs_log_free(log);
     return exit_code;

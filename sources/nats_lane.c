@@ -203,11 +203,11 @@ static void lane_tell_lost(struct evs_nats_lane *lane, uint64_t fork)
         return; /* another partition's lane tells */
     }
     char stream[300];
-    evs_log(shared->log, EVS_LOG_ERROR, "nats_log_lost",
-            "Source %s: stream %s lost its tail (a power cut without sync?): messages %" PRIu64 " to %" PRIu64
-            " (%" PRIu64 " of them), which were read, are not stored any more. Reading goes on at %" PRIu64
-            "; the state keeps them.",
-            shared->source, lane_stream_text(lane, stream, sizeof stream), fork + 1, newest, lost, fork + 1);
+    evs_log_about(
+        shared->log, EVS_LOG_ERROR, "nats_log_lost", (struct evs_log_about){.first = fork + 1, .last = newest},
+        "Source %s: stream %s lost its tail (a power cut without sync?): messages %" PRIu64 " to %" PRIu64 " (%" PRIu64
+        " of them), which were read, are not stored any more. Reading goes on at %" PRIu64 "; the state keeps them.",
+        shared->source, lane_stream_text(lane, stream, sizeof stream), fork + 1, newest, lost, fork + 1);
 }
 
 /* The log is another one behind `fork`: go on there, keep the state, and say what the broker lost. */
@@ -302,11 +302,12 @@ void evs_nats_lane_gap(struct evs_nats_lane *lane, uint64_t begins)
     uint64_t count = begins - lane->next;
     char stream[300];
     shared->gap_messages += count;
-    evs_log(shared->log, EVS_LOG_ERROR, "nats_gap",
-            "Source %s: messages %" PRIu64 " to %" PRIu64 " of stream %s were removed before they were read (%s%" PRIu64
-            "%s). Raise max_age or max_bytes of the stream, or keep the pipeline running.",
-            shared->source, lane->next, begins - 1, lane_stream_text(lane, stream, sizeof stream),
-            lane->reads_all ? "" : "up to ", count, lane->reads_all ? "" : ", of all subjects");
+    evs_log_about(
+        shared->log, EVS_LOG_ERROR, "nats_gap", (struct evs_log_about){.first = lane->next, .last = begins - 1},
+        "Source %s: messages %" PRIu64 " to %" PRIu64 " of stream %s were removed before they were read (%s%" PRIu64
+        "%s). Raise max_age or max_bytes of the stream, or keep the pipeline running.",
+        shared->source, lane->next, begins - 1, lane_stream_text(lane, stream, sizeof stream),
+        lane->reads_all ? "" : "up to ", count, lane->reads_all ? "" : ", of all subjects");
 }
 
 static void lane_take_consumer(struct evs_nats_lane *lane, const struct evs_nats_message *answer)

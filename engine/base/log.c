@@ -1,11 +1,14 @@
 /* The log: one line a call, to standard error, as text for people or as JSON with the field names of the Elastic Common
- * Schema for collectors.
+ * Schema (ECS) for collectors. The JSON follows ECS's rules for loggers: @timestamp, log.level, message and ecs.version come
+ * first, in this order; names that hold a dot are written as one key, labels as an object of texts.
+ *
+ *   log ◄── log of a pipeline (labels.pipeline) ◄── log of its source (labels.source), sink, operator        evs_log_at
  *
  * A broken server or a bad event can produce the same line a million times, so each cause may log EVS_LOG_BURST lines in
- * ten seconds; the rest is counted, and told in one line when the ten seconds are over (at the next line of any cause, or
- * at the end).
+ * ten seconds at each place; the rest is counted, and told in one line when the ten seconds are over (at the next line of
+ * any cause, or at the end).
  *
- *   causes[]:  cause | start of its ten seconds | shown | suppressed
+ *   causes[]:  cause | place | start of its ten seconds | shown | suppressed
  *
  * The table is fixed; when it is full the cause that began earliest gives its place. Text from outside cannot forge a
  * line: control characters are escaped, bytes that are not UTF-8 are replaced. User and password of a URL are starred out
@@ -23,18 +26,28 @@
 #define WINDOW_US INT64_C(10000000)
 #define CAUSES_MAX 64
 #define CAUSE_BYTES 48
+#define NAME_BYTES 128
 #define MESSAGE_BYTES 4096
-#define LINE_BYTES                                                                                                     \
-    (6 * MESSAGE_BYTES + 512) /* a byte becomes 6 at most: \u001f, or the replacement character escaped */
+/* A byte becomes 6 at most: \u001f, or the replacement character escaped. The message may come twice: as the error's, too. */
+#define LINE_BYTES (6 * (2 * MESSAGE_BYTES + 2 * NAME_BYTES) + 1024)
+
+struct place {
+    char pipeline[NAME_BYTES], name[NAME_BYTES]; /* cut when longer; "": not said */
+    char kind[16];
+    bool is_shown;
+};
 
 struct cause {
     char name[CAUSE_BYTES];
+    struct place place;
     int64_t start_us;
     uint32_t shown;
     uint64_t suppressed;
 };
 
 struct evs_log {
+    struct evs_log *root; /* itself, or the one that lines of this place go to: only `place` is its own then */
+    struct place place;
     const struct evs_os *os;
     enum evs_log_level level;
     bool json;
@@ -57,7 +70,7 @@ const char *evs_log_level_name(enum evs_log_level level)
 uint64_t evs_log_lines(const struct evs_log *log, enum evs_log_level level)
 {
     EVS_ASSERT((size_t)level < EVS_COUNT(level_names));
-    return log == NULL ? 0 : atomic_load_explicit(&log->lines[level], memory_order_relaxed);
+    return log == NULL ? 0 : atomic_load_explicit(&log->root->lines[level], memory_order_relaxed);
 }
 
 /* --- one line -------------------------------------------------------------------------------------------------------- */
@@ -122,38 +135,97 @@ static void put_time(struct evs_log *log)
     puts_line(log, text);
 }
 
-static void put_json(struct evs_log *log, enum evs_log_level level, const char *cause, const char *message)
+/* A line before it is one. */
+struct line {
+    enum evs_log_level level;
+    const char *cause, *message;
+    const struct place *place;
+    struct evs_log_about about;
+    uint64_t left_out; /* lines of this cause; 0: it is no such line */
+};
+
+static void put_text_field(struct evs_log *log, const char *name, const char *value)
+{
+    puts_line(log, ",\"");
+    puts_line(log, name);
+    puts_line(log, "\":\"");
+    put_escaped(log, value);
+    puts_line(log, "\"");
+}
+
+static void put_number_field(struct evs_log *log, const char *name, uint64_t value)
+{
+    char text[96];
+    snprintf(text, sizeof text, ",\"%s\":%llu", name, (unsigned long long)value);
+    puts_line(log, text);
+}
+
+static void put_labels(struct evs_log *log, const struct place *place)
+{
+    if (place->pipeline[0] == '\0' && place->name[0] == '\0') {
+        return;
+    }
+    puts_line(log, ",\"labels\":{");
+    size_t begun = log->line_count;
+    if (place->pipeline[0] != '\0') {
+        put_text_field(log, "pipeline", place->pipeline);
+    }
+    if (place->name[0] != '\0') {
+        put_text_field(log, place->kind, place->name);
+    }
+    memmove(log->line + begun, log->line + begun + 1, log->line_count - begun - 1); /* the first comma */
+    log->line_count--;
+    puts_line(log, "}");
+}
+
+static void put_json(struct evs_log *log, const struct line *line)
 {
     puts_line(log, "{\"@timestamp\":\"");
     put_time(log);
-    puts_line(log, "\",\"log.level\":\"");
-    puts_line(log, level_names[level]);
-    puts_line(log, "\",\"message\":\"");
-    put_escaped(log, message);
-    puts_line(log, "\",\"event.code\":\"");
-    put_escaped(log, cause);
-    puts_line(log, "\",\"service.name\":\"evstream\",\"ecs.version\":\"8.11.0\"}");
+    puts_line(log, "\"");
+    put_text_field(log, "log.level", level_names[line->level]);
+    put_text_field(log, "message", line->message);
+    puts_line(log, ",\"ecs.version\":\"8.11.0\",\"service.name\":\"evstream\",\"event.dataset\":\"evstream.log\"");
+    put_text_field(log, "event.code", line->cause);
+    put_labels(log, line->place);
+    if (line->about.error != NULL) {
+        put_text_field(log, "error.code", evs_status_name(line->about.error->code));
+        put_text_field(log, "error.message", line->about.error->text);
+    }
+    if (line->about.first != 0) {
+        put_number_field(log, "evstream.sequence.first", line->about.first);
+        put_number_field(log, "evstream.sequence.last", line->about.last);
+    }
+    if (line->left_out != 0) {
+        put_number_field(log, "evstream.lines_left_out", line->left_out);
+    }
+    puts_line(log, "}");
 }
 
-static void put_text(struct evs_log *log, enum evs_log_level level, const char *cause, const char *message)
+static void put_text(struct evs_log *log, const struct line *line)
 {
     char padded[8];
-    snprintf(padded, sizeof padded, " %-5s ", level_names[level]);
+    snprintf(padded, sizeof padded, " %-5s ", level_names[line->level]);
     put_time(log);
     puts_line(log, padded);
-    put_escaped(log, cause);
+    put_escaped(log, line->cause);
+    if (line->place->is_shown) {
+        puts_line(log, " [");
+        put_escaped(log, line->place->pipeline);
+        puts_line(log, "]");
+    }
     puts_line(log, ": ");
-    put_escaped(log, message);
+    put_escaped(log, line->message);
 }
 
 /* One write a line, so that lines of other processes on the same terminal do not cut into ours. */
-static void write_line(struct evs_log *log, enum evs_log_level level, const char *cause, const char *message)
+static void write_line(struct evs_log *log, const struct line *line)
 {
     log->line_count = 0;
     if (log->json) {
-        put_json(log, level, cause, message);
+        put_json(log, line);
     } else {
-        put_text(log, level, cause, message);
+        put_text(log, line);
     }
     put(log, "\n", 1);
     log->os->console.write(log->os->console.self, log->line, log->line_count);
@@ -167,7 +239,12 @@ static void tell_suppressed(struct evs_log *log, struct cause *cause)
         char message[128];
         snprintf(message, sizeof message, "%llu more lines of this cause were left out within 10 s.",
                  (unsigned long long)cause->suppressed);
-        write_line(log, EVS_LOG_WARN, cause->name, message);
+        struct line line = {.level = EVS_LOG_WARN,
+                            .cause = cause->name,
+                            .message = message,
+                            .place = &cause->place,
+                            .left_out = cause->suppressed};
+        write_line(log, &line);
         cause->suppressed = 0;
     }
 }
@@ -187,12 +264,17 @@ static void end_windows(struct evs_log *log, int64_t now_us)
     log->cause_count = kept;
 }
 
-static struct cause *find_cause(struct evs_log *log, const char *name, int64_t now_us)
+static bool is_same_place(const struct place *a, const struct place *b)
+{
+    return strcmp(a->pipeline, b->pipeline) == 0 && strcmp(a->name, b->name) == 0 && strcmp(a->kind, b->kind) == 0;
+}
+
+static struct cause *find_cause(struct evs_log *log, const struct place *place, const char *name, int64_t now_us)
 {
     char cut[CAUSE_BYTES];
     snprintf(cut, sizeof cut, "%s", name);
     for (uint32_t i = 0; i < log->cause_count; i++) {
-        if (strcmp(log->causes[i].name, cut) == 0) {
+        if (strcmp(log->causes[i].name, cut) == 0 && is_same_place(&log->causes[i].place, place)) {
             return &log->causes[i];
         }
     }
@@ -203,17 +285,17 @@ static struct cause *find_cause(struct evs_log *log, const char *name, int64_t n
     }
     EVS_ASSERT(log->cause_count < CAUSES_MAX);
     struct cause *cause = &log->causes[log->cause_count++];
-    *cause = (struct cause){.start_us = now_us};
+    *cause = (struct cause){.start_us = now_us, .place = *place};
     memcpy(cause->name, cut, sizeof cut);
     return cause;
 }
 
 /* The cause's name, cut to its limit, when it may log another line; else NULL, and the line is counted. */
-static const char *admit(struct evs_log *log, const char *name)
+static const char *admit(struct evs_log *log, const struct place *place, const char *name)
 {
     int64_t now_us = evs_monotonic_us(log->os);
     end_windows(log, now_us);
-    struct cause *cause = find_cause(log, name, now_us);
+    struct cause *cause = find_cause(log, place, name, now_us);
     if (cause->shown == EVS_LOG_BURST) {
         cause->suppressed++;
         return NULL;
@@ -252,6 +334,7 @@ struct evs_log *evs_log_new(const struct evs_os *os, enum evs_log_level level, b
     EVS_ASSERT(os != NULL);
     EVS_ASSERT((size_t)level < EVS_COUNT(level_names));
     struct evs_log *log = evs_alloc_zero(sizeof *log);
+    log->root = log;
     log->os = os;
     log->level = level;
     log->json = json;
@@ -260,9 +343,33 @@ struct evs_log *evs_log_new(const struct evs_os *os, enum evs_log_level level, b
     return log;
 }
 
+static void set_name(char *to, size_t room, const char *name, const char *inherited)
+{
+    snprintf(to, room, "%s", name == NULL ? inherited : name);
+}
+
+struct evs_log *evs_log_at(struct evs_log *parent, struct evs_log_place place)
+{
+    if (parent == NULL) {
+        return NULL;
+    }
+    struct evs_log *log = evs_alloc_zero(offsetof(struct evs_log, os)); /* nothing else of it is used */
+    const struct place *from = &parent->place;
+    log->root = parent->root;
+    set_name(log->place.pipeline, sizeof log->place.pipeline, place.pipeline, from->pipeline);
+    set_name(log->place.name, sizeof log->place.name, place.name, from->name);
+    set_name(log->place.kind, sizeof log->place.kind, place.kind, from->kind);
+    log->place.is_shown = place.is_shown || from->is_shown;
+    return log;
+}
+
 void evs_log_free(struct evs_log *log)
 {
     if (log == NULL) {
+        return;
+    }
+    if (log->root != log) {
+        evs_free(log);
         return;
     }
     for (uint32_t i = 0; i < log->cause_count; i++) {
@@ -273,24 +380,55 @@ void evs_log_free(struct evs_log *log)
     evs_free(log);
 }
 
-void evs_log(struct evs_log *log, enum evs_log_level level, const char *cause, const char *format, ...)
+static void write_message(struct evs_log *log, const struct place *place, struct line *line, const char *format,
+                          va_list arguments)
+{
+    atomic_fetch_add_explicit(&log->lines[line->level], 1, memory_order_relaxed);
+    pthread_mutex_lock(&log->lock);
+    line->cause = admit(log, place, line->cause);
+    if (line->cause != NULL) {
+        char message[MESSAGE_BYTES];
+        struct evs_error error;
+        vsnprintf(message, sizeof message, format, arguments);
+        hide_credentials(message);
+        if (line->about.error != NULL) {
+            error = *line->about.error;
+            hide_credentials(error.text);
+            line->about.error = &error;
+        }
+        line->message = message;
+        line->place = place;
+        write_line(log, line);
+    }
+    pthread_mutex_unlock(&log->lock);
+}
+
+static bool is_heard(const struct evs_log *log, enum evs_log_level level, const char *cause)
 {
     EVS_ASSERT(cause != NULL);
     EVS_ASSERT((size_t)level < EVS_COUNT(level_names));
-    if (log == NULL || level < log->level) {
-        return;
-    }
-    atomic_fetch_add_explicit(&log->lines[level], 1, memory_order_relaxed);
-    pthread_mutex_lock(&log->lock);
-    const char *admitted = admit(log, cause);
-    if (admitted != NULL) {
-        char message[MESSAGE_BYTES];
+    return log != NULL && level >= log->root->level;
+}
+
+void evs_log(struct evs_log *log, enum evs_log_level level, const char *cause, const char *format, ...)
+{
+    if (is_heard(log, level, cause)) {
+        struct line line = {.level = level, .cause = cause};
         va_list arguments;
         va_start(arguments, format);
-        vsnprintf(message, sizeof message, format, arguments);
+        write_message(log->root, &log->place, &line, format, arguments);
         va_end(arguments);
-        hide_credentials(message);
-        write_line(log, level, admitted, message);
     }
-    pthread_mutex_unlock(&log->lock);
+}
+
+void evs_log_about(struct evs_log *log, enum evs_log_level level, const char *cause, struct evs_log_about about,
+                   const char *format, ...)
+{
+    if (is_heard(log, level, cause)) {
+        struct line line = {.level = level, .cause = cause, .about = about};
+        va_list arguments;
+        va_start(arguments, format);
+        write_message(log->root, &log->place, &line, format, arguments);
+        va_end(arguments);
+    }
 }

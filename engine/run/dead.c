@@ -245,6 +245,6 @@ void evs_op_show_row(struct evs_op *op, const char *place, const struct evs_batc
 {
     struct evs_buffer json = {0};
     encode_row(op->worker->run, evs_op_input_schema(op, 0), batch, row, &json);
-    evs_log(op->worker->run->options.log, EVS_LOG_INFO, op->node->name, "%s: %.*s", place, (int)json.count, json.data);
+    evs_log(op->log, EVS_LOG_INFO, op->node->name, "%s: %.*s", place, (int)json.count, json.data);
     evs_buffer_fini(&json);
 }

@@ -28,6 +28,12 @@ static const struct op_class *class_of(const struct evs_run *run, const struct e
     return NULL;
 }
 
+/* What lines of its log call it. */
+static const char *kind_of(const struct evs_plan_node *node)
+{
+    return node->kind == EVS_NODE_SOURCE ? "source" : node->kind == EVS_NODE_SINK ? "sink" : "operator";
+}
+
 /* A `single` sink runs on worker 0 alone; the plan has a gather in front of it. */
 static bool runs_here(const struct evs_plan_node *node, uint32_t worker)
 {
@@ -49,6 +55,7 @@ static void op_init(struct worker *worker, struct evs_op *op, uint32_t node_inde
         .watermark_target_us = EVS_TIME_MIN,
         .barrier = run->terms.checkpoint,
     };
+    op->log = evs_log_at(run->options.log, (struct evs_log_place){.kind = kind_of(node), .name = node->name});
     op->output_total = op->output_count + run->source_count;
     op->outputs = evs_alloc_zero(op->output_total * sizeof *op->outputs);
 }
@@ -368,6 +375,7 @@ static void op_free(struct evs_op *op)
     evs_free(op->in);
     evs_snapshot_writer_fini(&op->writer);
     evs_snapshot_writer_fini(&op->copy);
+    evs_log_free(op->log);
 }
 
 void evs_graph_free(struct evs_run *run)

@@ -265,6 +265,7 @@ evs_status evs_run_start(const struct evs_plan *plan, const struct evs_run_optio
     memset(run, 0, sizeof *run);
     run->plan = plan;
     run->options = *options;
+    run->options.log = evs_log_at(options->log, (struct evs_log_place){.pipeline = plan->pipeline});
     run->started_us = evs_monotonic_us(options->os);
     run->checkpointer_park = options->os->threads.park_new(options->os->threads.self);
     run->main_park = options->os->threads.park_new(options->os->threads.self);
@@ -317,7 +318,8 @@ evs_status evs_run_wait(struct evs_run *run, struct evs_run_summary *summary, st
     *summary = (struct evs_run_summary){
         .totals = totals,
         .all = {totals.events + run->base.events, totals.rows_out + run->base.rows_out, totals.late + run->base.late,
-                totals.dead + run->base.dead, totals.null_keys, totals.state_keys, totals.state_bytes, totals.late_windows},
+                totals.dead + run->base.dead, totals.null_keys, totals.state_keys, totals.state_bytes,
+                totals.late_windows},
         .checkpoints = atomic_load(&run->shown.count),
         .checkpoint_bytes = atomic_load(&run->shown.bytes),
         .elapsed_us = evs_monotonic_us(os) - run->started_us,
@@ -347,5 +349,6 @@ void evs_run_free(struct evs_run *run)
     run->options.os->threads.park_free(run->starter_park);
     evs_marker_fini(run);
     evs_arena_fini(&run->arena);
+    evs_log_free(run->options.log);
     evs_free(run);
 }

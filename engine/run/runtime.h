@@ -85,6 +85,7 @@ struct evs_op {
     const struct evs_plan_node *node;
     uint32_t node_index;
     struct worker *worker;
+    struct evs_log *log; /* of the run's, for lines about this op */
     const struct op_class *class;
     void *impl; /* source, sink, exchange: their own structures */
 

@@ -608,7 +608,7 @@ static struct evs_sink_open how_to_open(const struct sink_node *node)
     const struct evs_run *run = op->worker->run;
     return (struct evs_sink_open){
         .os = run->options.os,
-        .log = run->options.log,
+        .log = op->log,
         .pipeline = run->plan->pipeline,
         .name = op->node->name,
         .config = node->plan->config,

@@ -192,7 +192,7 @@ static struct evs_source_open how_to_open(struct source_node *node, const struct
     uint32_t position_count = record == NULL ? 0 : gather_positions(node, record);
     return (struct evs_source_open){
         .os = options->os,
-        .log = options->log,
+        .log = op->log,
         .name = op->node->name,
         .config = node->plan->config,
         .worker = op->worker->number,

@@ -66,14 +66,64 @@ START_TEST(a_line_of_text)
 }
 END_TEST
 
+#define JSON_HEAD "{\"@timestamp\":\"2026-01-05T10:00:00.123Z\",\"log.level\":"
+#define JSON_SERVICE "\"ecs.version\":\"8.11.0\",\"service.name\":\"evstream\",\"event.dataset\":\"evstream.log\","
+
+/* ECS loggers begin with these four fields in this order. */
 START_TEST(a_line_of_json)
 {
     struct evs_log *log = evs_log_new(&os, EVS_LOG_INFO, true);
     evs_log(log, EVS_LOG_ERROR, "dead_letter", "said \"no\\yes\"\n\x01 é");
-    ck_assert_str_eq(output(), "{\"@timestamp\":\"2026-01-05T10:00:00.123Z\",\"log.level\":\"error\","
-                               "\"message\":\"said \\\"no\\\\yes\\\"\\n\\u0001 é\",\"event.code\":\"dead_letter\","
-                               "\"service.name\":\"evstream\",\"ecs.version\":\"8.11.0\"}\n");
+    ck_assert_str_eq(output(), JSON_HEAD "\"error\",\"message\":\"said \\\"no\\\\yes\\\"\\n\\u0001 é\"," JSON_SERVICE
+                                         "\"event.code\":\"dead_letter\"}\n");
     evs_log_free(log);
+}
+END_TEST
+
+START_TEST(json_says_where_and_about_what)
+{
+    struct evs_log *log = evs_log_new(&os, EVS_LOG_INFO, true);
+    struct evs_log *pipeline = evs_log_at(log, (struct evs_log_place){.pipeline = "ca\"rt"});
+    struct evs_log *source = evs_log_at(pipeline, (struct evs_log_place){.kind = "source", .name = "clicks"});
+    struct evs_error error = {.code = EVS_E_UNREACHABLE, .text = "redis://u:p@host is away"};
+    evs_log(pipeline, EVS_LOG_INFO, "a", "x");
+    evs_log_about(source, EVS_LOG_WARN, "b", (struct evs_log_about){.first = 7, .last = 9}, "y");
+    evs_log_about(source, EVS_LOG_ERROR, "c", (struct evs_log_about){.error = &error}, "z");
+    ck_assert_str_eq(output(),
+                     JSON_HEAD "\"info\",\"message\":\"x\"," JSON_SERVICE
+                               "\"event.code\":\"a\",\"labels\":{\"pipeline\":\"ca\\\"rt\"}}\n" JSON_HEAD
+                               "\"warn\",\"message\":\"y\"," JSON_SERVICE
+                               "\"event.code\":\"b\",\"labels\":{\"pipeline\":\"ca\\\"rt\",\"source\":\"clicks\"},"
+                               "\"evstream.sequence.first\":7,\"evstream.sequence.last\":9}\n" JSON_HEAD
+                               "\"error\",\"message\":\"z\"," JSON_SERVICE
+                               "\"event.code\":\"c\",\"labels\":{\"pipeline\":\"ca\\\"rt\",\"source\":\"clicks\"},"
+                               "\"error.code\":\"unreachable\",\"error.message\":\"redis://***@host is away\"}\n");
+    ck_assert_uint_eq(evs_log_lines(source, EVS_LOG_INFO), 1); /* all are lines of one log */
+    evs_log_free(source);
+    evs_log_free(pipeline);
+    evs_log_free(log);
+    ck_assert_ptr_null(evs_log_at(NULL, (struct evs_log_place){.pipeline = "p"}));
+}
+END_TEST
+
+/* Where several pipelines share a log, the text names them, and one that is noisy does not silence another. */
+START_TEST(pipelines_are_told_apart)
+{
+    struct evs_log *log = evs_log_new(&os, EVS_LOG_INFO, false);
+    struct evs_log *a = evs_log_at(log, (struct evs_log_place){.pipeline = "a", .is_shown = true});
+    struct evs_log *b = evs_log_at(log, (struct evs_log_place){.pipeline = "b", .is_shown = true});
+    struct evs_log *sink = evs_log_at(a, (struct evs_log_place){.kind = "sink", .name = "out"});
+    for (uint32_t i = 0; i < EVS_LOG_BURST + 3; i++) {
+        evs_log(sink, EVS_LOG_INFO, "noisy", "line %u", i);
+    }
+    evs_log(b, EVS_LOG_INFO, "noisy", "line of b");
+    ck_assert_uint_eq(count_of("noisy [a]: line"), EVS_LOG_BURST);
+    ck_assert_uint_eq(count_of("noisy [b]: line of b"), 1);
+    evs_log_free(sink);
+    evs_log_free(a);
+    evs_log_free(b);
+    evs_log_free(log); /* what was left out is told with its place, though that is gone */
+    ck_assert_uint_eq(count_of("warn  noisy [a]: 3 more lines"), 1);
 }
 END_TEST
 
@@ -267,6 +317,8 @@ int main(void)
     tcase_add_checked_fixture(tests, setup, NULL);
     tcase_add_test(tests, a_line_of_text);
     tcase_add_test(tests, a_line_of_json);
+    tcase_add_test(tests, json_says_where_and_about_what);
+    tcase_add_test(tests, pipelines_are_told_apart);
     tcase_add_test(tests, levels_below_the_limit_are_silent);
     tcase_add_test(tests, a_cause_is_limited_and_the_rest_is_told);
     tcase_add_test(tests, what_was_left_out_is_told_at_the_end);

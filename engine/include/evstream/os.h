@@ -119,8 +119,8 @@ static inline int64_t evs_monotonic_us(const struct evs_os *os)
     return os->clock.monotonic_us(os->clock.self);
 }
 
-/* Log lines go to the console only. Text or JSON (ECS field names). Rate-limited by `cause` (a short stable name):
- * after EVS_LOG_BURST lines of a cause within 10 s the rest is counted and told in one line. Thread-safe. */
+/* Log lines go to the console only. Text, or JSON with the field names of the Elastic Common Schema. Rate-limited by `cause` (a short stable name):
+ * after EVS_LOG_BURST lines of a cause at one place within 10 s the rest is counted and told in one line. Thread-safe. */
 #define EVS_LOG_BURST 10u
 enum evs_log_level { EVS_LOG_DEBUG, EVS_LOG_INFO, EVS_LOG_WARN, EVS_LOG_ERROR };
 struct evs_log;
@@ -131,5 +131,22 @@ const char *evs_log_level_name(enum evs_log_level level);
 uint64_t evs_log_lines(const struct evs_log *log, enum evs_log_level level);
 void evs_log(struct evs_log *log, enum evs_log_level level, const char *cause, const char *format, ...)
     EVS_PRINTF(4, 5);
+
+/* Where lines come from: labels in JSON. NULL: not said. */
+struct evs_log_place {
+    const char *pipeline;
+    const char *kind, *name; /* "source", "clicks": of a part of the pipeline */
+    bool is_shown;           /* in text, too: needed where several pipelines share a log */
+};
+/* A log whose lines go to `parent` and say where they come from; freed before it. What `place` does not say is taken from the parent. NULL parent: NULL. */
+struct evs_log *evs_log_at(struct evs_log *parent, struct evs_log_place place);
+
+/* What a line is about, beside its words: fields in JSON. */
+struct evs_log_about {
+    const struct evs_error *error; /* error.code and error.message */
+    uint64_t first, last;          /* sequences of messages in the broker's log; 0: none */
+};
+void evs_log_about(struct evs_log *log, enum evs_log_level level, const char *cause, struct evs_log_about about,
+                   const char *format, ...) EVS_PRINTF(5, 6);
 
 #endif
