@@ -1,7 +1,7 @@
 /* Prints the parts of docs/language.md that come from the program's own tables: functions, options, settings, codes of diagnostics, reasons of
  * rows that fail in an expression, aggregate functions. tests/docs/run holds the document against them, and `tests/docs/run --update` writes them into it.
  *
- *   evs_reference functions|aggregates|options|settings|diagnostics|failures
+ *   evs_reference functions|aggregates|options|settings|diagnostics|failures|sink_KIND|format_KIND
  *   evs_reference aggregate_rows|aggregate_pipeline|aggregate_results     the examples of the aggregate functions, to be run */
 #include <stdio.h>
 #include <string.h>
@@ -220,6 +220,32 @@ static void print_all_options(void)
     }
 }
 
+/* The options of one sink alone, for its page in docs/sinks/: `sink_nats`. */
+static bool print_sink(const char *part)
+{
+    static const char prefix[] = "sink_";
+    for (const struct evs_sink *const *at = evs_registry.sinks; *at != NULL; at++) {
+        if (strncmp(part, prefix, sizeof prefix - 1) == 0 && strcmp(part + sizeof prefix - 1, (*at)->kind) == 0) {
+            print_options((*at)->options);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `format_csv` */
+static bool print_format(const char *part)
+{
+    static const char prefix[] = "format_";
+    for (const struct evs_format *const *at = evs_registry.formats; *at != NULL; at++) {
+        if (strncmp(part, prefix, sizeof prefix - 1) == 0 && strcmp(part + sizeof prefix - 1, (*at)->kind) == 0) {
+            print_options((*at)->options);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void print_settings(void)
 {
     print_options(evs_setting_options);
@@ -272,6 +298,10 @@ int main(int argc, char **argv)
             return 0;
         }
     }
-    fprintf(stderr, "usage: %s functions|aggregates|options|settings|diagnostics|failures\n", argv[0]);
+    if (argc == 2 && (print_sink(argv[1]) || print_format(argv[1]))) {
+        return 0;
+    }
+    fprintf(stderr, "usage: %s functions|aggregates|options|settings|diagnostics|failures|sink_KIND|format_KIND\n",
+            argv[0]);
     return 2;
 }

@@ -102,9 +102,12 @@ struct evs_sink_open {
  * it is told once. */
 struct evs_sink_refusal {
     uint64_t number;
-    const char *reason, *code; /* static: "refused_by_server", "R0010"; the first is a label of metrics, too */
+    const char *reason, *code; /* static: EVS_REFUSED_REASON and its code, or of the connector's own; the first is a label of metrics, too */
     struct evs_slice answer;   /* why, in the receiver's words; borrowed until the next call */
 };
+
+#define EVS_REFUSED_REASON "refused"
+#define EVS_REFUSED_CODE "R0501"
 
 /* What a connector has met since it was opened. */
 struct evs_sink_state {
