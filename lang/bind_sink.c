@@ -124,7 +124,8 @@ static bool set_delivery(struct evs_binder *binder, struct evs_bound_sink *sink,
     sink->delivery_is_set = value->is_set;
     sink->exact = value->integer == 0;
     sink->delivery_place = is_own ? place : sink->place;
-    if (is_own && !sink->exact && sink->connector->always_exact) {
+    bool is_always = sink->connector->always_exact || sink->connector->through_outbox;
+    if (is_own && !sink->exact && is_always) {
         struct evs_diag *diag =
             evs_report(binder, EVS_E0413, place, "rows reach %s only from a commit", sink->connector->kind);
         evs_diag_hint(diag, "delivery is always 'exact' here");

@@ -54,6 +54,17 @@ static void check_columns(struct evs_builder *builder, const struct evs_bound_si
     }
 }
 
+static void bind_templates(struct evs_builder *builder, const struct evs_bound_sink *sink,
+                           const struct evs_schema *schema, struct evs_plan_sink *out)
+{
+    struct evs_error error;
+    if (sink->connector->bind != NULL &&
+        sink->connector->bind(sink->config, schema, builder->arena, &out->binding, &error) != EVS_OK) {
+        evs_report_error(builder->binder, EVS_E0505, sink->place, &error);
+        builder->is_broken = true;
+    }
+}
+
 static void bind_address(struct evs_builder *builder, const struct evs_bound_sink *sink,
                          const struct evs_schema *schema, struct evs_plan_sink *out)
 {
@@ -73,7 +84,8 @@ static void set_delivery(struct evs_builder *builder, const struct evs_bound_sin
         return;
     }
     bool by_default = !node->replay_stable;
-    out->exact = sink->connector->always_exact || (sink->delivery_is_set ? sink->exact : by_default);
+    out->exact = sink->connector->always_exact || sink->connector->through_outbox ||
+                 (sink->delivery_is_set ? sink->exact : by_default);
     if (!out->exact && !node->replay_stable) {
         struct evs_diag *diag = evs_report(
             builder->binder, EVS_W0005, sink->delivery_place,
@@ -99,6 +111,7 @@ static struct evs_plan_node *add_sink(struct evs_builder *builder, const struct 
     out->format = sink->format;
     bind_format(builder, sink, &node->schema, out);
     bind_address(builder, sink, &node->schema, out);
+    bind_templates(builder, sink, &node->schema, out);
     check_columns(builder, sink, &node->schema);
     return evs_build_at(builder, number);
 }

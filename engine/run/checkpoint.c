@@ -453,12 +453,22 @@ static bool is_finished(const struct evs_run *run)
     return !atomic_load(&run->stop) && !run->options.at_end_stop;
 }
 
+/* The dead row of a refused message may wait for a commit of its own. */
+static bool needs_another_barrier(const struct checkpointer *c, uint64_t refusals)
+{
+    const struct evs_run *run = c->run;
+    return run->store != NULL && atomic_load(&run->refusals) != refusals &&
+           evs_monotonic_us(run->options.os) >= c->due_us;
+}
+
 /* Not finished yet: rows may still have to be delivered. A restart from here finds its sources ended, and only delivers. */
-static bool pass_last_barrier(struct checkpointer *c)
+static bool pass_last_barrier(struct checkpointer *c, uint64_t refusals)
 {
     struct evs_run *run = c->run;
+    schedule(c);
     bool alive = checkpoint(c, true, false);
-    while (alive && atomic_load(&run->workers_idle) < run->options.worker_count) {
+    while (alive && atomic_load(&run->workers_idle) < run->options.worker_count &&
+           !needs_another_barrier(c, refusals)) {
         alive = housekeeping(c, TICK_US);
     }
     return alive;
@@ -471,7 +481,7 @@ static void end_run(struct checkpointer *c)
     uint64_t refusals;
     do { /* what is delivered behind the last barrier may be refused, and is a row more for another sink */
         refusals = atomic_load(&run->refusals);
-        if (!pass_last_barrier(c)) {
+        if (!pass_last_barrier(c, refusals)) {
             return;
         }
     } while (atomic_load(&run->refusals) != refusals);

@@ -221,6 +221,12 @@ static void encode_row(const struct evs_run *run, const struct evs_schema *schem
     evs_arena_fini(&arena);
 }
 
+void evs_op_encode_row(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
+                       struct evs_buffer *json)
+{
+    encode_row(op->worker->run, schema, batch, row, json);
+}
+
 void evs_op_dead_letter(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
                         const struct evs_row_error *error)
 {

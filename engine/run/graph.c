@@ -143,12 +143,13 @@ static uint32_t dead_target(const struct evs_run *run, uint32_t source)
     return target;
 }
 
-static bool may_send_dead(const struct evs_run *run, const struct evs_op *op)
+/* Of a sink: rows without an address, and those that the receiver refuses. */
+static bool may_send_dead(const struct evs_op *op)
 {
     const struct evs_plan_node *node = op->node;
-    (void)run;
     return node->kind == EVS_NODE_SOURCE || node->kind == EVS_NODE_OPERATOR ||
-           (node->kind == EVS_NODE_SINK && !node->sink->is_dead_letter && node->sink->address != NULL);
+           (node->kind == EVS_NODE_SINK && !node->sink->is_dead_letter &&
+            (node->sink->address != NULL || node->sink->connector->refused != NULL));
 }
 
 static void connect_dead(struct worker *worker)
@@ -158,7 +159,7 @@ static void connect_dead(struct worker *worker)
         uint32_t target = dead_target(run, source);
         for (uint32_t i = 0; target != 0 && i < worker->op_count; i++) {
             struct evs_op *op = &worker->ops[i];
-            if (may_send_dead(run, op)) {
+            if (may_send_dead(op)) {
                 connect(op, op->output_count + source, find_op(worker, target - 1, false), 0, 0);
             }
         }

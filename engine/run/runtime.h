@@ -281,6 +281,9 @@ struct dead_row {
 void evs_op_begin_copy(struct evs_op *op,
                        struct evs_ranges ranges); /* for a barrier: op->writer and op->copy share the state */
 void evs_dead_put(struct evs_op *op, const struct dead_row *row);
+/* The row as a dead letter shows it. */
+void evs_op_encode_row(struct evs_op *op, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
+                       struct evs_buffer *json);
 
 /* --- worker.c --- */
 /* The op has taken a barrier on all inputs: writes its part, passes it on, and tells the checkpointer when the worker is complete. */

@@ -31,9 +31,11 @@ struct pending {
     struct evs_cause cause;
     int64_t event_time_us;
     int64_t taken_us; /* monotonic, for the latency of its delivery */
+    int64_t created_us;
+    uint64_t order;
     bool acknowledged, in_outbox;
-    uint32_t address_bytes, header_bytes, payload_bytes;
-    char *text; /* address, headers, payload */
+    uint32_t address_bytes, header_bytes, payload_bytes, row_bytes;
+    char *text; /* address, headers, payload, and the row where the payload does not show it */
 };
 
 struct told { /* a barrier whose commit may not be told yet */
@@ -44,7 +46,7 @@ struct sink_node {
     const struct evs_plan_sink *plan;
     struct evs_op *op;
     void *connector;
-    struct evs_buffer encoded, headers, address;
+    struct evs_buffer encoded, headers, address, row;
     int64_t appended_us; /* bytes sinks: when something was appended that is not flushed; 0: nothing */
     uint64_t offset;
 
@@ -69,7 +71,8 @@ static struct pending *pending_at(const struct sink_node *node, uint32_t index)
 
 static size_t pending_bytes(const struct pending *pending)
 {
-    return (size_t)pending->address_bytes + pending->header_bytes + pending->payload_bytes + sizeof *pending;
+    return (size_t)pending->address_bytes + pending->header_bytes + pending->payload_bytes + pending->row_bytes +
+           sizeof *pending;
 }
 
 static void pending_grow(struct sink_node *node)
@@ -93,8 +96,12 @@ static char *append(char *to, struct evs_slice from)
     return to + from.count;
 }
 
-static struct pending *pending_add(struct sink_node *node, struct evs_slice address, struct evs_slice headers,
-                                   struct evs_slice payload)
+/* The texts of a message, one behind the other in this order. */
+struct texts {
+    struct evs_slice address, headers, payload, row;
+};
+
+static struct pending *pending_add(struct sink_node *node, const struct texts *texts)
 {
     if (node->count == node->capacity) {
         pending_grow(node);
@@ -103,12 +110,14 @@ static struct pending *pending_add(struct sink_node *node, struct evs_slice addr
     *pending = (struct pending){
         .number = ++node->last,
         .taken_us = node->op->worker->now_us,
-        .address_bytes = (uint32_t)address.count,
-        .header_bytes = (uint32_t)headers.count,
-        .payload_bytes = (uint32_t)payload.count,
-        .text = evs_alloc(address.count + headers.count + payload.count + 1),
+        .address_bytes = (uint32_t)texts->address.count,
+        .header_bytes = (uint32_t)texts->headers.count,
+        .payload_bytes = (uint32_t)texts->payload.count,
+        .row_bytes = (uint32_t)texts->row.count,
+        .text = evs_alloc(texts->address.count + texts->headers.count + texts->payload.count + texts->row.count + 1),
     };
-    append(append(append(pending->text, address), headers), payload);
+    char *end = append(append(pending->text, texts->address), texts->headers);
+    append(append(end, texts->payload), texts->row);
     atomic_fetch_add(&node->op->worker->run->outbox_bytes, pending_bytes(pending));
     node->waiting_bytes += pending_bytes(pending);
     return pending;
@@ -145,31 +154,65 @@ static struct evs_hash128 trigger_id(const struct sink_node *node, const struct 
     return evs_hash128(parts, sizeof parts);
 }
 
-static void encode_message(struct sink_node *node, const struct evs_batch *batch, uint32_t row)
+static struct evs_slice slice_of(const struct evs_buffer *buffer)
+{
+    return (struct evs_slice){buffer->data, buffer->count};
+}
+
+/* Headers and payload: the format's, and what the connector makes itself. False: a column of its templates is NULL. */
+static bool encode_row(struct sink_node *node, const struct evs_batch *batch, uint32_t row,
+                       const struct evs_format_place *place, uint64_t *order)
 {
     const struct evs_plan_sink *plan = node->plan;
-    node->encoded.count = node->headers.count = node->address.count = 0;
-    if (plan->address != NULL && !evs_template_fill(plan->address, batch, row, &node->address)) {
-        struct evs_row_error error = {.reason = "null_address", .code = "R0009"};
-        evs_op_dead_letter(node->op, &node->op->node->schema, batch, row, &error);
-        return;
+    const struct evs_schema *schema = &node->op->node->schema;
+    if (!plan->binding.makes_payload) {
+        plan->format->encode(plan->format_config, schema, batch, row, place, &node->encoded);
+    } else if (plan->connector->refused != NULL) { /* its dead letter shall show the row */
+        evs_op_encode_row(node->op, schema, batch, row, &node->row);
     }
-    struct evs_format_place place = {.pipeline = node->op->worker->run->plan->pipeline,
-                                     .sink = node->op->node->name,
-                                     .id = trigger_id(node, batch, row),
-                                     .has_id = true};
-    plan->format->encode(plan->format_config, &node->op->node->schema, batch, row, &place, &node->encoded);
     if (plan->format->headers != NULL) {
-        plan->format->headers(plan->format_config, &node->op->node->schema, batch, row, &place, &node->headers);
+        plan->format->headers(plan->format_config, schema, batch, row, place, &node->headers);
     }
-    struct pending *pending = pending_add(node, (struct evs_slice){node->address.data, node->address.count},
-                                          (struct evs_slice){node->headers.data, node->headers.count},
-                                          (struct evs_slice){node->encoded.data, node->encoded.count});
-    pending->id = place.id;
+    struct evs_sink_draft draft = {
+        .headers = &node->headers, .payload = &node->encoded, .order = batch->key == NULL ? 0 : batch->key[row].low};
+    bool is_whole =
+        plan->connector->encode == NULL || plan->connector->encode(plan->binding.templates, batch, row, place, &draft);
+    *order = draft.order;
+    return is_whole;
+}
+
+static void remember_origin(struct pending *pending, const struct evs_batch *batch, uint32_t row)
+{
     pending->source_index = batch->source_index;
     pending->cause_kind = batch->cause_kind;
     pending->cause = batch->cause[row];
     pending->event_time_us = batch->event_time_us[row];
+}
+
+static void encode_message(struct sink_node *node, const struct evs_batch *batch, uint32_t row)
+{
+    const struct evs_plan_sink *plan = node->plan;
+    const struct evs_clock *clock = &node->op->worker->run->options.os->clock;
+    struct evs_format_place place = {.pipeline = node->op->worker->run->plan->pipeline,
+                                     .sink = node->op->node->name,
+                                     .id = trigger_id(node, batch, row),
+                                     .has_id = true};
+    node->encoded.count = node->headers.count = node->address.count = node->row.count = 0;
+    bool has_address = plan->address == NULL || evs_template_fill(plan->address, batch, row, &node->address);
+    uint64_t order = 0;
+    if (!has_address || !encode_row(node, batch, row, &place, &order)) {
+        struct evs_row_error error = {.reason = has_address ? "null_template" : "null_address",
+                                      .code = has_address ? "R0010" : "R0009"};
+        evs_op_dead_letter(node->op, &node->op->node->schema, batch, row, &error);
+        return;
+    }
+    struct texts texts = {slice_of(&node->address), slice_of(&node->headers), slice_of(&node->encoded),
+                          slice_of(&node->row)};
+    struct pending *pending = pending_add(node, &texts);
+    pending->id = place.id;
+    pending->order = order;
+    pending->created_us = clock->wall_us(clock->self);
+    remember_origin(pending, batch, row);
     node->op->counters[EVS_COUNT_ROWS_OUT]++;
 }
 
@@ -199,6 +242,8 @@ static struct evs_sink_message message_of(const struct pending *pending)
         .address = {pending->text, pending->address_bytes},
         .headers = {headers, pending->header_bytes},
         .payload = {headers + pending->header_bytes, pending->payload_bytes},
+        .order = pending->order,
+        .created_us = pending->created_us,
         .epoch = pending->epoch,
         .checkpoint = pending->checkpoint,
         .index = pending->index,
@@ -260,7 +305,10 @@ static void bury(struct sink_node *node, const struct pending *pending, const st
         .event_time_us = pending->event_time_us,
         .ingested_at_us = EVS_TIME_MIN,
     };
-    if (is_readable) {
+    if (node->plan->binding.makes_payload) { /* what was sent, beside the row that it was made of */
+        dead.json = (struct evs_slice){message.payload.data + message.payload.count, pending->row_bytes};
+        dead.raw = message.payload;
+    } else if (is_readable) {
         dead.json = is_json ? message.payload : (struct evs_slice){json.data, json.count};
     } else {
         dead.raw = message.payload;
@@ -405,7 +453,9 @@ struct stored_message {
         uint64_t source; /* hash of its name */
         struct evs_cause cause;
         int64_t event_time_us;
-        uint64_t cause_kind;
+        int64_t created_us;
+        uint64_t order;
+        uint32_t cause_kind, row_bytes;
     } origin;
 };
 #define STORED_BYTES_MIN offsetof(struct stored_message, origin)
@@ -438,10 +488,15 @@ static void outbox_put(struct sink_node *node, struct pending *pending)
         .lane = node->op->worker->number,
         .address_bytes = pending->address_bytes,
         .header_bytes = pending->header_bytes,
-        .origin = {source_hash(node->op->worker->run, pending->source_index), pending->cause, pending->event_time_us,
-                   pending->cause_kind},
+        .origin = {.source = source_hash(node->op->worker->run, pending->source_index),
+                   .cause = pending->cause,
+                   .event_time_us = pending->event_time_us,
+                   .created_us = pending->created_us,
+                   .order = pending->order,
+                   .cause_kind = pending->cause_kind,
+                   .row_bytes = pending->row_bytes},
     };
-    size_t bytes = (size_t)pending->address_bytes + pending->header_bytes + pending->payload_bytes;
+    size_t bytes = pending_bytes(pending) - sizeof *pending;
     evs_snapshot_put(&node->op->writer, 0, EVS_RECORD_PUT, 0, (struct evs_slice){(const char *)&stored, sizeof stored},
                      (struct evs_slice){pending->text, bytes});
     pending->in_outbox = true;
@@ -547,6 +602,7 @@ static void sink_close(struct evs_op *op)
     evs_buffer_fini(&node->encoded);
     evs_buffer_fini(&node->headers);
     evs_buffer_fini(&node->address);
+    evs_buffer_fini(&node->row);
     evs_free(node);
     op->impl = NULL;
 }
@@ -707,25 +763,30 @@ evs_status evs_sink_node_restore(struct evs_op *op, const struct evs_snapshot_re
     if (!read_stored(record, &stored)) {
         return evs_fail(error, EVS_E_CORRUPT, "an outbox message of %s has an unknown layout", op->node->name);
     }
-    size_t head = (size_t)stored.address_bytes + stored.header_bytes;
-    if (head > record->variable.count) {
+    size_t head = (size_t)stored.address_bytes + stored.header_bytes, tail = stored.origin.row_bytes;
+    if (head + tail > record->variable.count) {
         return evs_fail(error, EVS_E_CORRUPT, "an outbox message of %s is shorter than its parts", op->node->name);
     }
     if (stored.number <= delivered) {
         return EVS_OK;
     }
     const char *text = record->variable.data;
-    struct pending *pending = pending_add(node, (struct evs_slice){text, stored.address_bytes},
-                                          (struct evs_slice){text + stored.address_bytes, stored.header_bytes},
-                                          (struct evs_slice){text + head, record->variable.count - head});
+    size_t payload_bytes = record->variable.count - head - tail;
+    struct texts texts = {.address = {text, stored.address_bytes},
+                          .headers = {text + stored.address_bytes, stored.header_bytes},
+                          .payload = {text + head, payload_bytes},
+                          .row = {text + head + payload_bytes, tail}};
+    struct pending *pending = pending_add(node, &texts);
     pending->id = stored.id;
     pending->epoch = stored.epoch;
     pending->checkpoint = stored.checkpoint;
     pending->index = stored.index;
     pending->source_index = source_of(op->worker->run, stored.origin.source);
     pending->cause = stored.origin.cause;
-    pending->cause_kind = (uint32_t)stored.origin.cause_kind;
+    pending->cause_kind = stored.origin.cause_kind;
     pending->event_time_us = stored.origin.event_time_us;
+    pending->order = stored.origin.order;
+    pending->created_us = stored.origin.created_us;
     node->sendable = node->last;
     return EVS_OK;
 }

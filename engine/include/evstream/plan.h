@@ -51,6 +51,7 @@ struct evs_plan_sink {
     const struct evs_format *format;
     const void *format_config;
     const struct evs_template *address; /* NULL: none */
+    struct evs_sink_binding binding;    /* of a connector with templates of its own */
     bool exact;                         /* delivery */
     bool is_dead_letter;
     const char *operator_path; /* part of the trigger id: the lineage that feeds it */

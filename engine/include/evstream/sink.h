@@ -3,7 +3,7 @@
  * Two shapes:
  *   bytes     files and standard output: encoded rows are appended; the position is a byte offset that is part of the commit, and
  *             a restore truncates to it.
- *   messages  NATS, Redis Streams (later webhooks, PostgreSQL): every row is a message with a deterministic id.
+ *   messages  NATS, Redis Streams, webhooks, PostgreSQL: every row is a message with a deterministic id.
  *
  * Delivery of messages is the runtime's (engine/run/sink_node.c), the same for all connectors:
  *   fast   sent at once; what is not acknowledged at a barrier is written into the checkpoint's outbox, and a restore sends it again
@@ -50,12 +50,26 @@ bool evs_template_fill(const struct evs_template *template_, const struct evs_ba
                        struct evs_buffer *out);
 
 /* --- connectors --- */
+
+/* What a connector makes of a row beside what the format has written, or in place of it. */
+struct evs_sink_draft {
+    struct evs_buffer *headers, *payload; /* appended to */
+    uint64_t
+        order; /* set to the hash of the row's key, 0 without one. Of messages with one order none shall overtake another; 0: any may */
+};
+struct evs_sink_binding {
+    const void *templates; /* handed to `encode`; lives in the plan's arena */
+    bool makes_payload;    /* the format is not asked for one */
+};
+
 struct evs_sink_message {
     uint64_t number;       /* of this lane of the sink, from 1, without gaps: what acknowledgements and cursors name */
     struct evs_hash128 id; /* deterministic (exactness, 1) */
     struct evs_slice address; /* the filled template: subject, key; empty when the connector has none */
     struct evs_slice headers; /* "Name: value\r\n"… */
     struct evs_slice payload;
+    uint64_t order;     /* of its draft */
+    int64_t created_us; /* wall time at which the sink took the row, kept over restarts */
     uint64_t epoch; /* exact only: term and checkpoint of the commit, and the message's index in it (exactness, 7) */
     uint64_t checkpoint;
     uint32_t index;
@@ -122,6 +136,9 @@ struct evs_sink {
     enum { EVS_SINK_BYTES, EVS_SINK_MESSAGES } shape;
     bool single;       /* one instance in all: rows of all workers are gathered to worker 0 */
     bool always_exact; /* ids come from the commit: never sent before it */
+    bool
+        through_outbox; /* the receiver takes nothing back: where state is durable a row is sent behind the commit that holds it, so that delivery is always
+                            exact; without durable state at once */
     const struct evs_option *options;
     /* `address` options of kind TEMPLATE are bound by the planner; the connector gets their text. */
     const char *address_option; /* the option whose template fills evs_sink_message.address; NULL: none */
@@ -132,6 +149,12 @@ struct evs_sink {
                             struct evs_error *error);
     /* The options against the columns of the rows; EVS_E_PIPELINE with a text that names both. NULL: any columns will do. */
     evs_status (*check)(const void *config, const struct evs_schema *schema, struct evs_error *error);
+    /* Binds templates of the connector's own (a body, headers) to the columns of the rows. NULL: it has none. */
+    evs_status (*bind)(const void *config, const struct evs_schema *schema, struct evs_arena *arena,
+                       struct evs_sink_binding *binding, struct evs_error *error);
+    /* Of one row, behind the format. False: a column that may not be NULL is; the row becomes a dead letter. NULL: nothing. */
+    bool (*encode)(const void *templates, const struct evs_batch *batch, uint32_t row,
+                   const struct evs_format_place *place, struct evs_sink_draft *draft);
     evs_status (*open)(const struct evs_sink_open *open, void **instance, struct evs_error *error);
     /* bytes: appends; may buffer. flush: all of it is with the operating system (sync == true: on disk); *offset is where it ends. */
     evs_status (*append)(void *instance, struct evs_slice bytes, struct evs_error *error);
