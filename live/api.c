@@ -1,36 +1,6 @@
 /* The JSON of /readyz and /api/v1/pipelines, which `top`, `status` and the page read. */
 #include "board.h"
-#include "evstream/json_value.h"
-
-static void put_key(struct evs_buffer *out, const char *before, const char *key)
-{
-    evs_buffer_printf(out, "%s\"%s\":", before, key);
-}
-
-static void put_text(struct evs_buffer *out, const char *before, const char *key, const char *value)
-{
-    put_key(out, before, key);
-    if (value == NULL) {
-        evs_buffer_puts(out, "null");
-    } else {
-        evs_json_put_text(out, evs_slice_of(value));
-    }
-}
-
-static void put_number(struct evs_buffer *out, const char *before, const char *key, int64_t value)
-{
-    evs_buffer_printf(out, "%s\"%s\":%lld", before, key, (long long)value);
-}
-
-/* µs since 1970; null when there is none. */
-static void put_time(struct evs_buffer *out, const char *key, int64_t us)
-{
-    if (us == EVS_TIME_MIN || us >= EVS_TIME_CUT) {
-        evs_buffer_printf(out, ",\"%s\":null", key);
-    } else {
-        put_number(out, ",", key, us);
-    }
-}
+#include "json.h"
 
 static const char *const figure_names[EVS_FIGURE_COUNT] = {
 #define EVS_FIGURE(name, merge) [EVS_FIGURE_##name] = #name,
@@ -55,51 +25,60 @@ static bool belongs(enum evs_figure figure, enum evs_node_kind kind)
     return figure < EVS_FIGURE_MESSAGES || kind == EVS_NODE_SINK;
 }
 
-static void put_figures(struct evs_buffer *out, const struct evs_view_node *view)
+static void put_figure(struct evs_buffer *out, const char *before, enum evs_figure figure, int64_t value)
 {
+    char name[32];
+    uint32_t count = 0;
+    for (const char *c = figure_names[figure]; *c != '\0'; c++) {
+        name[count++] = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
+    }
+    name[count] = '\0';
+    if (is_time(figure)) {
+        evs_put_time(out, before, name, value);
+    } else {
+        evs_put_number(out, before, name, value);
+    }
+}
+
+uint32_t evs_put_figures(struct evs_buffer *out, const char *before, const struct evs_view_node *view,
+                         const int64_t *then)
+{
+    uint32_t count = 0;
     for (enum evs_figure figure = 0; figure < EVS_FIGURE_COUNT; figure++) {
-        char name[32];
-        uint32_t count = 0;
-        for (const char *c = figure_names[figure]; *c != '\0'; c++) {
-            name[count++] = (char)(*c >= 'A' && *c <= 'Z' ? *c + 32 : *c);
-        }
-        name[count] = '\0';
-        if (!belongs(figure, view->node->kind)) {
-            continue;
-        }
-        if (is_time(figure)) {
-            put_time(out, name, view->figures[figure]);
-        } else {
-            put_number(out, ",", name, view->figures[figure]);
+        bool is_told = belongs(figure, view->node->kind) && (then == NULL || then[figure] != view->figures[figure]);
+        if (is_told) {
+            put_figure(out, count == 0 ? before : ",", figure, view->figures[figure]);
+            count++;
         }
     }
+    return count;
 }
 
 static void put_node(struct evs_buffer *out, const struct evs_plan_node *node, const struct evs_view_node *view)
 {
-    put_text(out, "{", "name", node->name);
-    put_text(out, ",", "kind", evs_live_kind(node));
-    put_text(out, ",", "label", node->label);
-    put_text(out, ",", "file", node->place.file);
-    put_number(out, ",", "line", node->place.line);
+    evs_put_text(out, "{", "name", node->name);
+    evs_put_text(out, ",", "kind", evs_live_kind(node));
+    evs_put_text(out, ",", "label", node->label);
+    evs_put_text(out, ",", "file", node->place.file);
+    evs_put_number(out, ",", "line", node->place.line);
     if (view != NULL) {
-        put_number(out, ",", "workers", view->workers);
-        put_figures(out, view);
+        evs_put_number(out, ",", "workers", view->workers);
+        evs_put_figures(out, ",", view, NULL);
     }
     evs_buffer_puts(out, "}");
 }
 
 static void put_edges(struct evs_buffer *out, const struct evs_plan *plan)
 {
-    put_key(out, ",", "edges");
+    evs_put_key(out, ",", "edges");
     evs_buffer_puts(out, "[");
     for (uint32_t i = 0; i < plan->edge_count; i++) {
         const struct evs_plan_edge *edge = &plan->edges[i];
         evs_buffer_puts(out, i == 0 ? "" : ",");
-        put_text(out, "{", "from", plan->nodes[edge->from].name);
-        put_number(out, ",", "output", edge->output);
-        put_text(out, ",", "to", plan->nodes[edge->to].name);
-        put_number(out, ",", "input", edge->input);
+        evs_put_text(out, "{", "from", plan->nodes[edge->from].name);
+        evs_put_number(out, ",", "output", edge->output);
+        evs_put_text(out, ",", "to", plan->nodes[edge->to].name);
+        evs_put_number(out, ",", "input", edge->input);
         evs_buffer_puts(out, "}");
     }
     evs_buffer_puts(out, "]");
@@ -107,13 +86,13 @@ static void put_edges(struct evs_buffer *out, const struct evs_plan *plan)
 
 static void put_dead_letters(struct evs_buffer *out, const struct shot *shot)
 {
-    put_key(out, ",", "dead_letters");
+    evs_put_key(out, ",", "dead_letters");
     evs_buffer_puts(out, "[");
     for (uint32_t i = 0; i < shot->reason_count; i++) {
         evs_buffer_puts(out, i == 0 ? "" : ",");
-        put_text(out, "{", "source", shot->reasons[i].source);
-        put_text(out, ",", "reason", shot->reasons[i].reason);
-        put_number(out, ",", "count", (int64_t)shot->reasons[i].count);
+        evs_put_text(out, "{", "source", shot->reasons[i].source);
+        evs_put_text(out, ",", "reason", shot->reasons[i].reason);
+        evs_put_number(out, ",", "count", (int64_t)shot->reasons[i].count);
         evs_buffer_puts(out, "}");
     }
     evs_buffer_puts(out, "]");
@@ -122,18 +101,18 @@ static void put_dead_letters(struct evs_buffer *out, const struct shot *shot)
 static void put_checkpoints(struct evs_buffer *out, const struct gallery *gallery, const struct shot *shot)
 {
     const struct evs_view_checkpoints *checkpoints = &shot->run.checkpoints;
-    put_text(out, ",", "durability", shot->run.durability);
-    put_key(out, ",", "checkpoints");
-    put_number(out, "{", "number", (int64_t)checkpoints->number);
-    put_number(out, ",", "count", (int64_t)checkpoints->count);
-    put_number(out, ",", "bytes", (int64_t)checkpoints->bytes);
-    put_number(out, ",", "last_bytes", (int64_t)checkpoints->last_bytes);
-    put_number(out, ",", "duration_us", checkpoints->duration_us);
-    put_number(out, ",", "align_us", checkpoints->align_us);
+    evs_put_text(out, ",", "durability", shot->run.durability);
+    evs_put_key(out, ",", "checkpoints");
+    evs_put_number(out, "{", "number", (int64_t)checkpoints->number);
+    evs_put_number(out, ",", "count", (int64_t)checkpoints->count);
+    evs_put_number(out, ",", "bytes", (int64_t)checkpoints->bytes);
+    evs_put_number(out, ",", "last_bytes", (int64_t)checkpoints->last_bytes);
+    evs_put_number(out, ",", "duration_us", checkpoints->duration_us);
+    evs_put_number(out, ",", "align_us", checkpoints->align_us);
     if (checkpoints->finished_us == 0) {
         evs_buffer_puts(out, ",\"age_us\":null}");
     } else {
-        put_number(out, ",", "age_us", gallery->monotonic_us - checkpoints->finished_us);
+        evs_put_number(out, ",", "age_us", gallery->monotonic_us - checkpoints->finished_us);
         evs_buffer_puts(out, "}");
     }
 }
@@ -141,18 +120,18 @@ static void put_checkpoints(struct evs_buffer *out, const struct gallery *galler
 static void put_pipeline(struct evs_buffer *out, const struct gallery *gallery, const struct shot *shot)
 {
     const struct evs_plan *plan = shot->pipeline->plan;
-    put_text(out, "{", "name", plan->pipeline);
-    put_text(out, ",", "file", shot->pipeline->file);
-    put_text(out, ",", "state", evs_live_state_name(shot->state));
-    put_number(out, ",", "starts", (int64_t)shot->pipeline->starts);
+    evs_put_text(out, "{", "name", plan->pipeline);
+    evs_put_text(out, ",", "file", shot->pipeline->file);
+    evs_put_text(out, ",", "state", evs_live_state_name(shot->state));
+    evs_put_number(out, ",", "starts", (int64_t)shot->pipeline->starts);
     if (shot->is_live) {
-        put_number(out, ",", "uptime_us", shot->run.elapsed_us);
-        put_number(out, ",", "workers", shot->run.worker_count);
-        put_number(out, ",", "outbox_bytes", (int64_t)shot->run.outbox_bytes);
+        evs_put_number(out, ",", "uptime_us", shot->run.elapsed_us);
+        evs_put_number(out, ",", "workers", shot->run.worker_count);
+        evs_put_number(out, ",", "outbox_bytes", (int64_t)shot->run.outbox_bytes);
         put_checkpoints(out, gallery, shot);
         put_dead_letters(out, shot);
     }
-    put_key(out, ",", "nodes");
+    evs_put_key(out, ",", "nodes");
     evs_buffer_puts(out, "[");
     for (uint32_t i = 0; i < plan->node_count; i++) {
         evs_buffer_puts(out, i == 0 ? "" : ",");
@@ -168,8 +147,8 @@ void evs_live_put_pipelines(struct evs_live *live, struct evs_buffer *out)
     struct gallery gallery;
     pthread_mutex_lock(&live->lock);
     evs_live_look(live, &gallery);
-    put_number(out, "{", "time_us", gallery.wall_us);
-    put_key(out, ",", "pipelines");
+    evs_put_number(out, "{", "time_us", gallery.wall_us);
+    evs_put_key(out, ",", "pipelines");
     evs_buffer_puts(out, "[");
     for (uint32_t i = 0; i < gallery.count; i++) {
         evs_buffer_puts(out, i == 0 ? "" : ",");

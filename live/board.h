@@ -17,12 +17,19 @@ enum pipeline_state {
 #define PIPELINE_STATES 6u
 const char *evs_live_state_name(enum pipeline_state state);
 
+#define EVS_LIVE_TRIGGER_TAPS 16u
+
+struct evs_tap;
+
 struct pipeline {
     const struct evs_plan *plan;
     const char *file;
-    const struct evs_run *run; /* NULL: not running */
+    struct evs_run *run; /* NULL: not running */
     uint64_t starts;
     bool has_ended, has_failed;
+    struct evs_tap *taps[EVS_LIVE_TRIGGER_TAPS]; /* triggers.c */
+    uint32_t tap_nodes[EVS_LIVE_TRIGGER_TAPS], tap_count;
+    bool has_tapped;
 };
 
 struct evs_live {
@@ -58,7 +65,8 @@ void evs_live_look(struct evs_live *live, struct gallery *gallery);
 void evs_live_drop(struct gallery *gallery);
 
 /* scrape.c, api.c: they take the lock themselves */
-const char *evs_live_kind(const struct evs_plan_node *node); /* "source", "filter", "aggregate", … */
+bool evs_live_is_trigger_sink(const struct evs_plan *plan, uint32_t node); /* not of dead letters or late rows */
+const char *evs_live_kind(const struct evs_plan_node *node);               /* "source", "filter", "aggregate", … */
 void evs_live_put_metrics(struct evs_live *live, const char *accept, struct evs_buffer *out, const char **content_type);
 void evs_live_put_pipelines(struct evs_live *live, struct evs_buffer *out);
 /* True when every pipeline is restored and runs; `out` says which are not. */

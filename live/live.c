@@ -3,6 +3,7 @@
 
 #include "board.h"
 #include "evstream/memory.h"
+#include "triggers.h"
 
 const char *evs_live_state_name(enum pipeline_state state)
 {
@@ -47,7 +48,7 @@ uint32_t evs_live_add(struct evs_live *live, const struct evs_plan *plan, const 
     return number;
 }
 
-void evs_live_started(struct evs_live *live, uint32_t number, const struct evs_run *run)
+void evs_live_started(struct evs_live *live, uint32_t number, struct evs_run *run)
 {
     pthread_mutex_lock(&live->lock);
     EVS_ASSERT(number < live->pipeline_count && live->pipelines[number].run == NULL);
@@ -62,6 +63,7 @@ void evs_live_ended(struct evs_live *live, uint32_t number, bool has_failed)
 {
     pthread_mutex_lock(&live->lock);
     EVS_ASSERT(number < live->pipeline_count);
+    evs_triggers_close(&live->pipelines[number]);
     live->pipelines[number].run = NULL;
     live->pipelines[number].has_ended = true;
     live->pipelines[number].has_failed = has_failed;

@@ -28,7 +28,7 @@ EVS_MUST_CHECK evs_status evs_live_token(const char *path, char **token, struct 
 /* The number of a pipeline that is about to start. The plan lives longer than `live`. */
 uint32_t evs_live_add(struct evs_live *live, const struct evs_plan *plan, const char *file);
 /* It runs: restored, all connectors open. */
-void evs_live_started(struct evs_live *live, uint32_t number, const struct evs_run *run);
+void evs_live_started(struct evs_live *live, uint32_t number, struct evs_run *run);
 /* Its run is over; called before the run is freed, and returns when nobody looks at it any more. */
 void evs_live_ended(struct evs_live *live, uint32_t number, bool has_failed);
 /* Answers at `address`, HOST:PORT, from a thread of its own on. Errors name the address. */

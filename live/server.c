@@ -18,6 +18,7 @@
 #include "later.h"
 #include "server.h"
 #include "sse.h"
+#include "stream.h"
 
 #define CLIENT_SECONDS 10
 #define HEADERS_BYTES_MAX 16384
@@ -98,9 +99,14 @@ static void get_index(struct evs_live_server *server, struct evhttp_request *req
         "/api/v1/pipelines    plans and figures as JSON\n");
 }
 
+static void get_live(struct evs_live_server *server, struct evhttp_request *request)
+{
+    evs_stream_open(server->stream, request);
+}
+
 static const struct route {
     const char *path;
-    enum { READS, CHANGES } does;
+    enum { READS, STREAMS, CHANGES } does;
     void (*answer)(struct evs_live_server *server, struct evhttp_request *request);
 } routes[] = {
     {"/", READS, get_index},
@@ -108,6 +114,7 @@ static const struct route {
     {"/healthz", READS, get_health},
     {"/readyz", READS, get_ready},
     {"/api/v1/pipelines", READS, get_pipelines},
+    {"/api/v1/live", STREAMS, get_live},
 };
 
 /* --- requests ---------------------------------------------------------------------------------------------------------------- */
@@ -150,7 +157,9 @@ static const struct route *find_route(struct evhttp_request *request)
 
 static bool is_allowed(const struct route *route, enum evhttp_cmd_type method)
 {
-    return route->does == CHANGES ? method == EVHTTP_REQ_POST : method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD;
+    static const unsigned methods[] = {
+        [READS] = EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, [STREAMS] = EVHTTP_REQ_GET, [CHANGES] = EVHTTP_REQ_POST};
+    return (methods[route->does] & method) != 0;
 }
 
 static void on_request(struct evhttp_request *request, void *argument)
@@ -164,10 +173,9 @@ static void on_request(struct evhttp_request *request, void *argument)
     } else if (route == NULL) {
         evs_live_answer_text(request, HTTP_NOTFOUND, "There is no such page; / lists what there is.\n");
     } else if (!is_allowed(route, method)) {
-        bool reads = route->does == READS;
-        evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", reads ? "GET, HEAD" : "POST");
-        evs_live_answer_text(request, HTTP_BADMETHOD,
-                             reads ? "This page can only be read.\n" : "This page takes POST alone.\n");
+        static const char *const allowed[] = {[READS] = "GET, HEAD", [STREAMS] = "GET", [CHANGES] = "POST"};
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", allowed[route->does]);
+        evs_live_answer_text(request, HTTP_BADMETHOD, "This address takes another method; Allow says which.\n");
     } else {
         route->answer(server, request);
     }
@@ -243,6 +251,7 @@ static void server_free(struct evs_live_server *server)
         evs_later_stop(server->later);
     }
     evs_sse_end_all(server);
+    evs_stream_free(server->stream);
     evhttp_free(server->http);
     event_base_free(server->base);
     evs_free(server);
@@ -265,6 +274,7 @@ static struct evs_live_server *server_new(struct evs_live *live)
     server->stop = event_new(server->base, server->stop_fd, EV_READ, on_stop, server);
     EVS_ASSERT(server->stop != NULL);
     event_add(server->stop, NULL);
+    server->stream = evs_stream_new(server);
     return server;
 }
 

@@ -13,6 +13,7 @@
 
 struct evs_sse;
 struct evs_later;
+struct evs_stream;
 
 struct evs_live_server {
     struct evs_live *live;
@@ -25,6 +26,7 @@ struct evs_live_server {
     struct evs_sse *listeners;
     uint32_t listener_count;
     struct evs_later *later; /* NULL until the first work */
+    struct evs_stream *stream;
     struct evs_thread *thread;
 };
 

@@ -91,7 +91,8 @@ void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch)
         if (EVS_UNLIKELY(atomic_load_explicit(&op->taps, memory_order_relaxed) != 0) && output == 0) {
             evs_tap_see(op, batch);
         }
-        const struct output *out = &op->outputs[output];
+        struct output *out = &op->outputs[output];
+        out->rows += batch->selected_count;
         for (uint32_t i = 0; i < out->edge_count; i++) {
             struct evs_batch *sent = through_branch(batch, out->edges[i]->branch);
             edge_push(out->edges[i], (struct item){.kind = ITEM_BATCH, .batch = sent});

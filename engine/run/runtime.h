@@ -55,6 +55,8 @@ struct edge {
 struct output {
     struct edge **edges;
     uint32_t edge_count, edge_capacity;
+    uint64_t rows;               /* that left by it */
+    _Atomic uint64_t shown_rows; /* view.c: as of the worker's last look */
 };
 
 /* What an op does with what comes in. One static table a kind of node. */
@@ -125,6 +127,12 @@ struct evs_op {
     int64_t busy_us, blocked_us;
     _Atomic int64_t shown[EVS_FIGURE_COUNT]; /* view.c: as of the worker's last look */
     struct histogram delivery;               /* sinks */
+};
+
+/* A checkpoint as it is shown. The number is 0 while the rest is written. */
+struct shown_checkpoint {
+    _Atomic uint64_t number, bytes;
+    _Atomic int64_t finished_us, duration_us, align_us;
 };
 
 /* Dead letters of one source for one reason: reason and source are written before reason_count says that they are there. */
@@ -243,6 +251,8 @@ struct evs_run {
         _Atomic uint64_t count, bytes, last_bytes;
         _Atomic int64_t finished_us, duration_us, align_us;
         struct histogram durations;
+        struct shown_checkpoint last[EVS_VIEW_CHECKPOINTS]; /* a ring */
+        _Atomic uint64_t last_count;                        /* written to it so far */
     } shown; /* of checkpoints; written by the checkpointer */
     _Atomic uint32_t error_taken;
     struct evs_error error;

@@ -107,6 +107,9 @@ static void show_op(struct evs_op *op)
     for (uint32_t i = 0; i < EVS_FIGURE_COUNT; i++) {
         atomic_store_explicit(&op->shown[i], figures[i], memory_order_relaxed);
     }
+    for (uint32_t i = 0; i < op->output_total; i++) {
+        atomic_store_explicit(&op->outputs[i].shown_rows, op->outputs[i].rows, memory_order_relaxed);
+    }
 }
 
 void evs_view_show(struct worker *worker)
@@ -123,9 +126,27 @@ void evs_view_commit(struct evs_run *run, uint64_t bytes)
     atomic_store_explicit(&run->shown.last_bytes, bytes, memory_order_relaxed);
 }
 
+/* A reader that meets a number of 0, or another one behind than before the rest, passes the entry over. */
+static void keep_checkpoint(struct evs_run *run, int64_t now_us, int64_t begun_us, int64_t aligned_us)
+{
+    uint64_t count = atomic_load_explicit(&run->shown.last_count, memory_order_relaxed);
+    struct shown_checkpoint *kept = &run->shown.last[count % EVS_VIEW_CHECKPOINTS];
+    atomic_store_explicit(&kept->number, 0, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    atomic_store_explicit(&kept->bytes, atomic_load_explicit(&run->shown.last_bytes, memory_order_relaxed),
+                          memory_order_relaxed);
+    atomic_store_explicit(&kept->finished_us, now_us, memory_order_relaxed);
+    atomic_store_explicit(&kept->duration_us, now_us - begun_us, memory_order_relaxed);
+    atomic_store_explicit(&kept->align_us, aligned_us - begun_us, memory_order_relaxed);
+    atomic_store_explicit(&kept->number, atomic_load_explicit(&run->committed, memory_order_relaxed),
+                          memory_order_release);
+    atomic_store_explicit(&run->shown.last_count, count + 1, memory_order_release);
+}
+
 void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_us)
 {
     int64_t now_us = evs_monotonic_us(run->options.os);
+    keep_checkpoint(run, now_us, begun_us, aligned_us);
     atomic_store_explicit(&run->shown.duration_us, now_us - begun_us, memory_order_relaxed);
     atomic_store_explicit(&run->shown.align_us, aligned_us - begun_us, memory_order_relaxed);
     atomic_store_explicit(&run->shown.finished_us, now_us, memory_order_relaxed);
@@ -244,6 +265,47 @@ uint32_t evs_run_view_reasons(const struct evs_run *run, struct evs_view_reason 
                                 (struct evs_view_reason){source_name(run, shown->source_index), shown->reason,
                                                          atomic_load_explicit(&shown->count, memory_order_relaxed)});
         }
+    }
+    return count;
+}
+
+uint64_t evs_run_view_edge(const struct evs_run *run, uint32_t edge)
+{
+    EVS_ASSERT(edge < run->plan->edge_count);
+    const struct evs_plan_edge *of = &run->plan->edges[edge];
+    uint64_t rows = 0;
+    if (!atomic_load_explicit(&run->is_taken, memory_order_acquire)) {
+        return 0;
+    }
+    for (uint32_t i = 0; i < run->options.worker_count; i++) {
+        for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
+            const struct evs_op *op = &run->workers[i].ops[j];
+            if (op->node_index == of->from && of->output < op->output_total) {
+                rows += atomic_load_explicit(&op->outputs[of->output].shown_rows, memory_order_relaxed);
+            }
+        }
+    }
+    return rows;
+}
+
+static bool take_checkpoint(const struct shown_checkpoint *from, struct evs_view_checkpoint *to)
+{
+    to->number = atomic_load_explicit(&from->number, memory_order_acquire);
+    to->bytes = atomic_load_explicit(&from->bytes, memory_order_relaxed);
+    to->finished_us = atomic_load_explicit(&from->finished_us, memory_order_relaxed);
+    to->duration_us = atomic_load_explicit(&from->duration_us, memory_order_relaxed);
+    to->align_us = atomic_load_explicit(&from->align_us, memory_order_relaxed);
+    atomic_thread_fence(memory_order_acquire);
+    return to->number != 0 && to->number == atomic_load_explicit(&from->number, memory_order_relaxed);
+}
+
+uint32_t evs_run_view_checkpoints(const struct evs_run *run, struct evs_view_checkpoint *checkpoints)
+{
+    uint64_t end = atomic_load_explicit(&run->shown.last_count, memory_order_acquire);
+    uint64_t begin = end > EVS_VIEW_CHECKPOINTS ? end - EVS_VIEW_CHECKPOINTS : 0;
+    uint32_t count = 0;
+    for (uint64_t i = begin; i < end; i++) {
+        count += take_checkpoint(&run->shown.last[i % EVS_VIEW_CHECKPOINTS], &checkpoints[count]);
     }
     return count;
 }

@@ -43,7 +43,7 @@ enum evs_merge { EVS_MERGE_SUM, EVS_MERGE_MIN, EVS_MERGE_MAX };
     F(WAITING_BYTES, SUM)                                                                                              \
     F(ACKNOWLEDGED, SUM)                                                                                               \
     F(RETRIES, SUM)    /* messages that were sent more than once */                                                    \
-    F(DUPLICATES, SUM) /* messages that the receiver had already */                                                   \
+    F(DUPLICATES, SUM) /* messages that the receiver had already */                                                    \
     F(ORPHANS, SUM)    /* that it has of an earlier run, and that were not derived again */
 
 enum evs_figure {
@@ -89,6 +89,14 @@ struct evs_view_checkpoints {
     struct evs_view_latency durations;
 };
 
+/* One of the last checkpoints. */
+struct evs_view_checkpoint {
+    uint64_t number, bytes;
+    int64_t finished_us; /* monotonic */
+    int64_t duration_us, align_us;
+};
+#define EVS_VIEW_CHECKPOINTS 64u
+
 struct evs_view_run {
     const struct evs_plan *plan;
     uint32_t worker_count, node_count;
@@ -103,6 +111,10 @@ struct evs_view_run {
 void evs_run_view(const struct evs_run *run, struct evs_view_run *view);
 /* Of node number `node` of the plan, over all workers. */
 void evs_run_view_node(const struct evs_run *run, uint32_t node, struct evs_view_node *view);
+/* Rows that went along edge number `edge` of the plan, over all workers. */
+uint64_t evs_run_view_edge(const struct evs_run *run, uint32_t edge);
+/* The last ones, the oldest first, at most EVS_VIEW_CHECKPOINTS: how many were written. */
+uint32_t evs_run_view_checkpoints(const struct evs_run *run, struct evs_view_checkpoint *checkpoints);
 /* At most EVS_VIEW_REASONS; how many were written. */
 uint32_t evs_run_view_reasons(const struct evs_run *run, struct evs_view_reason *reasons);
 
