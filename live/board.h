@@ -64,6 +64,9 @@ struct gallery {
 void evs_live_look(struct evs_live *live, struct gallery *gallery);
 void evs_live_drop(struct gallery *gallery);
 
+/* How a pipeline fares. Takes the lock itself. */
+enum pipeline_state evs_live_state_of(struct evs_live *live, uint32_t number);
+
 /* scrape.c, api.c: they take the lock themselves */
 bool evs_live_is_trigger_sink(const struct evs_plan *plan, uint32_t node); /* not of dead letters or late rows */
 const char *evs_live_kind(const struct evs_plan_node *node);               /* "source", "filter", "aggregate", … */

@@ -4,6 +4,8 @@
 #include "board.h"
 #include "evstream/memory.h"
 #include "triggers.h"
+#include "server.h"
+#include "tail.h"
 
 const char *evs_live_state_name(enum pipeline_state state)
 {
@@ -64,6 +66,9 @@ void evs_live_ended(struct evs_live *live, uint32_t number, bool has_failed)
     pthread_mutex_lock(&live->lock);
     EVS_ASSERT(number < live->pipeline_count);
     evs_triggers_close(&live->pipelines[number]);
+    if (live->server != NULL) {
+        evs_tails_close(live->server->tails, number);
+    }
     live->pipelines[number].run = NULL;
     live->pipelines[number].has_ended = true;
     live->pipelines[number].has_failed = has_failed;
@@ -96,6 +101,18 @@ static enum pipeline_state state_of(const struct shot *shot)
         return pipeline->has_failed ? PIPELINE_FAILED : PIPELINE_ENDED;
     }
     return PIPELINE_STARTING;
+}
+
+enum pipeline_state evs_live_state_of(struct evs_live *live, uint32_t number)
+{
+    pthread_mutex_lock(&live->lock);
+    struct shot shot = {.pipeline = &live->pipelines[number], .is_live = live->pipelines[number].run != NULL};
+    if (shot.is_live) {
+        evs_run_view(shot.pipeline->run, &shot.run);
+    }
+    enum pipeline_state state = state_of(&shot);
+    pthread_mutex_unlock(&live->lock);
+    return state;
 }
 
 static void look_at(const struct pipeline *pipeline, struct shot *shot)

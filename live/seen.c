@@ -1,82 +1,24 @@
 /* A running program's figures, read over HTTP (seen.h). */
 #include "seen.h"
 
-#include <event2/buffer.h>
-#include <event2/event.h>
-#include <event2/http.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "evstream/option.h"
+#include "client.h"
 #include "evstream/type.h"
 #include "json_reader.h"
 #include "json_tree.h"
 
-#define ANSWER_SECONDS 10
-#define ANSWER_BYTES_MAX (64 << 20)
-
-/* --- asking -------------------------------------------------------------------------------------------------------------- */
-
-struct answer {
-    struct event_base *base;
-    struct evs_seen *seen;
-    int status; /* of HTTP; 0: none came */
-    size_t bytes;
-    bool is_json;
-};
-
-static void on_answer(struct evhttp_request *request, void *argument)
+static evs_status ask(const char *address, struct evs_seen *seen, struct evs_client_answer *answer,
+                      struct evs_error *error)
 {
-    struct answer *answer = argument;
-    event_base_loopbreak(answer->base);
-    if (request == NULL || evhttp_request_get_response_code(request) == 0) {
-        return;
-    }
-    const char *type = evhttp_find_header(evhttp_request_get_input_headers(request), "Content-Type");
-    struct evbuffer *body = evhttp_request_get_input_buffer(request);
-    answer->status = evhttp_request_get_response_code(request);
-    answer->is_json = type != NULL && strcmp(type, "application/json") == 0;
-    answer->bytes = evbuffer_get_length(body);
-    char *text = evs_arena_alloc(&answer->seen->arena, answer->bytes + EVS_TREE_PADDING, 64);
-    evbuffer_remove(body, text, answer->bytes);
-    memset(text + answer->bytes, 0, EVS_TREE_PADDING);
-    answer->seen->json = text;
-}
-
-static void send_request(struct evhttp_connection *connection, const char *address, struct answer *answer)
-{
-    struct evhttp_request *request = evhttp_request_new(on_answer, answer);
-    EVS_ASSERT(request != NULL);
-    evhttp_add_header(evhttp_request_get_output_headers(request), "Host", address);
-    if (evhttp_make_request(connection, request, EVHTTP_REQ_GET, "/api/v1/pipelines") == 0) {
-        event_base_dispatch(answer->base);
-    }
-}
-
-static evs_status ask(const char *address, struct answer *answer, struct evs_error *error)
-{
-    char host[EVS_HOST_BYTES];
-    uint16_t port = 0;
-    if (!evs_parse_address(address, host, &port) || host[0] == '\0' || port == 0) {
-        return evs_fail(error, EVS_E_USAGE, "`%s` is no address; write HOST:PORT, such as 127.0.0.1:8088", address);
-    }
-    answer->base = event_base_new();
-    EVS_ASSERT(answer->base != NULL);
-    struct evhttp_connection *connection = evhttp_connection_base_new(answer->base, NULL, host, port);
-    EVS_ASSERT(connection != NULL);
-    evhttp_connection_set_timeout(connection, ANSWER_SECONDS);
-    evhttp_connection_set_max_body_size(connection, ANSWER_BYTES_MAX);
-    send_request(connection, address, answer);
-    evhttp_connection_free(connection);
-    event_base_free(answer->base);
-    if (answer->status == 0) {
-        return evs_fail(error, EVS_E_UNREACHABLE,
-                        "nobody answers at %s; is `evstream run` there, and listening (--listen)?", address);
-    }
-    if (answer->status != 200 || !answer->is_json) {
+    struct evs_client_request request = {.address = address, .path = "/api/v1/pipelines"};
+    evs_status status = evs_client_ask(&request, &seen->arena, answer, error);
+    if (status == EVS_OK && (answer->status != 200 || !answer->is_json)) {
         return evs_fail(error, EVS_E_IO, "%s answers, but not as evstream does (status %d)", address, answer->status);
     }
-    return EVS_OK;
+    seen->json = answer->text;
+    return status;
 }
 
 /* --- reading ---------------------------------------------------------------------------------------------------------------- */
@@ -173,8 +115,8 @@ evs_status evs_seen_fetch(const char *address, struct evs_seen *seen, struct evs
     evs_arena_reset(&seen->arena);
     seen->pipelines = NULL;
     seen->pipeline_count = 0;
-    struct answer answer = {.seen = seen};
-    evs_status status = ask(address, &answer, error);
+    struct evs_client_answer answer = {0};
+    evs_status status = ask(address, seen, &answer, error);
     return status == EVS_OK ? read_answer(seen, answer.bytes, address, error) : status;
 }
 

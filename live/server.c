@@ -19,6 +19,7 @@
 #include "server.h"
 #include "sse.h"
 #include "stream.h"
+#include "tail.h"
 
 #define CLIENT_SECONDS 10
 #define HEADERS_BYTES_MAX 16384
@@ -96,7 +97,8 @@ static void get_index(struct evs_live_server *server, struct evhttp_request *req
         request, HTTP_OK,
         "evstream\n\n/metrics             for Prometheus\n/healthz             alive\n/readyz              "
         "restored and running\n"
-        "/api/v1/pipelines    plans and figures as JSON\n");
+        "/api/v1/pipelines    plans and figures as JSON\n"
+        "/api/v1/tail         rows as they flow by; evstream tail\n");
 }
 
 static void get_live(struct evs_live_server *server, struct evhttp_request *request)
@@ -115,6 +117,7 @@ static const struct route {
     {"/readyz", READS, get_ready},
     {"/api/v1/pipelines", READS, get_pipelines},
     {"/api/v1/live", STREAMS, get_live},
+    {"/api/v1/tail", STREAMS, evs_live_get_tail},
 };
 
 /* --- requests ---------------------------------------------------------------------------------------------------------------- */
@@ -252,6 +255,7 @@ static void server_free(struct evs_live_server *server)
     }
     evs_sse_end_all(server);
     evs_stream_free(server->stream);
+    evs_tails_free(server->tails);
     evhttp_free(server->http);
     event_base_free(server->base);
     evs_free(server);

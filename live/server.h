@@ -14,6 +14,7 @@
 struct evs_sse;
 struct evs_later;
 struct evs_stream;
+struct evs_tails;
 
 struct evs_live_server {
     struct evs_live *live;
@@ -27,6 +28,7 @@ struct evs_live_server {
     uint32_t listener_count;
     struct evs_later *later; /* NULL until the first work */
     struct evs_stream *stream;
+    struct evs_tails *tails; /* NULL until somebody looks; written with the lock of the pipelines held */
     struct evs_thread *thread;
 };
 
