@@ -56,11 +56,19 @@ static void read_node(struct evs_arena *arena, const struct evs_tree *tree, stru
     *node = (struct evs_seen_node){
         .name = text(arena, tree, "name"),
         .kind = text(arena, tree, "kind"),
+        .label = text(arena, tree, "label"),
         .workers = number(tree, "workers", 0),
         .rows_in = number(tree, "rows_in", 0),
         .rows_out = number(tree, "rows_out", 0),
         .late = number(tree, "late", 0),
         .dead = number(tree, "dead", 0),
+        .null_key = number(tree, "null_key", 0),
+        .limited = number(tree, "limited", 0),
+        .batches_in = number(tree, "batches_in", 0),
+        .queued = number(tree, "queued", 0),
+        .messages = number(tree, "messages", 0),
+        .waiting = number(tree, "waiting", 0),
+        .retries = number(tree, "retries", 0),
         .state_keys = number(tree, "state_keys", 0),
         .state_bytes = number(tree, "state_bytes", 0),
         .busy_us = number(tree, "busy_us", 0),
@@ -68,6 +76,28 @@ static void read_node(struct evs_arena *arena, const struct evs_tree *tree, stru
         .lag_messages = number(tree, "lag_messages", 0),
         .watermark_us = number(tree, "watermark_us", INT64_MIN),
     };
+}
+
+static uint32_t node_named(const struct evs_seen_pipeline *pipeline, struct evs_slice name)
+{
+    uint32_t number = 0;
+    while (number + 1 < pipeline->node_count && !evs_slice_equal(name, evs_slice_of(pipeline->nodes[number].name))) {
+        number++;
+    }
+    return number;
+}
+
+static void read_edges(struct evs_arena *arena, const struct evs_tree *edges, struct evs_seen_pipeline *pipeline)
+{
+    struct evs_seen_edge *made = EVS_ARENA_ARRAY(arena, struct evs_seen_edge, count_children(edges) + 1);
+    pipeline->edges = made;
+    for (const struct evs_tree *edge = edges == NULL ? NULL : edges->first; edge != NULL; edge = edge->next) {
+        made[pipeline->edge_count++] = (struct evs_seen_edge){
+            .from = node_named(pipeline, evs_tree_string(edge, "from")),
+            .to = node_named(pipeline, evs_tree_string(edge, "to")),
+            .output = number(edge, "output", 0),
+        };
+    }
 }
 
 static void read_pipeline(struct evs_arena *arena, const struct evs_tree *tree, struct evs_seen_pipeline *pipeline)
@@ -80,6 +110,7 @@ static void read_pipeline(struct evs_arena *arena, const struct evs_tree *tree, 
         .state = text(arena, tree, "state"),
         .starts = number(tree, "starts", 0),
         .uptime_us = number(tree, "uptime_us", 0),
+        .workers = number(tree, "workers", 1),
         .checkpoint_age_us = number(checkpoints, "age_us", -1),
         .nodes = made,
         .node_count = count,
@@ -87,6 +118,7 @@ static void read_pipeline(struct evs_arena *arena, const struct evs_tree *tree, 
     for (const struct evs_tree *node = count == 0 ? NULL : nodes->first; node != NULL; node = node->next) {
         read_node(arena, node, made++);
     }
+    read_edges(arena, evs_tree_get(tree, "edges"), pipeline);
 }
 
 static evs_status read_answer(struct evs_seen *seen, size_t bytes, const char *address, struct evs_error *error)

@@ -6,18 +6,28 @@
 
 /* A node of a plan; figures as in evstream/view.h, 0 where it has none. Times in µs. */
 struct evs_seen_node {
-    const char *name, *kind;
-    int64_t workers, rows_in, rows_out, late, dead, state_keys, state_bytes, busy_us, blocked_us;
-    int64_t lag_messages;
-    int64_t watermark_us; /* INT64_MIN: none */
+    const char *name, *kind, *label;
+    int64_t workers, rows_in, rows_out, late, dead, null_key, limited, state_keys, state_bytes, busy_us, blocked_us;
+    int64_t batches_in, queued;
+    int64_t messages, lag_messages;
+    int64_t waiting, retries; /* of sinks: messages without an acknowledgement, and those that were sent again */
+    int64_t watermark_us;     /* INT64_MIN: none */
+};
+
+struct evs_seen_edge {
+    uint32_t from, to; /* numbers of nodes */
+    int64_t output;
 };
 
 struct evs_seen_pipeline {
     const char *name, *state;
     int64_t starts, uptime_us;
+    int64_t workers;
     int64_t checkpoint_age_us; /* -1: none */
     const struct evs_seen_node *nodes;
     uint32_t node_count;
+    const struct evs_seen_edge *edges;
+    uint32_t edge_count;
 };
 
 struct evs_seen {

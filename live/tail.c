@@ -207,6 +207,17 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
     }
 }
 
+static void listener_free(struct listener *listener)
+{
+    struct evs_live *live = listener->tails->server->live;
+    pthread_mutex_lock(&live->lock);
+    for (uint32_t i = 0; i < listener->look_count; i++) {
+        leave_look(listener->tails, listener->looks[i]);
+    }
+    pthread_mutex_unlock(&live->lock);
+    evs_free(listener);
+}
+
 static void on_closed(struct evs_sse *sse, void *argument)
 {
     struct listener *listener = argument;
@@ -217,15 +228,10 @@ static void on_closed(struct evs_sse *sse, void *argument)
         at = &(*at)->next;
     }
     *at = listener->next;
-    pthread_mutex_lock(&tails->server->live->lock);
-    for (uint32_t i = 0; i < listener->look_count; i++) {
-        leave_look(tails, listener->looks[i]);
-    }
-    pthread_mutex_unlock(&tails->server->live->lock);
+    listener_free(listener);
     if (tails->listeners == NULL) {
         event_del(tails->timer);
     }
-    evs_free(listener);
 }
 
 static struct evs_tails *tails_of(struct evs_live_server *server)
@@ -362,6 +368,7 @@ static bool make_looks(const struct wanted *wanted, struct look **looks, struct 
     return true;
 }
 
+/* The taps are open when the head of the answer comes: what happens after it is seen. */
 static void begin(struct evs_live_server *server, struct evhttp_request *request, const struct wanted *wanted,
                   struct look **looks)
 {
@@ -370,19 +377,16 @@ static void begin(struct evs_live_server *server, struct evhttp_request *request
     listener->tails = tails;
     listener->pipeline = wanted->pipeline;
     listener->told_state = -1;
-    listener->sse = evs_sse_open(server, request, on_closed, listener);
-    if (listener->sse == NULL) {
-        for (uint32_t i = 0; i < wanted->node_count; i++) {
-            look_free(looks[i]);
-        }
-        evs_free(listener);
-        return;
-    }
     pthread_mutex_lock(&server->live->lock);
     for (uint32_t i = 0; i < wanted->node_count; i++) {
         listener->looks[listener->look_count++] = join_look(tails, looks[i]);
     }
     pthread_mutex_unlock(&server->live->lock);
+    listener->sse = evs_sse_open(server, request, on_closed, listener);
+    if (listener->sse == NULL) {
+        listener_free(listener);
+        return;
+    }
     if (tails->listeners == NULL) {
         struct timeval tick = {.tv_usec = 1000000 / TAKES_A_SECOND};
         event_add(tails->timer, &tick);
