@@ -158,18 +158,34 @@ static evs_status bucket_read(void *instance, const char *key, struct evs_buffer
     return status;
 }
 
-static evs_status publish(struct bucket *bucket, const char *key, struct evs_slice value, uint64_t expected,
-                          struct evs_nats_message *answer, struct evs_error *error)
+static evs_status publish_with(struct bucket *bucket, const char *key, struct evs_slice headers, struct evs_slice value,
+                               struct evs_nats_message *answer, struct evs_error *error)
 {
-    char subject[420], header[80];
+    char subject[420];
     /* Behind a domain's prefix the subjects of a bucket are reached through its API's. */
     bool has_domain = bucket->source->domain[0] != '\0';
     int count = snprintf(subject, sizeof subject, "%s%s$KV.%s.%s", has_domain ? bucket->prefix : "",
                          has_domain ? "." : "", bucket->name, key);
     EVS_ASSERT(count > 0 && (size_t)count < sizeof subject);
-    count = snprintf(header, sizeof header, "Nats-Expected-Last-Subject-Sequence: %" PRIu64 "\r\n", expected);
-    struct evs_slice headers = {header, (size_t)count};
     return evs_nats_request_with(&bucket->asker, subject, headers, value, answer, error);
+}
+
+static evs_status publish(struct bucket *bucket, const char *key, struct evs_slice value, uint64_t expected,
+                          struct evs_nats_message *answer, struct evs_error *error)
+{
+    char header[80];
+    int count = snprintf(header, sizeof header, "Nats-Expected-Last-Subject-Sequence: %" PRIu64 "\r\n", expected);
+    return publish_with(bucket, key, (struct evs_slice){header, (size_t)count}, value, answer, error);
+}
+
+evs_status evs_nats_bucket_remove(void *instance, const char *key, struct evs_error *error)
+{
+    struct bucket *bucket = instance;
+    struct evs_nats_message answer = {0};
+    struct evs_nats_api_error failure;
+    evs_status status = publish_with(bucket, key, EVS_SLICE("KV-Operation: DEL\r\n"), EVS_SLICE(""), &answer, error);
+    bool failed = status == EVS_OK && evs_nats_api_failed(&answer, &failure);
+    return failed ? refused(bucket, "deleting", &failure, error) : status;
 }
 
 /* Another revision is there than we expected: is it our own, whose answer was lost? */

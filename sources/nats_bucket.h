@@ -6,4 +6,7 @@
 
 extern const struct evs_bucket evs_nats_bucket;
 
+/* Deletes a key as `nats kv del` does: a mark in its place, which those who watch the bucket see. The value is gone. */
+EVS_MUST_CHECK evs_status evs_nats_bucket_remove(void *instance, const char *key, struct evs_error *error);
+
 #endif

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "nats_lane.h"
+#include "nats_senders.h"
 
 #define READER_ASK_US 5000000
 #define READER_START_US 10000000 /* for the first consumers to run */
@@ -19,6 +20,7 @@ struct evs_nats_reader {
     int64_t retry_us;
     struct evs_nats_lane *lanes;
     uint32_t lane_count, lane_last;
+    struct evs_nats_senders *senders; /* NULL: no idleness to judge */
     uint64_t reconnects;
     bool committed_start[EVS_NATS_PARTITIONS_MAX]; /* the partition had a position of a commit */
 };
@@ -496,6 +498,9 @@ evs_status evs_nats_reader_open(const struct evs_nats_reader_config *config, con
         evs_nats_reader_close(reader);
         return status;
     }
+    if (open->bucket != NULL && !open->until_end && !open->is_probe) {
+        reader->senders = evs_nats_senders_new(shared, open->bucket, open->worker == 0);
+    }
     *result = reader;
     return EVS_OK;
 }
@@ -507,6 +512,7 @@ void evs_nats_reader_close(struct evs_nats_reader *reader)
         evs_nats_lane_leave(&reader->lanes[i]);
         evs_nats_lane_fini(&reader->lanes[i]);
     }
+    evs_nats_senders_free(reader->senders);
     if (shared->wire != NULL) {
         shared->wire->type->close(shared->wire);
     }
@@ -538,6 +544,9 @@ static void reader_take_connection(struct evs_nats_reader *reader, const struct 
         }
         lane->deadline_us = shared->now_us;
     }
+    if (reader->senders != NULL) {
+        evs_nats_senders_reset(reader->senders);
+    }
     reader->connection = state->connection;
 }
 
@@ -549,9 +558,13 @@ static void reader_take_answer(struct evs_nats_reader *reader, const struct evs_
     for (uint32_t i = 0; answer->subject.count == 0 && i < reader->lane_count; i++) {
         evs_nats_lane_answer(&reader->lanes[i], answer);
     }
-    if (evs_nats_answer_parse(answer->subject, prefix, &index, &serial) && index < reader->lane_count &&
-        serial == reader->lanes[index].serial) {
+    if (!evs_nats_answer_parse(answer->subject, prefix, &index, &serial)) {
+        return;
+    }
+    if (index < reader->lane_count && serial == reader->lanes[index].serial) {
         evs_nats_lane_answer(&reader->lanes[index], answer);
+    } else if (index == EVS_NATS_SENDERS_INDEX && reader->senders != NULL) {
+        evs_nats_senders_answer(reader->senders, serial, answer);
     }
 }
 
@@ -589,6 +602,9 @@ static bool reader_receive(struct evs_nats_reader *reader, struct evs_message *m
             reader_take_answer(reader, &message);
             continue;
         }
+        if (reader->senders != NULL && evs_nats_senders_take(reader->senders, &message)) {
+            continue;
+        }
         struct evs_nats_lane *lane = reader_find_lane(reader, message.sid);
         struct evs_message unused;
         if (lane != NULL && evs_nats_lane_take(lane, &message, max > 0 ? &messages[*count] : &unused)) {
@@ -618,6 +634,9 @@ static void reader_drive(struct evs_nats_reader *reader, struct evs_message *mes
             if (max > 0 || reader->lanes[i].phase != EVS_NATS_RUNNING) {
                 evs_nats_lane_tick(&reader->lanes[i], drained);
             }
+        }
+        if (reader->senders != NULL) {
+            evs_nats_senders_tick(reader->senders, drained);
         }
     }
     type->drive(shared->wire);
@@ -696,6 +715,14 @@ void evs_nats_reader_state(struct evs_nats_reader *reader, struct evs_source_sta
     for (uint32_t i = 0; i < reader->lane_count; i++) {
         state->lag_messages += reader->lanes[i].pending;
         state->caught_up = state->caught_up && lane_is_caught_up(&reader->lanes[i]);
+    }
+    if (reader->senders != NULL) {
+        struct evs_nats_senders_state senders;
+        evs_nats_senders_state(reader->senders, &senders);
+        state->caught_up = state->caught_up && senders.is_known;
+        state->complete_us = senders.complete_us;
+        state->senders = senders.count;
+        state->senders_behind = senders.behind;
     }
 }
 

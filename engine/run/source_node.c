@@ -207,6 +207,7 @@ static struct evs_source_open how_to_open(struct source_node *node, const struct
         .position_count = position_count,
         .nats_url = options->nats_url,
         .nats_credentials = options->nats_credentials,
+        .bucket = node->plan->idle_timeout_us >= 0 ? options->bucket : NULL,
         .create = options->create,
         .row_bytes_max = node->plan->row_bytes_max,
         .retry_us = options->retry_us,
@@ -601,6 +602,8 @@ static void source_show(const struct evs_op *op, int64_t *figures)
     figures[EVS_FIGURE_CAUGHT_UP] = state.caught_up || state.ended;
     figures[EVS_FIGURE_PARTITIONS] = owned;
     figures[EVS_FIGURE_IDLE_PARTITIONS] = idle;
+    figures[EVS_FIGURE_SENDERS] = state.senders;
+    figures[EVS_FIGURE_SENDERS_BEHIND] = state.senders_behind;
     figures[EVS_FIGURE_EVENT_US] = event_us;
     figures[EVS_FIGURE_INGESTED_US] = node->newest_us;
 }

@@ -32,6 +32,16 @@ struct fingerprint {
     int64_t kept_us; /* monotonic */
 };
 
+/* What the frontier was at some moments of the last seconds, the oldest first, and at the newest moment up to which every sender's word holds. */
+#define FRONTIERS_MAX 64u
+struct frontier_past {
+    struct {
+        int64_t at_us, frontier_us;
+    } items[FRONTIERS_MAX];
+    uint32_t count;
+    int64_t proven_us; /* event time; EVS_TIME_MIN: none yet */
+};
+
 struct source_node {
     const struct evs_plan_source *plan;
     struct evs_op *op;
@@ -59,6 +69,8 @@ struct source_node {
     int64_t frontier_at_barrier_us;
     bool finished_at_barrier;
 
+    struct frontier_past frontiers; /* for senders whose word comes later */
+    int64_t complete_us;            /* as the connector says; the worker's clock when nobody registers */
     int64_t quiet_since_us; /* monotonic time since which the connector has evidence that nothing waits; 0: not quiet */
     bool counted_active;    /* in shared->active_workers */
     uint64_t

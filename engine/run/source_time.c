@@ -6,6 +6,8 @@
 #include "expr.h"
 #include "source_node.h"
 
+#define FRONTIER_STEP_US 100000
+
 /* A delay may be negative, where the expression adds to the event time. */
 static int64_t watermark_of(int64_t time_us, int64_t delay_us)
 {
@@ -18,6 +20,7 @@ static int64_t watermark_of(int64_t time_us, int64_t delay_us)
 
 void evs_source_time_start(struct source_node *node, const struct evs_record_source *restored)
 {
+    node->frontiers.proven_us = EVS_TIME_MIN;
     for (uint32_t i = 0; i < node->partition_count; i++) {
         struct partition *partition = &node->partitions[i];
         partition->watermark_us = EVS_TIME_MIN;
@@ -262,10 +265,30 @@ int64_t evs_source_frontier(const struct source_node *node)
     return frontier + (node->op->worker->now_us - since);
 }
 
+/* Silence counts as far as every registered sender's word goes: what one of them holds back has happened, and will come. */
 static bool partition_is_idle(const struct source_node *node, const struct partition *partition)
 {
     int64_t since = node->quiet_since_us > partition->active_us ? node->quiet_since_us : partition->active_us;
-    return node->op->worker->now_us - since >= node->plan->idle_timeout_us;
+    return node->complete_us - since >= node->plan->idle_timeout_us;
+}
+
+/* Remembers the frontier of now, and finds the one of the moment up to which all senders' words hold. Their words come a second or two late: taken with
+ * the frontier of now they would let a partition pass what a collector has begun to hold back in between. */
+static void past_look(struct frontier_past *past, int64_t now_us, int64_t frontier_us, int64_t complete_us)
+{
+    uint32_t proven = 0;
+    if (past->count == FRONTIERS_MAX) {
+        past->count--; /* the senders are silent for long: of the time since then the newest moment is enough */
+    }
+    if (past->count == 0 || now_us - past->items[past->count - 1].at_us >= FRONTIER_STEP_US || now_us <= complete_us) {
+        past->items[past->count].at_us = now_us;
+        past->items[past->count++].frontier_us = frontier_us;
+    }
+    while (proven < past->count && past->items[proven].at_us <= complete_us) {
+        past->proven_us = past->items[proven++].frontier_us;
+    }
+    past->count -= proven;
+    memmove(past->items, past->items + proven, past->count * sizeof past->items[0]);
 }
 
 void evs_source_mark_inactive(struct source_node *node)
@@ -290,9 +313,12 @@ bool evs_source_check_idle(struct source_node *node)
         node->quiet_since_us = 0;
         return false;
     }
+    int64_t now_us = node->op->worker->now_us;
     if (node->quiet_since_us == 0) {
-        node->quiet_since_us = node->op->worker->now_us;
+        node->quiet_since_us = now_us;
     }
+    node->complete_us = state.complete_us == 0 || state.complete_us > now_us ? now_us : state.complete_us;
+    past_look(&node->frontiers, now_us, evs_source_frontier(node), node->complete_us);
     bool any = false, all = true;
     for (uint32_t i = 0; i < node->partition_count; i++) {
         struct partition *partition = &node->partitions[i];
@@ -319,7 +345,7 @@ static int64_t lag_of(const struct source_node *node, const struct partition *pa
 
 bool evs_source_apply_idle(struct source_node *node)
 {
-    int64_t frontier = evs_source_frontier(node);
+    int64_t frontier = node->frontiers.proven_us;
     bool moved = false;
     if (frontier == EVS_TIME_MIN) {
         return false;

@@ -108,6 +108,13 @@ void fake_replace_last(struct fake_world *world, uint32_t partition, const char 
     publish(&world->topics[0], partition, payload);
 }
 
+void fake_senders(struct fake_world *world, int64_t complete_us)
+{
+    pthread_mutex_lock(&world_lock);
+    world->topics[0].complete_us = complete_us;
+    pthread_mutex_unlock(&world_lock);
+}
+
 void fake_publish_other(struct fake_world *world, uint32_t partition, const char *payload)
 {
     publish(&world->topics[1], partition, payload);
@@ -209,6 +216,7 @@ static void source_state(void *instance, struct evs_source_state *state)
     const struct fake_reader *reader = instance;
     *state = (struct evs_source_state){.partition_count = reader->topic->partition_count, .caught_up = true};
     pthread_mutex_lock(&world_lock);
+    state->complete_us = reader->topic->complete_us;
     for (uint32_t p = reader->worker; p < reader->topic->partition_count; p += reader->worker_count) {
         state->caught_up &= reader->next[p] == reader->topic->partitions[p].count;
     }

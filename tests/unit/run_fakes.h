@@ -22,7 +22,8 @@ struct fake_row { /* what the receiver holds of one id */
 struct fake_topic { /* what one source reads */
     struct fake_log partitions[FAKE_PARTITIONS_MAX];
     uint32_t partition_count;
-    bool live; /* it never ends: when nothing is left the source has caught up */
+    bool live;           /* it never ends: when nothing is left the source has caught up */
+    int64_t complete_us; /* up to when registered senders' words hold; 0: there are none */
 };
 
 struct fake_world {
@@ -64,6 +65,8 @@ void fake_lose_commits(struct fake_world *world);
 void fake_publish(struct fake_world *world, uint32_t partition, const char *payload);
 /* The partition loses its newest message, and gets this one instead, under the same sequence. */
 void fake_replace_last(struct fake_world *world, uint32_t partition, const char *payload);
+/* Senders' words hold up to this monotonic time (complete_us of source.h), also while an engine runs. */
+void fake_senders(struct fake_world *world, int64_t complete_us);
 void fake_publish_other(struct fake_world *world, uint32_t partition, const char *payload);
 /* The system with the world's clocks. */
 const struct evs_os *fake_os(struct fake_world *world);

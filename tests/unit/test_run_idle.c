@@ -5,6 +5,8 @@
 #include "run_fakes.h"
 #include "unit.h"
 
+#include <time.h>
+
 #define START_MS INT64_C(1767607200000) /* 2026-01-05T10:00:00Z */
 #define CLOCK_FACTOR 100
 
@@ -178,6 +180,77 @@ START_TEST(test_fetched_is_not_idle)
 }
 END_TEST
 
+static int64_t now_of(void)
+{
+    const struct evs_clock *clock = &fake_os(fake_world)->clock;
+    return clock->monotonic_us(clock->self);
+}
+
+/* A collector that is cut off holds what happened in a quiet partition: time must not go by without it, whether the other partition goes on
+ * (2), or all were idle when it was cut off (1, 3), for 60 s of the fast clock. What it held back is not late, and then time goes on. */
+START_TEST(test_held_back_by_a_sender)
+{
+    begin(2);
+    const struct evs_plan *plan = fake_compile(idle_fast);
+    struct evs_run_summary summary;
+    struct fake_how how = follow(1 + (uint32_t)_i % 2);
+    how.in_memory = _i == 3;
+    how.interval_us = 10000;
+    fake_senders(fake_world, 1); /* registered, and nothing proven yet */
+    struct evs_run *run = fake_start(plan, how);
+    event(0, 0);
+    event(1, 0);
+    ck_assert(fake_wait_rows("seen", 2));
+    int64_t cut_us = now_of();
+    fake_senders(fake_world, cut_us);
+    for (int i = 1; i <= 60 || now_of() - cut_us < INT64_C(60000000); i++) {
+        struct timespec pause = {.tv_nsec = 2000000};
+        nanosleep(&pause, NULL);
+        if (_i == 2 && i <= 30) {
+            event(0, i * 2000); /* the other partition is far ahead */
+        }
+    }
+    ck_assert_uint_eq(fake_rows_at("out."), 0);
+    event(1, 5000); /* from the spool */
+    ck_assert(fake_wait_rows("seen", _i == 2 ? 33 : 3));
+    fake_senders(fake_world, 0);
+    ck_assert(fake_wait_rows("out.", 1));
+    evs_run_stop(run);
+    ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    ck_assert_uint_eq(fake_rows_at("late"), 0);
+    ck_assert_uint_eq(summary.totals.late, 0);
+    end(plan);
+}
+END_TEST
+
+/* What is proven must be as long as the time-out: a partition that has been silent for half of it is waited for, however late it is by now. */
+START_TEST(test_silence_must_be_proven)
+{
+    static const char text[] = SOURCE_WITH("events", "fake", "ms - interval 2 second", "interval 50 second")
+        SINKS FAST_OUT "from events |> insert into seen;\nfrom events " COUNTED;
+    begin(2);
+    const struct evs_plan *plan = fake_compile(text);
+    struct evs_run_summary summary;
+    struct evs_run *run = fake_start(plan, follow(1));
+    event(0, 0);
+    event(1, 0);
+    event(0, 60000);
+    ck_assert(fake_wait_rows("seen", 3));
+    int64_t proven_us = now_of() + 25000000;
+    fake_senders(fake_world, proven_us);
+    while (now_of() < proven_us + 50000000) {
+        struct timespec pause = {.tv_nsec = 2000000};
+        nanosleep(&pause, NULL);
+    }
+    ck_assert_uint_eq(fake_rows_at("out."), 0);
+    fake_senders(fake_world, proven_us + 50000000);
+    ck_assert(fake_wait_rows("out.", 1));
+    evs_run_stop(run);
+    ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    end(plan);
+}
+END_TEST
+
 /* Of two sources that meet, one never says anything: it counts with the other's event times. */
 START_TEST(test_silent_source)
 {
@@ -328,6 +401,8 @@ int main(void)
     tcase_add_test(tests, test_errors_at_start);
     tcase_add_loop_test(tests, test_idle_through_deaths, 0, 2);
     tcase_add_test(tests, test_fetched_is_not_idle);
+    tcase_add_loop_test(tests, test_held_back_by_a_sender, 0, 4);
+    tcase_add_test(tests, test_silence_must_be_proven);
     tcase_add_loop_test(tests, test_silent_source, 0, 3);
     tcase_add_test(tests, test_finished_beside_running);
     tcase_add_test(tests, test_idle_expression);

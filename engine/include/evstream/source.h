@@ -70,6 +70,7 @@ struct evs_source_open {
     /* A look before the restore, which brings the older fingerprints: a log that does not fit is not judged yet. */
     bool is_probe;
     const char *nats_url, *nats_credentials;
+    const char *bucket;     /* where senders register; NULL: nobody asks for idleness */
     bool create;            /* --create */
     uint32_t row_bytes_max; /* of the plan: files keep no more of a longer line than shows that it is; 0: not said */
     int64_t retry_us;       /* how long the server may be away before poll returns EVS_E_UNREACHABLE; 0: for ever */
@@ -83,6 +84,10 @@ struct evs_source_state {
     uint64_t lag_messages; /* pending at the broker, as far as known */
     uint64_t reconnects, gap_messages, lost_messages;
     int64_t log_created_us; /* of the log that is being read: goes into its positions; 0 unknown */
+    /* Senders that keep events while the broker is away, and tell the broker how they stand (exactness, 3): monotonic time up to which all that they had
+     * taken is in the log, 0: there are none; how many, and how many of them have not proven anything for some seconds. */
+    int64_t complete_us;
+    uint32_t senders, senders_behind;
 };
 
 struct evs_bucket; /* evstream/bucket.h */

@@ -35,11 +35,13 @@ enum evs_merge { EVS_MERGE_SUM, EVS_MERGE_MIN, EVS_MERGE_MAX };
     F(LOST_MESSAGES, SUM) /* that the broker has lost after they were read */                                          \
     F(PARTITIONS, SUM)                                                                                                 \
     F(IDLE_PARTITIONS, SUM)                                                                                            \
-    F(EVENT_US, MAX)    /* the largest event time seen */                                                              \
-    F(INGESTED_US, MAX) /* when the newest message that was read had been stored */                                    \
-    F(CAUGHT_UP, MIN)   /* 1: nothing waits at the broker */                                                           \
-    F(RECONNECTS, SUM)  /* sources and sinks */                                                                        \
-    F(WAITING, SUM)     /* sinks, from here: messages without an acknowledgement, now */                               \
+    F(SENDERS, MAX)        /* collectors that are registered at the source's log */                                    \
+    F(SENDERS_BEHIND, MAX) /* of those, the ones that quiet partitions wait for */                                     \
+    F(EVENT_US, MAX)       /* the largest event time seen */                                                           \
+    F(INGESTED_US, MAX)    /* when the newest message that was read had been stored */                                 \
+    F(CAUGHT_UP, MIN)      /* 1: nothing waits at the broker */                                                        \
+    F(RECONNECTS, SUM)     /* sources and sinks */                                                                     \
+    F(WAITING, SUM)        /* sinks, from here: messages without an acknowledgement, now */                            \
     F(WAITING_BYTES, SUM)                                                                                              \
     F(ACKNOWLEDGED, SUM)                                                                                               \
     F(RETRIES, SUM)    /* messages that were sent more than once */                                                    \
