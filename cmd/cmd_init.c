@@ -1,4 +1,5 @@
-/* evstream init: a first pipeline to change, with its tests. What it writes passes check, fmt --check and test. */
+/* evstream init: a pipeline to change, with its tests: a first one, or a copy of one of pipelines/. What it writes passes check, fmt --check and
+ * test. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,11 +9,19 @@
 
 #include "cmd.h"
 #include "evstream/memory.h"
+#include "evstream/text.h"
+#include "shipped.h"
 
 #define NAME_BYTES_MAX 64
 #define NAME_DEFAULT "first"
 
-static const struct evs_arg options[] = {{0}};
+enum { ARG_LIST = 1, ARG_AS };
+
+static const struct evs_arg options[] = {
+    {ARG_LIST, "--list", NULL, "shows the pipelines that can be copied, and writes nothing", NULL},
+    {ARG_AS, "--as", "NAME", "name of the new pipeline and its file, when it is to have another one", NULL},
+    {0},
+};
 
 /* %s: the name. */
 static const char text[] =
@@ -108,50 +117,182 @@ static int write_file(const char *file, const struct evs_buffer *content)
     return is_written ? EVS_EXIT_DONE : EVS_EXIT_UNREACHABLE;
 }
 
-static int init(const char *name)
+static int write_pipeline(const char *name, const struct evs_buffer *content)
 {
-    struct evs_buffer file = {0}, content = {0};
+    struct evs_buffer file = {0};
     evs_buffer_printf(&file, "%s.evs", name);
     evs_buffer_put(&file, "", 1);
-    evs_buffer_printf(&content, text, name, name, name, name, name, name);
-    int code = write_file(file.data, &content);
+    int code = write_file(file.data, content);
     if (code == EVS_EXIT_DONE) {
         printf("%s is written. Try it: evstream test %s\n", file.data, file.data);
     }
     evs_buffer_fini(&file);
+    return code;
+}
+
+static int write_first(const char *name)
+{
+    struct evs_buffer content = {0};
+    evs_buffer_printf(&content, text, name, name, name, name, name, name);
+    int code = write_pipeline(name, &content);
     evs_buffer_fini(&content);
     return code;
+}
+
+/* --- pipelines to copy ---------------------------------------------------------------------------------------------------- */
+
+static const struct evs_shipped *find_shipped(const char *name)
+{
+    const struct evs_shipped *at = evs_shipped;
+    while (at->name != NULL && strcmp(at->name, name) != 0) {
+        at++;
+    }
+    return at->name == NULL ? NULL : at;
+}
+
+static int refuse_unknown(const struct evs_args *args, const char *name)
+{
+    struct evs_nearest nearest = evs_nearest_begin(evs_slice_of(name));
+    for (const struct evs_shipped *at = evs_shipped; at->name != NULL; at++) {
+        evs_nearest_offer(&nearest, evs_slice_of(at->name));
+    }
+    if (nearest.best.count > 0) {
+        return evs_args_refuse(args, "there is no pipeline `%s` to copy; did you mean `%.*s`?", name,
+                               (int)nearest.best.count, nearest.best.data);
+    }
+    return evs_args_refuse(args,
+                           "there is no pipeline `%s` to copy: evstream init --list shows them, and evstream "
+                           "init --as %s begins a new one.",
+                           name, name);
+}
+
+/* A file begins with `-- Title: what it tells. More …`: the first sentence behind the title. */
+static struct evs_slice what_it_tells(const char *head)
+{
+    const char *line_end = strchr(head, '\n'), *colon = strstr(head, ": ");
+    const char *first = colon != NULL && colon < line_end ? colon + 2 : head + 3;
+    const char *stop = strstr(first, ". ");
+    return (struct evs_slice){first, (size_t)((stop != NULL && stop < line_end ? stop + 1 : line_end) - first)};
+}
+
+static int list(void)
+{
+    for (const struct evs_shipped *at = evs_shipped; at->name != NULL; at++) {
+        struct evs_slice tells = what_it_tells(at->text);
+        printf("%-22s %.*s\n", at->name, (int)tells.count, tells.data);
+    }
+    printf("\nevstream init NAME copies one into this folder.\n");
+    return EVS_EXIT_DONE;
+}
+
+static bool is_word(char c)
+{
+    return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* The text with the pipeline's name replaced wherever it stands as a word: in its subjects, in what its head says. */
+static void put_renamed(struct evs_buffer *out, const struct evs_shipped *shipped, const char *name)
+{
+    static const char folder[] = "pipelines/";
+    size_t name_count = strlen(shipped->name);
+    const char *at = shipped->text, *end = at + shipped->count;
+    for (const char *hit; (hit = strstr(at, shipped->name)) != NULL; at = hit + name_count) {
+        bool is_whole = !is_word(hit[-1]) && !is_word(hit[name_count]);
+        evs_buffer_put(out, at, (size_t)(hit - at));
+        if (is_whole && out->count >= strlen(folder) &&
+            memcmp(out->data + out->count - strlen(folder), folder, strlen(folder)) == 0) {
+            out->count -= strlen(folder); /* the copy stands in this folder */
+        }
+        evs_buffer_puts(out, is_whole ? name : shipped->name);
+    }
+    evs_buffer_put(out, at, (size_t)(end - at));
+}
+
+/* The text behind `mark` within a line; NULL when the line does not have it. */
+static const char *behind(const char *line, const char *line_end, const char *mark)
+{
+    const char *hit = strstr(line, mark);
+    return hit == NULL || hit > line_end ? NULL : hit + strlen(mark);
+}
+
+/* `param NAME TYPE default VALUE;  -- what it means`, as every pipeline to copy has them (tests/pipelines). */
+static void explain_parameter(const char *name)
+{
+    const char *end = strchr(name, '\n');
+    const char *value = behind(name, end, " default "), *meaning = behind(name, end, ";  -- ");
+    if (value != NULL && meaning != NULL) {
+        printf("  %-16.*s %-22.*s %.*s\n", (int)strcspn(name, " "), name, (int)strcspn(value, ";"), value,
+               (int)(end - meaning), meaning);
+    }
+}
+
+static void explain_parameters(const struct evs_shipped *shipped)
+{
+    static const char mark[] = "\nparam ";
+    printf("\nIts parameters, set by --param NAME=VALUE or changed in the file:\n\n");
+    for (const char *at = strstr(shipped->text, mark); at != NULL; at = strstr(at + 1, mark)) {
+        explain_parameter(at + strlen(mark));
+    }
+}
+
+static int copy(const struct evs_shipped *shipped, const char *name)
+{
+    struct evs_buffer content = {0};
+    put_renamed(&content, shipped, name);
+    int code = write_pipeline(name, &content);
+    if (code == EVS_EXIT_DONE) {
+        explain_parameters(shipped);
+    }
+    evs_buffer_fini(&content);
+    return code;
+}
+
+static int init(const struct evs_args *args, const char *what, const char *name)
+{
+    const struct evs_shipped *shipped = what != NULL ? find_shipped(what) : NULL;
+    if (what != NULL && shipped == NULL) {
+        return refuse_unknown(args, what);
+    }
+    if (name != NULL && !is_name(name)) {
+        return evs_args_refuse(args, "`%s` is no name of a pipeline: letters, digits and _, a letter first.", name);
+    }
+    return shipped == NULL ? write_first(name != NULL ? name : NAME_DEFAULT)
+                           : copy(shipped, name != NULL ? name : what);
 }
 
 static int run_command(int argc, char **argv)
 {
     struct evs_args args = evs_args_of(&evs_command_init, argc, argv);
-    const char *name = NULL;
+    const char *what = NULL, *name = NULL;
+    bool is_list = false;
     int id;
     while ((id = evs_args_next(&args)) != EVS_ARG_END) {
-        if (id != EVS_ARG_OPERAND) {
+        if (id == ARG_LIST) {
+            is_list = true;
+        } else if (id == ARG_AS) {
+            name = args.value;
+        } else if (id != EVS_ARG_OPERAND) {
             return id == EVS_ARG_HELP ? EVS_EXIT_DONE : EVS_EXIT_USAGE;
-        }
-        if (name != NULL) {
+        } else if (what != NULL) {
             return evs_args_refuse(&args, "name one pipeline.");
+        } else {
+            what = args.value;
         }
-        name = args.value;
     }
-    if (name != NULL && !is_name(name)) {
-        return evs_args_refuse(&args, "`%s` is no name of a pipeline: letters, digits and _, a letter first.", name);
-    }
-    return init(name != NULL ? name : NAME_DEFAULT);
+    return is_list ? list() : init(&args, what, name);
 }
 
 const struct evs_command evs_command_init = {
     .name = "init",
-    .summary = "writes a first pipeline, with its tests",
+    .summary = "writes a pipeline to change, with its tests",
     .group = EVS_GROUP_WRITE,
     .operands = "",
     .options = options,
-    .usage = "evstream init [NAME]",
-    .description = "Writes NAME.evs (" NAME_DEFAULT ".evs) into this folder: a first pipeline with a source, "
-                   "sinks and tests, to be changed.\n"
-                   "A file that is there is left alone, with exit code 2.",
+    .usage = "evstream init [--list] [PIPELINE] [--as NAME]",
+    .description =
+        "Copies one of the pipelines that come with evstream (PIPELINE.evs) into this folder, to be changed, "
+        "and explains its parameters.\n"
+        "Without PIPELINE: a first pipeline with a source, sinks and tests (" NAME_DEFAULT ".evs).\n"
+        "A file that is there is left alone, with exit code 2.",
     .run = run_command,
 };

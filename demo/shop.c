@@ -58,7 +58,8 @@ _Noreturn static void refuse(const char *text)
             "evs_shop: %s\n"
             "usage: evs_shop [--nats URL [--stream NAME]] [--seconds N] [--rate N] [--seed N] [--partitions N] "
             "[--record FILE]\n"
-            "       evs_shop --events N --out FILE [--start TIME] [--rate N] [--seed N] [--clean] [--record FILE]\n",
+            "       evs_shop --events N --out FILE [--start TIME] [--rate N] [--seed N] [--clean] [--record FILE]\n"
+            "       evs_shop --events N --days N --out FILE [--start TIME] [--seed N]\n",
             text);
     exit(2);
 }
@@ -104,6 +105,9 @@ static void take_option(struct shop *shop, int option, const char *value)
     case 'p':
         shop->partitions = (uint32_t)number_of(value, "partitions", 1, EVS_SHOP_PARTITIONS_MAX);
         break;
+    case 'y':
+        shop->settings.days = (uint32_t)number_of(value, "days", 1, 3650);
+        break;
     case 'c':
         shop->settings.clean = true;
         break;
@@ -130,6 +134,7 @@ static void take_options(struct shop *shop, int argc, char **argv)
         {"seed", required_argument, NULL, 'd'},
         {"partitions", required_argument, NULL, 'p'},
         {"start", required_argument, NULL, 't'},
+        {"days", required_argument, NULL, 'y'},
         {"clean", no_argument, NULL, 'c'},
         {0},
     };
@@ -142,6 +147,10 @@ static void take_options(struct shop *shop, int argc, char **argv)
     if (shop->out != NULL && shop->events == 0) {
         refuse("--out needs --events: how many to write.");
     }
+    if (shop->settings.days > 0 && (shop->out == NULL || shop->record != NULL)) {
+        refuse("--days writes a file (--out) without a record: its events are whole and in order.");
+    }
+    shop->settings.events = shop->events;
     if (shop->settings.start_us == 0) {
         shop->settings.start_us = wall_us();
     }

@@ -10,6 +10,7 @@
 #define ID_MAX 24
 
 static const char *const devices[] = {"mobile", "desktop", "tablet"};
+static const char robot[] = "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)";
 static const char *const agents[] = {
     "Mozilla/5.0 (Linux; Android 14; Mobile)",
     "Mozilla/5.0 (X11; Linux x86_64)",
@@ -25,12 +26,15 @@ static const char *user_of(const struct evs_shop_event *event, char text[ID_MAX]
 static const char *anonymous_of(const struct evs_shop_event *event, char text[ID_MAX])
 {
     snprintf(text, ID_MAX, "a%07" PRIu32, event->visitor);
-    return text;
+    return event->visitor == EVS_SHOP_NOBODY ? NULL : text;
 }
 
 static const char *sku_of(const struct evs_shop_event *event, char text[ID_MAX])
 {
-    bool has_product = event->kind == EVS_SHOP_PRODUCT_VIEW || event->kind == EVS_SHOP_ADD_TO_CART;
+    static const uint32_t with_product = 1u << EVS_SHOP_PRODUCT_VIEW | 1u << EVS_SHOP_ADD_TO_CART |
+                                         1u << EVS_SHOP_REMOVE_FROM_CART | 1u << EVS_SHOP_PRICE_CHANGE |
+                                         1u << EVS_SHOP_STOCK_CHANGE;
+    bool has_product = (with_product >> event->kind & 1) != 0;
     snprintf(text, ID_MAX, "sku-%03" PRIu32, event->product);
     return has_product ? text : NULL;
 }
@@ -41,6 +45,10 @@ uint32_t evs_shop_partition(const struct evs_shop_event *event, uint32_t partiti
     const char *key = user_of(event, text);
     if (key == NULL) {
         key = anonymous_of(event, text);
+    }
+    if (key == NULL) {
+        snprintf(text, ID_MAX, "e%010" PRIu64, event->number);
+        key = text;
     }
     return evs_fnv1a32(key, strlen(key)) % partition_count;
 }
@@ -87,23 +95,65 @@ static void put_what(struct evs_buffer *out, const struct evs_shop_event *event)
     put_time(out, "received_at", event->sent_us - event->sent_us % 1000);
 }
 
+static void put_cents(struct evs_buffer *out, const char *name, int64_t cents)
+{
+    evs_buffer_printf(out, "\"%s\":%" PRId64 ".%02" PRId64, name, cents / 100, cents % 100);
+}
+
+static void put_product(struct evs_buffer *out, const struct evs_shop_event *event, const char *sku)
+{
+    evs_buffer_printf(out, "\"sku\":\"%s\",", sku);
+    if (event->kind == EVS_SHOP_STOCK_CHANGE) {
+        evs_buffer_printf(out, "\"stock\":%" PRIu32, event->quantity);
+        return;
+    }
+    put_money(out, "price", event);
+    if (event->kind == EVS_SHOP_ADD_TO_CART || event->kind == EVS_SHOP_REMOVE_FROM_CART) {
+        evs_buffer_printf(out, ",\"quantity\":%" PRIu32, event->quantity);
+    } else if (event->kind == EVS_SHOP_PRICE_CHANGE) {
+        evs_buffer_puts(out, ",");
+        put_cents(out, "was", event->was_cents);
+    }
+}
+
+static void put_order(struct evs_buffer *out, const struct evs_shop_event *event)
+{
+    put_money(out, "value", event);
+    if (event->kind != EVS_SHOP_CHECKOUT) {
+        evs_buffer_printf(out, ",\"order_id\":\"o%08" PRIu64 "\"", event->order > 0 ? event->order : event->number);
+    }
+    if (event->kind != EVS_SHOP_REFUND) {
+        evs_buffer_printf(out, ",\"items\":%" PRIu32, event->quantity);
+    }
+    for (uint32_t i = 0; i < event->line_count; i++) {
+        const struct evs_shop_line *line = &event->lines[i];
+        evs_buffer_printf(out, "%s{\"sku\":\"sku-%03" PRIu32 "\",\"quantity\":%" PRIu32 ",",
+                          i == 0 ? ",\"products\":[" : ",", line->product, line->quantity);
+        put_cents(out, "price", line->cents);
+        evs_buffer_puts(out, "}");
+    }
+    evs_buffer_puts(out, event->line_count > 0 ? "]" : "");
+}
+
 static void put_properties(struct evs_buffer *out, const struct evs_shop_event *event)
 {
     char text[ID_MAX];
     const char *sku = sku_of(event, text);
+    bool is_order =
+        event->kind == EVS_SHOP_PURCHASE || event->kind == EVS_SHOP_CHECKOUT || event->kind == EVS_SHOP_REFUND;
     evs_buffer_puts(out, ",\"properties\":{");
     if (sku != NULL) {
-        evs_buffer_printf(out, "\"sku\":\"%s\",", sku);
-        put_money(out, "price", event);
+        put_product(out, event, sku);
+    } else if (is_order) {
+        put_order(out, event);
+    } else if (event->kind == EVS_SHOP_SEARCH) {
+        evs_buffer_printf(out, "\"query\":\"product %" PRIu32 "\"", event->product);
+    } else if (event->kind == EVS_SHOP_SIGNED_UP) {
+        evs_buffer_printf(out, "\"consent\":%s", event->consents ? "true" : "false");
+    } else if (event->kind == EVS_SHOP_CLICK) {
+        evs_buffer_printf(out, "\"x\":%" PRIu32 ",\"y\":%" PRIu32 ",\"target\":\"button\"", event->x, event->y);
     }
-    if (event->kind == EVS_SHOP_ADD_TO_CART) {
-        evs_buffer_printf(out, ",\"quantity\":%" PRIu32, event->quantity);
-    }
-    if (event->kind == EVS_SHOP_PURCHASE) {
-        put_money(out, "value", event);
-        evs_buffer_printf(out, ",\"order_id\":\"o%08" PRIu64 "\",\"items\":%" PRIu32, event->number, event->quantity);
-    }
-    evs_buffer_puts(out, sku != NULL || event->kind == EVS_SHOP_PURCHASE ? ",\"currency\":\"EUR\"}" : "}");
+    evs_buffer_puts(out, sku != NULL || is_order ? ",\"currency\":\"EUR\"}" : "}");
 }
 
 static void put_context(struct evs_buffer *out, const struct evs_shop_event *event)
@@ -113,9 +163,11 @@ static void put_context(struct evs_buffer *out, const struct evs_shop_event *eve
     evs_buffer_printf(out, ",\"context\":{\"page\":{\"url\":\"https://shop.example/%s%s\"}",
                       sku != NULL ? "products/" : "", sku != NULL ? sku : "");
     if (campaign != NULL) {
-        evs_buffer_printf(out, ",\"campaign\":{\"name\":\"%s\",\"source\":\"shop\"}", campaign);
+        evs_buffer_printf(out, ",\"campaign\":{\"name\":\"%s\",\"source\":\"%s\"}", campaign,
+                          event->campaign == EVS_SHOP_REMINDED ? "evstream" : "shop");
     }
-    evs_buffer_printf(out, ",\"device\":\"%s\",\"user_agent\":\"%s\"}", devices[event->device], agents[event->device]);
+    evs_buffer_printf(out, ",\"device\":\"%s\",\"userAgent\":\"%s\"}", devices[event->device],
+                      event->is_robot ? robot : agents[event->device]);
 }
 
 void evs_shop_put_json(struct evs_buffer *out, const struct evs_shop_event *event)

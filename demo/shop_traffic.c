@@ -2,6 +2,7 @@
 #include "shop_traffic.h"
 
 #include "evstream/memory.h"
+#include "shop_journeys.h"
 
 #define SLOTS_PER_RATE 2u /* visitors at a time for each event a second: each does something every two seconds */
 #define SLOTS_MIN 64u
@@ -24,10 +25,14 @@ struct evs_shop_traffic {
     uint32_t slot_count, user_count;
     int64_t prices[EVS_SHOP_PRODUCTS];
     struct slot *slots;
+    struct evs_shop_journeys *journeys; /* over weeks; else NULL */
 };
 
-static const char *const campaigns[] = {NULL, "newsletter", "spring_sale", "search", "social"};
-static const char *const kinds[] = {"page", "product_view", "add_to_cart", "purchase"};
+static const char *const campaigns[] = {NULL, "newsletter", "spring_sale", "search", "social", "cart_abandonment"};
+static const char *const kinds[] = {
+    "page",     "product_view", "add_to_cart", "purchase", "search",       "remove_from_cart",
+    "checkout", "signed_up",    "click",       "refund",   "price_change", "stock_change",
+};
 static const char *const flaws[] = {"whole", "cut", "no_type", "no_time", "bad_time", "bad_price", "future"};
 
 const char *evs_shop_campaign(uint32_t campaign)
@@ -84,7 +89,7 @@ static void enter(struct evs_shop_traffic *traffic, struct slot *slot)
         /* A known user has a browser of their own; others get a number above all users. */
         .visitor = known ? user : traffic->user_count + 1 + evs_shop_draw(traffic, 1u << 24),
         .session = ++traffic->session_count,
-        .campaign = chance(traffic, 5000) ? 1 + evs_shop_draw(traffic, EVS_COUNT(campaigns) - 1) : 0,
+        .campaign = chance(traffic, 5000) ? 1 + evs_shop_draw(traffic, EVS_SHOP_CAMPAIGNS - 1) : 0,
         .device = evs_shop_draw(traffic, 3),
     };
 }
@@ -106,12 +111,16 @@ struct evs_shop_traffic *evs_shop_traffic_new(const struct evs_shop_settings *se
         enter(traffic, &traffic->slots[i]);
         traffic->slots[i].landed = chance(traffic, 8000); /* the shop has been open for a while */
     }
+    if (settings->days > 0) {
+        traffic->journeys = evs_shop_journeys_new(traffic, settings);
+    }
     return traffic;
 }
 
 void evs_shop_traffic_free(struct evs_shop_traffic *traffic)
 {
     if (traffic != NULL) {
+        evs_shop_journeys_free(traffic->journeys);
         evs_free(traffic->slots);
         evs_free(traffic);
     }
@@ -119,6 +128,9 @@ void evs_shop_traffic_free(struct evs_shop_traffic *traffic)
 
 int64_t evs_shop_next_us(const struct evs_shop_traffic *traffic)
 {
+    if (traffic->journeys != NULL) {
+        return evs_shop_journeys_next_us(traffic->journeys);
+    }
     return traffic->settings.start_us + (int64_t)(traffic->number * (uint64_t)SECOND_US / traffic->settings.rate);
 }
 
@@ -205,6 +217,11 @@ static void set_time(struct evs_shop_traffic *traffic, struct evs_shop_event *ev
 
 void evs_shop_next(struct evs_shop_traffic *traffic, struct evs_shop_event *event)
 {
+    if (traffic->journeys != NULL) {
+        *event = (struct evs_shop_event){.number = traffic->number++};
+        evs_shop_journeys_next(traffic->journeys, event);
+        return;
+    }
     struct slot *slot = &traffic->slots[evs_shop_draw(traffic, traffic->slot_count)];
     if (slot->landed && chance(traffic, 800)) {
         enter(traffic, slot);

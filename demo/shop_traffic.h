@@ -16,7 +16,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum evs_shop_kind { EVS_SHOP_PAGE, EVS_SHOP_PRODUCT_VIEW, EVS_SHOP_ADD_TO_CART, EVS_SHOP_PURCHASE };
+enum evs_shop_kind {
+    EVS_SHOP_PAGE,
+    EVS_SHOP_PRODUCT_VIEW,
+    EVS_SHOP_ADD_TO_CART,
+    EVS_SHOP_PURCHASE,
+    /* over weeks only (shop_journeys.h) */
+    EVS_SHOP_SEARCH,
+    EVS_SHOP_REMOVE_FROM_CART,
+    EVS_SHOP_CHECKOUT,
+    EVS_SHOP_SIGNED_UP,
+    EVS_SHOP_CLICK,
+    EVS_SHOP_REFUND,
+    EVS_SHOP_PRICE_CHANGE,
+    EVS_SHOP_STOCK_CHANGE,
+};
 
 enum evs_shop_flaw {
     EVS_SHOP_WHOLE,     /* nothing is wrong with it */
@@ -29,7 +43,15 @@ enum evs_shop_flaw {
 };
 
 #define EVS_SHOP_PRODUCTS 120u
-#define EVS_SHOP_NOBODY 0u /* the user of an anonymous visitor */
+#define EVS_SHOP_NOBODY 0u    /* the user of an anonymous visitor; the visitor of what the shop does itself */
+#define EVS_SHOP_CAMPAIGNS 5u /* 0: came by themselves */
+#define EVS_SHOP_REMINDED EVS_SHOP_CAMPAIGNS /* over weeks: came by a link in a message of ours */
+#define EVS_SHOP_LINES_MAX 6u
+
+struct evs_shop_line {
+    uint32_t product, quantity;
+    int64_t cents; /* of one */
+};
 
 struct evs_shop_event {
     uint64_t number;     /* from 0 */
@@ -45,15 +67,24 @@ struct evs_shop_event {
     int64_t cents;     /* product views and carts: the price of one; purchases: the sum of the order */
     uint32_t campaign; /* 0: came by themselves */
     uint32_t device;
-    bool quoted; /* the price is sent as a string, as some shops do: as good as a number */
+    int64_t was_cents;                              /* price changes */
+    uint64_t order;                                 /* purchases and refunds, over weeks */
+    struct evs_shop_line lines[EVS_SHOP_LINES_MAX]; /* checkouts and purchases, over weeks */
+    uint32_t line_count;
+    uint32_t x, y; /* clicks */
+    bool consents; /* who signs up */
+    bool is_robot; /* says so in the user agent */
+    bool quoted;   /* the price is sent as a string, as some shops do: as good as a number */
 };
 
 struct evs_shop_settings {
     uint64_t seed;
     int64_t start_us;
     uint32_t rate; /* events a second */
-    bool clean;    /* nothing late, nothing broken */
-    bool futures;  /* clocks that are ahead: only a broker can tell that they are */
+    uint32_t days; /* not 0: shop_journeys.h, `events` spread over so many days */
+    uint64_t events;
+    bool clean;   /* nothing late, nothing broken */
+    bool futures; /* clocks that are ahead: only a broker can tell that they are */
 };
 
 struct evs_shop_traffic;

@@ -127,6 +127,14 @@ static void fill_sequence(const struct source_node *node, struct evs_batch *batc
     }
 }
 
+/* When the event came in: the broker's time; now where a live source has no broker, as in a test; INT64_MIN: nobody knows (a file). */
+static int64_t ingested_at_us(const struct source_node *node, const struct evs_message *message)
+{
+    const struct evs_clock *clock = &node->op->worker->run->options.os->clock;
+    bool is_known = message->ingested_at_us != INT64_MIN || node->plan->connector->bounded;
+    return is_known ? message->ingested_at_us : clock->wall_us(clock->self);
+}
+
 static void fill_system_columns(const struct source_node *node, struct evs_batch *batch,
                                 const struct evs_message *message, uint32_t first, uint32_t end)
 {
@@ -144,7 +152,7 @@ static void fill_system_columns(const struct source_node *node, struct evs_batch
         fill_int64(batch, plan->partition_column - 1, message->partition, first, end);
     }
     if (plan->ingested_at_column != 0) {
-        fill_ingested_at(batch, plan->ingested_at_column - 1, message->ingested_at_us, first, end);
+        fill_ingested_at(batch, plan->ingested_at_column - 1, ingested_at_us(node, message), first, end);
     }
 }
 

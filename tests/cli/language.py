@@ -171,15 +171,34 @@ class Language:
     # --- init ---------------------------------------------------------------------------------------------------------------
 
     def init(self):
-        for name, arguments in (("first", []), ("Cart_2", ["Cart_2"])):
+        for name, arguments in (("first", []), ("Cart_2", ["--as", "Cart_2"])):
             self.expect(0, f"evstream test {name}.evs", of=self.suite.run("init", *arguments))
             for check in (["check"], ["fmt", "--check"], ["test"]):
                 self.expect(0, of=self.suite.run(*check, f"{name}.evs"))
         before = self.read("first.evs")
         self.expect(2, "first.evs", "File exists", "evstream init NAME", of=self.suite.run("init"))
         same([self.read("first.evs")], [before], "the file that was there")
-        self.expect(2, "no name of a pipeline", of=self.suite.run("init", "../x"))
+        self.expect(2, "no name of a pipeline", of=self.suite.run("init", "--as", "../x"))
         self.expect(2, "name one pipeline", of=self.suite.run("init", "a", "b"))
+
+    def init_copies(self):
+        """Every pipeline of pipelines/ is in the program, as it is; under another name it has other subjects."""
+        shipped = {name[:-4]: self.read(os.path.join(ROOT, "pipelines", name)).decode() for name in os.listdir(os.path.join(ROOT, "pipelines")) if name.endswith(".evs")}
+        listed = [line.split()[0] for line in self.suite.run("init", "--list").stdout.decode().partition("\n\n")[0].splitlines()]
+        same(listed, sorted(shipped), "listed pipelines")
+        os.makedirs(self.suite.path("copies"))
+        for name, text in shipped.items():
+            done = subprocess.run([self.suite.program, "init", name], cwd=self.suite.path("copies"), capture_output=True, check=True)
+            same([self.read(f"copies/{name}.evs").decode()], [text.replace("pipelines/", "")], name)
+            told = re.findall(r"^  (\w+) ", done.stdout.decode(), re.M)
+            same(told, re.findall(r"^param (\w+)", text, re.M), f"the parameters of {name}")
+        self.expect(0, of=self.suite.run("init", "price_drop", "--as", "drops"))
+        for check in (["check"], ["test"]):
+            self.expect(0, of=self.suite.run(*check, "drops.evs"))
+        text = self.read("drops.evs").decode()
+        same(["triggers.drops." in text, "dead.clicks.drops" in text, "price_drop" in text.replace("price_drops", "")], [True, True, False], "names in the copy")
+        self.expect(2, "no pipeline `price_drp` to copy", "did you mean `price_drop`", of=self.suite.run("init", "price_drp"))
+        self.expect(2, "no pipeline `zzz` to copy", "--list", "--as zzz", of=self.suite.run("init", "zzz"))
 
     # --- schema -------------------------------------------------------------------------------------------------------------
 
@@ -320,6 +339,7 @@ def add_tests(suite):
     suite.test("test", tests.tests)
     suite.test("explain as a drawing", tests.drawings)
     suite.test("init", tests.init)
+    suite.test("init copies", tests.init_copies)
     suite.test("schema infer", tests.infer)
     suite.test("schema infer of little", tests.infer_of_little)
     suite.test("schema check", tests.check_events)
