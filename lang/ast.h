@@ -340,6 +340,11 @@ struct evs_ast_top {
     bool descending;
     struct evs_ast_exprs partition;
 };
+struct evs_ast_identity {
+    const struct evs_ast_expr *anonymous, *user;
+    const struct evs_ast_expr *previous;        /* of `alias`, or NULL */
+    const struct evs_ast_expr *within, *retain; /* or NULL */
+};
 struct evs_ast_hold {
     const struct evs_ast_expr *until;
     const struct evs_ast_expr *at_most; /* or NULL */
@@ -423,6 +428,7 @@ enum evs_pipe_kind {
     EVS_PIPE_SEQUENCE,
     EVS_PIPE_TOP,
     EVS_PIPE_HOLD,
+    EVS_PIPE_IDENTITY,
     EVS_PIPE_ASSERT, /* exprs: the condition, then what a message shows */
     EVS_PIPE_LOG,    /* branches: none or one */
     EVS_PIPE_DESCRIBE,
@@ -490,6 +496,7 @@ struct evs_ast_pipe {
         const struct evs_ast_sequence *sequence;
         const struct evs_ast_top *top;
         const struct evs_ast_hold *hold;
+        const struct evs_ast_identity *identity;
         const struct evs_ast_match_recognize *match_recognize;
     };
 };

@@ -12,6 +12,7 @@
  *                                                                      bind_table_join.c joins with tables
  *   bind_window.c     windows, emit, retain                            bind_aggregate.c  aggregate … group by
  *   bind_check.c      assert, log, describe                            bind_unnest.c     join unnest(array)
+ *   bind_identity.c   resolve identity
  *   bind_keyed.c      deduplicate, throttle, sample, hold                bind_top.c        top, order by, limit
  *   bind_over.c       window functions                                 bind_over_call.c  one of them
  *
@@ -434,11 +435,12 @@ bool evs_match_is_number(struct evs_slice function); /* match_number */
 bool evs_bind_sequence(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 bool evs_bind_match_recognize(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 
-/* --- bind_keyed.c, bind_top.c, bind_over.c ---------------------------------------------------------------------------- */
+/* --- bind_keyed.c, bind_identity.c, bind_top.c, bind_over.c ---------------------------------------------------------------------------- */
 
 bool evs_bind_deduplicate(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 bool evs_bind_throttle(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 bool evs_bind_sample(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
+bool evs_bind_identity(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 bool evs_bind_hold(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 bool evs_bind_top(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);
 bool evs_bind_order(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe);

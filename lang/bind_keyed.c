@@ -161,8 +161,7 @@ bool evs_bind_refuse_update(struct evs_binder *binder, const struct evs_scope *s
     return true;
 }
 
-/* A constant interval above zero. */
-static bool bind_length(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *what, int64_t *us)
+bool evs_bind_length(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *what, int64_t *us)
 {
     if (!evs_bind_duration(binder, ast, what, us)) {
         return false;
@@ -213,7 +212,7 @@ bool evs_bind_deduplicate(struct evs_binder *binder, struct evs_scope *scope, co
     struct evs_deduplicate_config *config = EVS_ARENA_NEW(binder->arena, struct evs_deduplicate_config);
     config->keep_last = ast->keep_last;
     bool is_right = evs_bind_key_exprs(binder, scope, &ast->keys, keys);
-    is_right = bind_length(binder, ast->within, "`within`", &config->within_us) && is_right;
+    is_right = evs_bind_length(binder, ast->within, "`within`", &config->within_us) && is_right;
     if (!is_right) {
         return false;
     }
@@ -283,7 +282,7 @@ static bool bind_throttle_span(struct evs_binder *binder, const struct evs_ast_t
                                struct evs_throttle_config *config, const char **what, uint64_t *identity)
 {
     if (ast->interval != NULL) {
-        if (!bind_length(binder, ast->interval, "the interval behind `per`", &config->interval_us)) {
+        if (!evs_bind_length(binder, ast->interval, "the interval behind `per`", &config->interval_us)) {
             return false;
         }
         *what = evs_bind_duration_text(binder, config->interval_us);
@@ -477,7 +476,7 @@ bool evs_bind_hold(struct evs_binder *binder, struct evs_scope *scope, const str
     holding->at_most_us = -1;
     const struct evs_expr *until = bind_until(binder, scope, ast->until);
     if (until == NULL ||
-        (ast->at_most != NULL && !bind_length(binder, ast->at_most, "`at most`", &holding->at_most_us))) {
+        (ast->at_most != NULL && !evs_bind_length(binder, ast->at_most, "`at most`", &holding->at_most_us))) {
         return false;
     }
     evs_scope_settle_with(binder, scope, &until, 1, &holding->until, evs_bind_place(binder, pipe->place));

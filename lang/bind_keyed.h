@@ -19,6 +19,8 @@ void evs_bind_side_sink(struct evs_binder *binder, struct evs_rel *rel, const st
 /* A whole number of rows, least … most; false: reported. */
 bool evs_bind_row_count(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *what, int64_t least,
                         int64_t most, int64_t *count);
+/* A constant interval above zero; false: reported. */
+bool evs_bind_length(struct evs_binder *binder, const struct evs_ast_expr *ast, const char *what, int64_t *us);
 /* "user_id, sku" */
 const char *evs_bind_key_text(struct evs_binder *binder, const struct evs_ast_exprs *keys);
 /* "1 h": in the largest unit that is whole. */

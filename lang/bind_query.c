@@ -228,6 +228,8 @@ static bool bind_pipe(struct evs_binder *binder, struct evs_scope *scope, const 
         return evs_bind_sample(binder, scope, pipe);
     case EVS_PIPE_HOLD:
         return evs_bind_hold(binder, scope, pipe);
+    case EVS_PIPE_IDENTITY:
+        return evs_bind_identity(binder, scope, pipe);
     case EVS_PIPE_TOP:
         return evs_bind_top(binder, scope, pipe);
     case EVS_PIPE_ORDER:

@@ -60,6 +60,20 @@ static const struct evs_option settings[] = {
      .help =
          "rows that one attempt of a sequence, or one partition of match_recognize, keeps; it takes no more, which is "
          "counted"},
+    {.name = "identity_users",
+     .kind = EVS_OPTION_INT,
+     .fallback = "20",
+     .min = 1,
+     .max = 1000000,
+     .help =
+         "users that one anonymous id may belong to, one after another; then `resolve identity` takes it for a shared "
+         "one that tells nothing about anybody, which is counted"},
+    {.name = "identity_aliases",
+     .kind = EVS_OPTION_INT,
+     .fallback = "100",
+     .min = 2,
+     .max = 10000,
+     .help = "ids that aliases may make one person of; an alias beyond them is left out, and counted"},
     {.name = "aggregate_bytes",
      .kind = EVS_OPTION_BYTES,
      .fallback = "256MiB",

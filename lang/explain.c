@@ -218,7 +218,8 @@ static void json_columns(struct evs_buffer *out, const struct evs_schema *schema
 
 static void json_keys(struct evs_buffer *out, const struct evs_plan_node *node)
 {
-    evs_buffer_printf(out, ",\"gather\":%s,\"keys\":[", node->exchange->gather ? "true" : "false");
+    evs_buffer_printf(out, ",\"gather\":%s,\"broadcast\":%s,\"keys\":[", node->exchange->gather ? "true" : "false",
+                      node->exchange->broadcast ? "true" : "false");
     for (uint32_t i = 0; i < node->exchange->column_count; i++) {
         evs_buffer_puts(out, i > 0 ? "," : "");
         json_string(out, node->schema.fields[node->exchange->columns[i]].name);

@@ -137,7 +137,8 @@ const struct evs_ast_type *evs_parse_type(struct evs_parser *parser);
 
 bool evs_at_query(struct evs_parser *parser); /* from, or words of SQL that a query cannot begin with here */
 const struct evs_ast_query *evs_parse_query(struct evs_parser *parser);
-const struct evs_ast_query *evs_parse_subquery(struct evs_parser *parser); /* inside an expression: select … from … too */
+const struct evs_ast_query *
+evs_parse_subquery(struct evs_parser *parser); /* inside an expression: select … from … too */
 struct evs_ast_relation evs_parse_relation(struct evs_parser *parser);
 /* [as] NAME, unless the word begins a clause; absent when there is none. */
 struct evs_ident evs_parse_alias(struct evs_parser *parser);
@@ -155,7 +156,7 @@ bool evs_word_starts_pipe(enum evs_word word);
 
 typedef void evs_parse_pipe_body(struct evs_parser *parser, struct evs_ast_pipe *pipe);
 evs_parse_pipe_body evs_parse_aggregate, evs_parse_join, evs_parse_deduplicate, evs_parse_throttle, evs_parse_sample,
-    evs_parse_top, evs_parse_hold, evs_parse_sequence, evs_parse_match_recognize;
+    evs_parse_top, evs_parse_hold, evs_parse_identity, evs_parse_sequence, evs_parse_match_recognize;
 
 enum evs_ast_skip evs_parse_skip(struct evs_parser *parser); /* [after match skip …] */
 

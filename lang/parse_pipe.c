@@ -229,6 +229,7 @@ static const struct {
     {EVS_PIPE_SEQUENCE, EVS_WORD_SEQUENCE, EVS_WORD_NONE, PIPE_NAMED, evs_parse_sequence},
     {EVS_PIPE_TOP, EVS_WORD_TOP, EVS_WORD_NONE, PIPE_NAMED, evs_parse_top},
     {EVS_PIPE_HOLD, EVS_WORD_HOLD, EVS_WORD_NONE, PIPE_NAMED, evs_parse_hold},
+    {EVS_PIPE_IDENTITY, EVS_WORD_RESOLVE, EVS_WORD_IDENTITY, PIPE_NAMED, evs_parse_identity},
     {EVS_PIPE_ASSERT, EVS_WORD_ASSERT, EVS_WORD_NONE, 0, parse_assert},
     {EVS_PIPE_LOG, EVS_WORD_LOG, EVS_WORD_NONE, 0, parse_log},
     {EVS_PIPE_DESCRIBE, EVS_WORD_DESCRIBE, EVS_WORD_NONE, 0, parse_nothing},
@@ -244,6 +245,8 @@ const char *evs_pipe_kind_name(enum evs_pipe_kind kind)
         return "insert into";
     case EVS_PIPE_ORDER:
         return "order by";
+    case EVS_PIPE_IDENTITY:
+        return "resolve identity";
     default:
         break;
     }

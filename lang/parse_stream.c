@@ -1,4 +1,4 @@
-/* The operators that streams need and SQL has not: deduplicate, throttle, sample, top, hold. */
+/* The operators that streams need and SQL has not: deduplicate, throttle, sample, top, hold, resolve identity. */
 #include "parse.h"
 
 /* by EXPR, … */
@@ -105,5 +105,24 @@ void evs_parse_hold(struct evs_parser *parser, struct evs_ast_pipe *pipe)
     if (evs_take_word(parser, EVS_WORD_AT)) {
         evs_expect_word(parser, EVS_WORD_MOST, "after `at`");
         hold->at_most = evs_parse_interval(parser, "an interval after `at most`");
+    }
+}
+
+/* resolve identity ANONYMOUS to USER [alias PREVIOUS] [within INTERVAL] [retain INTERVAL] */
+void evs_parse_identity(struct evs_parser *parser, struct evs_ast_pipe *pipe)
+{
+    struct evs_ast_identity *identity = EVS_ARENA_NEW(&parser->script->arena, struct evs_ast_identity);
+    pipe->identity = identity;
+    identity->anonymous = evs_parse_primary(parser);
+    evs_expect_word(parser, EVS_WORD_TO, "between the anonymous id and the user's");
+    identity->user = evs_parse_primary(parser);
+    if (evs_take_word(parser, EVS_WORD_ALIAS)) {
+        identity->previous = evs_parse_primary(parser);
+    }
+    if (evs_take_word(parser, EVS_WORD_WITHIN)) {
+        identity->within = evs_parse_interval(parser, "an interval after `within`");
+    }
+    if (evs_take_word(parser, EVS_WORD_RETAIN)) {
+        identity->retain = evs_parse_interval(parser, "an interval after `retain`");
     }
 }

@@ -180,21 +180,31 @@ struct evs_laid evs_build_columns(struct evs_builder *builder, const struct evs_
     return evs_build_single(builder, node, 0, schema, NULL);
 }
 
-struct evs_laid evs_build_exchange(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *keys,
-                                   uint32_t key_count, struct evs_place place)
+static struct evs_laid add_exchange(struct evs_builder *builder, const struct evs_laid *from, const char *word,
+                                    const struct evs_plan_exchange *exchange, struct evs_place place)
 {
-    struct evs_plan_exchange *exchange = EVS_ARENA_NEW(builder->arena, struct evs_plan_exchange);
-    exchange->gather = key_count == 0;
-    exchange->columns = keys;
-    exchange->column_count = key_count;
-    uint32_t node = evs_build_node(builder, EVS_NODE_EXCHANGE,
-                                   evs_build_numbered(builder, exchange->gather ? "gather" : "exchange"), place);
+    uint32_t node = evs_build_node(builder, EVS_NODE_EXCHANGE, evs_build_numbered(builder, word), place);
     struct evs_plan_node *at = evs_build_at(builder, node);
     at->exchange = exchange;
     at->schema = from->schema;
     at->label = evs_label_exchange(builder->arena, &from->schema, exchange);
     evs_build_connect(builder, from->ports, from->port_count, node, 0);
     return evs_build_single(builder, node, 0, from->schema, from->map);
+}
+
+struct evs_laid evs_build_exchange(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *keys,
+                                   uint32_t key_count, struct evs_place place)
+{
+    struct evs_plan_exchange *exchange = EVS_ARENA_NEW(builder->arena, struct evs_plan_exchange);
+    *exchange = (struct evs_plan_exchange){.gather = key_count == 0, .columns = keys, .column_count = key_count};
+    return add_exchange(builder, from, exchange->gather ? "gather" : "exchange", exchange, place);
+}
+
+struct evs_laid evs_build_broadcast(struct evs_builder *builder, const struct evs_laid *from, struct evs_place place)
+{
+    struct evs_plan_exchange *exchange = EVS_ARENA_NEW(builder->arena, struct evs_plan_exchange);
+    exchange->broadcast = true;
+    return add_exchange(builder, from, "broadcast", exchange, place);
 }
 
 /* --- sources ------------------------------------------------------------------------------------------------------------------ */

@@ -49,6 +49,8 @@ struct evs_laid evs_build_single(struct evs_builder *builder, uint32_t node, uin
 struct evs_laid evs_build_columns(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *columns,
                                   const char *const *names, uint32_t count, struct evs_place place);
 /* An exchange behind the ports: by key columns, or, with none, a gather. */
+/* Every row to every worker. */
+struct evs_laid evs_build_broadcast(struct evs_builder *builder, const struct evs_laid *from, struct evs_place place);
 struct evs_laid evs_build_exchange(struct evs_builder *builder, const struct evs_laid *from, const uint32_t *keys,
                                    uint32_t key_count, struct evs_place place);
 

@@ -140,6 +140,9 @@ const char *evs_label_exchange(struct evs_arena *arena, const struct evs_schema 
     if (exchange->gather) {
         return "gather on one worker";
     }
+    if (exchange->broadcast) {
+        return "broadcast to all workers";
+    }
     struct evs_buffer text = {0};
     for (uint32_t i = 0; i < exchange->column_count; i++) {
         evs_buffer_printf(&text, "%s%s", i > 0 ? ", " : "exchange by ", schema->fields[exchange->columns[i]].name);

@@ -36,6 +36,9 @@ static struct evs_laid lay_input(struct evs_builder *builder, const struct evs_r
     }
     struct evs_laid narrowed = evs_build_narrow(builder, rel, index, false);
     const struct evs_rel_reading *reading = &op->readings[index];
+    if (reading->is_broadcast) {
+        return evs_build_broadcast(builder, &narrowed, rel->place);
+    }
     uint32_t key_count = op->spread == EVS_SPREAD_GATHER ? 0 : reading->key_count;
     uint32_t *keys = EVS_ARENA_ARRAY(builder->arena, uint32_t, key_count + 1);
     for (uint32_t i = 0; i < key_count; i++) {

@@ -91,7 +91,8 @@ struct evs_rel_reading {
     uint32_t key_count;
     const uint32_t *reads; /* columns that it reads beside its keys, whoever asks for them */
     uint32_t read_count;
-    bool is_exact; /* its batches have exactly the input's columns, by number and name */
+    bool is_exact;     /* its batches have exactly the input's columns, by number and name */
+    bool is_broadcast; /* every worker gets all rows; it has no keys */
 };
 
 /* A side output: its rows go into a sink, so every column is asked for. */

@@ -280,7 +280,7 @@ static struct evs_batch *due_batch(struct evs_op *op, struct over *over, const s
     struct evs_going_row rows[EVS_BATCH_ROWS];
     uint32_t most = *count < EVS_BATCH_ROWS ? *count : EVS_BATCH_ROWS;
     for (uint32_t i = 0; i < most; i++) {
-        rows[i] = (struct evs_going_row){due[i].row->event_time_us, due[i].row};
+        rows[i] = (struct evs_going_row){.time_us = due[i].row->event_time_us, .row = due[i].row};
     }
     *count = evs_keeper_alike(&over->keeper, rows, most);
     struct evs_batch *batch = evs_keeper_batch(op, &over->keeper, rows, *count);

@@ -276,7 +276,7 @@ static struct evs_batch *result_batch(struct evs_op *op, struct top *top, const 
     struct evs_going_row rows[EVS_BATCH_ROWS];
     struct evs_buffer scratch = {0};
     for (uint32_t i = 0; i < count; i++) {
-        rows[i] = (struct evs_going_row){out[i].end_us - 1, out[i].row};
+        rows[i] = (struct evs_going_row){.time_us = out[i].end_us - 1, .row = out[i].row};
     }
     struct evs_batch *batch = evs_keeper_batch(op, &top->keeper, rows, count);
     batch->cause_kind = EVS_CAUSE_WINDOW;

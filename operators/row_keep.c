@@ -60,7 +60,6 @@ static void add_identity(const struct evs_row_layout *plain, struct evs_row_layo
 static bool see_stored(struct evs_keeper *keeper, const struct evs_state_migration *migration)
 {
     struct evs_stored_rows *stored = evs_alloc_zero(sizeof *stored);
-    uint32_t count = migration->stored->rows.count;
     keeper->stored = stored;
     if (!evs_row_layout_of_parts(&stored->layouts[0], &migration->stored->rows, 0)) {
         return false;
@@ -68,6 +67,7 @@ static bool see_stored(struct evs_keeper *keeper, const struct evs_state_migrati
     add_identity(&stored->layouts[0], &stored->layouts[1]);
     stored->shapes[0] = shape_of(&stored->layouts[0]);
     stored->shapes[1] = shape_of(&stored->layouts[1]);
+    const uint32_t count = stored->layouts[0].column_count; /* of input 0: those of another one stand behind them */
     stored->today = evs_alloc((count + 1u) * sizeof *stored->today);
     memcpy(stored->today, migration->rows, count * sizeof *stored->today);
     bool keeps_identity = keeper->layout.column_count > keeper->column_count;
@@ -220,7 +220,7 @@ struct evs_batch *evs_keeper_batch(struct evs_op *op, const struct evs_keeper *k
 void evs_going_add(struct evs_going *going, int64_t time_us, struct evs_row *row)
 {
     EVS_GROW(going->rows, going->count, going->capacity);
-    going->rows[going->count++] = (struct evs_going_row){time_us, row};
+    going->rows[going->count++] = (struct evs_going_row){.time_us = time_us, .row = row};
 }
 
 static int by_time(const void *a, const void *b, void *argument)

@@ -41,6 +41,7 @@ EVS_MUST_CHECK evs_status evs_keeper_restore(struct evs_keeper *keeper, uint64_t
 struct evs_going_row {
     int64_t time_us;
     struct evs_row *row;
+    uint32_t mark; /* the operator's own */
 };
 /* The rows as a batch of the operator's output: their own columns first; columns behind them are the caller's to make. At most EVS_BATCH_ROWS rows.
  * Lineage and kind of cause are the first row's. */

@@ -25,6 +25,11 @@ static inline uint64_t hash_text(const struct evs_str *text)
     return XXH3_64bits_withSeed(evs_str_data(text), text->count, KEY_SEED);
 }
 
+uint64_t evs_key_hash_text(const struct evs_str *text)
+{
+    return hash_text(text);
+}
+
 static inline uint64_t combine(uint64_t left, uint64_t right)
 {
     return hash_word(left * UINT64_C(0x9e3779b97f4a7c15) + right);

@@ -4,7 +4,7 @@
  * of each worker, column by column, and repeats watermarks and barriers on every ring. The receiver has one edge for each worker; it takes
  * the minimum of their watermarks and aligns their barriers like any op with several inputs, and emits the slot's batch as it is.
  *
- * Shards are dealt to workers round robin (shard % workers). A gather sends everything to worker 0. */
+ * Shards are dealt to workers round robin (shard % workers). A gather sends everything to worker 0, a broadcast everything to every worker. */
 #include "evstream/keys.h"
 #include "ring.h"
 
@@ -39,10 +39,23 @@ static bool sender_has_room(struct evs_op *op)
     return true;
 }
 
+static void deal_to_all(struct sender *sender, const struct evs_batch *batch)
+{
+    for (uint32_t to = 0; to < sender->worker_count; to++) {
+        EVS_FOR_ROWS(batch, position, row) {
+            sender->rows[to * EVS_BATCH_ROWS + sender->counts[to]++] = (uint16_t)row;
+        }
+    }
+}
+
 /* Fills rows and counts: which physical rows go to which worker. */
 static void deal(struct sender *sender, const struct evs_plan_exchange *exchange, const struct evs_batch *batch)
 {
     memset(sender->counts, 0, sender->worker_count * sizeof *sender->counts);
+    if (exchange->broadcast) {
+        deal_to_all(sender, batch);
+        return;
+    }
     if (!exchange->gather) {
         evs_key_hash_rows(batch, exchange->columns, exchange->column_count, sender->hashes);
     }

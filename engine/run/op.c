@@ -245,6 +245,11 @@ bool evs_op_is_durable(const struct evs_op *op)
     return op->worker->run->store != NULL;
 }
 
+bool evs_op_owns(const struct evs_op *op, uint64_t hash)
+{
+    return evs_shard_of(hash) % op->worker->run->options.worker_count == op->worker->number;
+}
+
 void evs_op_count(struct evs_op *op, enum evs_counter counter, int64_t delta)
 {
     op->counters[counter] += delta;

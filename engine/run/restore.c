@@ -137,6 +137,12 @@ static void see_node(struct restoring *restoring, const struct evs_section_heade
     }
 }
 
+static bool is_everywhere(const struct evs_plan_node *node, uint32_t section)
+{
+    return node != NULL && (node->kind == EVS_NODE_SOURCE ||
+                            (node->kind == EVS_NODE_OPERATOR && ((node->operator_->everywhere >> section) & 1) != 0));
+}
+
 /* A source's records go to all workers; an unknown node's to one, which says so; those of a lane are looked at to know whose it is. */
 static bool wants_record(void *argument, const struct evs_section_header *header, uint64_t hash)
 {
@@ -150,8 +156,7 @@ static bool wants_record(void *argument, const struct evs_section_header *header
     }
     see_node(restoring, header);
     uint32_t owner = restoring->is_gathered ? 0 : evs_shard_of(hash) % run->options.worker_count;
-    bool is_of_source = restoring->node != NULL && restoring->node->kind == EVS_NODE_SOURCE;
-    if (owner != restoring->worker->number && !is_of_source) {
+    if (owner != restoring->worker->number && !is_everywhere(restoring->node, header->section)) {
         return false;
     }
     if (evs_erasing_takes(run->erasing, header->operator_name, hash)) {

@@ -260,8 +260,8 @@ static bool key_equals_stored(const struct evs_table_layout *layout, struct evs_
     return true;
 }
 
-struct evs_entry *evs_table_put_stored(struct evs_table *table, uint64_t hash, uint32_t nulls, const uint8_t *key,
-                                       bool *is_new)
+struct evs_entry *evs_table_find_stored(const struct evs_table *table, uint64_t hash, uint32_t nulls,
+                                        const uint8_t *key)
 {
     uint32_t tag = (uint32_t)hash;
     for (uint32_t at = evs_table_home(table, hash); table->directory[at] != 0; at = (at + 1) & table->mask) {
@@ -269,9 +269,19 @@ struct evs_entry *evs_table_put_stored(struct evs_table *table, uint64_t hash, u
         struct evs_entry *entry = evs_table_at(table, (uint32_t)slot - 1);
         if ((uint32_t)(slot >> 32) == tag && entry->hash == hash &&
             key_equals_stored(table->layout, entry, nulls, key)) {
-            *is_new = false;
             return entry;
         }
+    }
+    return NULL;
+}
+
+struct evs_entry *evs_table_put_stored(struct evs_table *table, uint64_t hash, uint32_t nulls, const uint8_t *key,
+                                       bool *is_new)
+{
+    struct evs_entry *found = evs_table_find_stored(table, hash, nulls, key);
+    if (found != NULL) {
+        *is_new = false;
+        return found;
     }
     uint32_t index;
     struct evs_entry *entry = entry_add(table, hash, &index);

@@ -35,7 +35,7 @@ struct op_case {
     const uint32_t *keys; /* rows are spread by them; none: all to worker 0 */
     uint32_t key_count;
     struct evs_schema second; /* of input 1, when the operator has two, and the columns that its rows are spread by */
-    const uint32_t *second_keys;
+    const uint32_t *second_keys; /* NULL: each worker gets all of them */
     bool wants_key, has_identity;
     enum evs_cause_kind cause_kind;
     int64_t now_us;   /* what evs_op_now says */

@@ -189,14 +189,16 @@ END_TEST
 
 START_TEST(stream_operators)
 {
-    const struct evs_ast_pipe *pipes =
-        parse_case_pipes("from a |> deduplicate by x, y within interval 1 hour keep last as "
-                         "once |> throttle 2 per interval 1 day by u dropped into s"
-                         " |> throttle as cap 1 per week time_zone => 'Europe/Berlin' by u "
-                         "|> sample 10 percent by u salt 'spring' rest into held"
-                         " |> top 3 by n desc partition by a, b |> hold until t + interval 1 "
-                         "hour at most interval 1 day |> call tumble(interval 1 minute) as w",
-                         7);
+    const struct evs_ast_pipe *pipes = parse_case_pipes(
+        "from a |> deduplicate by x, y within interval 1 hour keep last as "
+        "once |> throttle 2 per interval 1 day by u dropped into s"
+        " |> throttle as cap 1 per week time_zone => 'Europe/Berlin' by u "
+        "|> sample 10 percent by u salt 'spring' rest into held"
+        " |> top 3 by n desc partition by a, b |> hold until t + interval 1 "
+        "hour at most interval 1 day |> call tumble(interval 1 minute) as w"
+        " |> resolve identity as people a to coalesce(u, v) alias (p) within interval 30 minute retain interval 90 day"
+        " |> resolve identity alias to identity",
+        9);
     ck_assert(pipes[0].deduplicate->keys.count == 2 && pipes[0].deduplicate->keep_last &&
               parse_case_is_named(pipes[0].name, "once"));
     ck_assert(pipes[1].throttle->interval != NULL && parse_case_is_named(pipes[1].throttle->dropped_into, "s"));
@@ -207,6 +209,13 @@ START_TEST(stream_operators)
     ck_assert(pipes[4].top->descending && pipes[4].top->partition.count == 2);
     ck_assert_str_eq(parse_case_expr_text(pipes[5].hold->at_most), "interval 1 day");
     ck_assert(parse_case_is_named(pipes[6].call.alias, "w"));
+    ck_assert(parse_case_is_named(pipes[7].name, "people"));
+    ck_assert_str_eq(parse_case_expr_text(pipes[7].identity->user), "coalesce(u, v)");
+    ck_assert_str_eq(parse_case_expr_text(pipes[7].identity->previous), "p");
+    ck_assert_str_eq(parse_case_expr_text(pipes[7].identity->within), "interval 30 minute");
+    ck_assert_str_eq(parse_case_expr_text(pipes[7].identity->retain), "interval 90 day");
+    ck_assert_str_eq(parse_case_expr_text(pipes[8].identity->anonymous), "alias");
+    ck_assert(pipes[8].identity->previous == NULL && pipes[8].identity->within == NULL);
 }
 END_TEST
 

@@ -10,6 +10,9 @@
 /* hashes[i] is for the i-th selected row (position, not physical row). Zero columns: all rows share one constant hash. */
 void evs_key_hash_rows(const struct evs_batch *batch, const uint32_t *columns, uint32_t column_count, uint64_t *hashes);
 
+/* The same hash for a key of one text column, of a text that stands in no batch. */
+uint64_t evs_key_hash_text(const struct evs_str *text);
+
 /* The bits of a fixed-width value as they count for equality: float64 normalised (one NaN, no negative zero). */
 static inline uint64_t evs_key_bits_float64(double value)
 {

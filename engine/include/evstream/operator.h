@@ -31,6 +31,8 @@ enum {
     EVS_OP_HOLDS_WATERMARK = 4, /* its watermark slot emits before it passes the watermark on */
     EVS_OP_ELASTIC = 16,        /* restores records with other columns than today's (evs_op_migration) */
     EVS_OP_ORDER_SENSITIVE = 8, /* rows of one key in another order may give another result (exactness, 4) */
+    EVS_OP_PASSES_LATE =
+        32, /* what its watermark slot emits may be behind the watermark: rows that came late leave late */
 };
 
 struct evs_operator {
@@ -40,6 +42,8 @@ struct evs_operator {
     uint32_t state_bytes;
     uint8_t inputs_max; /* 1, or more for joins and unions */
     uint8_t emit_max;   /* batches emitted by one call, at most */
+    uint16_t
+        everywhere; /* sections (a bit each) whose records every worker holds: restored on all, put by the one that evs_op_owns them */
     struct evs_stored_key
         stored_key; /* stateful: where records name their key, for tools and erasures; none: records of one key are known by its hash alone */
 
@@ -130,6 +134,9 @@ bool evs_op_wants_key(const struct evs_op *op);
 /* State is durable: snapshots will be taken. If not, an operator need not remember what changed. */
 bool evs_op_is_durable(const struct evs_op *op);
 
+/* Does the shard of a hash belong to this worker? For what all workers hold (`everywhere`), and one alone is to store or count. */
+bool evs_op_owns(const struct evs_op *op, uint64_t hash);
+
 /* Counters of the operator, for metrics and the final summary. */
 enum evs_counter {
     EVS_COUNT_ROWS_IN,
@@ -140,6 +147,8 @@ enum evs_counter {
     EVS_COUNT_LIMITED,     /* results or rows that a limit of a key left out */
     EVS_COUNT_STATE_KEYS,  /* a gauge */
     EVS_COUNT_STATE_BYTES, /* a gauge */
+    EVS_COUNT_IDENTIFIED,  /* anonymous ids that were tied to a person, or to another one than before */
+    EVS_COUNT_MERGED,      /* persons that became one with another */
     EVS_COUNT_LATE_WINDOWS, /* late_window_misses: windows that a row came too late for, though it counts in younger ones */
     EVS_COUNTERS
 };

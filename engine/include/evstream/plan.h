@@ -6,8 +6,8 @@
  *
  * SOURCE    polls its connector's partitions, decodes, computes watermarks, judges future skew; output 0: rows, output 1: dead rows
  * OPERATOR  an operator's instance; output 0 main, others as its config says
- * EXCHANGE  hands rows to the worker that owns the shard of their key (or all to worker 0: gather); aligns watermarks and barriers of
- *           all workers. With one worker it is left out at run time.
+ * EXCHANGE  hands rows to the worker that owns the shard of their key (or all to worker 0: gather; or each to all: broadcast); aligns
+ *           watermarks and barriers of all workers. With one worker it is left out at run time.
  * SINK      encodes and delivers
  *
  * An edge connects (node, output) with (node, input). A node whose inputs_max is 1 and that has several edges is a union of them. */
@@ -59,6 +59,7 @@ struct evs_plan_sink {
 
 struct evs_plan_exchange {
     bool gather;             /* to worker 0; else by hash */
+    bool broadcast;          /* each row to every worker */
     const uint32_t *columns; /* key columns */
     uint32_t column_count;
 };

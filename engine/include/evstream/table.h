@@ -106,6 +106,9 @@ struct evs_entry *evs_table_find_or_add(struct evs_table *table, uint64_t hash, 
 /* The same for stored key bytes: `key` points at what an entry holds from key_offset[0] on (text already complete). */
 struct evs_entry *evs_table_put_stored(struct evs_table *table, uint64_t hash, uint32_t nulls, const uint8_t *key,
                                        bool *is_new);
+/* The entry of a stored key, or NULL. */
+struct evs_entry *evs_table_find_stored(const struct evs_table *table, uint64_t hash, uint32_t nulls,
+                                        const uint8_t *key);
 void evs_table_remove(struct evs_table *table, uint32_t index);
 uint32_t evs_table_index_of(const struct evs_table *table, const struct evs_entry *entry);
 

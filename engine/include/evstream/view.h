@@ -22,6 +22,8 @@ enum evs_merge { EVS_MERGE_SUM, EVS_MERGE_MIN, EVS_MERGE_MAX };
     F(LIMITED, SUM)                                                                                                    \
     F(STATE_KEYS, SUM)                                                                                                 \
     F(STATE_BYTES, SUM)                                                                                                \
+    F(IDENTIFIED, SUM)                                                                                                 \
+    F(MERGED, SUM)                                                                                                     \
     F(LATE_WINDOWS, SUM)                                                                                               \
     F(BATCHES_IN, SUM)    /* of rows_in: its batches; of a source the batches that it made */                          \
     F(BUSY_US, SUM)       /* time in its calls, from samples */                                                        \
