@@ -94,6 +94,53 @@ EVS_ROW_KERNEL_3(time_of_numbers, of_numbers_row, int64_t, int64_t, int64_t, int
 EVS_ROW_KERNEL_2(time_of_timestamp_zone, of_timestamp_zone_row, int64_t, struct evs_str, int64_t)
 EVS_DENSE_KERNEL_1(time_of_us, int64_t, int64_t, evs_floor_mod(a, EVS_US_PER_DAY))
 
+/* --- quiet hours -------------------------------------------------------------------------------------------------- */
+
+/* Is the clock inside the hours from … until, which may go over midnight? */
+static inline bool is_quiet(int64_t clock_us, int64_t from_us, int64_t until_us)
+{
+    return from_us <= until_us ? clock_us >= from_us && clock_us < until_us
+                               : clock_us >= from_us || clock_us < until_us;
+}
+
+/* The first moment, from `us` on, at which the clock on the wall is outside of the quiet hours. A change of the clocks may skip their end, or lead out of
+ * them or back into them, so each stretch between two changes is looked at by itself. */
+static int64_t quiet_end(struct evs_zone zone, int64_t us, int64_t from_us, int64_t until_us)
+{
+    for (;;) {
+        const struct evs_zone_span span = evs_zone_span_at(zone, us);
+        const int64_t clock_us = evs_floor_mod(us + span.offset_us, EVS_US_PER_DAY);
+        const int64_t end_us = us + until_us - clock_us + (clock_us < until_us ? 0 : EVS_US_PER_DAY);
+        if (!is_quiet(clock_us, from_us, until_us)) {
+            return us;
+        }
+        if (end_us < span.end_us) {
+            return end_us;
+        }
+        us = span.end_us;
+    }
+}
+
+static void quiet_until(struct evs_call *call)
+{
+    int64_t *out = call->result->data;
+    EVS_EACH_ROW(&call->rows, row)
+    {
+        const int64_t us = EVS_ARG(call, 0, int64_t)[row * EVS_STRIDE(call, 0)];
+        const struct evs_str *name = &EVS_ARG(call, 1, struct evs_str)[row * EVS_STRIDE(call, 1)];
+        const int64_t from_us = EVS_ARG(call, 2, int64_t)[row * EVS_STRIDE(call, 2)];
+        const int64_t until_us = EVS_ARG(call, 3, int64_t)[row * EVS_STRIDE(call, 3)];
+        struct evs_zone zone;
+        if (!evs_call_zone(call, name, &zone)) {
+            EVS_ROW_DONE(call, row, EVS_ROW_ARGUMENT);
+            continue;
+        }
+        const int64_t clock_us = evs_floor_mod(evs_call_local(call, zone, us), EVS_US_PER_DAY);
+        const bool waits = is_quiet(clock_us, from_us, until_us);
+        EVS_ROW_DONE(call, row, evs_checked_us(waits ? quiet_end(zone, us, from_us, until_us) : us, &out[row]));
+    }
+}
+
 /* --- tables ------------------------------------------------------------------------------------------------------- */
 
 #define T EVS_TIME
@@ -111,6 +158,8 @@ static const struct evs_overload overloads[] = {
     EVS_TIME_OVERLOAD("time", time_of_us, T, 1, EVS_CALL_DENSE, EVS_TIMESTAMP),
     EVS_TIME_OVERLOAD("time", time_of_us, T, 1, EVS_CALL_DENSE, EVS_DATETIME),
     EVS_TIME_OVERLOAD("time", time_of_us, T, 1, EVS_CALL_DENSE | EVS_CALL_EXACT, T),
+    EVS_TIME_ZONED("quiet_until", quiet_until, evs_prepare_zone, EVS_TIMESTAMP, 4, 1, MAY_FAIL, EVS_TIMESTAMP,
+                   EVS_STRING, T, T),
     EVS_TIME_ZONED("time", time_of_timestamp_zone, evs_prepare_zone, T, 2, 1, MAY_FAIL, EVS_TIMESTAMP, EVS_STRING),
 };
 
@@ -130,6 +179,12 @@ static const struct evs_function functions[] = {
                       "time_diff(time '15:30:00', time '14:35:00', minute)", "55"),
     EVS_TIME_FUNCTION("time_trunc", "time_trunc(time, part) → time", "The start of the part that holds it.",
                       "time_trunc(time '15:30:31', minute)", "15:30:00"),
+    EVS_TIME_FUNCTION(
+        "quiet_until", "quiet_until(timestamp, zone, time, time) → timestamp",
+        "The first moment, from this one on, at which a clock in the zone is outside of the hours from … until: "
+        "itself, or the end of the night.",
+        "quiet_until(timestamp '2026-03-28 23:00:00Z', 'Europe/Berlin', time '21:00:00', time '08:00:00')",
+        "2026-03-29 06:00:00+00"),
     EVS_TIME_FUNCTION("current_timestamp", "current_timestamp() → timestamp",
                       "When the row came in, else its event time: the same in a replay.", "current_timestamp() is null",
                       "false"),
