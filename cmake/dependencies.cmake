@@ -36,6 +36,7 @@ endfunction()
 
 evs_dependency(nats PC libnats HEADER nats/nats.h LIBRARY nats PACKAGE libnats-dev)
 evs_dependency(hiredis PC hiredis HEADER hiredis/hiredis.h LIBRARY hiredis PACKAGE libhiredis-dev)
+evs_dependency(pq PC libpq HEADER libpq-fe.h LIBRARY pq PACKAGE libpq-dev)
 evs_dependency(simdjson PC simdjson HEADER simdjson.h LIBRARY simdjson PACKAGE libsimdjson-dev)
 evs_dependency(xxhash PC libxxhash HEADER xxhash.h LIBRARY xxhash PACKAGE libxxhash-dev)
 evs_dependency(lz4 PC liblz4 HEADER lz4.h LIBRARY lz4 PACKAGE liblz4-dev)

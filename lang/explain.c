@@ -25,7 +25,9 @@ static const char *delivery_word(const struct evs_plan_sink *sink)
 
 static void put_delivery_reason(struct evs_buffer *out, const struct evs_plan_node *node)
 {
-    if (node->sink->connector->shape == EVS_SINK_BYTES) {
+    if (node->sink->connector->promise != NULL) {
+        evs_buffer_puts(out, node->sink->connector->promise);
+    } else if (node->sink->connector->shape == EVS_SINK_BYTES) {
         evs_buffer_puts(out, "a restart cuts the output back to the last commit and writes on from there");
     } else if (node->sink->connector->always_exact) {
         evs_buffer_puts(out, "the connector takes rows only from a commit");

@@ -298,7 +298,7 @@ static void bury(struct sink_node *node, const struct pending *pending, const st
     struct dead_row dead = {
         .source_index = pending->source_index,
         .error = &error,
-        .subject = message.address,
+        .subject = message.address.count > 0 ? message.address : (struct evs_slice){0},
         .cause = pending->cause,
         .cause_kind = (enum evs_cause_kind)pending->cause_kind,
         .key = &pending->id,
@@ -668,6 +668,7 @@ static struct evs_sink_open how_to_open(const struct sink_node *node)
         .pipeline = run->plan->pipeline,
         .name = op->node->name,
         .config = node->plan->config,
+        .schema = &op->node->schema,
         .lane = op->worker->number,
         .park = op->worker->park,
         .nats_url = run->options.nats_url,

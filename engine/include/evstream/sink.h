@@ -95,7 +95,8 @@ struct evs_sink_open {
     struct evs_log *log;
     const char *pipeline, *name;
     const void *config;
-    uint32_t lane; /* the worker */
+    const struct evs_schema *schema; /* of the rows; lives as long as the plan */
+    uint32_t lane;                   /* the worker */
     struct evs_park *park;
     uint64_t resume_offset; /* bytes sinks: the committed offset */
     bool resume;            /* bytes sinks: truncate to resume_offset instead of to nothing */
@@ -133,6 +134,7 @@ struct evs_sink_state {
 
 struct evs_sink {
     const char *kind;
+    const char *promise; /* explain: what holds of a row, where the way of delivery does not say it; NULL */
     enum { EVS_SINK_BYTES, EVS_SINK_MESSAGES } shape;
     bool single;       /* one instance in all: rows of all workers are gathered to worker 0 */
     bool always_exact; /* ids come from the commit: never sent before it */
