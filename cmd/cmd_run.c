@@ -628,7 +628,13 @@ static int run_live(const struct settings *settings, struct pipeline *pipelines,
         return EVS_EXIT_USAGE;
     }
     struct evs_live_options live_options = {
-        .os = evs_os_system(), .log = log, .token = token, .explain = evs_explain_json};
+        .os = evs_os_system(),
+        .log = log,
+        .token = token,
+        .explain = evs_explain_json,
+        .nats_url = first_of(settings->nats_url, "EVSTREAM_NATS_URL", NATS_URL_DEFAULT),
+        .nats_credentials = settings->nats_credentials,
+        .redis_url = first_of(settings->redis_url, "EVSTREAM_REDIS_URL", REDIS_URL_DEFAULT)};
     struct evs_live *live = evs_live_new(&live_options);
     for (uint32_t i = 0; i < count; i++) {
         pipelines[i].live = live;

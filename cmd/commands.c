@@ -17,6 +17,7 @@ const struct evs_command *const evs_commands[] = {
     &evs_command_status,
     &evs_command_top,
     &evs_command_tail,
+    &evs_command_dlq,
     &evs_command_state,
     &evs_command_savepoint,
     &evs_command_erase,

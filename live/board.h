@@ -67,6 +67,9 @@ void evs_live_drop(struct gallery *gallery);
 /* How a pipeline fares. Takes the lock itself. */
 enum pipeline_state evs_live_state_of(struct evs_live *live, uint32_t number);
 
+/* The number of the pipeline of this name; of the only one there is when `name` is NULL. False: `error` takes the sentence that says which there are. */
+bool evs_live_find_pipeline(const struct evs_live *live, const char *name, uint32_t *number, struct evs_buffer *error);
+
 /* scrape.c, api.c: they take the lock themselves */
 bool evs_live_is_trigger_sink(const struct evs_plan *plan, uint32_t node); /* not of dead letters or late rows */
 const char *evs_live_kind(const struct evs_plan_node *node);               /* "source", "filter", "aggregate", … */

@@ -3,9 +3,9 @@
 
 #include "board.h"
 #include "evstream/memory.h"
-#include "triggers.h"
 #include "server.h"
 #include "tail.h"
+#include "triggers.h"
 
 const char *evs_live_state_name(enum pipeline_state state)
 {
@@ -101,6 +101,30 @@ static enum pipeline_state state_of(const struct shot *shot)
         return pipeline->has_failed ? PIPELINE_FAILED : PIPELINE_ENDED;
     }
     return PIPELINE_STARTING;
+}
+
+bool evs_live_find_pipeline(const struct evs_live *live, const char *name, uint32_t *number, struct evs_buffer *error)
+{
+    *number = 0;
+    if (name == NULL && live->pipeline_count == 1) {
+        return true;
+    }
+    for (uint32_t i = 0; name != NULL && i < live->pipeline_count; i++) {
+        if (strcmp(live->pipelines[i].plan->pipeline, name) == 0) {
+            *number = i;
+            return true;
+        }
+    }
+    if (name != NULL) {
+        evs_buffer_printf(error, "There is no pipeline `%s` here; there are: ", name);
+    } else {
+        evs_buffer_puts(error, "Say which pipeline; there are: ");
+    }
+    for (uint32_t i = 0; i < live->pipeline_count; i++) {
+        evs_buffer_printf(error, "%s`%s`", i == 0 ? "" : ", ", live->pipelines[i].plan->pipeline);
+    }
+    evs_buffer_puts(error, ".");
+    return false;
 }
 
 enum pipeline_state evs_live_state_of(struct evs_live *live, uint32_t number)

@@ -15,6 +15,7 @@
 #include "evstream/json_value.h"
 #include "evstream/option.h"
 #include "evstream/text.h"
+#include "dlq.h"
 #include "later.h"
 #include "server.h"
 #include "sse.h"
@@ -98,7 +99,8 @@ static void get_index(struct evs_live_server *server, struct evhttp_request *req
         "evstream\n\n/metrics             for Prometheus\n/healthz             alive\n/readyz              "
         "restored and running\n"
         "/api/v1/pipelines    plans and figures as JSON\n"
-        "/api/v1/tail         rows as they flow by; evstream tail\n");
+        "/api/v1/tail         rows as they flow by; evstream tail\n"
+        "/api/v1/dlq          dead letters; evstream dlq\n");
 }
 
 static void get_live(struct evs_live_server *server, struct evhttp_request *request)
@@ -118,6 +120,8 @@ static const struct route {
     {"/api/v1/pipelines", READS, get_pipelines},
     {"/api/v1/live", STREAMS, get_live},
     {"/api/v1/tail", STREAMS, evs_live_get_tail},
+    {"/api/v1/dlq", READS, evs_live_get_letters},
+    {"/api/v1/dlq/resend", CHANGES, evs_live_resend_letter},
 };
 
 /* --- requests ---------------------------------------------------------------------------------------------------------------- */

@@ -277,31 +277,6 @@ static void put_nodes(struct evs_buffer *out, const struct evs_plan *plan)
     }
 }
 
-static bool find_pipeline(struct wanted *wanted, struct evs_buffer *error)
-{
-    const struct evs_live *live = wanted->live;
-    if (wanted->pipeline_name == NULL && live->pipeline_count == 1) {
-        wanted->pipeline = 0;
-        return true;
-    }
-    for (uint32_t i = 0; wanted->pipeline_name != NULL && i < live->pipeline_count; i++) {
-        if (strcmp(live->pipelines[i].plan->pipeline, wanted->pipeline_name) == 0) {
-            wanted->pipeline = i;
-            return true;
-        }
-    }
-    if (wanted->pipeline_name != NULL) {
-        evs_buffer_printf(error, "There is no pipeline `%s` here; there are: ", wanted->pipeline_name);
-    } else {
-        evs_buffer_puts(error, "Say which pipeline; there are: ");
-    }
-    for (uint32_t i = 0; i < live->pipeline_count; i++) {
-        evs_buffer_printf(error, "%s`%s`", i == 0 ? "" : ", ", live->pipelines[i].plan->pipeline);
-    }
-    evs_buffer_puts(error, ".");
-    return false;
-}
-
 static bool find_nodes(struct wanted *wanted, struct evs_buffer *error)
 {
     const struct evs_plan *plan = wanted->live->pipelines[wanted->pipeline].plan;
@@ -416,8 +391,9 @@ void evs_live_get_tail(struct evs_live_server *server, struct evhttp_request *re
     if (wanted.where != NULL && strlen(wanted.where) > WHERE_BYTES_MAX) {
         evs_buffer_printf(&error, "The condition is longer than %d bytes.", WHERE_BYTES_MAX);
     }
-    bool is_good = error.count == 0 && find_pipeline(&wanted, &error) && find_nodes(&wanted, &error) &&
-                   make_looks(&wanted, looks, &error);
+    bool is_good = error.count == 0 &&
+                   evs_live_find_pipeline(server->live, wanted.pipeline_name, &wanted.pipeline, &error) &&
+                   find_nodes(&wanted, &error) && make_looks(&wanted, looks, &error);
     if (is_good) {
         begin(server, request, &wanted, looks);
     } else {

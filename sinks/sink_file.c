@@ -65,6 +65,11 @@ static evs_status file_configure(const struct evs_option_value *values, struct e
     return EVS_OK;
 }
 
+const char *evs_sink_file_path(const void *config)
+{
+    return ((const struct file_config *)config)->path;
+}
+
 /* --- open and close ------------------------------------------------------------------------------------------------------------ */
 
 static bool ends_with(const char *path, const char *ending)

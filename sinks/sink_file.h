@@ -6,4 +6,7 @@
 
 extern const struct evs_sink evs_sink_file;
 
+/* The path as it is written in the pipeline. */
+const char *evs_sink_file_path(const void *config);
+
 #endif

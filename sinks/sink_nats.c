@@ -191,6 +191,21 @@ static void sink_pattern(const char *text, char *pattern, char *root)
     }
 }
 
+void evs_sink_nats_place(const void *config, struct evs_sink_nats_place *place)
+{
+    const struct sink_config *from = config;
+    *place = (struct evs_sink_nats_place){
+        .subject = from->subject,
+        .stream = from->stream,
+        .domain = from->domain,
+        .inbox_prefix = from->inbox_prefix,
+        .tls_ca = from->tls_ca,
+        .tls_cert = from->tls_cert,
+        .tls_key = from->tls_key,
+        .transport = from->transport,
+    };
+}
+
 /* The name of a stream that --create makes: the option, or the subject's first token in capitals. */
 static bool sink_stream_name(const struct sink_config *config, const char *root, char *name, size_t bytes)
 {

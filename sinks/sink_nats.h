@@ -3,8 +3,17 @@
 #define EVS_SINK_NATS_H
 
 #include "evstream/sink.h"
+#include "nats_wire.h"
 
 extern const struct evs_sink evs_sink_nats;
+
+/* Where a sink's messages are, for tools that read them back. Texts are the configuration's; "": not said. */
+struct evs_sink_nats_place {
+    const char *subject; /* the template's text */
+    const char *stream, *domain, *inbox_prefix, *tls_ca, *tls_cert, *tls_key;
+    enum evs_nats_transport transport;
+};
+void evs_sink_nats_place(const void *config, struct evs_sink_nats_place *place);
 
 struct evs_sink_nats_counters {
     uint64_t acknowledged;

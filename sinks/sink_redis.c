@@ -38,6 +38,7 @@
 #define N_DIGITS (WRITER_DIGITS + 1 + 8)
 
 struct config {
+    const char *key;    /* the template's text */
     const char *url;    /* NULL: that of the state */
     const char *maxlen; /* NULL: streams grow without limit */
 };
@@ -102,6 +103,7 @@ static evs_status sink_configure(const struct evs_option_value *values, struct e
                                  struct evs_error *error)
 {
     struct config *made = EVS_ARENA_NEW(arena, struct config);
+    made->key = evs_arena_strndup(arena, values[OPTION_KEY].text.data, values[OPTION_KEY].text.count);
     if (values[OPTION_MAXLEN].is_set) {
         made->maxlen = evs_arena_printf(arena, "%" PRId64, values[OPTION_MAXLEN].integer);
     }
@@ -116,6 +118,12 @@ static evs_status sink_configure(const struct evs_option_value *values, struct e
     }
     *config = made;
     return EVS_OK;
+}
+
+void evs_sink_redis_place(const void *config, struct evs_sink_redis_place *place)
+{
+    const struct config *from = config;
+    *place = (struct evs_sink_redis_place){from->key, from->url};
 }
 
 /* --- open and close ----------------------------------------------------------------------------------------------- */

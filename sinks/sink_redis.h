@@ -16,4 +16,11 @@
 
 extern const struct evs_sink evs_sink_redis;
 
+/* Where a sink's rows are, for tools that read them back. */
+struct evs_sink_redis_place {
+    const char *key; /* the template's text */
+    const char *url; /* NULL: the server that keeps the state */
+};
+void evs_sink_redis_place(const void *config, struct evs_sink_redis_place *place);
+
 #endif
