@@ -106,10 +106,7 @@ static const struct evs_option sink_nats_options[] = {
      .kind = EVS_OPTION_STRING,
      .fallback = "_INBOX",
      .help = "Prefix of the subjects that answers come to; for users who may subscribe to few subjects."},
-    {.name = "tls_ca",
-     .kind = EVS_OPTION_STRING,
-     .fallback = "",
-     .help = "File of the certificate authority of the server."},
+    {.name = "tls_ca", .kind = EVS_OPTION_STRING, .fallback = "", .help = "File of the server's authority."},
     {.name = "tls_cert",
      .kind = EVS_OPTION_STRING,
      .fallback = "",
@@ -120,8 +117,7 @@ static const struct evs_option sink_nats_options[] = {
      .fallback = "auto",
      .choices = "auto|socket|library",
      .help = "Who speaks the protocol: our own connection, or the cnats library (for TLS and credentials files); auto "
-             "takes "
-             "the first that can."},
+             "takes the first that can."},
     {.name = NULL},
 };
 
@@ -194,16 +190,8 @@ static void sink_pattern(const char *text, char *pattern, char *root)
 void evs_sink_nats_place(const void *config, struct evs_sink_nats_place *place)
 {
     const struct sink_config *from = config;
-    *place = (struct evs_sink_nats_place){
-        .subject = from->subject,
-        .stream = from->stream,
-        .domain = from->domain,
-        .inbox_prefix = from->inbox_prefix,
-        .tls_ca = from->tls_ca,
-        .tls_cert = from->tls_cert,
-        .tls_key = from->tls_key,
-        .transport = from->transport,
-    };
+    *place = (struct evs_sink_nats_place){from->subject, from->stream,   from->domain,  from->inbox_prefix,
+                                          from->tls_ca,  from->tls_cert, from->tls_key, from->transport};
 }
 
 /* The name of a stream that --create makes: the option, or the subject's first token in capitals. */
