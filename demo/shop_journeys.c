@@ -145,7 +145,10 @@ static bool shop_acts(struct evs_shop_journeys *journeys, struct evs_shop_event 
 static void look(struct evs_shop_journeys *journeys, struct slot *slot, struct evs_shop_event *event)
 {
     bool again = slot->seen_count > 0 && draw(journeys, 3) == 0;
-    uint32_t product = again ? slot->seen[draw(journeys, slot->seen_count)] : draw(journeys, PRODUCTS);
+    bool is_favourite = slot->user != EVS_SHOP_NOBODY && draw(journeys, 3) == 0; /* what the person always buys */
+    uint32_t product = again          ? slot->seen[draw(journeys, slot->seen_count)]
+                       : is_favourite ? slot->user % PRODUCTS
+                                      : draw(journeys, PRODUCTS);
     if (!again) {
         slot->seen[slot->seen_count < SEEN_MAX ? slot->seen_count++ : draw(journeys, SEEN_MAX)] = product;
     }

@@ -8,7 +8,7 @@ Rows are dicts; times in them are microseconds.
 import collections
 import math
 import statistics
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -27,6 +27,11 @@ def by(events, key):
 
 def users(events):
     return by(events, lambda event: event["user"]).items()
+
+
+def half_away(number, digits):
+    """As GoogleSQL rounds: halves away from zero."""
+    return Decimal(repr(number)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
 def spaced(rows, key, pause):
@@ -187,39 +192,37 @@ def replenishment(events, p):
         if e["type"] != "purchase" or not e["user"]:
             continue
         for sku in {line["sku"] for line in e["products"]}:
-            own = times[e["user"], sku]
-            if not own or e["at"] - own[-1] >= DAY:
-                own.append(e["at"])
+            times[e["user"], sku].append(e["at"])
     for (user, sku), own in times.items():
-        for i, at in enumerate(own):
-            pauses = sorted((b - a) // SECOND for a, b in list(zip(own[:i], own[1 : i + 1]))[-5:])
+        # (moment, pause before it); what is bought again on the same day is no purchase of its own
+        bought = [(at, at - before if before else None) for before, at in zip([None, *own], own) if before is None or at - before >= DAY]
+        for i, (at, _) in enumerate(bought):
             if i + 1 < p["least"]:
                 continue
-            yield_at = at + statistics.median_low(pauses) * SECOND
-            again = own[i + 1] if i + 1 < len(own) else FOREVER
-            if again > max(at, yield_at - p["lead"]):
-                rows.append({"user_id": user, "sku": sku, "every_days": (statistics.median_low(pauses) + 43200) // 86400, "last_bought": at,
-                             "due_at": yield_at})
+            rhythm = statistics.median_low([pause // SECOND for _, pause in bought[1 : i + 1]][-5:])
+            due_at = at + rhythm * SECOND
+            if not any(at < again <= max(at, due_at - p["lead"]) for again in own):
+                rows.append({"user_id": user, "sku": sku, "every_days": (rhythm + 43200) // 86400, "last_bought": at, "due_at": due_at})
     return rows
 
 
 def high_intent_score(events, p):
     rows = []
     for visitor, own in by(events, lambda e: e["visitor"]).items():
-        earned, seen = [], set()
+        earned, seen = [], {}
         for e in own:
             if e["type"] not in ("product_view", "add_to_cart", "checkout", "purchase"):
                 continue
-            points = {"product_view": 3 if e.get("sku") in seen else 1, "add_to_cart": 8, "checkout": 15, "purchase": 0}[e["type"]]
+            points = {"product_view": 3 if e["at"] - seen.get(e.get("sku"), -FOREVER) <= 4 * DAY else 1, "add_to_cart": 8, "checkout": 15, "purchase": 0}[e["type"]]
             if e["type"] == "product_view":
-                seen.add(e.get("sku"))
+                seen[e.get("sku")] = e["at"]
             elif e["type"] == "purchase":
                 earned = []
             earned.append((points, e["at"]))
             recent = [(n, at) for n, at in earned if at >= e["at"] - 4 * DAY]
             score = sum(n * 0.5 ** ((e["at"] - at) // SECOND / 3600 / p["half_life_hours"]) for n, at in recent)
             if score >= p["threshold"]:
-                rows.append({"_at": e["at"], "anonymous_id": visitor, "user_id": e["user"], "score": score, "last_sku": e.get("sku")})
+                rows.append({"_at": e["at"], "anonymous_id": visitor, "user_id": e["user"], "score": half_away(score, 1), "last_sku": e.get("sku")})
     return spaced(rows, lambda row: row["anonymous_id"], p["pause"])
 
 
@@ -351,15 +354,17 @@ def sales_by_campaign(events, p):
 
 
 def gold_customers(events, p):
-    rows = []
-    for user, own in users(e for e in events if e["type"] == "purchase"):
-        orders, spent, last = 0, Decimal(0), None
-        for e in own:
-            if last is not None and p["delay"] <= e["at"] - last - p["remember"]:
+    """Orders are added as they come; a customer is forgotten when the watermark before an order has passed the one before by `remember`."""
+    rows, known, watermark = [], {}, -FOREVER
+    for e in events:
+        if e["type"] == "purchase" and e["user"]:
+            orders, spent, last = known.get(e["user"], (0, Decimal(0), FOREVER))
+            if watermark >= last + p["remember"]:
                 orders, spent = 0, Decimal(0)
-            orders, spent, last = orders + 1, spent + e["value"], e["at"]
-            if spent >= p["gold"]:
-                rows.append({"user_id": user, "orders": orders, "spent": spent, "revision": orders - 1})
+            known[e["user"]] = orders + 1, spent + e["value"], e["at"]
+            if spent + e["value"] >= p["gold"]:
+                rows.append({"user_id": e["user"], "orders": orders + 1, "spent": spent + e["value"], "revision": orders})
+        watermark = e["at"] - p["delay"]
     return rows
 
 
@@ -397,8 +402,10 @@ def lift_of(treated, held_out):
     a, b = [float(v or 0) for v in treated], [float(v or 0) for v in held_out]
     d = statistics.fmean(a) - statistics.fmean(b)
     half = 1.96 * math.sqrt(statistics.variance(a) / n1 + statistics.variance(b) / n2) if min(n1, n2) > 1 else None
-    return {"treated": n1, "treated_buyers": x1, "held_out": n2, "held_out_buyers": x2, "lift": p1 - p2, "lift_low": low, "lift_high": high,
-            "is_sure": low > 0 or high < 0, "spent_lift": d, "spent_low": None if half is None else d - half, "spent_high": None if half is None else d + half}
+    return {"treated": n1, "treated_buyers": x1, "held_out": n2, "held_out_buyers": x2, "lift": half_away(p1 - p2, 4), "lift_low": half_away(low, 4),
+            "lift_high": half_away(high, 4),
+            "is_sure": low > 0 or high < 0, "spent_lift": half_away(d, 2),
+            "spent_low": None if half is None else half_away(d - half, 2), "spent_high": None if half is None else half_away(d + half, 2)}
 
 
 def holdout_lift(events, exposures, p):
