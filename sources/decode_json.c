@@ -12,7 +12,7 @@
 
 #include "decode_json.h"
 
-#include "decode_json_internal.h"
+#include "decode_json_shape.h"
 
 #define CHUNK_BYTES (64u << 10)
 #define CHUNK_SLACK_BYTES 1024u /* more than asked for by the usual size of a record */
@@ -97,6 +97,7 @@ static void *json_open(const struct evs_decode_column *columns, uint32_t column_
     }
     sort_children(decoder->root);
     evs_json_prepare(decoder, decoder->root);
+    decoder->shapes = evs_json_can_scan() ? evs_json_shapes_new(&decoder->memory, decoder->root) : NULL;
     return decoder;
 }
 
@@ -273,6 +274,9 @@ static void take_line_alone(struct json_decoder *decoder, struct progress *progr
         }
         if (indexed && decode_line(decoder, line, &n)) {
             take_row(decoder, progress->index, line);
+            if (decoder->shapes != NULL) {
+                evs_json_learn(decoder, line);
+            }
         } else {
             take_bad(decoder, progress->index, line);
         }
@@ -339,12 +343,54 @@ static void take_chunk(struct json_decoder *decoder, struct progress *progress)
     if (indexed == EVS_JSON_INDEXED) {
         decoder->tokens = (struct evs_json_tokens){.text = start, .at = index.at, .count = index.count};
     }
+    uint32_t first = progress->index;
     while (progress->at < end && has_room(decoder->out)) {
         if (indexed == EVS_JSON_INDEXED) {
             take_line(decoder, progress, &n);
         } else {
             take_line_alone(decoder, progress);
         }
+    }
+    uint32_t taken = progress->index - first;
+    decoder->indexed_left -= taken < decoder->indexed_left ? taken : decoder->indexed_left;
+}
+
+/* --- lines that look like others --------------------------------------------------------------------------------------- */
+
+/* What a record costs that had to be searched for or read by the walk, in records that went along without: where it is too much for long,
+ * records are indexed in chunks again, and tried now and then. */
+#define TROUBLE_OF_A_WALK 6u
+#define SEARCHES_FREE 2u
+#define TROUBLE_MAX 256u
+#define INDEXED_RECORDS 4096u
+
+static void count_trouble(struct json_decoder *decoder, uint32_t trouble)
+{
+    decoder->trouble += trouble;
+    decoder->trouble -= decoder->trouble > 0;
+    if (EVS_UNLIKELY(decoder->trouble > TROUBLE_MAX)) {
+        decoder->trouble = TROUBLE_MAX / 2;
+        decoder->indexed_left = INDEXED_RECORDS;
+    }
+}
+
+/* The next line along the steps of others; one that does not go along is read by the walk, and learned from. */
+static inline void take_line_like_others(struct json_decoder *decoder, struct progress *progress)
+{
+    const char *start = progress->input.data + progress->at, *limit = progress->input.data + progress->input.count;
+    const char *end;
+    decoder->row = decoder->out->batch->row_count;
+    bool whole = evs_json_scan(decoder, start, limit, &end) && (end == limit || *end == '\n') &&
+                 (size_t)(end - start) <= decoder->row_bytes_max;
+    if (EVS_LIKELY(whole)) {
+        take_row(decoder, progress->index++, (struct evs_slice){start, (size_t)(end - start)});
+        progress->at += (size_t)(end - start) + (end < limit);
+        decoder->followed++;
+        count_trouble(decoder, decoder->searches > SEARCHES_FREE ? decoder->searches - SEARCHES_FREE : 0);
+    } else {
+        clear_row(decoder);
+        take_line_alone(decoder, progress);
+        count_trouble(decoder, TROUBLE_OF_A_WALK);
     }
 }
 
@@ -555,6 +601,8 @@ static bool json_decode(void *instance, struct evs_slice input, size_t *consumed
     while (progress.at < input.count && has_room(out)) {
         if (array) {
             take_array(decoder, &progress);
+        } else if (decoder->shapes != NULL && decoder->indexed_left == 0) {
+            take_line_like_others(decoder, &progress);
         } else {
             take_chunk(decoder, &progress);
         }

@@ -1,10 +1,12 @@
-/* What the files of the JSON decoder share. Six of them, each of which may use only those before it:
+/* What the files of the JSON decoder share. Eight of them, each of which may use only those before it:
  *
  *   json_reader   where the tokens are (simdjson)
  *   json_text     the grammar below the token
  *   decode_json_value    one value into one column
  *   decode_json_nested   an array or an object into an array or a struct
  *   decode_json_record   one record: the walk over its tokens, guided by what the last records looked like
+ *   decode_json_shape    what records looked like, learned from those that the walk has read
+ *   decode_json_scan     one record without tokens, along what was learned; what does not go along is left to the walk
  *   decode_json          the contract: paths to a tree, payloads to records, what is bad
  *
  * Wanted paths are a tree of nodes. A node is a place in the record: it may have columns (the value there is wanted) and children
@@ -17,6 +19,7 @@
 #include "json_text.h"
 
 struct json_node;
+struct json_shapes;
 
 /* A wanted column, and where its values are written. */
 struct json_column {
@@ -57,6 +60,14 @@ struct json_node {
     uint32_t child_count;
     uint64_t record;        /* the last record that had this field: of repeated keys the first counts */
     struct json_keys *keys; /* when there are children */
+    uint32_t number;        /* among all wanted places */
+    enum json_plain {
+        JSON_NOT_PLAIN, /* no column, several, or of another type */
+        JSON_PLAIN_TEXT,
+        JSON_PLAIN_TIME,
+        JSON_PLAIN_FLOAT64,
+        JSON_PLAIN_NUMERIC
+    } plain; /* one column of a type that is written in line */
 };
 
 struct json_decoder {
@@ -68,6 +79,13 @@ struct json_decoder {
     struct json_node *root;
     struct evs_arena memory;  /* of the tree; lives as long as the decoder */
     struct evs_arena scratch; /* of one name that has escapes */
+
+    /* records that look like others are read without an index */
+    struct json_shapes *shapes; /* NULL: none is */
+    uint32_t searches;          /* of the last one */
+    uint32_t trouble;           /* how much it has cost lately that records did not */
+    uint64_t followed;          /* records that did */
+    uint32_t indexed_left;      /* so many records are read by index before it is tried again */
 
     /* the call in hand */
     struct evs_decode_out *out;
@@ -94,6 +112,8 @@ int evs_json_shown(struct evs_slice text);
 
 /* Writes the scalar or string `text`, as it stands in the record, to all columns of `node`. */
 bool evs_json_store(struct json_decoder *decoder, struct json_node *node, struct evs_slice text);
+/* The same for a string with its quotes; `escaped`: there is a backslash in it. */
+bool evs_json_store_string(struct json_decoder *decoder, struct json_node *node, struct evs_slice quoted, bool escaped);
 /* Writes the object or array `text`: only json columns take one. It has been checked. */
 bool evs_json_store_container(struct json_decoder *decoder, struct json_node *node, struct evs_slice text);
 /* Writes one scalar `text` to row 0 of a column of its own, a leaf of an array or a struct; *is_null when it is null. */
@@ -116,6 +136,9 @@ bool evs_json_store_missing(struct json_decoder *decoder);
 bool evs_json_record(struct json_decoder *decoder, uint32_t *n);
 /* The token behind the container that begins at token `n`, counted by brackets alone; 0 when it does not end. */
 uint32_t evs_json_skip(const struct evs_json_tokens *tokens, uint32_t n);
+
+/* The wanted field of that name; NULL when nobody wants it. */
+struct json_node *evs_json_find_child(const struct json_node *node, struct evs_slice name);
 
 /* Builds the key tables of a tree that is complete. */
 void evs_json_prepare(struct json_decoder *decoder, struct json_node *node);

@@ -18,20 +18,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "decode_json_internal.h"
+#include "decode_json_store.h"
 #include "evstream/json_value.h"
 
 #define JSON_TIME_MIN_US INT64_C(-62135596800000000) /* 0001-01-01T00:00:00Z */
 #define JSON_TIME_END_US INT64_C(253402300800000000) /* 10000-01-01T00:00:00Z */
-
-/* A number of at most 18 digits without an exponent, which nearly all are: digits ÷ 10^places. */
-struct short_number {
-    int64_t digits;
-    uint32_t places;
-    bool is_valid;
-};
-
-#define VALUE_AT(column, type, row) (((type *)(column)->target->data)[row])
 
 /* --- NULL, fallbacks -------------------------------------------------------------------------------------------------- */
 
@@ -63,27 +54,27 @@ static void store_fallback(struct json_column *column, uint32_t row)
     EVS_ASSERT(value->kind == column->wish->kind && !value->is_null);
     switch (value->kind) {
     case EVS_BOOL:
-        VALUE_AT(column, uint8_t, row) = value->boolean;
+        JSON_VALUE_AT(column, uint8_t, row) = value->boolean;
         break;
     case EVS_FLOAT64:
-        VALUE_AT(column, double, row) = value->float64;
+        JSON_VALUE_AT(column, double, row) = value->float64;
         break;
     case EVS_NUMERIC:
-        VALUE_AT(column, evs_numeric, row) = value->numeric;
+        JSON_VALUE_AT(column, evs_numeric, row) = value->numeric;
         break;
     case EVS_STRING:
     case EVS_BYTES:
     case EVS_JSON:
     case EVS_ARRAY:
     case EVS_STRUCT:
-        VALUE_AT(column, struct evs_str, row) = value->str;
+        JSON_VALUE_AT(column, struct evs_str, row) = value->str;
         break;
     case EVS_INTERVAL:
-        VALUE_AT(column, struct evs_interval, row) = value->interval;
+        JSON_VALUE_AT(column, struct evs_interval, row) = value->interval;
         break;
     default:
         EVS_ASSERT(evs_kind_width(value->kind) == sizeof(int64_t));
-        VALUE_AT(column, int64_t, row) = value->int64;
+        JSON_VALUE_AT(column, int64_t, row) = value->int64;
     }
 }
 
@@ -105,28 +96,6 @@ bool evs_json_store_missing(struct json_decoder *decoder)
 
 /* --- text ------------------------------------------------------------------------------------------------------------ */
 
-/* evs_str_make for text with padding behind it: two words and a mask in place of a copy of unknown length. */
-static inline void store_text(struct json_column *column, uint32_t row, struct evs_slice text)
-{
-    uint32_t head;
-    uint64_t words[2];
-    memcpy(&head, text.data, 4);
-    memcpy(&words[1], text.data + 4, 8);
-    if (text.count > EVS_STR_INLINE_MAX) {
-        words[1] = (uint64_t)(uintptr_t)text.data;
-    } else if (text.count > 4) {
-        words[1] &=
-            UINT64_MAX >> (8 * (EVS_STR_INLINE_MAX - text.count)); /* little-endian: the bytes that belong to it */
-    } else {
-        words[1] = 0;
-        head = text.count == 0 ? 0 : head & UINT32_MAX >> (8 * (4 - text.count));
-    }
-    words[0] = (uint32_t)text.count | (uint64_t)head << 32;
-    memcpy(&VALUE_AT(column, struct evs_str, row), words, sizeof words);
-}
-_Static_assert(offsetof(struct evs_str, text) == 4 && offsetof(struct evs_str, pointer) == 8,
-               "the two words of a view");
-
 static bool unescape(struct json_decoder *decoder, struct evs_slice inside, struct evs_slice *text)
 {
     char *out = evs_arena_alloc(decoder->arena, inside.count + EVS_STR_INLINE_MAX, 1);
@@ -142,53 +111,25 @@ static bool unescape(struct json_decoder *decoder, struct evs_slice inside, stru
 
 /* --- numbers --------------------------------------------------------------------------------------------------------- */
 
-#define SHORT_DIGITS_MAX 18
-
-static inline struct short_number read_short(struct evs_slice text)
-{
-    const struct short_number none = {.is_valid = false};
-    bool negative = text.data[0] == '-';
-    const char *first = text.data + negative, *end = text.data + text.count, *point = NULL;
-    if (end == first || end - first > SHORT_DIGITS_MAX + 1 || (*first == '0' && end - first > 1 && first[1] != '.')) {
-        return none;
-    }
-    uint64_t sum = 0;
-    for (const char *next = first; next < end; next++) {
-        uint8_t digit = (uint8_t)(*next - '0');
-        if (EVS_LIKELY(digit <= 9)) {
-            sum = sum * 10 + digit;
-        } else if (*next == '.' && point == NULL && next > first && next + 1 < end) {
-            point = next;
-        } else {
-            return none;
-        }
-    }
-    return (struct short_number){
-        .digits = (int64_t)(negative ? 0 - sum : sum),
-        .places = point == NULL ? 0 : (uint32_t)(end - point - 1),
-        .is_valid = end - first <= SHORT_DIGITS_MAX || point != NULL,
-    };
-}
-
-static const int64_t powers_of_ten[19] = {1,
-                                          10,
-                                          100,
-                                          1000,
-                                          10000,
-                                          100000,
-                                          1000000,
-                                          10000000,
-                                          100000000,
-                                          1000000000,
-                                          10000000000,
-                                          100000000000,
-                                          1000000000000,
-                                          10000000000000,
-                                          100000000000000,
-                                          1000000000000000,
-                                          10000000000000000,
-                                          100000000000000000,
-                                          1000000000000000000};
+const int64_t evs_json_powers_of_ten[19] = {1,
+                                            10,
+                                            100,
+                                            1000,
+                                            10000,
+                                            100000,
+                                            1000000,
+                                            10000000,
+                                            100000000,
+                                            1000000000,
+                                            10000000000,
+                                            100000000000,
+                                            1000000000000,
+                                            10000000000000,
+                                            100000000000000,
+                                            1000000000000000,
+                                            10000000000000000,
+                                            100000000000000000,
+                                            1000000000000000000};
 
 enum read { READ, READ_TYPE, READ_RANGE };
 
@@ -202,10 +143,10 @@ static enum read read_int64(struct evs_slice text, int64_t *value)
     if (number.exponent < 0 || (number.more && number.exponent == 0)) {
         return READ_TYPE;
     }
-    if (number.more || number.exponent > SHORT_DIGITS_MAX) {
+    if (number.more || number.exponent > JSON_SHORT_DIGITS_MAX) {
         return READ_RANGE;
     }
-    unsigned __int128 magnitude = (unsigned __int128)number.digits * (uint64_t)powers_of_ten[number.exponent];
+    unsigned __int128 magnitude = (unsigned __int128)number.digits * (uint64_t)evs_json_powers_of_ten[number.exponent];
     if (magnitude > (uint64_t)INT64_MAX + number.negative) {
         return READ_RANGE;
     }
@@ -237,48 +178,47 @@ static enum read read_epoch(struct evs_slice text, int64_t unit_us, int64_t *us)
     return *us < JSON_TIME_MIN_US || *us >= JSON_TIME_END_US ? READ_RANGE : READ;
 }
 
-static enum read read_float64(struct evs_slice text, const struct short_number *number, double *result)
+static enum read read_float64(struct evs_slice text, const struct json_short *number, double *result)
 {
-    /* Digits and power of ten are exact as doubles, so their quotient is the nearest double (Clinger). A zero keeps its sign. */
-    int64_t digits = number->digits;
-    if (EVS_LIKELY(number->is_valid && digits != 0 && llabs(digits) <= INT64_C(1) << 53)) {
-        *result = (double)digits / (double)powers_of_ten[number->places];
+    if (EVS_LIKELY(number->is_valid && evs_json_is_exact(number))) {
+        *result = (double)number->digits / (double)evs_json_powers_of_ten[number->places];
         return READ;
     }
     return evs_parse_float64(text, result) && isfinite(*result) ? READ : READ_RANGE;
 }
 
-static enum read read_numeric(struct evs_slice text, const struct short_number *number, evs_numeric *result)
+static enum read read_numeric(struct evs_slice text, const struct json_short *number, evs_numeric *result)
 {
-    if (EVS_LIKELY(number->is_valid && number->places <= 9)) {
-        *result = (evs_numeric)number->digits * powers_of_ten[9 - number->places];
+    if (EVS_LIKELY(number->is_valid && number->places <= JSON_NUMERIC_PLACES)) {
+        *result = (evs_numeric)number->digits * evs_json_powers_of_ten[JSON_NUMERIC_PLACES - number->places];
         return READ;
     }
     return evs_parse_numeric(text, result) ? READ : READ_RANGE;
 }
 
-static enum read read_number(struct json_column *column, struct evs_slice text, const struct short_number *number,
+static enum read read_number(struct json_column *column, struct evs_slice text, const struct json_short *number,
                              uint32_t row)
 {
     switch (column->wish->kind) {
     case EVS_INT64:
         if (EVS_LIKELY(number->is_valid && number->places == 0)) {
-            VALUE_AT(column, int64_t, row) = number->digits;
+            JSON_VALUE_AT(column, int64_t, row) = number->digits;
             return READ;
         }
-        return read_int64(text, &VALUE_AT(column, int64_t, row));
+        return read_int64(text, &JSON_VALUE_AT(column, int64_t, row));
     case EVS_FLOAT64:
-        return read_float64(text, number, &VALUE_AT(column, double, row));
+        return read_float64(text, number, &JSON_VALUE_AT(column, double, row));
     case EVS_NUMERIC:
-        return read_numeric(text, number, &VALUE_AT(column, evs_numeric, row));
+        return read_numeric(text, number, &JSON_VALUE_AT(column, evs_numeric, row));
     case EVS_STRING:
     case EVS_BYTES:
     case EVS_JSON:
-        store_text(column, row, text);
+        evs_json_put_str(column, row, text);
         return READ;
     case EVS_TIMESTAMP:
-        return column->wish->unit_us == 0 ? READ_TYPE
-                                          : read_epoch(text, column->wish->unit_us, &VALUE_AT(column, int64_t, row));
+        return column->wish->unit_us == 0
+                   ? READ_TYPE
+                   : read_epoch(text, column->wish->unit_us, &JSON_VALUE_AT(column, int64_t, row));
     default:
         return READ_TYPE;
     }
@@ -286,39 +226,13 @@ static enum read read_number(struct json_column *column, struct evs_slice text, 
 
 /* --- times ----------------------------------------------------------------------------------------------------------- */
 
-#define MINUTE_BYTES 16 /* 2026-01-05T10:00 */
-
-/* Seconds, a fraction of up to six digits and the Z behind "2026-01-05T10:00", in µs; -1 when it is another form. */
-static inline int64_t read_seconds(const char *text, size_t count)
-{
-    uint8_t tens = (uint8_t)(text[1] - '0'), ones = (uint8_t)(text[2] - '0');
-    if (text[0] != ':' || tens > 5 || ones > 9 || text[count - 1] != 'Z') {
-        return -1;
-    }
-    int64_t us = 0;
-    if (count > 4) {
-        if (text[3] != '.' || count == 5) {
-            return -1;
-        }
-        for (size_t i = 4; i + 1 < count; i++) {
-            uint8_t digit = (uint8_t)(text[i] - '0');
-            if (digit > 9) {
-                return -1;
-            }
-            us = us * 10 + digit;
-        }
-        us *= powers_of_ten[6 - (count - 5)];
-    }
-    return (tens * 10 + ones) * INT64_C(1000000) + us;
-}
-
 static void remember_minute(struct json_column *column, const char *text)
 {
-    char minute[MINUTE_BYTES + 4];
-    memcpy(minute, text, MINUTE_BYTES);
-    memcpy(minute + MINUTE_BYTES, ":00Z", 4);
+    char minute[JSON_MINUTE_BYTES + 4];
+    memcpy(minute, text, JSON_MINUTE_BYTES);
+    memcpy(minute + JSON_MINUTE_BYTES, ":00Z", 4);
     if (evs_parse_timestamp((struct evs_slice){minute, sizeof minute}, false, &column->minute_us)) {
-        memcpy(column->minute_text, text, MINUTE_BYTES);
+        memcpy(column->minute_text, text, JSON_MINUTE_BYTES);
     } else {
         column->minute_us = INT64_MIN;
     }
@@ -328,10 +242,10 @@ static void remember_minute(struct json_column *column, const char *text)
 static inline bool read_timestamp(struct json_column *column, struct evs_slice text, int64_t *us)
 {
     uint64_t minute[2];
-    bool short_form = text.count >= MINUTE_BYTES + 4 && text.count <= MINUTE_BYTES + 11;
+    bool short_form = text.count >= JSON_MINUTE_BYTES + 4 && text.count <= JSON_MINUTE_BYTES + 11;
     if (short_form) {
-        memcpy(minute, text.data, MINUTE_BYTES);
-        int64_t rest = read_seconds(text.data + MINUTE_BYTES, text.count - MINUTE_BYTES);
+        memcpy(minute, text.data, JSON_MINUTE_BYTES);
+        int64_t rest = evs_json_seconds(text.data + JSON_MINUTE_BYTES, text.count - JSON_MINUTE_BYTES);
         if (EVS_LIKELY(rest >= 0 && minute[0] == column->minute_text[0] && minute[1] == column->minute_text[1] &&
                        column->minute_us != INT64_MIN)) {
             *us = column->minute_us + rest;
@@ -374,46 +288,38 @@ static inline bool read_string(struct json_column *column, struct evs_slice quot
     switch (column->wish->kind) {
     case EVS_STRING:
     case EVS_BYTES:
-        store_text(column, row, text);
+        evs_json_put_str(column, row, text);
         return true;
     case EVS_JSON:
-        store_text(column, row, quoted);
+        evs_json_put_str(column, row, quoted);
         return true;
     case EVS_BOOL: {
         bool read = evs_parse_bool(text, &flag);
-        VALUE_AT(column, uint8_t, row) = flag;
+        JSON_VALUE_AT(column, uint8_t, row) = flag;
         return read;
     }
     case EVS_INT64:
-        return evs_parse_int64(text, &VALUE_AT(column, int64_t, row));
+        return evs_parse_int64(text, &JSON_VALUE_AT(column, int64_t, row));
     case EVS_FLOAT64:
-        return evs_parse_float64(text, &VALUE_AT(column, double, row));
+        return evs_parse_float64(text, &JSON_VALUE_AT(column, double, row));
     case EVS_NUMERIC:
-        return evs_parse_numeric(text, &VALUE_AT(column, evs_numeric, row));
+        return evs_parse_numeric(text, &JSON_VALUE_AT(column, evs_numeric, row));
     case EVS_TIMESTAMP:
-        return read_timestamp(column, text, &VALUE_AT(column, int64_t, row));
+        return read_timestamp(column, text, &JSON_VALUE_AT(column, int64_t, row));
     case EVS_DATE:
-        return evs_parse_date(text, &VALUE_AT(column, int64_t, row));
+        return evs_parse_date(text, &JSON_VALUE_AT(column, int64_t, row));
     case EVS_DATETIME:
-        return read_local(text, &VALUE_AT(column, int64_t, row));
+        return read_local(text, &JSON_VALUE_AT(column, int64_t, row));
     case EVS_TIME:
-        return read_time(text, &VALUE_AT(column, int64_t, row));
+        return read_time(text, &JSON_VALUE_AT(column, int64_t, row));
     case EVS_INTERVAL:
-        return evs_interval_from_text(text, &VALUE_AT(column, struct evs_interval, row));
+        return evs_interval_from_text(text, &JSON_VALUE_AT(column, struct evs_interval, row));
     default: /* array, struct */
         return false;
     }
 }
 
 /* --- storing --------------------------------------------------------------------------------------------------------- */
-
-/* The record in hand gives the column a value. */
-static inline void mark(struct json_decoder *decoder, struct json_column *column)
-{
-    EVS_ASSERT(column->record != decoder->record && decoder->unset > 0);
-    column->record = decoder->record;
-    decoder->unset--;
-}
 
 static bool bad_type(struct json_decoder *decoder, const struct json_column *column, struct evs_slice text)
 {
@@ -429,15 +335,15 @@ static bool bad_scalar(struct json_decoder *decoder, struct evs_slice text, cons
                         evs_json_shown(text), text.data, what);
 }
 
-static bool store_string(struct json_decoder *decoder, struct json_column *column, struct evs_slice quoted)
+bool evs_json_store_string(struct json_decoder *decoder, struct json_node *node, struct evs_slice quoted, bool escaped)
 {
     EVS_ASSERT(quoted.count >= 2 && quoted.data[quoted.count - 1] == '"');
     struct evs_slice text = {quoted.data + 1, quoted.count - 2};
-    if (EVS_UNLIKELY(evs_json_has_escape(text)) && !unescape(decoder, text, &text)) {
+    if (EVS_UNLIKELY(escaped) && !unescape(decoder, text, &text)) {
         return false;
     }
-    for (; column != NULL; column = column->next) {
-        mark(decoder, column);
+    for (struct json_column *column = node->columns; column != NULL; column = column->next) {
+        evs_json_mark(decoder, column);
         if (EVS_UNLIKELY(!read_string(column, quoted, text, decoder->row))) {
             return bad_type(decoder, column, quoted);
         }
@@ -457,12 +363,12 @@ static bool bad_number(struct json_decoder *decoder, const struct json_column *c
 
 static bool store_number(struct json_decoder *decoder, struct json_column *column, struct evs_slice text)
 {
-    struct short_number number = read_short(text);
+    struct json_short number = evs_json_short(text);
     if (EVS_UNLIKELY(!number.is_valid) && !evs_json_is_number(text)) {
         return bad_scalar(decoder, text, "number");
     }
     for (; column != NULL; column = column->next) {
-        mark(decoder, column);
+        evs_json_mark(decoder, column);
         enum read read = read_number(column, text, &number, decoder->row);
         if (EVS_UNLIKELY(read != READ)) {
             return bad_number(decoder, column, text, read);
@@ -475,12 +381,12 @@ static bool store_bool(struct json_decoder *decoder, struct json_column *column,
 {
     switch (column->wish->kind) {
     case EVS_BOOL:
-        VALUE_AT(column, uint8_t, row) = text.data[0] == 't';
+        JSON_VALUE_AT(column, uint8_t, row) = text.data[0] == 't';
         return true;
     case EVS_STRING:
     case EVS_BYTES:
     case EVS_JSON:
-        store_text(column, row, text);
+        evs_json_put_str(column, row, text);
         return true;
     default:
         return bad_type(decoder, column, text);
@@ -493,7 +399,7 @@ static bool store_literal(struct json_decoder *decoder, struct json_column *colu
         return bad_scalar(decoder, text, "value");
     }
     for (; column != NULL; column = column->next) {
-        mark(decoder, column);
+        evs_json_mark(decoder, column);
         if (!(text.data[0] == 'n' ? store_null(decoder, column, "null")
                                   : store_bool(decoder, column, text, decoder->row))) {
             return false;
@@ -506,7 +412,8 @@ bool evs_json_store(struct json_decoder *decoder, struct json_node *node, struct
 {
     char first = text.data[0];
     if (first == '"') {
-        return store_string(decoder, node->columns, text);
+        bool escaped = evs_json_has_escape((struct evs_slice){text.data + 1, text.count - 2});
+        return evs_json_store_string(decoder, node, text, escaped);
     }
     return first == '-' || (uint8_t)(first - '0') <= 9 ? store_number(decoder, node->columns, text)
                                                        : store_literal(decoder, node->columns, text);
@@ -524,7 +431,7 @@ bool evs_json_read_leaf(struct json_decoder *decoder, struct json_column *column
         return read_string(column, text, inside, 0) || bad_type(decoder, column, text);
     }
     if (first == '-' || (uint8_t)(first - '0') <= 9) {
-        struct short_number number = read_short(text);
+        struct json_short number = evs_json_short(text);
         if (!number.is_valid && !evs_json_is_number(text)) {
             return bad_scalar(decoder, text, "number");
         }
@@ -541,8 +448,9 @@ bool evs_json_store_container(struct json_decoder *decoder, struct json_node *no
 {
     for (struct json_column *column = node->columns; column != NULL; column = column->next) {
         if (column->nested != NULL) {
-            mark(decoder, column);
-            if (!evs_json_read_nested(decoder, column->nested, text, &VALUE_AT(column, struct evs_str, decoder->row))) {
+            evs_json_mark(decoder, column);
+            if (!evs_json_read_nested(decoder, column->nested, text,
+                                      &JSON_VALUE_AT(column, struct evs_str, decoder->row))) {
                 return false;
             }
             continue;
@@ -551,8 +459,8 @@ bool evs_json_store_container(struct json_decoder *decoder, struct json_node *no
             return evs_json_bad_type(decoder, column->wish->name, evs_kind_name(column->wish->kind),
                                      text.data[0] == '{' ? EVS_SLICE("an object") : EVS_SLICE("an array"));
         }
-        mark(decoder, column);
-        store_text(column, decoder->row, text);
+        evs_json_mark(decoder, column);
+        evs_json_put_str(column, decoder->row, text);
     }
     return true;
 }

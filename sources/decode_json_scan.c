@@ -1,0 +1,359 @@
+/* Reading a record along the steps that others took (decode_json_shape.h).
+ *
+ * A gap is compared in full with the one that followed last time: 32 bytes in one look. Behind it stands a value, whose end is found in another: the
+ * closing quote is the first byte that is a quote, and an escape or a control character before it is seen in the same look. So a record costs two looks
+ * a value. Where values have a usual length, the look only confirms it, and the processor goes on without waiting for what it has found.
+ *
+ * What is checked is what the index and the walk check, or more: every byte of the record is either in a gap, which is JSON as it was
+ * learned, or in a value. Strings have no control character and are closed, and a record with a byte beyond ASCII is validated as a whole. Skipped scalars
+ * and containers begin as a value must and end at a gap. What is not as expected is the walk's to judge. */
+#include "decode_json_shape.h"
+#include "decode_json_store.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#define WIDE __attribute__((target("avx2,bmi")))
+#define VECTOR 32u
+_Static_assert(VECTOR == JSON_GAP_BYTES_MAX, "a gap is compared in one look");
+
+bool evs_json_can_scan(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
+}
+
+/* A record in hand. */
+struct scan {
+    struct json_decoder *decoder;
+    const char *limit;
+    bool beyond_ascii; /* a byte was seen that is */
+    bool escaped;      /* the string in hand has an escape */
+};
+
+static inline WIDE __m256i load(const void *from)
+{
+    return _mm256_loadu_si256(from);
+}
+
+static inline WIDE uint32_t mask_of(__m256i bytes)
+{
+    return (uint32_t)_mm256_movemask_epi8(bytes);
+}
+
+static inline WIDE bool gap_is(const struct json_step *step, const char *text)
+{
+    return (~mask_of(_mm256_cmpeq_epi8(load(text), load(step->gap))) & step->mask) == 0;
+}
+
+/* The step behind `before` whose gap stands at `text`, when it is another one than last time; NULL: none is known. `,"a":` begins `,"a":"` and
+ * `,"a":{"b":` as well: the longest one is meant. */
+static WIDE __attribute__((noinline)) struct json_step *search(struct json_step *before, const char *text)
+{
+    const struct json_state *state = before->state;
+    struct json_step *found = NULL;
+    for (uint32_t i = 0; i < state->step_count; i++) {
+        struct json_step *step = state->steps[i];
+        if (gap_is(step, text) && (found == NULL || step->bytes > found->bytes)) {
+            found = step;
+        }
+    }
+    before->next = found != NULL ? found : before->next;
+    return found;
+}
+
+/* --- strings --------------------------------------------------------------------------------------------------------- */
+
+/* Bits of bytes that are a backslash, a control character or beyond ASCII. */
+static inline WIDE __m256i odd_bytes(__m256i bytes)
+{
+    /* Signed: control characters and all bytes beyond ASCII are at most the last control character. */
+    return _mm256_or_si256(_mm256_cmpeq_epi8(bytes, load(evs_json_bytes.backslash)),
+                           _mm256_cmpeq_epi8(_mm256_min_epi8(bytes, load(evs_json_bytes.control)), bytes));
+}
+
+/* The closing quote of the string that goes on at `text`; NULL: the walk shall say. */
+static WIDE __attribute__((noinline)) const char *far_end(struct scan *scan, const char *text)
+{
+    scan->escaped = false;
+    while (text < scan->limit) {
+        __m256i bytes = load(text);
+        uint32_t quotes = mask_of(_mm256_cmpeq_epi8(bytes, load(evs_json_bytes.quote)));
+        uint32_t others =
+            mask_of(_mm256_or_si256(_mm256_cmpeq_epi8(bytes, load(evs_json_bytes.backslash)),
+                                    _mm256_cmpeq_epi8(_mm256_min_epu8(bytes, load(evs_json_bytes.control)), bytes)));
+        scan->beyond_ascii |= mask_of(bytes) != 0;
+        if ((quotes | others) == 0) {
+            text += VECTOR;
+            continue;
+        }
+        text += __builtin_ctz(quotes | others);
+        if (*text == '"') {
+            return text;
+        }
+        if (*text != '\\' || (uint8_t)text[1] < 0x20) {
+            return NULL;
+        }
+        scan->beyond_ascii |= (uint8_t)text[1] >= 0x80;
+        scan->escaped = true;
+        text += 2;
+    }
+    return NULL;
+}
+
+#define MISSES_COUNTED 64u
+#define RECORDS_A_MISS 3u /* fewer, and waiting costs less than a wrong guess does */
+
+/* A value that has not the step's usual length. */
+static __attribute__((noinline)) void miss(struct scan *scan, struct json_step *step, size_t bytes)
+{
+    uint64_t record = scan->decoder->record;
+    if (bytes == step->other_bytes && bytes < VECTOR) {
+        step->other_bytes = step->usual_bytes;
+        step->usual_bytes = (uint32_t)bytes;
+        step->usual_quote = 1u << bytes;
+        step->usual_mask = step->usual_quote | (step->usual_quote - 1);
+    } else {
+        step->other_bytes = (uint32_t)bytes;
+    }
+    if (++step->misses == MISSES_COUNTED) {
+        step->has_usual = record - step->since > MISSES_COUNTED * RECORDS_A_MISS;
+        step->usual_mask = step->has_usual ? step->usual_mask : 0;
+        step->usual_quote = step->has_usual ? step->usual_quote : 1;
+        step->misses = 0;
+        step->since = record;
+    }
+}
+
+/* The closing quote of the string that begins at `text`; NULL: the walk shall say. */
+static inline WIDE const char *string_end(struct scan *scan, const char *text)
+{
+    __m256i bytes = load(text);
+    uint32_t quotes = mask_of(_mm256_cmpeq_epi8(bytes, load(evs_json_bytes.quote)));
+    /* Bits up to the first quote; all bits, where there is none. */
+    bool plain = (mask_of(odd_bytes(bytes)) & (quotes ^ (quotes - 1))) == 0;
+    if (EVS_LIKELY(plain && quotes != 0)) {
+        scan->escaped = false;
+        return text + __builtin_ctz(quotes);
+    }
+    return far_end(scan, plain ? text + VECTOR : text);
+}
+
+/* Whether the string at `text`, the step's value, has the usual length and nothing special in it. What stands behind it may be a backslash, too: the gap that
+ * must follow begins with a quote. */
+static inline WIDE bool is_usual(const struct json_step *step, const char *text)
+{
+    __m256i bytes = load(text);
+    __m256i special = _mm256_or_si256(_mm256_cmpeq_epi8(bytes, load(evs_json_bytes.quote)), odd_bytes(bytes));
+    return (mask_of(special) & step->usual_mask) == step->usual_quote;
+}
+
+static inline WIDE const char *skip_string(struct scan *scan, struct json_step *step, const char *text)
+{
+    const char *end = string_end(scan, text);
+    if (step->has_usual && end != NULL) {
+        miss(scan, step, (size_t)(end - text));
+    }
+    return end;
+}
+
+static inline void store_text(struct json_decoder *decoder, struct json_node *node, const char *text, const char *end)
+{
+    evs_json_mark(decoder, node->columns);
+    evs_json_put_str(node->columns, decoder->row, (struct evs_slice){text, (size_t)(end - text)});
+}
+
+/* A string that is wanted and has another than its usual length, or is no string column. */
+static WIDE __attribute__((noinline)) const char *take_string(struct scan *scan, struct json_step *step,
+                                                              const char *text)
+{
+    struct json_decoder *decoder = scan->decoder;
+    struct json_node *node = step->node;
+    int64_t us;
+    const char *end = skip_string(scan, step, text);
+    if (EVS_UNLIKELY(end == NULL)) {
+        return NULL;
+    }
+    if (step->kind == JSON_STEP_TEXT && !scan->escaped) {
+        store_text(decoder, node, text, end);
+        return end;
+    }
+    if (node->plain == JSON_PLAIN_TIME && end - text == JSON_MILLIS_BYTES &&
+        evs_json_same_minute(node->columns, text, &us)) {
+        evs_json_mark(decoder, node->columns);
+        JSON_VALUE_AT(node->columns, int64_t, decoder->row) = us;
+        return end;
+    }
+    struct evs_slice quoted = {text - 1, (size_t)(end + 2 - text)};
+    return evs_json_store_string(decoder, node, quoted, scan->escaped) ? end : NULL;
+}
+
+/* --- other values ---------------------------------------------------------------------------------------------------- */
+
+/* How many of the bytes at `text` may stand in a number or literal: letters, digits, + - and point. 0 of more than 48. */
+static inline WIDE uint32_t scalar_bytes(const char *text)
+{
+    /* A bit for each high nibble that makes, with the low nibble, one of them: 2, 3, 4, 5, 6, 7. */
+    const __m128i by_low =
+        _mm_setr_epi8(0x2A, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3C, 0x15, 0x14, 0x15, 0x15, 0x14);
+    const __m128i by_high = _mm_setr_epi8(0, 0, 1, 2, 4, 8, 16, 32, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __m128i nibble = _mm_set1_epi8(0x0F);
+    for (uint32_t count = 0; count <= 32; count += 16) {
+        __m128i bytes = _mm_loadu_si128((const void *)(text + count));
+        __m128i low = _mm_shuffle_epi8(by_low, _mm_and_si128(bytes, nibble));
+        __m128i high = _mm_shuffle_epi8(by_high, _mm_and_si128(_mm_srli_epi16(bytes, 4), nibble));
+        __m128i none = _mm_cmpeq_epi8(_mm_and_si128(low, high), _mm_setzero_si128());
+        uint32_t mask = (uint32_t)_mm_movemask_epi8(none);
+        if (EVS_LIKELY(mask != 0)) {
+            return count + (uint32_t)__builtin_ctz(mask);
+        }
+    }
+    return 0;
+}
+
+/* Behind the container at `text`, by brackets alone; NULL: the walk shall say. */
+static WIDE const char *skip_container(struct scan *scan, const char *text)
+{
+    uint32_t depth = 0;
+    while (text < scan->limit) {
+        char c = *text++;
+        if (c == '"') {
+            text = far_end(scan, text);
+            if (text == NULL) {
+                return NULL;
+            }
+            text++;
+        } else if (c == '{' || c == '[') {
+            if (++depth > JSON_SHAPE_DEPTH_MAX) {
+                return NULL;
+            }
+        } else if (c == '}' || c == ']') {
+            if (--depth == 0) {
+                return text;
+            }
+        } else if (c == '\\' || (uint8_t)c >= 0x80 || ((uint8_t)c < 0x20 && c != '\t')) {
+            return NULL;
+        }
+    }
+    return NULL;
+}
+
+/* Writes a number or literal. */
+static inline bool store_scalar(struct json_decoder *decoder, struct json_node *node, struct evs_slice text)
+{
+    struct json_column *column = node->columns;
+    if (node->plain != JSON_PLAIN_FLOAT64 && node->plain != JSON_PLAIN_NUMERIC) {
+        return evs_json_store(decoder, node, text);
+    }
+    struct json_short number = text.count <= 8 ? evs_json_shortest(text) : evs_json_short(text);
+    if (!number.is_valid || number.places > JSON_NUMERIC_PLACES || !evs_json_is_exact(&number)) {
+        return evs_json_store(decoder, node, text);
+    }
+    evs_json_mark(decoder, column);
+    if (node->plain == JSON_PLAIN_FLOAT64) {
+        JSON_VALUE_AT(column, double, decoder->row) =
+            (double)number.digits / (double)evs_json_powers_of_ten[number.places];
+    } else {
+        JSON_VALUE_AT(column, evs_numeric, decoder->row) =
+            (evs_numeric)number.digits * evs_json_powers_of_ten[JSON_NUMERIC_PLACES - number.places];
+    }
+    return true;
+}
+
+/* Behind the value at `text`, which is no string; NULL: the walk shall say. */
+static inline WIDE const char *take_other(struct scan *scan, struct json_step *step, const char *text)
+{
+    char c = *text;
+    if (EVS_UNLIKELY(!evs_json_bytes.begins_scalar[(uint8_t)c])) {
+        return step->node == NULL && (c == '[' || c == '{') ? skip_container(scan, text) : NULL;
+    }
+    uint32_t bytes = scalar_bytes(text);
+    if (EVS_UNLIKELY(bytes == 0 || (step->node != NULL &&
+                                    !store_scalar(scan->decoder, step->node, (struct evs_slice){text, bytes})))) {
+        return NULL;
+    }
+    if (step->has_usual) {
+        const char *usual = text + step->usual_bytes;
+        __asm__("" : "+r"(usual)); /* else the compiler knows that both are equal, and goes on from what was found */
+        if (EVS_LIKELY(bytes == step->usual_bytes)) {
+            return usual;
+        }
+        miss(scan, step, bytes);
+    }
+    return text + bytes;
+}
+
+/* --- a record -------------------------------------------------------------------------------------------------------- */
+
+/* Moves `text` from the record's first byte behind its last; NULL: it cannot be followed, or does not fit. */
+static inline WIDE const char *follow(struct scan *scan, const char *text, const char *limit)
+{
+    struct json_decoder *decoder = scan->decoder;
+    struct json_step *before = &decoder->shapes->start, *step;
+    decoder->searches = 0;
+    for (;; before = step) {
+        step = before->next;
+        if (EVS_UNLIKELY(!gap_is(step, text))) {
+        again:
+            decoder->searches++;
+            step = search(before, text);
+            if (step == NULL) {
+                return NULL;
+            }
+        }
+        text += step->bytes;
+        if (EVS_UNLIKELY(text >= limit)) {
+            return step->kind == JSON_STEP_END && text == limit ? text : NULL;
+        }
+        if (step->kind == JSON_STEP_SKIP) {
+            text = EVS_LIKELY(is_usual(step, text)) ? text + step->usual_bytes : skip_string(scan, step, text);
+        } else if (step->kind == JSON_STEP_TEXT && is_usual(step, text)) {
+            const char *end = text + step->usual_bytes;
+            store_text(decoder, step->node, text, end);
+            text = end;
+        } else if (step->kind <= JSON_STEP_STRING) {
+            text = take_string(scan, step, text);
+        } else if (step->kind == JSON_STEP_OTHER) {
+            if (EVS_UNLIKELY(*text == '"')) {
+                text -= step->bytes;
+                if (search(before, text) == step) {
+                    return NULL;
+                }
+                goto again;
+            }
+            text = take_other(scan, step, text);
+        } else if (step->kind != JSON_STEP_GAP) {
+            return step->kind == JSON_STEP_END ? text : NULL;
+        }
+        if (EVS_UNLIKELY(text == NULL)) {
+            return NULL;
+        }
+    }
+}
+
+WIDE bool evs_json_scan(struct json_decoder *decoder, const char *text, const char *limit, const char **end)
+{
+    struct scan scan = {.decoder = decoder, .limit = limit};
+    decoder->start = text;
+    decoder->record++;
+    decoder->unset = decoder->column_count;
+    *end = follow(&scan, text, limit);
+    if (EVS_UNLIKELY(*end == NULL || (scan.beyond_ascii && !evs_utf8_valid(text, (size_t)(*end - text))))) {
+        return false;
+    }
+    return decoder->unset == 0 || evs_json_store_missing(decoder);
+}
+
+#else
+
+bool evs_json_can_scan(void)
+{
+    return false;
+}
+
+bool evs_json_scan(struct json_decoder *decoder, const char *text, const char *limit, const char **end)
+{
+    (void)decoder, (void)text, (void)limit, (void)end;
+    return false;
+}
+
+#endif
