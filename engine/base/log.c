@@ -45,9 +45,8 @@ struct cause {
     uint64_t suppressed;
 };
 
-struct evs_log {
-    struct evs_log *root; /* itself, or the one that lines of this place go to: only `place` is its own then */
-    struct place place;
+/* Where lines go, shared by all places of a log. */
+struct journal {
     const struct evs_os *os;
     enum evs_log_level level;
     bool json;
@@ -57,6 +56,12 @@ struct evs_log {
     uint32_t cause_count;
     char line[LINE_BYTES];
     size_t line_count;
+};
+
+struct evs_log {
+    struct journal *journal;
+    struct place place; /* that its lines come from */
+    bool is_root;       /* whose journal it is */
 };
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
@@ -70,12 +75,12 @@ const char *evs_log_level_name(enum evs_log_level level)
 uint64_t evs_log_lines(const struct evs_log *log, enum evs_log_level level)
 {
     EVS_ASSERT((size_t)level < EVS_COUNT(level_names));
-    return log == NULL ? 0 : atomic_load_explicit(&log->root->lines[level], memory_order_relaxed);
+    return log == NULL ? 0 : atomic_load_explicit(&log->journal->lines[level], memory_order_relaxed);
 }
 
 /* --- one line -------------------------------------------------------------------------------------------------------- */
 
-static void put(struct evs_log *log, const char *text, size_t count)
+static void put(struct journal *log, const char *text, size_t count)
 {
     size_t room = sizeof log->line - log->line_count;
     EVS_ASSERT(count <= room);
@@ -83,12 +88,12 @@ static void put(struct evs_log *log, const char *text, size_t count)
     log->line_count += count;
 }
 
-static void puts_line(struct evs_log *log, const char *text)
+static void puts_line(struct journal *log, const char *text)
 {
     put(log, text, strlen(text));
 }
 
-static void put_control(struct evs_log *log, unsigned char c)
+static void put_control(struct journal *log, unsigned char c)
 {
     char text[8];
     if (c == '\n' || c == '\t') {
@@ -100,7 +105,7 @@ static void put_control(struct evs_log *log, unsigned char c)
 }
 
 /* Copies text, escaped so that it cannot end the line or the JSON string. */
-static void put_escaped(struct evs_log *log, const char *text)
+static void put_escaped(struct journal *log, const char *text)
 {
     size_t count = strlen(text);
     for (size_t at = 0; at < count;) {
@@ -122,7 +127,7 @@ static void put_escaped(struct evs_log *log, const char *text)
 }
 
 /* Logs do not need the data path's calendar, which is a layer above this one. */
-static void put_time(struct evs_log *log)
+static void put_time(struct journal *log)
 {
     int64_t now_us = log->os->clock.wall_us(log->os->clock.self);
     time_t seconds = (time_t)(now_us / 1000000);
@@ -144,7 +149,7 @@ struct line {
     uint64_t left_out; /* lines of this cause; 0: it is no such line */
 };
 
-static void put_text_field(struct evs_log *log, const char *name, const char *value)
+static void put_text_field(struct journal *log, const char *name, const char *value)
 {
     puts_line(log, ",\"");
     puts_line(log, name);
@@ -153,14 +158,14 @@ static void put_text_field(struct evs_log *log, const char *name, const char *va
     puts_line(log, "\"");
 }
 
-static void put_number_field(struct evs_log *log, const char *name, uint64_t value)
+static void put_number_field(struct journal *log, const char *name, uint64_t value)
 {
     char text[96];
     snprintf(text, sizeof text, ",\"%s\":%llu", name, (unsigned long long)value);
     puts_line(log, text);
 }
 
-static void put_labels(struct evs_log *log, const struct place *place)
+static void put_labels(struct journal *log, const struct place *place)
 {
     if (place->pipeline[0] == '\0' && place->name[0] == '\0') {
         return;
@@ -178,7 +183,7 @@ static void put_labels(struct evs_log *log, const struct place *place)
     puts_line(log, "}");
 }
 
-static void put_json(struct evs_log *log, const struct line *line)
+static void put_json(struct journal *log, const struct line *line)
 {
     puts_line(log, "{\"@timestamp\":\"");
     put_time(log);
@@ -202,7 +207,7 @@ static void put_json(struct evs_log *log, const struct line *line)
     puts_line(log, "}");
 }
 
-static void put_text(struct evs_log *log, const struct line *line)
+static void put_text(struct journal *log, const struct line *line)
 {
     char padded[8];
     snprintf(padded, sizeof padded, " %-5s ", level_names[line->level]);
@@ -219,7 +224,7 @@ static void put_text(struct evs_log *log, const struct line *line)
 }
 
 /* One write a line, so that lines of other processes on the same terminal do not cut into ours. */
-static void write_line(struct evs_log *log, const struct line *line)
+static void write_line(struct journal *log, const struct line *line)
 {
     log->line_count = 0;
     if (log->json) {
@@ -233,7 +238,7 @@ static void write_line(struct evs_log *log, const struct line *line)
 
 /* --- the limit ------------------------------------------------------------------------------------------------------- */
 
-static void tell_suppressed(struct evs_log *log, struct cause *cause)
+static void tell_suppressed(struct journal *log, struct cause *cause)
 {
     if (cause->suppressed > 0) {
         char message[128];
@@ -250,7 +255,7 @@ static void tell_suppressed(struct evs_log *log, struct cause *cause)
 }
 
 /* Tells and forgets the causes whose ten seconds are over. */
-static void end_windows(struct evs_log *log, int64_t now_us)
+static void end_windows(struct journal *log, int64_t now_us)
 {
     EVS_ASSERT(log->cause_count <= CAUSES_MAX);
     uint32_t kept = 0;
@@ -269,7 +274,7 @@ static bool is_same_place(const struct place *a, const struct place *b)
     return strcmp(a->pipeline, b->pipeline) == 0 && strcmp(a->name, b->name) == 0 && strcmp(a->kind, b->kind) == 0;
 }
 
-static struct cause *find_cause(struct evs_log *log, const struct place *place, const char *name, int64_t now_us)
+static struct cause *find_cause(struct journal *log, const struct place *place, const char *name, int64_t now_us)
 {
     char cut[CAUSE_BYTES];
     snprintf(cut, sizeof cut, "%s", name);
@@ -291,7 +296,7 @@ static struct cause *find_cause(struct evs_log *log, const struct place *place, 
 }
 
 /* The cause's name, cut to its limit, when it may log another line; else NULL, and the line is counted. */
-static const char *admit(struct evs_log *log, const struct place *place, const char *name)
+static const char *admit(struct journal *log, const struct place *place, const char *name)
 {
     int64_t now_us = evs_monotonic_us(log->os);
     end_windows(log, now_us);
@@ -334,11 +339,12 @@ struct evs_log *evs_log_new(const struct evs_os *os, enum evs_log_level level, b
     EVS_ASSERT(os != NULL);
     EVS_ASSERT((size_t)level < EVS_COUNT(level_names));
     struct evs_log *log = evs_alloc_zero(sizeof *log);
-    log->root = log;
-    log->os = os;
-    log->level = level;
-    log->json = json;
-    int result = pthread_mutex_init(&log->lock, NULL);
+    struct journal *journal = log->journal = evs_alloc_zero(sizeof *journal);
+    log->is_root = true;
+    journal->os = os;
+    journal->level = level;
+    journal->json = json;
+    int result = pthread_mutex_init(&journal->lock, NULL);
     EVS_ASSERT(result == 0);
     return log;
 }
@@ -353,9 +359,9 @@ struct evs_log *evs_log_at(struct evs_log *parent, struct evs_log_place place)
     if (parent == NULL) {
         return NULL;
     }
-    struct evs_log *log = evs_alloc_zero(offsetof(struct evs_log, os)); /* nothing else of it is used */
+    struct evs_log *log = evs_alloc_zero(sizeof *log);
     const struct place *from = &parent->place;
-    log->root = parent->root;
+    log->journal = parent->journal;
     set_name(log->place.pipeline, sizeof log->place.pipeline, place.pipeline, from->pipeline);
     set_name(log->place.name, sizeof log->place.name, place.name, from->name);
     set_name(log->place.kind, sizeof log->place.kind, place.kind, from->kind);
@@ -368,19 +374,20 @@ void evs_log_free(struct evs_log *log)
     if (log == NULL) {
         return;
     }
-    if (log->root != log) {
-        evs_free(log);
+    struct journal *journal = log->is_root ? log->journal : NULL;
+    evs_free(log);
+    if (journal == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < log->cause_count; i++) {
-        tell_suppressed(log, &log->causes[i]);
+    for (uint32_t i = 0; i < journal->cause_count; i++) {
+        tell_suppressed(journal, &journal->causes[i]);
     }
-    int result = pthread_mutex_destroy(&log->lock);
+    int result = pthread_mutex_destroy(&journal->lock);
     EVS_ASSERT(result == 0); /* EBUSY: another thread is still logging */
-    evs_free(log);
+    evs_free(journal);
 }
 
-static void write_message(struct evs_log *log, const struct place *place, struct line *line, const char *format,
+static void write_message(struct journal *log, const struct place *place, struct line *line, const char *format,
                           va_list arguments)
 {
     atomic_fetch_add_explicit(&log->lines[line->level], 1, memory_order_relaxed);
@@ -407,7 +414,7 @@ static bool is_heard(const struct evs_log *log, enum evs_log_level level, const 
 {
     EVS_ASSERT(cause != NULL);
     EVS_ASSERT((size_t)level < EVS_COUNT(level_names));
-    return log != NULL && level >= log->root->level;
+    return log != NULL && level >= log->journal->level;
 }
 
 void evs_log(struct evs_log *log, enum evs_log_level level, const char *cause, const char *format, ...)
@@ -416,7 +423,7 @@ void evs_log(struct evs_log *log, enum evs_log_level level, const char *cause, c
         struct line line = {.level = level, .cause = cause};
         va_list arguments;
         va_start(arguments, format);
-        write_message(log->root, &log->place, &line, format, arguments);
+        write_message(log->journal, &log->place, &line, format, arguments);
         va_end(arguments);
     }
 }
@@ -428,7 +435,7 @@ void evs_log_about(struct evs_log *log, enum evs_log_level level, const char *ca
         struct line line = {.level = level, .cause = cause, .about = about};
         va_list arguments;
         va_start(arguments, format);
-        write_message(log->root, &log->place, &line, format, arguments);
+        write_message(log->journal, &log->place, &line, format, arguments);
         va_end(arguments);
     }
 }
