@@ -3,6 +3,8 @@
 #include "evstream_config.h"
 #include "metrics.h"
 
+#include <string.h>
+
 #define MICRO 1e6 /* figures are in µs, metrics in seconds */
 
 /* What one node's sample is; false: it has none now. */
@@ -52,7 +54,12 @@ static bool queued(const struct gallery *gallery, const struct evs_view_node *no
 }
 
 enum scope { SCOPE_SOURCE, SCOPE_OPERATOR, SCOPE_SINK };
-enum meaning { ALWAYS, WHEN_STATEFUL, WHEN_TIMED /* the watermark of others is that in front of them */ };
+enum meaning {
+    ALWAYS,
+    WHEN_STATEFUL,
+    WHEN_IDENTITY,
+    WHEN_TIMED /* the watermark of others is that in front of them */
+};
 
 /* In the order of the catalog. */
 static const struct node_metric {
@@ -82,6 +89,8 @@ static const struct node_metric {
     {EVS_METRIC_OPERATOR_LATE_WINDOWS, SCOPE_OPERATOR, EVS_FIGURE_LATE_WINDOWS, 1, WHEN_STATEFUL, NULL},
     {EVS_METRIC_OPERATOR_NULL_KEY, SCOPE_OPERATOR, EVS_FIGURE_NULL_KEY, 1, WHEN_STATEFUL, NULL},
     {EVS_METRIC_OPERATOR_LIMITED, SCOPE_OPERATOR, EVS_FIGURE_LIMITED, 1, WHEN_STATEFUL, NULL},
+    {EVS_METRIC_OPERATOR_IDENTIFIED, SCOPE_OPERATOR, EVS_FIGURE_IDENTIFIED, 1, WHEN_IDENTITY, NULL},
+    {EVS_METRIC_OPERATOR_MERGED, SCOPE_OPERATOR, EVS_FIGURE_MERGED, 1, WHEN_IDENTITY, NULL},
     {EVS_METRIC_OPERATOR_STATE_KEYS, SCOPE_OPERATOR, EVS_FIGURE_STATE_KEYS, 1, WHEN_STATEFUL, NULL},
     {EVS_METRIC_OPERATOR_STATE_BYTES, SCOPE_OPERATOR, EVS_FIGURE_STATE_BYTES, 1, WHEN_STATEFUL, NULL},
     {EVS_METRIC_OPERATOR_BUSY, SCOPE_OPERATOR, EVS_FIGURE_BUSY_US, MICRO, ALWAYS, NULL},
@@ -119,6 +128,9 @@ static bool is_in_scope(const struct node_metric *metric, const struct evs_plan_
     case SCOPE_SINK:
         return node->kind == EVS_NODE_SINK;
     case SCOPE_OPERATOR:
+        if (metric->meaning == WHEN_IDENTITY) {
+            return is_stateful(node) && strcmp(node->operator_->kind, "resolve_identity") == 0;
+        }
         return metric->meaning == ALWAYS || is_stateful(node) ||
                (metric->meaning == WHEN_TIMED && node->kind == EVS_NODE_SOURCE);
     }

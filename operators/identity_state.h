@@ -51,7 +51,7 @@ struct slot {
 /* A row on its way out. */
 struct leaving {
     struct evs_str person; /* in the arena of texts */
-    int64_t at_us;
+    int64_t moment_us;     /* at which it leaves */
     bool is_known;
 };
 
@@ -68,7 +68,8 @@ struct identity {
     struct evs_timers forget;  /* of devices */
     uint32_t *dirty_slots, *dirty_devices;
     uint32_t dirty_slot_count, dirty_slot_capacity, dirty_device_count, dirty_device_capacity, epoch;
-    struct evs_timer *due; /* of the moment that is worked off */
+    int64_t moment_us;     /* that is worked off */
+    struct evs_timer *due; /* of it */
     uint32_t due_count, due_capacity;
     struct evs_going going;
     struct leaving *leaving; /* by the mark of a going row */

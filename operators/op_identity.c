@@ -261,7 +261,7 @@ static void leave(struct identity *identity, uint32_t index, const struct evs_st
         identity->config->has_aliases && is_known ? evs_aliases_person(&identity->aliases, id) : *id;
     EVS_GROW(identity->leaving, identity->leaving_count, identity->leaving_capacity);
     identity->leaving[identity->leaving_count] =
-        (struct leaving){evs_str_keep(&identity->texts, &person), slot->at_us, is_known};
+        (struct leaving){evs_str_keep(&identity->texts, &person), identity->moment_us, is_known};
     evs_going_add(&identity->going, slot->row->event_time_us, slot->row);
     identity->going.rows[identity->going.count - 1].mark = identity->leaving_count++;
     evs_identity_free_slot(identity, index);
@@ -444,6 +444,7 @@ static int by_rank(const void *a, const void *b, void *argument)
 static void work_moment(struct identity *identity, int64_t at_us)
 {
     struct evs_timer due;
+    identity->moment_us = at_us;
     identity->due_count = 0;
     while (evs_timers_pop(&identity->moments, at_us, &due)) {
         EVS_GROW(identity->due, identity->due_count, identity->due_capacity);
@@ -499,7 +500,8 @@ static void work_until(struct identity *identity, int64_t until_us)
 
 /* --- emitting ----------------------------------------------------------------------------------------------------------------------------- */
 
-/* A row in time is in time for what follows, too; a late one is judged by the moment that it came at. */
+/* A row in time is in time for what follows, too. A late one is judged by the watermark that is behind this operator at the moment at which it leaves, however
+ * far that has really come. */
 static void put_own(const struct identity *identity, struct evs_batch *batch, const struct evs_going_row *rows,
                     uint32_t count)
 {
@@ -507,8 +509,9 @@ static void put_own(const struct identity *identity, struct evs_batch *batch, co
     for (uint32_t i = 0; i < count; i++) {
         const struct leaving *leaving = &identity->leaving[rows[i].mark];
         put_columns(identity->config, batch, i, &leaving->person, leaving->is_known);
-        if (leaving->at_us > rows[i].time_us) {
-            batch->watermark_us[i] = evs_time_plus(leaving->at_us, -identity->config->within_us);
+        int64_t watermark_us = evs_time_plus(leaving->moment_us, -identity->config->within_us);
+        if (watermark_us > rows[i].time_us) {
+            batch->watermark_us[i] = watermark_us;
         }
     }
 }

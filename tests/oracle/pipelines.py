@@ -171,6 +171,17 @@ def match(rows):
     return text
 
 
+def identity(rows):
+    """Items are devices that many users have; some rows tell a user, some that an item or a user is known by another name."""
+    device = rows.dice.choice(["item", "nullif(item, 'z')", "concat(item, cast(mod(id, 4) as string))"])
+    user = rows.dice.choice(["user", "if(type = 'cart', user, null)", "if(n > 5, user, null)"])
+    alias = rows.dice.choice(["", "", " alias if(n = 4, item, null)", " alias if(mod(id, 7) = 0, concat(item, '1'), null)", " alias if(n > 7, 'bob', null)"])
+    within = rows.dice.choice(["", f" within {rows.interval(5, 30)}"])
+    rows.is_ordered = False
+    known = rows.dice.choice(["drop person_id, is_known", "where is_known |> drop person_id, is_known"])
+    return f"|> resolve identity {device} to {user}{alias}{within} retain {rows.interval(30, 60, 600)} |> set user = person_id |> {known}"
+
+
 def windows(rows):
     kind = rows.dice.choice(["tumble(interval 30 second)", "hop(interval 40 second, interval 10 second)", "cumulate(interval 10 second, interval 1 minute)",
                              "session(interval 8 second)", "session(seen, interval 8 second, interval 1 minute)", "tumble(interval 1 minute, offset => interval 7 second)"])
@@ -199,7 +210,7 @@ def windowed_rows(rows):
 
 
 ALWAYS = [where, change, deduplicate, throttle, sample, hold, unnest, union, join, windowed_rows]
-WHILE_TIMED = [over, lag, sequence, match, join]
+WHILE_TIMED = [over, lag, sequence, match, join, identity]
 NEEDS_ORDER = {deduplicate, throttle}  # they decide when a row comes
 
 
