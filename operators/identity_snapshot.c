@@ -150,17 +150,29 @@ static evs_status damaged(struct evs_error *error)
     return evs_fail(error, EVS_E_CORRUPT, "A stored id of `resolve identity` does not decode.");
 }
 
-/* A row's device: from its own columns. */
-static uint32_t device_of(struct identity *identity, const struct evs_row *row, uint64_t hash)
+/* What a row that was kept says of itself. */
+struct row_ids {
+    struct evs_str anonymous;
+    bool has_anonymous, has_user;
+};
+
+static struct row_ids ids_of(const struct identity *identity, const struct evs_row *row)
 {
-    struct evs_value id = evs_row_value(&identity->keeper.layout, row, identity->config->anonymous);
-    return id.is_null || id.str.count == 0 ? 0 : evs_identity_find_device(identity, hash, &id.str) + 1;
+    struct evs_value anonymous = evs_row_value(&identity->keeper.layout, row, identity->config->anonymous);
+    struct evs_value user = evs_row_value(&identity->keeper.layout, row, identity->config->user);
+    return (struct row_ids){.anonymous = anonymous.str,
+                            .has_anonymous = !anonymous.is_null && anonymous.str.count > 0,
+                            .has_user = !user.is_null && user.str.count > 0};
 }
 
-static bool has_user(const struct identity *identity, const struct evs_row *row)
+/* Its moment has not come, or it waits. */
+static void add_row(struct identity *identity, struct evs_row *row, const struct row_ids *ids, int64_t at_us,
+                    uint64_t hash, bool waits)
 {
-    struct evs_value id = evs_row_value(&identity->keeper.layout, row, identity->config->user);
-    return !id.is_null && id.str.count > 0;
+    struct slot slot = {.row = row, .at_us = at_us, .hash = hash, .saved = true};
+    slot.device = ids->has_anonymous ? evs_identity_find_device(identity, hash, &ids->anonymous) + 1 : 0;
+    slot.kind = waits ? SLOT_WAITS : SLOT_ROW;
+    evs_identity_add_slot(identity, slot);
 }
 
 static evs_status restore_row(struct identity *identity, const struct evs_snapshot_record *record,
@@ -181,15 +193,14 @@ static evs_status restore_row(struct identity *identity, const struct evs_snapsh
     if (status != EVS_OK) {
         return status;
     }
-    uint32_t device = device_of(identity, row, record->hash);
-    bool waits = head.at_us <= passed_us;
-    if (waits && (device == 0 || has_user(identity, row))) { /* it has left at its moment */
+    struct row_ids ids = ids_of(identity, row);
+    bool waits = head.at_us <= passed_us,
+         is_wrong = ids.has_anonymous ? evs_key_hash_text(&ids.anonymous) != record->hash : !ids.has_user;
+    if (is_wrong || (waits && (!ids.has_anonymous || ids.has_user))) { /* the second: it has left at its moment */
         evs_row_free(&identity->keeper.pool, row);
-        return EVS_OK;
+        return is_wrong ? damaged(error) : EVS_OK;
     }
-    struct slot slot = {.row = row, .at_us = head.at_us, .hash = record->hash, .device = device, .saved = true};
-    slot.kind = waits ? SLOT_WAITS : SLOT_ROW;
-    evs_identity_add_slot(identity, slot);
+    add_row(identity, row, &ids, head.at_us, record->hash, waits);
     return EVS_OK;
 }
 

@@ -45,6 +45,14 @@ static const char *const query_texts[] = {
                       "   on user_id = buyer and bought between occurred_at and occurred_at + interval 6 second\n"
                       "   late into late\n"
                       "|> select event_id, buy_id |> insert into result;\n",
+    [EVS_SIM_IDENTITY] =
+        "set identity_users = 1000000;\n"
+        "set identity_aliases = 10000;\n"
+        "from clicks |> where type != 'flush'\n"
+        "|> resolve identity concat('d', cast(mod(n, 7) as string)) to if(type = 'buy', user_id, null)\n"
+        "   alias if(mod(n, 3) = 0, concat(if(mod(n, 2) = 0, 'u', 'd'), cast(mod(n, 5) as string)), null)\n"
+        "   within interval 5 second retain interval 8 second\n"
+        "|> select event_id, person_id, is_known |> insert into result;\n",
     [EVS_SIM_TRACE] = "from clicks |> where type != 'flush'\n"
                       "|> deduplicate by event_id within interval 1 hour\n"
                       "|> select event_id, n |> insert into result;\n",
@@ -60,7 +68,7 @@ void evs_sim_write_pipeline(const struct evs_sim_choice *choice, struct evs_buff
     evs_buffer_printf(out, source_text, choice->partitions, choice->has_idle ? "'4s'" : "'never'");
     put_sink(choice, "result", out);
     put_sink(choice, "broken", out);
-    if (choice->pipeline != EVS_SIM_TRACE) {
+    if (choice->pipeline != EVS_SIM_TRACE && choice->pipeline != EVS_SIM_IDENTITY) {
         put_sink(choice, "late", out);
     }
     evs_buffer_puts(out, query_texts[choice->pipeline]);

@@ -196,6 +196,9 @@ void evs_sim_expect(const struct evs_simulation *simulation, struct evs_buffer *
     if (simulation->choice.pipeline == EVS_SIM_JOINS) {
         put_pairs(&list, rows);
     }
+    if (simulation->choice.pipeline == EVS_SIM_IDENTITY) {
+        evs_sim_expect_persons(simulation, rows);
+    }
     evs_free(list.numbers);
 }
 

@@ -35,7 +35,8 @@ enum evs_sim_pipeline {
     EVS_SIM_SESSIONS,
     EVS_SIM_SEQUENCES, /* and absence */
     EVS_SIM_JOINS,
-    EVS_SIM_TRACE, /* deduplicate: each event by itself */
+    EVS_SIM_IDENTITY, /* devices, links, aliases: rows of every partition are of one person */
+    EVS_SIM_TRACE,    /* deduplicate: each event by itself */
     EVS_SIM_PIPELINES
 };
 enum evs_sim_delivery { EVS_SIM_FAST, EVS_SIM_EXACT, EVS_SIM_TO_REDIS, EVS_SIM_DELIVERIES };
@@ -128,5 +129,6 @@ void evs_sim_check(struct evs_simulation *simulation);
 void evs_sim_expect_late(const struct evs_simulation *simulation, bool *late);
 /* The rows that a plain recount expects, a line each, sorted. */
 void evs_sim_expect(const struct evs_simulation *simulation, struct evs_buffer *rows);
+void evs_sim_expect_persons(const struct evs_simulation *simulation, struct evs_buffer *rows);
 
 #endif
