@@ -27,8 +27,8 @@
  * alike; they leave with their own time, and are late for what follows if they would have been late for it anyway. So a link that comes too late counts
  * from then on.
  *
- * State: of a device that is tied 56 B + 40 B of entry and key + long ids + 8–16 of directory + 16 of a timer (a UUID and a short user: about 160 B); a waiting row
- * 48 B + 16 of timer + the kept row; a link until its moment 80 B + 16 + its ids. A tie is forgotten `retain` after the last row of the device.
+ * State: of a device that is tied 72 B + long ids + 8–16 of directory + 16 of a timer (143 B with an id of 36 characters and a short user); a waiting row
+ * 40 B + 16 of timer + the kept row; a link until its moment 130 B + its ids. A tie is forgotten `retain` after the last row of the device.
  * Spread by the anonymous id, or the user's where there is none: all that is known of a device is on one worker. The aliases are on all.
  * Recovery: identity_snapshot.c. Limits: a device of more than `users_max` users one after another is a shared one (a shop's tablet, an id
  * that a broken app gives to everybody) and says nothing about anybody any more; persons of too many ids are not merged further. Both are counted.

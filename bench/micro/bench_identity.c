@@ -157,7 +157,8 @@ int main(int count, char **words)
         {"rows of a million known devices", .devices = 1000000, .has_device = true, .begins_tied = true},
         {"rows of ten thousand known devices", .devices = 10000, .has_device = true, .begins_tied = true},
         {"unknown visitors, waiting", .devices = 1000000, .has_device = true, .within_us = 1800 * SECOND_US},
-        {"a million aliases", .devices = 1000000, .has_user = true, .has_aliases = true},
+        {"a million devices, tied and aliased", .devices = 1000000, .has_device = true, .has_user = true,
+         .has_aliases = true},
     };
     filter = count > 1 ? words[1] : "";
     for (uint32_t i = 0; i < EVS_COUNT(cases); i++) {
