@@ -124,18 +124,26 @@ static __attribute__((noinline)) void miss(struct scan *scan, struct json_step *
     }
 }
 
-/* The closing quote of the string that begins at `text`; NULL: the walk shall say. */
+/* The closing quote of the string that begins at `text`; NULL: the walk shall say. Two looks here, the others in far_end. */
 static inline WIDE const char *string_end(struct scan *scan, const char *text)
 {
-    __m256i bytes = load(text);
-    uint32_t quotes = mask_of(_mm256_cmpeq_epi8(bytes, load(evs_json_bytes.quote)));
-    /* Bits up to the first quote; all bits, where there is none. */
-    bool plain = (mask_of(odd_bytes(bytes)) & (quotes ^ (quotes - 1))) == 0;
-    if (EVS_LIKELY(plain && quotes != 0)) {
-        scan->escaped = false;
-        return text + __builtin_ctz(quotes);
+    scan->escaped = false;
+    for (uint32_t look = 0; look < 2; look++) {
+        __m256i bytes = load(text);
+        uint32_t quotes = mask_of(_mm256_cmpeq_epi8(bytes, load(evs_json_bytes.quote)));
+        /* Bits up to the first quote; all bits, where there is none. */
+        if (EVS_UNLIKELY((mask_of(odd_bytes(bytes)) & (quotes ^ (quotes - 1))) != 0)) {
+            break;
+        }
+        if (EVS_LIKELY(quotes != 0)) {
+            return text + __builtin_ctz(quotes);
+        }
+        text += VECTOR;
+        if (EVS_UNLIKELY(text >= scan->limit)) {
+            return NULL;
+        }
     }
-    return far_end(scan, plain ? text + VECTOR : text);
+    return far_end(scan, text);
 }
 
 /* Whether the string at `text`, the step's value, has the usual length and nothing special in it. What stands behind it may be a backslash, too: the gap that
@@ -162,29 +170,48 @@ static inline void store_text(struct json_decoder *decoder, struct json_node *no
     evs_json_put_str(node->columns, decoder->row, (struct evs_slice){text, (size_t)(end - text)});
 }
 
-/* A string that is wanted and has another than its usual length, or is no string column. */
-static WIDE __attribute__((noinline)) const char *take_string(struct scan *scan, struct json_step *step,
-                                                              const char *text)
+static inline bool store_time(struct json_decoder *decoder, struct json_node *node, const char *text)
 {
-    struct json_decoder *decoder = scan->decoder;
-    struct json_node *node = step->node;
     int64_t us;
-    const char *end = skip_string(scan, step, text);
-    if (EVS_UNLIKELY(end == NULL)) {
-        return NULL;
+    if (EVS_UNLIKELY(!evs_json_same_minute(node->columns, text, &us))) {
+        return false;
     }
-    if (step->kind == JSON_STEP_TEXT && !scan->escaped) {
-        store_text(decoder, node, text, end);
-        return end;
-    }
-    if (node->plain == JSON_PLAIN_TIME && end - text == JSON_MILLIS_BYTES &&
-        evs_json_same_minute(node->columns, text, &us)) {
-        evs_json_mark(decoder, node->columns);
-        JSON_VALUE_AT(node->columns, int64_t, decoder->row) = us;
-        return end;
-    }
+    evs_json_mark(decoder, node->columns);
+    JSON_VALUE_AT(node->columns, int64_t, decoder->row) = us;
+    return true;
+}
+
+/* A string that is wanted, in all other cases. */
+static __attribute__((noinline)) const char *take_string(struct scan *scan, const struct json_step *step,
+                                                         const char *text, const char *end)
+{
     struct evs_slice quoted = {text - 1, (size_t)(end + 2 - text)};
-    return evs_json_store_string(decoder, node, quoted, scan->escaped) ? end : NULL;
+    return evs_json_store_string(scan->decoder, step->node, quoted, scan->escaped) ? end : NULL;
+}
+
+static inline WIDE const char *take_text(struct scan *scan, struct json_step *step, const char *text)
+{
+    const char *end;
+    if (step->has_usual && EVS_LIKELY(is_usual(step, text))) {
+        end = text + step->usual_bytes;
+    } else {
+        end = skip_string(scan, step, text);
+        if (EVS_UNLIKELY(end == NULL || scan->escaped)) {
+            return end == NULL ? NULL : take_string(scan, step, text, end);
+        }
+    }
+    store_text(scan->decoder, step->node, text, end);
+    return end;
+}
+
+static inline WIDE const char *take_time(struct scan *scan, struct json_step *step, const char *text)
+{
+    if (EVS_LIKELY(step->usual_bytes == JSON_MILLIS_BYTES && is_usual(step, text) &&
+                   store_time(scan->decoder, step->node, text))) {
+        return text + JSON_MILLIS_BYTES;
+    }
+    const char *end = skip_string(scan, step, text);
+    return end == NULL ? NULL : take_string(scan, step, text, end);
 }
 
 /* --- other values ---------------------------------------------------------------------------------------------------- */
@@ -305,13 +332,15 @@ static inline WIDE const char *follow(struct scan *scan, const char *text, const
             return step->kind == JSON_STEP_END && text == limit ? text : NULL;
         }
         if (step->kind == JSON_STEP_SKIP) {
-            text = EVS_LIKELY(is_usual(step, text)) ? text + step->usual_bytes : skip_string(scan, step, text);
-        } else if (step->kind == JSON_STEP_TEXT && is_usual(step, text)) {
-            const char *end = text + step->usual_bytes;
-            store_text(decoder, step->node, text, end);
-            text = end;
-        } else if (step->kind <= JSON_STEP_STRING) {
-            text = take_string(scan, step, text);
+            text = step->has_usual && EVS_LIKELY(is_usual(step, text)) ? text + step->usual_bytes
+                                                                       : skip_string(scan, step, text);
+        } else if (step->kind == JSON_STEP_TEXT) {
+            text = take_text(scan, step, text);
+        } else if (step->kind == JSON_STEP_TIME) {
+            text = take_time(scan, step, text);
+        } else if (step->kind == JSON_STEP_STRING) {
+            const char *end = skip_string(scan, step, text);
+            text = end == NULL ? NULL : take_string(scan, step, text, end);
         } else if (step->kind == JSON_STEP_OTHER) {
             if (EVS_UNLIKELY(*text == '"')) {
                 text -= step->bytes;

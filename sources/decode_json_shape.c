@@ -323,7 +323,9 @@ static enum json_step_kind kind_of(struct taking *taking)
     if (taking->node == NULL) {
         return JSON_STEP_SKIP;
     }
-    return taking->node->plain == JSON_PLAIN_TEXT ? JSON_STEP_TEXT : JSON_STEP_STRING;
+    return taking->node->plain == JSON_PLAIN_TEXT   ? JSON_STEP_TEXT
+           : taking->node->plain == JSON_PLAIN_TIME ? JSON_STEP_TIME
+                                                    : JSON_STEP_STRING;
 }
 
 static bool skip_value(struct taking *taking)

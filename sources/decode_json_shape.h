@@ -30,6 +30,7 @@ struct json_state;
 enum json_step_kind {                   /* what stands behind the gap */
                       JSON_STEP_SKIP,   /* a string that nobody wants */
                       JSON_STEP_TEXT,   /* one that is a string column */
+                      JSON_STEP_TIME,   /* one that is a timestamp column */
                       JSON_STEP_STRING, /* one that is wanted otherwise */
                       JSON_STEP_OTHER,  /* a number or literal; an array or object that nobody wants */
                       JSON_STEP_GAP,    /* the rest of the gap */

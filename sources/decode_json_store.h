@@ -18,6 +18,9 @@ static inline void evs_json_mark(struct json_decoder *decoder, struct json_colum
 
 /* --- text ------------------------------------------------------------------------------------------------------------ */
 
+/* Of the first four bytes and the eight behind them, those that belong to a text of so many bytes. */
+extern const uint64_t evs_json_kept_bytes[EVS_STR_INLINE_MAX + 1][2];
+
 /* evs_str_make for text with padding behind it: two words and a mask in place of a copy of unknown length. */
 static inline void evs_json_put_str(struct json_column *column, uint32_t row, struct evs_slice text)
 {
@@ -27,12 +30,9 @@ static inline void evs_json_put_str(struct json_column *column, uint32_t row, st
     memcpy(&words[1], text.data + 4, 8);
     if (text.count > EVS_STR_INLINE_MAX) {
         words[1] = (uint64_t)(uintptr_t)text.data;
-    } else if (text.count > 4) {
-        words[1] &=
-            UINT64_MAX >> (8 * (EVS_STR_INLINE_MAX - text.count)); /* little-endian: the bytes that belong to it */
-    } else {
-        words[1] = 0;
-        head = text.count == 0 ? 0 : head & UINT32_MAX >> (8 * (4 - text.count));
+    } else { /* by a table, since lengths of names and numbers can seldom be foretold */
+        head &= (uint32_t)evs_json_kept_bytes[text.count][0];
+        words[1] &= evs_json_kept_bytes[text.count][1];
     }
     words[0] = (uint32_t)text.count | (uint64_t)head << 32;
     memcpy(&JSON_VALUE_AT(column, struct evs_str, row), words, sizeof words);

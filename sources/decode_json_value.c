@@ -96,6 +96,23 @@ bool evs_json_store_missing(struct json_decoder *decoder)
 
 /* --- text ------------------------------------------------------------------------------------------------------------ */
 
+#define FIRST_BYTES(count) (UINT64_MAX >> (64 - 8 * (count))) /* little-endian */
+const uint64_t evs_json_kept_bytes[EVS_STR_INLINE_MAX + 1][2] = {
+    {0, 0},
+    {FIRST_BYTES(1), 0},
+    {FIRST_BYTES(2), 0},
+    {FIRST_BYTES(3), 0},
+    {FIRST_BYTES(4), 0},
+    {FIRST_BYTES(4), FIRST_BYTES(1)},
+    {FIRST_BYTES(4), FIRST_BYTES(2)},
+    {FIRST_BYTES(4), FIRST_BYTES(3)},
+    {FIRST_BYTES(4), FIRST_BYTES(4)},
+    {FIRST_BYTES(4), FIRST_BYTES(5)},
+    {FIRST_BYTES(4), FIRST_BYTES(6)},
+    {FIRST_BYTES(4), FIRST_BYTES(7)},
+    {FIRST_BYTES(4), FIRST_BYTES(8)},
+};
+
 static bool unescape(struct json_decoder *decoder, struct evs_slice inside, struct evs_slice *text)
 {
     char *out = evs_arena_alloc(decoder->arena, inside.count + EVS_STR_INLINE_MAX, 1);
