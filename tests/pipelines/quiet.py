@@ -28,14 +28,18 @@ def text_of(moment):
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def is_quiet(moment, zone, night):
+    local = moment.astimezone(zone).time()
+    return local >= night[0] or local < night[1]
+
+
 def sent_at(came, zone, night):
-    """When the message of a trigger leaves: at the end of its minute, or of the first minute after the quiet hours."""
-    begin, end = night
-    local = (came + MINUTE).astimezone(zone)  # it leaves at the end of its minute
-    is_quiet = local.time() >= begin or local.time() < end
-    if is_quiet:
-        day = local.date() + timedelta(days=0 if local.time() < end else 1)
-        came = max(came, datetime.combine(day, end, zone).astimezone(timezone.utc))
+    """When the message of a trigger leaves: at the end of its minute; if that is in the quiet hours, of the first minute behind them. Minute by minute, as one who looks at
+    the clock on the wall."""
+    if is_quiet(came + MINUTE, zone, night):
+        came = (came + MINUTE).replace(second=0)
+        while is_quiet(came, zone, night):
+            came += MINUTE
     return came.replace(second=0) + MINUTE
 
 
