@@ -54,8 +54,10 @@ static int take_arguments(struct evs_args *args, struct evs_config *config, bool
     if (status != EVS_OK) {
         return evs_args_refuse(args, "%s", error.text);
     }
-    const char *url = getenv("EVSTREAM_NATS_URL");
+    const char *url = getenv("EVSTREAM_NATS_URL"), *bucket = getenv("EVSTREAM_BUCKET");
     config->nats_url = config->nats_url != NULL ? config->nats_url : url;
+    config->bucket = config->bucket != NULL ? config->bucket : bucket != NULL ? bucket : "evstream";
+    config->bucket = strcmp(config->bucket, "off") != 0 ? config->bucket : NULL;
     *go = true;
     return EVS_EXIT_DONE;
 }

@@ -18,6 +18,8 @@
 #define COLLECTOR_OWN_FILES 64u    /* beside connections: the spool's, NATS's, the listeners' */
 #define COLLECTOR_STOP_US 10000000 /* how long a stop waits for answers that are due */
 #define COLLECTOR_STOP_TICK_US 20000
+#define COLLECTOR_TELL_US 100000
+#define COLLECTOR_SALT_US 3000000
 #define COLLECTOR_METHODS                                                                                              \
     (EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE |    \
      EVHTTP_REQ_PATCH)
@@ -121,6 +123,37 @@ static evs_status collector_listen_all(struct evs_collector *collector, struct e
         status = collector_listen(collector, config->listen.items[i], error);
     }
     return status;
+}
+
+/* --- what is told to others -------------------------------------------------------------------------------------------------- */
+
+/* Requests whose bytes still wait in sockets are not taken yet. */
+static void collector_on_tell(evutil_socket_t fd, short what, void *argument)
+{
+    (void)fd;
+    (void)what;
+    struct evs_collector *collector = argument;
+    struct evs_spool_state spool = {0};
+    int64_t settled_us = evs_delivery_settled_us(collector->delivery);
+    int64_t open_us = evs_parcels_oldest_us(collector->parcels, settled_us);
+    (void)evs_delivery_spool(collector->delivery, &spool);
+    evs_keeper_tell(collector->keeper, open_us < settled_us ? open_us : settled_us, spool.bytes);
+}
+
+/* At the start the shared salt is waited for; a day's change finds it there. */
+bool evs_collector_salt(struct evs_collector *collector, int64_t day, uint8_t salt[EVS_SALT_BYTES])
+{
+    bool is_start = collector->salted_day == -1;
+    if (collector->keeper != NULL && evs_keeper_salt(collector->keeper, day, is_start ? COLLECTOR_SALT_US : 0, salt)) {
+        return true;
+    }
+    if (collector->keeper != NULL && is_start) {
+        evs_log(collector->log, EVS_LOG_WARN, "own_salt",
+                "NATS cannot be asked for the salt that collectors share: ids without cookies of this collector differ "
+                "from "
+                "those of others until tomorrow.");
+    }
+    return evs_salt_of_day(collector->config->spool, day, salt);
 }
 
 /* --- stopping ---------------------------------------------------------------------------------------------------------------- */
@@ -251,6 +284,32 @@ static evs_status collector_open_delivery(struct evs_collector *collector, struc
     return evs_delivery_open(&options, &collector->delivery, error);
 }
 
+static evs_status collector_open_keeper(struct evs_collector *collector, struct evs_error *error)
+{
+    const struct evs_config *config = collector->config;
+    struct evs_keeper_options options = {.os = collector->os,
+                                         .log = collector->log,
+                                         .nats_url = config->nats_url,
+                                         .credentials = config->nats_credentials,
+                                         .tls_ca = config->nats_ca,
+                                         .bucket = config->bucket,
+                                         .stream = config->stream,
+                                         .folder = config->spool,
+                                         .shares_salts = config->cookieless,
+                                         .absence_us = config->absence_us};
+    if (config->bucket == NULL || (config->spool == NULL && !config->cookieless)) {
+        return EVS_OK;
+    }
+    evs_status status = evs_keeper_open(&options, &collector->keeper, error);
+    if (status == EVS_OK) {
+        const struct timeval tick = {.tv_usec = COLLECTOR_TELL_US};
+        collector_on_tell(-1, 0, collector);
+        collector->tell_event = event_new(collector->base, -1, EV_PERSIST, collector_on_tell, collector);
+        EVS_ASSERT(event_add(collector->tell_event, &tick) == 0);
+    }
+    return status;
+}
+
 static evs_status collector_open_access_log(struct evs_collector *collector, struct evs_error *error)
 {
     const char *path = collector->config->access_log;
@@ -339,6 +398,12 @@ static evs_status collector_open(struct evs_collector *collector, struct evs_err
     if (status == EVS_OK) {
         status = collector_open_delivery(collector, error);
     }
+    if (status == EVS_OK) {
+        status = collector_open_keeper(collector, error);
+    }
+    if (status == EVS_OK) {
+        evs_exchange_salt(collector, collector->os->clock.wall_us(collector->os->clock.self));
+    }
     /* Last of all: who can connect is served. */
     return status == EVS_OK ? collector_listen_all(collector, error) : status;
 }
@@ -346,9 +411,14 @@ static evs_status collector_open(struct evs_collector *collector, struct evs_err
 /* Delivery first: it settles what is open, so that no request waits any more when evhttp goes. */
 static void collector_close(struct evs_collector *collector)
 {
+    bool is_empty = false;
     if (collector->delivery != NULL) {
         evs_collector_flush(collector);
-        evs_delivery_close(collector->delivery);
+        is_empty = evs_delivery_close(collector->delivery);
+    }
+    if (collector->keeper != NULL) {
+        evs_keeper_close(collector->keeper, is_empty);
+        event_free(collector->tell_event);
     }
     if (collector->http != NULL) {
         evhttp_free(collector->http);
@@ -377,7 +447,12 @@ static void collector_close(struct evs_collector *collector)
 evs_status evs_collector_run(const struct evs_config *config, const struct evs_os *os, struct evs_log *log,
                              struct evs_error *error)
 {
-    struct evs_collector collector = {.config = config, .os = os, .log = log, .access_fd = -1, .salted_day = -1};
+    struct evs_collector collector = {.config = config,
+                                      .os = os,
+                                      .log = log,
+                                      .access_fd = -1,
+                                      .salted_day = -1,
+                                      .started_wall_us = os->clock.wall_us(os->clock.self)};
     collector.base = event_base_new();
     EVS_ASSERT(collector.base != NULL);
     evs_status status = collector_open(&collector, error);

@@ -76,6 +76,7 @@ struct evs_delivery {
     uint64_t told;    /* `drained`, when the spool was last told to be empty */
 
     uint32_t held; /* parcels that are not settled */
+    int64_t settled_us;
     struct evs_delivery_counters counters;
 };
 
@@ -390,13 +391,21 @@ static void delivery_take_connection(struct evs_delivery *delivery)
     }
 }
 
-static void delivery_look(struct evs_delivery *delivery)
+/* Wherever a connection is seen to have broken, it is counted. */
+static void delivery_read_state(struct evs_delivery *delivery)
 {
     bool was_connected = delivery->state.connected;
+    uint64_t connection = delivery->state.connection;
+    delivery->wire->type->state(delivery->wire, &delivery->state);
+    bool is_another = delivery->state.connection != connection;
+    delivery->counters.disconnects += was_connected && (!delivery->state.connected || is_another);
+}
+
+static void delivery_look(struct evs_delivery *delivery)
+{
     delivery->wire->type->drive(delivery->wire);
     delivery->now_us = evs_monotonic_us(delivery->options.os);
-    delivery->wire->type->state(delivery->wire, &delivery->state);
-    delivery->counters.disconnects += was_connected && !delivery->state.connected;
+    delivery_read_state(delivery);
     if (delivery->state.connected && delivery->state.connection != delivery->connection) {
         delivery_take_connection(delivery);
     }
@@ -501,7 +510,7 @@ static void delivery_round(struct evs_delivery *delivery)
     }
     delivery_pump(delivery);
     if (delivery->wire != NULL) {
-        delivery->wire->type->state(delivery->wire, &delivery->state);
+        delivery_read_state(delivery);
         delivery_watch(delivery);
     }
 }
@@ -637,7 +646,7 @@ evs_status evs_delivery_open(const struct evs_delivery_options *options, struct 
         status = delivery_connect(delivery, error);
     }
     if (status != EVS_OK) {
-        evs_delivery_close(delivery);
+        (void)evs_delivery_close(delivery);
         return status;
     }
     const struct timeval tick = {.tv_usec = DELIVERY_TICK_US};
@@ -668,10 +677,11 @@ static void delivery_flush(struct evs_delivery *delivery)
     }
 }
 
-void evs_delivery_close(struct evs_delivery *delivery)
+bool evs_delivery_close(struct evs_delivery *delivery)
 {
     opener_end(delivery);
     delivery_flush(delivery);
+    bool is_empty = delivery->spool == NULL || evs_spool_is_empty(delivery->spool);
     EVS_ASSERT(delivery->held == 0);
     event_free(delivery->socket_event);
     event_free(delivery->tick_event);
@@ -690,6 +700,7 @@ void evs_delivery_close(struct evs_delivery *delivery)
     evs_free(delivery->cargo);
     evs_free(delivery->unsynced);
     evs_free(delivery);
+    return is_empty;
 }
 
 void evs_delivery_take(struct evs_delivery *delivery, struct evs_parcel *parcel)
@@ -719,6 +730,15 @@ bool evs_delivery_is_ready(const struct evs_delivery *delivery)
         return delivery->state.connected;
     }
     return delivery->state.connected || state.bytes < delivery->options.spool_bytes_max;
+}
+
+int64_t evs_delivery_settled_us(struct evs_delivery *delivery)
+{
+    if (delivery->mode == DELIVERY_DIRECT) {
+        const struct evs_parcel *oldest = delivery_oldest(delivery);
+        delivery->settled_us = oldest != NULL ? oldest->opened_us : evs_monotonic_us(delivery->options.os);
+    }
+    return delivery->settled_us;
 }
 
 bool evs_delivery_is_idle(const struct evs_delivery *delivery)

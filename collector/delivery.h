@@ -49,8 +49,8 @@ struct evs_delivery;
 /* Opens the spool and connects. With a spool, a server that cannot be reached is no failure: connecting goes on. */
 EVS_MUST_CHECK evs_status evs_delivery_open(const struct evs_delivery_options *options, struct evs_delivery **delivery,
                                             struct evs_error *error);
-/* What has not been settled is: spooled if it can be, else as not stored. */
-void evs_delivery_close(struct evs_delivery *delivery);
+/* What has not been settled is: spooled if it can be, else as not stored. True: nothing is left in the spool. */
+bool evs_delivery_close(struct evs_delivery *delivery);
 
 /* Takes the parcel over; it is settled sooner or later, perhaps before this returns. */
 void evs_delivery_take(struct evs_delivery *delivery, struct evs_parcel *parcel);
@@ -58,6 +58,8 @@ void evs_delivery_take(struct evs_delivery *delivery, struct evs_parcel *parcel)
 /* Can a parcel be stored now, as far as is known? */
 bool evs_delivery_is_ready(const struct evs_delivery *delivery);
 bool evs_delivery_is_connected(const struct evs_delivery *delivery);
+/* Monotonic time: all parcels that were opened before it are in JetStream. It stands still while the spool is in use. */
+int64_t evs_delivery_settled_us(struct evs_delivery *delivery);
 bool evs_delivery_is_idle(const struct evs_delivery *delivery); /* every parcel is settled */
 
 void evs_delivery_counters(const struct evs_delivery *delivery, struct evs_delivery_counters *counters);

@@ -238,10 +238,11 @@ static void exchange_settled(struct evs_ticket *ticket)
     struct evs_collector_counters *counters = &collector->counters;
     collector->pending_bytes -= exchange->bytes;
     collector->pending_count--;
-    counters->latency_us_sum += (uint64_t)(evs_monotonic_us(collector->os) - exchange->begun_us);
-    counters->latency_count++;
+    if (exchange->bytes > 0) {
+        evs_collector_count_storing(counters, evs_monotonic_us(collector->os) - exchange->begun_us);
+    }
     if (ticket->failed) {
-        counters->overloaded++;
+        counters->refused[EVS_REFUSED_STORAGE]++;
         exchange_come_again(collector, exchange->request, 503, 0,
                             "The events could not be stored now; send them again.", exchange->begun_us);
     } else {
@@ -274,16 +275,15 @@ static struct evs_sender *exchange_source(struct evs_collector *collector, const
 
 static void exchange_count(struct evs_collector *collector, const struct evs_translation *translation)
 {
-    struct evs_collector_counters *counters = &collector->counters;
-    counters->events += translation->event_count;
-    counters->bad_rows += translation->bad_row_count;
     for (uint32_t i = 0; i < EVS_DROPPED_COUNT; i++) {
-        counters->dropped[i] += translation->dropped[i];
+        collector->counters.dropped[i] += translation->dropped[i];
     }
-    if (translation->source != NULL) {
-        struct evs_sender *source = exchange_source(collector, translation->source);
-        source->events += translation->event_count;
-        source->bad_rows += translation->bad_row_count;
+    /* Snowplow's events name their sources one by one. */
+    for (uint32_t i = 0; i < translation->event_count; i++) {
+        exchange_source(collector, translation->events[i].source)->events++;
+    }
+    for (uint32_t i = 0; i < translation->bad_row_count; i++) {
+        exchange_source(collector, translation->bad_rows[i].source)->bad_rows++;
     }
 }
 
@@ -292,7 +292,7 @@ static void exchange_store(struct evs_collector *collector, struct evhttp_reques
                            const struct evs_translation *translation, int64_t begun_us)
 {
     struct exchange *exchange = evs_alloc_zero(sizeof *exchange);
-    *exchange = (struct exchange){.ticket = {.open = 1, .settled = exchange_settled},
+    *exchange = (struct exchange){.ticket = {.open = 1, .settled = exchange_settled, .taken_us = begun_us},
                                   .collector = collector,
                                   .request = request,
                                   .begun_us = begun_us,
@@ -303,7 +303,7 @@ static void exchange_store(struct evs_collector *collector, struct evhttp_reques
         const struct evs_event *event = &translation->events[i];
         snprintf(subject, sizeof subject, "clicks.%u.%s", event->partition, event->source);
         exchange_add(exchange, subject, event->json, event->event_id);
-        collector->counters.events_bytes += event->json.count;
+        collector->counters.event_bytes += event->json.count;
     }
     for (uint32_t i = 0; i < translation->bad_row_count && collector->config->dead_stream != NULL; i++) {
         const struct evs_bad_row *row = &translation->bad_rows[i];
@@ -326,7 +326,7 @@ static bool exchange_admit(struct evs_collector *collector, struct evhttp_reques
     const char *origin = asked(request, "Origin");
     if (origin != NULL && translation->source != NULL && translation->answer.cors == EVS_CORS_REFLECT &&
         !exchange_allows(collector, request, origin, translation->source)) {
-        collector->counters.origins_refused++;
+        collector->counters.refused[EVS_REFUSED_ORIGIN]++;
         evs_log(collector->log, EVS_LOG_WARN, "origin",
                 "Refused events of a page of %s: allow it with --allow-origin %s.", origin, origin);
         evhttp_clear_headers(evhttp_request_get_output_headers(request));
@@ -337,7 +337,7 @@ static bool exchange_admit(struct evs_collector *collector, struct evhttp_reques
     uint32_t count = translation->event_count + translation->bad_row_count;
     if (count > 0 && translation->source != NULL &&
         !evs_rate_take(&exchange_source(collector, translation->source)->rate, count, begun_us, &wait_us)) {
-        collector->counters.limited++;
+        collector->counters.refused[EVS_REFUSED_RATE]++;
         exchange_come_again(collector, request, 429, wait_us, "This source sends more than its rate limit allows.",
                             begun_us);
         return false;
@@ -369,15 +369,14 @@ static void exchange_put_answer(struct evs_collector *collector, struct evhttp_r
     }
 }
 
-/* The day's salt, for ids without cookies. The protocol keeps two days. */
-static void exchange_salt(struct evs_collector *collector, int64_t received_us)
+void evs_exchange_salt(struct evs_collector *collector, int64_t received_us)
 {
     int64_t day = received_us / (INT64_C(86400) * 1000000);
     if (!collector->config->cookieless || day == collector->salted_day) {
         return;
     }
     uint8_t salt[EVS_SALT_BYTES];
-    if (evs_salt_of_day(collector->config->spool, day, salt)) {
+    if (evs_collector_salt(collector, day, salt)) {
         evs_protocol_set_salt(collector->protocol, day, salt);
         collector->salted_day = day;
     }
@@ -399,10 +398,11 @@ static void exchange_translate(struct evs_collector *collector, struct evhttp_re
                                  .remote_address = evs_slice_of(address),
                                  .received_us = os->clock.wall_us(os->clock.self)};
     evs_random_bytes(asking.random, sizeof asking.random);
-    exchange_salt(collector, asking.received_us);
+    evs_exchange_salt(collector, asking.received_us);
     struct evs_translation translation = {0};
     evs_protocol_translate(collector->protocol, &asking, &collector->arena, &translation);
-    collector->counters.unauthorised += translation.answer.status == 401;
+    collector->counters.refused[EVS_REFUSED_KEY] += translation.answer.status == 401;
+    collector->counters.refused[EVS_REFUSED_BODY] += translation.answer.status == 400;
     exchange_put_answer(collector, request, &translation.answer);
     if (translation.answer.file != NULL) {
         char file[256];
@@ -430,7 +430,7 @@ static bool exchange_body(struct evs_collector *collector, struct evhttp_request
     evs_status status = evs_inflate(*body, (size_t)collector->config->body_bytes, &collector->inflated);
     *body = (struct evs_slice){collector->inflated.data, collector->inflated.count};
     if (status != EVS_OK) {
-        collector->counters.bodies_refused++;
+        collector->counters.refused[EVS_REFUSED_BODY]++;
         exchange_refuse(collector, request, 400,
                         status == EVS_E_LIMIT ? "The body is too large when it is inflated (--body-bytes)."
                                               : "The body begins like gzip, but is none.",
@@ -445,7 +445,7 @@ static void exchange_events(struct evs_collector *collector, struct evhttp_reque
     struct evs_slice body;
     bool is_full = collector->pending_bytes + collector->guard.held_bytes > (uint64_t)collector->config->memory_bytes;
     if (is_full || !evs_delivery_is_ready(collector->delivery)) {
-        collector->counters.overloaded++;
+        collector->counters.refused[EVS_REFUSED_STORAGE]++;
         exchange_come_again(collector, request, 503, 0,
                             is_full ? "Too much is under way; send it again."
                                     : "Events cannot be stored now; send them again.",
@@ -468,9 +468,11 @@ static void exchange_text(struct evs_collector *collector, struct evhttp_request
 
 static void exchange_metrics(struct evs_collector *collector, struct evhttp_request *request, int64_t begun_us)
 {
+    const char *content_type;
     collector->scratch.count = 0;
-    evs_collector_metrics(collector, &collector->scratch);
-    tell(request, "Content-Type", "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    evs_collector_metrics(collector, asked(request, "Accept"), &collector->scratch, &content_type);
+    tell(request, "Content-Type", content_type);
+    tell(request, "Vary", "Accept");
     tell(request, "Cache-Control", "no-store");
     evbuffer_add(evhttp_request_get_output_buffer(request), collector->scratch.data, collector->scratch.count);
     exchange_send(collector, request, 200, begun_us);
@@ -537,8 +539,7 @@ void evs_exchange_refuse(void *context, struct evs_slice head, enum evs_guard_re
     struct evs_collector *collector = context;
     bool is_overload = refusal == EVS_GUARD_OVERLOAD;
     collector->counters.requests[is_overload ? 5 : 4]++;
-    collector->counters.overloaded += is_overload;
-    collector->counters.bodies_refused += !is_overload;
+    collector->counters.refused[is_overload ? EVS_REFUSED_STORAGE : EVS_REFUSED_BODY]++;
     evbuffer_add_printf(out, "HTTP/1.1 %s\r\nContent-Type: application/json\r\nConnection: close\r\n",
                         is_overload ? "503 Service Unavailable\r\nRetry-After: " EXCHANGE_RETRY_AFTER
                                     : "400 Bad Request");

@@ -9,18 +9,31 @@
 #include "delivery.h"
 #include "files.h"
 #include "guard.h"
+#include "keeper.h"
 #include "protocol.h"
 #include "rate.h"
 #include "salt.h"
 
 #define EVS_LISTENERS_MAX 16u
 #define EVS_STATUS_CLASSES 6u /* 1xx … 5xx at 1 to 5 */
+#define EVS_STORING_BOUNDS 13u
+
+/* Why the events of a whole request were not taken. */
+enum evs_refused {
+    EVS_REFUSED_KEY,
+    EVS_REFUSED_ORIGIN,
+    EVS_REFUSED_BODY,
+    EVS_REFUSED_RATE,
+    EVS_REFUSED_STORAGE,
+    EVS_REFUSED_COUNT
+};
 
 struct evs_collector_counters {
     uint64_t requests[EVS_STATUS_CLASSES];
-    uint64_t unauthorised, limited, overloaded, origins_refused, bodies_refused;
-    uint64_t events, events_bytes, bad_rows, dropped[EVS_DROPPED_COUNT];
-    uint64_t latency_us_sum, latency_count; /* of requests that wait for storage */
+    uint64_t refused[EVS_REFUSED_COUNT];
+    uint64_t event_bytes, dropped[EVS_DROPPED_COUNT];
+    uint64_t storing[EVS_STORING_BOUNDS + 1], storing_us_sum; /* of requests that wait for storage, by bucket */
+    uint64_t scrapes;
 };
 
 /* What is counted and limited for one source. */
@@ -45,6 +58,8 @@ struct evs_collector {
     struct event *linger_event;
     bool linger_waits;
     struct evs_delivery *delivery;
+    struct evs_keeper *keeper; /* NULL: without a bucket */
+    struct event *tell_event;
     struct evs_site *files;
     struct evs_sender *sources;
     uint32_t source_count;
@@ -53,7 +68,7 @@ struct evs_collector {
     struct evs_buffer scratch;
     uint64_t pending_bytes; /* of events whose request is not answered */
     uint32_t pending_count; /* requests that wait for storage */
-    int64_t salted_day;
+    int64_t salted_day, started_wall_us;
     bool drains;
     int access_fd; /* -1: no log */
     struct event *stop_events[2], *drain_event;
@@ -64,10 +79,17 @@ struct evs_collector {
 
 /* exchange.c: evhttp's callback for every request. */
 void evs_exchange_serve(struct evhttp_request *request, void *collector);
+/* exchange.c: sets the day's salt, for ids without cookies. The protocol keeps two days. */
+void evs_exchange_salt(struct evs_collector *collector, int64_t received_us);
 /* exchange.c: what the guard answers to a request that it refuses. */
 void evs_exchange_refuse(void *collector, struct evs_slice head, enum evs_guard_refusal refusal, struct evbuffer *out);
-/* metrics.c: the counters as OpenMetrics text. */
-void evs_collector_metrics(struct evs_collector *collector, struct evs_buffer *out);
+/* metrics.c: the counters in the form that an Accept header (NULL: none) asks for. */
+void evs_collector_metrics(struct evs_collector *collector, const char *accept, struct evs_buffer *out,
+                           const char **content_type);
+/* metrics.c: a request has waited for storage so long. */
+void evs_collector_count_storing(struct evs_collector_counters *counters, int64_t us);
+/* collector.c: the salt of a day, the one that all collectors share when it can be had. False: none. */
+bool evs_collector_salt(struct evs_collector *collector, int64_t day, uint8_t salt[EVS_SALT_BYTES]);
 /* collector.c: closes what is open, and hands it on. */
 void evs_collector_flush(struct evs_collector *collector);
 

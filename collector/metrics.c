@@ -1,105 +1,121 @@
-/* The collector's counters as OpenMetrics text. */
-#include <inttypes.h>
+/* The collector's figures under the names of the catalog (metrics/catalog.def), in its order. */
+#include "metrics.h"
 
 #include "internal.h"
 
-static void put(struct evs_buffer *out, const char *name, const char *type, const char *help, uint64_t value)
+#define MICRO 1e6
+
+static const double storing_bounds[EVS_STORING_BOUNDS] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                                          0.25,  0.5,    1,     2.5,  5,     10};
+
+void evs_collector_count_storing(struct evs_collector_counters *counters, int64_t us)
 {
-    const char *suffix = type[0] == 'c' ? "_total" : "";
-    evs_buffer_printf(out, "# TYPE evstream_collector_%s %s\n# HELP evstream_collector_%s %s\n", name, type, name,
-                      help);
-    evs_buffer_printf(out, "evstream_collector_%s%s %" PRIu64 "\n", name, suffix, value);
+    uint32_t bucket = 0;
+    while (bucket < EVS_STORING_BOUNDS && (double)us > storing_bounds[bucket] * MICRO) {
+        bucket++;
+    }
+    counters->storing[bucket]++;
+    counters->storing_us_sum += (uint64_t)us;
 }
 
-static void put_requests(struct evs_buffer *out, const struct evs_collector_counters *counters)
+static void put(struct evs_exposition *page, enum evs_metric_id id, uint64_t value)
 {
-    evs_buffer_puts(out, "# TYPE evstream_collector_requests counter\n"
-                         "# HELP evstream_collector_requests Requests answered, by class of status.\n");
+    evs_exposition_value(page, id, NULL, (double)value);
+}
+
+static void put_requests(struct evs_exposition *page, const struct evs_collector_counters *counters)
+{
+    static const char *const classes[EVS_STATUS_CLASSES] = {NULL, NULL, "2xx", "3xx", "4xx", "5xx"};
+    static const char *const reasons[EVS_REFUSED_COUNT] = {[EVS_REFUSED_KEY] = "key",
+                                                           [EVS_REFUSED_ORIGIN] = "origin",
+                                                           [EVS_REFUSED_BODY] = "body",
+                                                           [EVS_REFUSED_RATE] = "rate",
+                                                           [EVS_REFUSED_STORAGE] = "storage"};
     for (uint32_t class = 2; class < EVS_STATUS_CLASSES; class ++) {
-        evs_buffer_printf(out, "evstream_collector_requests_total{class=\"%uxx\"} %" PRIu64 "\n", class,
-                          counters->requests[class]);
+        evs_exposition_value(page, EVS_METRIC_COLLECTOR_REQUESTS, &classes[class], (double)counters->requests[class]);
+    }
+    for (uint32_t i = 0; i < EVS_REFUSED_COUNT; i++) {
+        evs_exposition_value(page, EVS_METRIC_COLLECTOR_REFUSED, &reasons[i], (double)counters->refused[i]);
     }
 }
 
-static void put_sources(struct evs_buffer *out, const struct evs_collector *collector)
+static void put_events(struct evs_exposition *page, const struct evs_collector *collector)
 {
-    evs_buffer_puts(out, "# TYPE evstream_collector_source_events counter\n"
-                         "# HELP evstream_collector_source_events Events taken, by source.\n");
+    static const char *const reasons[EVS_DROPPED_COUNT] = {
+        [EVS_DROPPED_PRIVACY] = "privacy", [EVS_DROPPED_BOT] = "bot"};
+    const struct evs_collector_counters *counters = &collector->counters;
     for (uint32_t i = 0; i < collector->source_count; i++) {
-        evs_buffer_printf(out, "evstream_collector_source_events_total{source=\"%s\"} %" PRIu64 "\n",
-                          collector->sources[i].config->name, collector->sources[i].events);
+        const struct evs_sender *sender = &collector->sources[i];
+        evs_exposition_value(page, EVS_METRIC_COLLECTOR_EVENTS, &sender->config->name, (double)sender->events);
     }
-    evs_buffer_puts(out, "# TYPE evstream_collector_source_bad_rows counter\n"
-                         "# HELP evstream_collector_source_bad_rows Bad rows, by source.\n");
+    put(page, EVS_METRIC_COLLECTOR_EVENT_BYTES, counters->event_bytes);
     for (uint32_t i = 0; i < collector->source_count; i++) {
-        evs_buffer_printf(out, "evstream_collector_source_bad_rows_total{source=\"%s\"} %" PRIu64 "\n",
-                          collector->sources[i].config->name, collector->sources[i].bad_rows);
+        const struct evs_sender *sender = &collector->sources[i];
+        evs_exposition_value(page, EVS_METRIC_COLLECTOR_BAD_ROWS, &sender->config->name, (double)sender->bad_rows);
     }
+    for (uint32_t i = 0; i < EVS_DROPPED_COUNT; i++) {
+        evs_exposition_value(page, EVS_METRIC_COLLECTOR_DROPPED, &reasons[i], (double)counters->dropped[i]);
+    }
+    evs_exposition_histogram(page, EVS_METRIC_COLLECTOR_STORING, NULL, storing_bounds, EVS_STORING_BOUNDS,
+                             counters->storing, (double)counters->storing_us_sum / MICRO);
+    put(page, EVS_METRIC_COLLECTOR_PENDING, collector->pending_count);
+    put(page, EVS_METRIC_COLLECTOR_PENDING_BYTES, collector->pending_bytes);
+    put(page, EVS_METRIC_COLLECTOR_CONNECTIONS, collector->guard.connection_count);
+    put(page, EVS_METRIC_COLLECTOR_ACCEPTED, collector->guard.accepted);
+    put(page, EVS_METRIC_COLLECTOR_TIMED_OUT, collector->guard.timeouts);
 }
 
-static void put_events(struct evs_buffer *out, const struct evs_collector_counters *counters)
-{
-    put(out, "events", "counter", "Events taken.", counters->events);
-    put(out, "events_bytes", "counter", "Their bytes as canonical JSON.", counters->events_bytes);
-    put(out, "bad_rows", "counter", "Events that were refused one by one, with their reasons.", counters->bad_rows);
-    put(out, "dropped_privacy", "counter", "Events left out because a person wished so.",
-        counters->dropped[EVS_DROPPED_PRIVACY]);
-    put(out, "dropped_bots", "counter", "Events of robots left out.", counters->dropped[EVS_DROPPED_BOT]);
-    put(out, "unauthorised", "counter", "Requests with an unknown write key (401).", counters->unauthorised);
-    put(out, "rate_limited", "counter", "Requests over their source's rate (429).", counters->limited);
-    put(out, "overloaded", "counter", "Requests that could not be stored (503).", counters->overloaded);
-    put(out, "origins_refused", "counter", "Requests of pages that may not send (403).", counters->origins_refused);
-    put(out, "bodies_refused", "counter", "Requests too large or not readable (400).", counters->bodies_refused);
-    evs_buffer_printf(
-        out,
-        "# TYPE evstream_collector_storing_seconds summary\n# HELP evstream_collector_storing_seconds From "
-        "a request to its answer, of those that wait for storage.\n"
-        "evstream_collector_storing_seconds_sum %.6f\nevstream_collector_storing_seconds_count %" PRIu64 "\n",
-        (double)counters->latency_us_sum / 1e6, counters->latency_count);
-}
-
-static void put_delivery(struct evs_buffer *out, const struct evs_delivery *delivery)
+static void put_delivery(struct evs_exposition *page, const struct evs_delivery *delivery)
 {
     struct evs_delivery_counters counters;
     evs_delivery_counters(delivery, &counters);
-    put(out, "nats_connected", "gauge", "1 while there is a connection to NATS.", evs_delivery_is_connected(delivery));
-    put(out, "nats_disconnects", "counter", "Connections to NATS that broke.", counters.disconnects);
-    put(out, "messages_acknowledged", "counter", "Messages that JetStream has stored.", counters.messages_acknowledged);
-    put(out, "messages_duplicate", "counter", "Of these, known to JetStream before.", counters.messages_duplicate);
-    put(out, "messages_resent", "counter", "Messages sent again.", counters.messages_resent);
-    put(out, "messages_refused", "counter", "Times that JetStream took no message.", counters.messages_refused);
-    put(out, "messages_spooled", "counter", "Messages written to the spool.", counters.messages_spooled);
-    put(out, "messages_drained", "counter", "Messages sent from the spool.", counters.messages_drained);
-    put(out, "messages_failed", "counter", "Messages that found no place; their clients send again.",
-        counters.parcels_failed);
+    put(page, EVS_METRIC_COLLECTOR_NATS_CONNECTED, evs_delivery_is_connected(delivery));
+    put(page, EVS_METRIC_COLLECTOR_NATS_DISCONNECTS, counters.disconnects);
+    put(page, EVS_METRIC_COLLECTOR_ACKNOWLEDGED, counters.messages_acknowledged);
+    put(page, EVS_METRIC_COLLECTOR_DUPLICATES, counters.messages_duplicate);
+    put(page, EVS_METRIC_COLLECTOR_RESENT, counters.messages_resent);
+    put(page, EVS_METRIC_COLLECTOR_UNTAKEN, counters.messages_refused);
+    put(page, EVS_METRIC_COLLECTOR_SPOOLED, counters.messages_spooled);
+    put(page, EVS_METRIC_COLLECTOR_DRAINED, counters.messages_drained);
+    put(page, EVS_METRIC_COLLECTOR_FAILED, counters.parcels_failed);
 }
 
-static void put_spool(struct evs_buffer *out, const struct evs_collector *collector)
+static void put_spool(struct evs_exposition *page, const struct evs_collector *collector)
 {
     struct evs_spool_state state;
     if (!evs_delivery_spool(collector->delivery, &state)) {
         return;
     }
-    put(out, "spool_bytes", "gauge", "Bytes in the spool.", state.bytes);
-    put(out, "spool_bytes_max", "gauge", "Bytes that the spool may hold.", (uint64_t)collector->config->spool_bytes);
-    put(out, "spool_syncs", "counter", "Syncs of the spool.", state.syncs);
-    put(out, "spool_sync_failures", "counter", "Syncs of the spool that failed.", state.sync_failures);
-    put(out, "spool_damaged_bytes", "counter", "Bytes of the spool that could not be read.", state.damaged_bytes);
+    put(page, EVS_METRIC_COLLECTOR_SPOOL_BYTES, state.bytes);
+    put(page, EVS_METRIC_COLLECTOR_SPOOL_LIMIT, (uint64_t)collector->config->spool_bytes);
+    put(page, EVS_METRIC_COLLECTOR_SPOOL_SYNCS, state.syncs);
+    put(page, EVS_METRIC_COLLECTOR_SPOOL_SYNC_FAILURES, state.sync_failures);
+    put(page, EVS_METRIC_COLLECTOR_SPOOL_DAMAGED, state.damaged_bytes);
 }
 
-void evs_collector_metrics(struct evs_collector *collector, struct evs_buffer *out)
+static void put_registration(struct evs_exposition *page, const struct evs_collector *collector)
 {
+    struct evs_keeper_state state = {0};
+    if (collector->keeper != NULL) {
+        evs_keeper_state(collector->keeper, &state);
+    }
+    put(page, EVS_METRIC_COLLECTOR_REGISTERED, state.is_registered);
+    put(page, EVS_METRIC_COLLECTOR_BEATS, state.beats);
+}
+
+void evs_collector_metrics(struct evs_collector *collector, const char *accept, struct evs_buffer *out,
+                           const char **content_type)
+{
+    struct evs_exposition page;
+    enum evs_exposition_format format = evs_exposition_accepted(accept);
+    *content_type = evs_exposition_content_type(format);
     evs_guard_reap(&collector->guard);
-    put_requests(out, &collector->counters);
-    put_events(out, &collector->counters);
-    put_sources(out, collector);
-    put(out, "connections", "gauge", "Connections now.", collector->guard.connection_count);
-    put(out, "connections_accepted", "counter", "Connections so far.", collector->guard.accepted);
-    put(out, "connections_timed_out", "counter", "Connections shut in the middle of a request that was too slow.",
-        collector->guard.timeouts);
-    put(out, "pending_requests", "gauge", "Requests that wait for storage.", collector->pending_count);
-    put(out, "pending_bytes", "gauge", "Bytes of events that wait for storage.", collector->pending_bytes);
-    put_delivery(out, collector->delivery);
-    put_spool(out, collector);
-    evs_buffer_puts(out, "# EOF\n");
+    evs_exposition_begin(&page, out, format);
+    put_requests(&page, &collector->counters);
+    put_events(&page, collector);
+    put_delivery(&page, collector->delivery);
+    put_spool(&page, collector);
+    put_registration(&page, collector);
+    evs_exposition_process(&page, collector->log, collector->started_wall_us, collector->counters.scrapes++);
+    evs_exposition_end(&page);
 }

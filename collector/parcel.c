@@ -29,6 +29,11 @@ bool evs_parcels_is_empty(const struct evs_parcels *parcels)
     return parcels->first == NULL;
 }
 
+int64_t evs_parcels_oldest_us(const struct evs_parcels *parcels, int64_t otherwise)
+{
+    return parcels->first != NULL ? parcels->first->opened_us : otherwise;
+}
+
 static void parcel_link(struct evs_parcels *parcels, struct evs_parcel *parcel)
 {
     if (parcels->last == NULL) {
@@ -98,6 +103,7 @@ struct evs_parcel *evs_parcels_add(struct evs_parcels *parcels, const char *subj
     }
     if (parcel == NULL) {
         parcel = parcel_open(parcels, name);
+        parcel->opened_us = ticket->taken_us;
     }
     if (parcel->event_count++ > 0) {
         evs_buffer_put(&parcel->lines, "\n", 1);

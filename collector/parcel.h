@@ -14,8 +14,9 @@
 
 /* Who waits for parcels. `settled` is called once, when the last one is; it may free the ticket. */
 struct evs_ticket {
-    uint32_t open; /* parcels that hold something of it, and one for whoever is still adding */
-    bool failed;   /* at least one parcel was not stored */
+    uint32_t open;    /* parcels that hold something of it, and one for whoever is still adding */
+    bool failed;      /* at least one parcel was not stored */
+    int64_t taken_us; /* monotonic: when its request was taken */
     void (*settled)(struct evs_ticket *ticket);
 };
 
@@ -27,7 +28,8 @@ struct evs_parcel {
     uint32_t event_count;
     struct evs_ticket **tickets;
     uint32_t ticket_count, ticket_capacity;
-    int64_t closed_us; /* monotonic */
+    int64_t opened_us; /* monotonic: when the oldest request of it was taken */
+    int64_t closed_us;
 };
 
 /* Open parcels by subject, the order in which they were opened, and how large one may become. */
@@ -41,6 +43,8 @@ struct evs_parcel *evs_parcels_add(struct evs_parcels *parcels, const char *subj
 /* Closes the oldest open parcel; NULL: none is open. */
 struct evs_parcel *evs_parcels_close(struct evs_parcels *parcels);
 bool evs_parcels_is_empty(const struct evs_parcels *parcels);
+/* When the oldest request of any open parcel was taken; `otherwise`: none is open. */
+int64_t evs_parcels_oldest_us(const struct evs_parcels *parcels, int64_t otherwise);
 void evs_parcels_limit(struct evs_parcels *parcels, size_t bytes_max); /* of the server; only ever lowers */
 
 /* Tells all who wait, and frees it. */

@@ -78,15 +78,6 @@ void evs_live_put_pipelines(struct evs_live *live, struct evs_buffer *out);
 /* True when every pipeline is restored and runs; `out` says which are not. */
 bool evs_live_put_ready(struct evs_live *live, struct evs_buffer *out);
 
-/* process.c */
-struct process_figures {
-    double cpu_seconds;
-    double resident_bytes, open_fds, max_fds;
-    double allocated_bytes, active_bytes, retained_bytes;
-    bool has_allocator; /* jemalloc's figures are there */
-};
-struct process_figures evs_live_process(void);
-
 /* server.c */
 evs_status evs_live_server_start(struct evs_live *live, const char *address, struct evs_live_server **server,
                                  struct evs_error *error);

@@ -80,6 +80,8 @@ static const struct node_metric {
     {EVS_METRIC_SOURCE_LOST, SCOPE_SOURCE, EVS_FIGURE_LOST_MESSAGES, 1, ALWAYS, NULL},
     {EVS_METRIC_SOURCE_RECONNECTS, SCOPE_SOURCE, EVS_FIGURE_RECONNECTS, 1, ALWAYS, NULL},
     {EVS_METRIC_SOURCE_PARTITIONS, SCOPE_SOURCE, EVS_FIGURE_PARTITIONS, 1, ALWAYS, NULL},
+    {EVS_METRIC_SOURCE_COLLECTORS, SCOPE_SOURCE, EVS_FIGURE_SENDERS, 1, ALWAYS, NULL},
+    {EVS_METRIC_SOURCE_COLLECTORS_BEHIND, SCOPE_SOURCE, EVS_FIGURE_SENDERS_BEHIND, 1, ALWAYS, NULL},
     {EVS_METRIC_SOURCE_IDLE_PARTITIONS, SCOPE_SOURCE, EVS_FIGURE_IDLE_PARTITIONS, 1, ALWAYS, NULL},
     {EVS_METRIC_OPERATOR_ROWS_IN, SCOPE_OPERATOR, EVS_FIGURE_ROWS_IN, 1, ALWAYS, NULL},
     {EVS_METRIC_OPERATOR_ROWS_OUT, SCOPE_OPERATOR, EVS_FIGURE_ROWS_OUT, 1, ALWAYS, NULL},
@@ -271,29 +273,7 @@ static void put_pipelines(struct evs_exposition *page, const struct gallery *gal
     }
 }
 
-/* --- the process ------------------------------------------------------------------------------------------------------------ */
-
-static void put_process(struct evs_exposition *page, const struct evs_live *live)
-{
-    struct process_figures process = evs_live_process();
-    const char *version = EVS_VERSION;
-    evs_exposition_value(page, EVS_METRIC_BUILD, &version, 1);
-    evs_exposition_value(page, EVS_METRIC_PROCESS_START, NULL, (double)live->started_wall_us / MICRO);
-    evs_exposition_value(page, EVS_METRIC_PROCESS_CPU, NULL, process.cpu_seconds);
-    evs_exposition_value(page, EVS_METRIC_PROCESS_RESIDENT, NULL, process.resident_bytes);
-    evs_exposition_value(page, EVS_METRIC_PROCESS_OPEN_FDS, NULL, process.open_fds);
-    evs_exposition_value(page, EVS_METRIC_PROCESS_MAX_FDS, NULL, process.max_fds);
-    if (process.has_allocator) {
-        evs_exposition_value(page, EVS_METRIC_MEMORY_ALLOCATED, NULL, process.allocated_bytes);
-        evs_exposition_value(page, EVS_METRIC_MEMORY_ACTIVE, NULL, process.active_bytes);
-        evs_exposition_value(page, EVS_METRIC_MEMORY_RETAINED, NULL, process.retained_bytes);
-    }
-    for (uint32_t level = EVS_LOG_DEBUG; level <= EVS_LOG_ERROR; level++) {
-        const char *name = evs_log_level_name(level);
-        evs_exposition_value(page, EVS_METRIC_LOG_LINES, &name, (double)evs_log_lines(live->options.log, level));
-    }
-    evs_exposition_value(page, EVS_METRIC_SCRAPES, NULL, (double)live->scrapes);
-}
+/* --- the page --------------------------------------------------------------------------------------------------------------- */
 
 void evs_live_put_metrics(struct evs_live *live, const char *accept, struct evs_buffer *out, const char **content_type)
 {
@@ -312,7 +292,7 @@ void evs_live_put_metrics(struct evs_live *live, const char *accept, struct evs_
     put_pipelines(&page, &gallery);
     evs_live_drop(&gallery);
     pthread_mutex_unlock(&live->lock);
-    put_process(&page, live);
+    evs_exposition_process(&page, live->options.log, live->started_wall_us, live->scrapes);
     evs_exposition_end(&page);
     live->scrapes++;
 }

@@ -12,6 +12,7 @@
 #define EVS_METRICS_H
 
 #include "evstream/memory.h"
+#include "evstream/os.h"
 
 enum evs_metric_type { EVS_METRIC_COUNTER, EVS_METRIC_GAUGE, EVS_METRIC_HISTOGRAM };
 
@@ -53,6 +54,9 @@ void evs_exposition_value(struct evs_exposition *page, enum evs_metric_id id, co
 /* `counts` are those of each bucket alone; there is one more than `bounds`. Bounds and sum are in the metric's unit. */
 void evs_exposition_histogram(struct evs_exposition *page, enum evs_metric_id id, const char *const *labels,
                               const double *bounds, uint32_t bound_count, const uint64_t *counts, double sum);
+/* The families of the process itself, which stand at the end of the catalog. `scrapes`: answers before this one. */
+void evs_exposition_process(struct evs_exposition *page, const struct evs_log *log, int64_t started_wall_us,
+                            uint64_t scrapes);
 void evs_exposition_end(struct evs_exposition *page);
 
 #endif

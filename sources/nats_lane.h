@@ -82,7 +82,7 @@ struct evs_nats_lane {
     uint32_t limits_in_row; /* requests that ended at max_bytes without a message between */
     int64_t heard_us, data_us;
     uint32_t stuck_count; /* consumers in a row that had messages to bring, and brought none */
-    bool heartbeat_seen;
+    bool heartbeat_seen; /* or a message behind which nothing waited */
     bool ended; /* until_end: everything up to the end was seen */
 };
 

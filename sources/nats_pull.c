@@ -206,6 +206,8 @@ static void pull_account(struct evs_nats_lane *lane, const struct evs_nats_deliv
     struct evs_nats_shared *shared = lane->shared;
     lane->consumer_sequence = delivery->consumer_sequence;
     lane->pending = delivery->pending;
+    /* A stream that is never silent for a heartbeat's time sends none: the last one of what waited tells as much. */
+    lane->heartbeat_seen = lane->heartbeat_seen || delivery->pending == 0;
     lane->data_us = shared->now_us;
     lane->limits_in_row = lane->stuck_count = 0;
     lane->asked_messages -= lane->asked_messages > 0;

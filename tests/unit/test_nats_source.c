@@ -328,13 +328,28 @@ START_TEST(idle_needs_evidence)
     ck_assert(!state_of(&reading).caught_up);
     ck_assert_uint_eq(state_of(&reading).lag_messages, 5);
     (void)read_until(&reading, 5);
-    ck_assert(!state_of(&reading).caught_up); /* no heartbeat yet */
     poll_until(&reading, is_caught_up);
     ck_assert_uint_eq(state_of(&reading).lag_messages, 0);
     server_nats_kill(&server);
     poll_until(&reading, is_not_caught_up);
     server_nats_restart(&server);
     poll_until(&reading, is_caught_up);
+    reading_fini(&reading);
+}
+END_TEST
+
+/* A stream in which something is stored all the time has no silence for a heartbeat, and its quiet partitions are quiet all the same. */
+START_TEST(evidence_without_silence)
+{
+    server_nats_create(&server, "CLICKS", "clicks.>");
+    struct reading reading;
+    reading_init(&reading, (const char *[]){"stream=CLICKS", "heartbeat=10s", transports[_i], NULL});
+    reading.open.until_end = false;
+    reading_open(&reading);
+    ck_assert(!state_of(&reading).caught_up);
+    server_nats_feed(&server, "clicks.web", 1, 0, 5, 1);
+    (void)read_until(&reading, 5);
+    ck_assert(state_of(&reading).caught_up);
     reading_fini(&reading);
 }
 END_TEST
@@ -667,6 +682,7 @@ static Suite *source_suite(void)
         goes_on_when_its_consumer_is_deleted,
         goes_on_after_a_server_that_stood_still,
         idle_needs_evidence,
+        evidence_without_silence,
         gives_up_after_the_retry_time,
         starts_where_it_is_told,
         restarts_at_a_resolved_start,

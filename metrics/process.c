@@ -1,4 +1,4 @@
-/* Figures of the process: what the kernel and the allocator tell. */
+/* The families of the process: what the kernel and the allocator tell. */
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,8 +6,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "board.h"
 #include "evstream_config.h"
+#include "metrics.h"
+
+struct process_figures {
+    double cpu_seconds;
+    double resident_bytes, open_fds, max_fds;
+    double allocated_bytes, active_bytes, retained_bytes;
+    bool has_allocator; /* jemalloc's figures are there */
+};
 
 #ifdef EVS_HAVE_JEMALLOC
 #include <jemalloc/jemalloc.h>
@@ -68,7 +75,7 @@ static double resident_bytes(void)
     return (double)resident * (double)sysconf(_SC_PAGESIZE);
 }
 
-struct process_figures evs_live_process(void)
+static struct process_figures take_figures(void)
 {
     struct process_figures figures = {.open_fds = count_open_fds(), .resident_bytes = resident_bytes()};
     struct rusage usage;
@@ -81,4 +88,27 @@ struct process_figures evs_live_process(void)
     }
     take_allocator(&figures);
     return figures;
+}
+
+void evs_exposition_process(struct evs_exposition *page, const struct evs_log *log, int64_t started_wall_us,
+                            uint64_t scrapes)
+{
+    struct process_figures process = take_figures();
+    const char *version = EVS_VERSION;
+    evs_exposition_value(page, EVS_METRIC_BUILD, &version, 1);
+    evs_exposition_value(page, EVS_METRIC_PROCESS_START, NULL, (double)started_wall_us / 1e6);
+    evs_exposition_value(page, EVS_METRIC_PROCESS_CPU, NULL, process.cpu_seconds);
+    evs_exposition_value(page, EVS_METRIC_PROCESS_RESIDENT, NULL, process.resident_bytes);
+    evs_exposition_value(page, EVS_METRIC_PROCESS_OPEN_FDS, NULL, process.open_fds);
+    evs_exposition_value(page, EVS_METRIC_PROCESS_MAX_FDS, NULL, process.max_fds);
+    if (process.has_allocator) {
+        evs_exposition_value(page, EVS_METRIC_MEMORY_ALLOCATED, NULL, process.allocated_bytes);
+        evs_exposition_value(page, EVS_METRIC_MEMORY_ACTIVE, NULL, process.active_bytes);
+        evs_exposition_value(page, EVS_METRIC_MEMORY_RETAINED, NULL, process.retained_bytes);
+    }
+    for (uint32_t level = EVS_LOG_DEBUG; level <= EVS_LOG_ERROR; level++) {
+        const char *name = evs_log_level_name(level);
+        evs_exposition_value(page, EVS_METRIC_LOG_LINES, &name, (double)evs_log_lines(log, level));
+    }
+    evs_exposition_value(page, EVS_METRIC_SCRAPES, NULL, (double)scrapes);
 }
