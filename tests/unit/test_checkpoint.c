@@ -186,6 +186,8 @@ static const struct {
     {"deduplicate",
      SETTING "from events |> deduplicate by k within interval 1 day |> where v < 0 |> insert into out;\n"},
     {"throttle", SETTING "from events |> throttle 1 per interval 1 day by k |> where v < 0 |> insert into out;\n"},
+    {"resolve identity",
+     SETTING "from events |> resolve identity k to k retain interval 1 day |> where v < 0 |> insert into out;\n"},
     {"hold", SETTING "from events |> hold until until |> insert into out;\n"},
 };
 

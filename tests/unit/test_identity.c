@@ -321,6 +321,7 @@ int main(void)
 {
     Suite *suite = suite_create("identity");
     TCase *tests = tcase_create("identity");
+    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, test_devices);
     tcase_add_test(tests, test_merges);
     tcase_add_test(tests, test_merges_that_are_forgotten);

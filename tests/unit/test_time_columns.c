@@ -19,6 +19,8 @@ static const struct {
     const char *name, *operator_;
     bool takes_over;
 } cases[] = {
+    {"resolve identity",
+     "from events |> resolve identity k to nullif(k, 'a') within interval 1 hour retain interval 1 day as kept", true},
     {"hold", "from events |> hold until ms + interval 1 hour as kept", true},
     {"deduplicate keep last", "from events |> deduplicate by k within interval 1 hour keep last as kept", true},
     {"top",

@@ -75,6 +75,11 @@ static const struct quiet_case cases[] = {
      .pipeline = "from events |> left join others as o on events.k = o.k and o.ms between events.ms and events.ms + "
                  "interval 20 second |> select events.v, o.v as w |> insert into out;\n",
      .rows = {"{\"v\":1,\"w\":null}", "{\"v\":2,\"w\":null}"}},
+    {.name = "an unknown visitor",
+     .pipeline =
+         "from events |> resolve identity k to nullif(k, 'a') within interval 20 second retain interval 1 minute "
+         "|> where not is_known |> select v |> insert into out;\n",
+     .rows = {"{\"v\":1}", "{\"v\":2}"}},
     {.name = "hold",
      .pipeline = "from events |> hold until ms + interval 20 second |> select v |> insert into out;\n",
      .rows = {"{\"v\":1}", "{\"v\":2}"}},
