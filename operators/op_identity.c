@@ -559,7 +559,7 @@ const struct evs_operator evs_op_identity = {
     .inputs_max = 2,
     .emit_max = EMIT_BATCHES,
     .everywhere = 1 << SECTION_PENDING_ALIASES | 1 << SECTION_ALIASES,
-    .stored_key = {.sections = 1 << SECTION_DEVICES | 1 << SECTION_ALIASES,
+    .stored_key = {.sections = EVS_STORED_OWNER | 1 << SECTION_DEVICES | 1 << SECTION_ALIASES,
                    .nulls_at = DEVICE_NULLS_AT,
                    .key_at = DEVICE_KEY_AT},
     .open = identity_open,

@@ -119,6 +119,23 @@ static bool is_of_person(const struct evs_erasing *erasing, const struct evs_sta
     return false;
 }
 
+/* The person that a key belongs to. With a column asked for, it is one of those that the key is made of. */
+static bool is_owned_by_person(const struct evs_erasing *erasing, const struct evs_state_shape *shape,
+                               struct evs_slice owner)
+{
+    if ((shape->stored_key.sections & EVS_STORED_OWNER) == 0 || shape->keys.count == 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < erasing->record->erasure_count; i++) {
+        const struct evs_record_erasure *erasure = &erasing->record->erasures[i];
+        bool is_meant = erasure->column[0] == '\0' || strcasestr(shape->keys.items[0].text, erasure->column) != NULL;
+        if (is_meant && evs_slice_equal(owner, evs_slice_of(erasure->value))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const struct evs_record_node *node_of(const struct evs_record *record, struct evs_slice name)
 {
     for (uint32_t i = 0; i < record->node_count; i++) {
@@ -143,8 +160,8 @@ static evs_status look_at_record(void *argument, const struct evs_section_header
     struct evs_value values[EVS_KEYS_MAX];
     struct evs_slice rest;
     (void)error;
-    if (node != NULL && node->shape != NULL && evs_key_view(node->shape, record, values, &rest) &&
-        is_of_person(erasing, node->shape, values)) {
+    bool is_named = node != NULL && node->shape != NULL && evs_key_view(node->shape, record, values, &rest);
+    if (is_named && (is_of_person(erasing, node->shape, values) || is_owned_by_person(erasing, node->shape, rest))) {
         add_key(erasing, node, record->hash);
     }
     return EVS_OK;

@@ -160,7 +160,7 @@ static bool wants_record(void *argument, const struct evs_section_header *header
         return false;
     }
     if (evs_erasing_takes(run->erasing, header->operator_name, hash)) {
-        restoring->erased++;
+        restoring->erased += owner == restoring->worker->number; /* what all have is one record */
         return false;
     }
     return true;

@@ -43,7 +43,7 @@ bool evs_key_view(const struct evs_state_shape *shape, const struct evs_snapshot
 {
     const struct evs_stored_key *where = &shape->stored_key;
     uint32_t nulls;
-    bool is_named = record->section < 16 && (where->sections >> record->section & 1) != 0;
+    bool is_named = record->section < EVS_SECTIONS_MAX && (where->sections >> record->section & 1) != 0;
     if (!is_named || shape->keys.count > EVS_KEYS_MAX ||
         record->fixed.count < (size_t)where->key_at + evs_key_view_bytes(shape) ||
         record->fixed.count < where->nulls_at + sizeof nulls) {
@@ -75,10 +75,5 @@ bool evs_key_view(const struct evs_state_shape *shape, const struct evs_snapshot
 uint64_t evs_key_hash_of_text(struct evs_slice text)
 {
     struct evs_str value = evs_str_make(text.data, (uint32_t)text.count);
-    struct evs_column column = {.kind = EVS_STRING, .data = &value};
-    struct evs_batch batch = {.row_count = 1, .selected_count = 1, .columns = &column, .column_count = 1};
-    const uint32_t columns[1] = {0};
-    uint64_t hash;
-    evs_key_hash_rows(&batch, columns, 1, &hash);
-    return hash;
+    return evs_key_hash_text(&value);
 }

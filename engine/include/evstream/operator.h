@@ -160,7 +160,7 @@ void evs_op_count(struct evs_op *op, enum evs_counter counter, int64_t delta);
  * section, so that the encoder can transpose them) and variable bytes. The runtime stores the last record of a key; a tombstone
  * deletes it. A full snapshot replaces everything of the operator in its shards. Sections let one operator keep several kinds of
  * records (groups, timers, …). Record bytes are little-endian and must not hold pointers. */
-#define EVS_SECTIONS_MAX 16
+#define EVS_SECTIONS_MAX 15 /* one bit each in a uint16_t beside another (evstream/shape.h) */
 
 enum evs_record_kind { EVS_RECORD_PUT = 0, EVS_RECORD_DELETE = 1 };
 

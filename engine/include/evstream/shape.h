@@ -23,6 +23,9 @@ struct evs_state_parts {
 struct evs_stored_key {
     uint16_t sections, nulls_at, key_at;
 };
+/* One more bit of `sections`: what follows the key in the variable bytes is the id of the person that the key belongs to, so an erasure of that id takes the
+ * key, too. */
+#define EVS_STORED_OWNER 0x8000u
 
 struct evs_state_shape {
     const char *kind;  /* of the operator */
