@@ -369,6 +369,7 @@ static void source_ended(struct source_node *node)
     if (!options->at_end_stop) {
         node->finished =
             true; /* the partitions keep their watermarks: until all workers have finished, a restart goes on with them */
+        emit_watermark(node, evs_source_reached(node));
         emit_watermark(node, evs_source_watermark(node));
     }
 }

@@ -106,7 +106,8 @@ void evs_source_judge(struct source_node *node, struct evs_batch *batch, const s
                       uint32_t first, uint32_t end);
 void evs_source_dead_row(struct source_node *node, const struct evs_batch *batch, uint32_t row,
                          const struct evs_row_error *error);
-/* The minimum over the worker's partitions, +infinity if it has none; and what the source says: that, until it is finished. */
+/* The minimum over the worker's partitions, +infinity if it has none; and what the source says: that, until it is finished. When reading has been cut, a
+ * partition in which nothing is stored says nothing: a shop with few customers has many, and none of its absences would ever be told. */
 int64_t evs_source_reached(const struct source_node *node);
 int64_t evs_source_watermark(const struct source_node *node);
 int64_t evs_source_frontier(const struct source_node *node); /* F, as it stands now */

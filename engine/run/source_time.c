@@ -53,11 +53,12 @@ int64_t evs_source_watermark(const struct source_node *node)
 
 int64_t evs_source_reached(const struct source_node *node)
 {
+    bool is_cut = node->finished && node->op->worker->run->options.at_end_cut && !node->plan->connector->bounded;
     int64_t least = EVS_TIME_MAX;
     for (uint32_t i = 0; i < node->partition_count; i++) {
-        if (node->partitions[i].owned && node->partitions[i].watermark_us < least) {
-            least = node->partitions[i].watermark_us;
-        }
+        const struct partition *partition = &node->partitions[i];
+        bool counts = partition->owned && !(is_cut && partition->watermark_us == EVS_TIME_MIN);
+        least = counts && partition->watermark_us < least ? partition->watermark_us : least;
     }
     return least;
 }

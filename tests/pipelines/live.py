@@ -66,6 +66,19 @@ class Live:
         except AssertionError:
             return []  # the stream is not there yet
 
+    def one_customer(self):
+        """A replay tells the cart of a shop with one customer, although fifteen partitions are empty and hold nothing back."""
+        self.start_servers()
+        events = [{"event_id": str(i), "type": kind, "occurred_at": f"2026-01-05T1{i}:00:00Z", "user_id": "ann", "properties": {"sku": "lamp", "price": 59}}
+                  for i, kind in enumerate(("add_to_cart", "page", "page"))]
+        self.suite.feed(self.nats, "ONE", "one", self.suite.write("one.ndjson", "".join(json.dumps(e) + "\n" for e in events)), "--partitions", 16,
+                        "--key", "user_id", "--suffix", "web")
+        with open(os.path.join(ROOT, "pipelines/cart_abandonment.evs"), encoding="utf-8") as file:
+            copy = self.suite.write("one.evs", file.read().replace("stream = 'CLICKS', subject = 'clicks.>'", "stream = 'ONE', subject = 'one.>'"))
+        for workers in (1, 2, 4):
+            done = self.suite.run("replay", copy, "--from", "earliest", "--quiet", "--nats", self.nats.url, "--parallelism", workers)
+            same([json.loads(line)["user_id"] for line in done.stdout.splitlines()], ["ann"], f"with {workers} workers, {done.stderr.decode()}")
+
     # --- campaign_control ---------------------------------------------------------------------------------------------------------
 
     def triggers(self):
@@ -126,4 +139,5 @@ def add_tests(suite, weeks, compare_rows):
     live = Live(suite, weeks, compare_rows)
     for name in NAMES[:1] if suite.quick else NAMES:
         suite.test(f"live {name}, killed", lambda name=name: live.killed(name))
+    suite.test("a replay of a shop with one customer", live.one_customer)
     suite.test("live campaign_control, killed", live.control)
