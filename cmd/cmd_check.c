@@ -18,14 +18,20 @@ static const struct evs_arg options[] = {
 };
 
 /* 0: it goes on, 4: it would refuse. */
-static int compare(const struct evs_state_server *server, const struct evs_plan *plan, const char *file)
+static int compare(const struct evs_state_server *all, const struct evs_plan *plan, const char *file)
 {
     struct evs_error error = {0};
     struct evs_store_terms terms = {0};
     struct evs_buffer text = {0};
+    struct evs_group_names groups;
+    struct evs_state_server server = *all;
     void *store = NULL;
     bool loses = false;
-    evs_status status = evs_state_store_peek(server, plan->pipeline, &store, &terms, &error);
+    evs_status status = evs_state_groups(all, plan->pipeline, &groups, &error);
+    if (status == EVS_OK) { /* all groups have the same operators */
+        server.group = groups.names[0];
+        status = evs_state_store_peek(&server, plan->pipeline, &store, &terms, &error);
+    }
     if (status == EVS_OK && terms.has_commit) {
         status = evs_state_compare(plan, terms.record, &text, &loses, &error);
     }

@@ -39,7 +39,8 @@ struct asked {
 struct target {
     const struct evs_plan *plan;
     const char *file;
-    uint32_t asked; /* its log */
+    struct evs_group_names groups;
+    uint32_t asked[EVS_GROUPS_MAX]; /* of each group: where in the log */
 };
 
 struct request {
@@ -72,7 +73,8 @@ static const char *nats_url(const struct request *request)
     return set != NULL && set[0] != '\0' ? set : NATS_URL_DEFAULT;
 }
 
-static evs_status ask_log(struct request *request, const void *config, const char *subject, struct evs_error *error)
+static evs_status ask_log(struct request *request, const void *config, uint32_t partition, const char *subject,
+                          struct evs_error *error)
 {
     const struct evs_os *os = evs_os_system();
     const char *stream = evs_nats_erase_stream(config);
@@ -84,7 +86,8 @@ static evs_status ask_log(struct request *request, const void *config, const cha
                                              .credentials = request->nats_credentials,
                                              .value = request->value,
                                              .column = request->column,
-                                             .id = asked.id};
+                                             .id = asked.id,
+                                             .partition = partition};
     evs_status status = evs_nats_erase_ask(&erasure, &asked.sequence, error);
     if (status == EVS_OK) {
         asked.stream = evs_strndup(stream, strlen(stream));
@@ -96,26 +99,36 @@ static evs_status ask_log(struct request *request, const void *config, const cha
     return status;
 }
 
-static evs_status ask_for(struct request *request, struct target *target, struct evs_error *error)
+/* Where a group meets the request: partition g is group g's (engine/run/runtime.h). */
+static evs_status ask_group(struct request *request, struct target *target, const void *config, uint32_t group,
+                            struct evs_error *error)
 {
     char subject[320] = "";
+    (void)!evs_nats_erase_subject(config, group, subject, sizeof subject); /* told by the asking */
+    for (uint32_t i = 0; i < request->asked_count; i++) {
+        if (strcmp(request->asked[i].stream, evs_nats_erase_stream(config)) == 0 &&
+            strcmp(request->asked[i].subject, subject) == 0) {
+            target->asked[group] = i;
+            return EVS_OK;
+        }
+    }
+    target->asked[group] = request->asked_count;
+    return ask_log(request, config, group, subject, error);
+}
+
+static evs_status ask_for(struct request *request, struct target *target, struct evs_error *error)
+{
     const struct evs_plan_node *source = durable_source(target->plan);
     if (source == NULL) {
         return evs_fail(error, EVS_E_USAGE,
                         "%s reads no log: its state is gone when it ends, and there is nothing to erase.",
                         target->file);
     }
-    const void *config = source->source->config;
-    (void)!evs_nats_erase_subject(config, subject, sizeof subject); /* told by the asking */
-    for (uint32_t i = 0; i < request->asked_count; i++) {
-        if (strcmp(request->asked[i].stream, evs_nats_erase_stream(config)) == 0 &&
-            strcmp(request->asked[i].subject, subject) == 0) {
-            target->asked = i;
-            return EVS_OK;
-        }
+    evs_status status = evs_state_groups(&request->server, target->plan->pipeline, &target->groups, error);
+    for (uint32_t i = 0; i < target->groups.count && status == EVS_OK; i++) {
+        status = ask_group(request, target, source->source->config, i, error);
     }
-    target->asked = request->asked_count;
-    return ask_log(request, config, subject, error);
+    return status;
 }
 
 /* --- waiting ----------------------------------------------------------------------------------------------------------------------- */
@@ -131,12 +144,12 @@ static evs_status look(void *store, uint64_t id, int *done, uint64_t *records, s
     return status;
 }
 
-static evs_status wait_for(const struct request *request, const struct target *target, void *store, int *done,
-                           struct evs_error *error)
+static evs_status wait_for(const struct request *request, const struct target *target, uint32_t group, void *store,
+                           int *done, struct evs_error *error)
 {
     const struct evs_os *os = evs_os_system();
     int64_t end_us = evs_monotonic_us(os) + request->wait_us;
-    uint64_t id = request->asked[target->asked].id, records = 0;
+    uint64_t id = request->asked[target->asked[group]].id, records = 0;
     evs_status status = look(store, id, done, &records, error);
     while (status == EVS_OK && *done == 0 && evs_monotonic_us(os) < end_us) {
         os->clock.sleep_us(os->clock.self, LOOK_US);
@@ -209,14 +222,16 @@ static evs_status trace_savepoint(void *argument, const struct evs_redis_savepoi
 }
 
 /* What a trimmed log still has in its nodes is removed at once, not some commits later. */
-static evs_status finish(struct request *request, const struct target *target, struct evs_error *error)
+static evs_status finish_group(struct request *request, const struct target *target, uint32_t group,
+                               struct evs_error *error)
 {
     void *store = NULL;
     int done = 0;
     struct savepoints savepoints = {request, target->plan->pipeline};
+    request->server.group = target->groups.names[group];
     evs_status status = evs_state_store_open(&request->server, target->plan->pipeline, "", &store, error);
     if (status == EVS_OK) {
-        status = wait_for(request, target, store, &done, error);
+        status = wait_for(request, target, group, store, &done, error);
     }
     if (status == EVS_OK && done > 0) {
         status = evs_redis_tool_trim(store, error);
@@ -228,6 +243,15 @@ static evs_status finish(struct request *request, const struct target *target, s
         status = evs_redis_savepoint_list(store, trace_savepoint, &savepoints, error);
     }
     evs_state_store_close(store);
+    return status;
+}
+
+static evs_status finish(struct request *request, const struct target *target, struct evs_error *error)
+{
+    evs_status status = EVS_OK;
+    for (uint32_t i = 0; i < target->groups.count && status == EVS_OK; i++) {
+        status = finish_group(request, target, i, error);
+    }
     return status;
 }
 

@@ -1,9 +1,7 @@
 /* evstream run: compiles pipelines, runs them until their input ends or a signal asks for a drain. */
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -12,9 +10,9 @@
 #include "evstream/run.h"
 #include "format_json.h"
 #include "live.h"
+#include "run_pipelines.h"
 #include "store_redis.h"
 
-#define PIPELINES_MAX 64
 #define NATS_URL_DEFAULT "nats://127.0.0.1:4222"
 #define REDIS_URL_DEFAULT "redis://127.0.0.1:6379"
 #define CHECKPOINT_INTERVAL_US 1000000
@@ -25,9 +23,6 @@
 #define LEASE_MIN_US INT64_C(1000000)
 #define LEASE_MAX_US (INT64_C(3600) * 1000 * 1000)
 #define BUCKET_DEFAULT "evstream"
-#define TEND_US 100000
-#define BACKOFF_US INT64_C(1000000)
-#define BACKOFF_MAX_US (INT64_C(30) * 1000 * 1000)
 
 enum {
     ARG_NATS = 1,
@@ -35,6 +30,7 @@ enum {
     ARG_REDIS,
     ARG_STATE,
     ARG_PARALLELISM,
+    ARG_GROUPS,
     ARG_CHECKPOINT_INTERVAL,
     ARG_FROM,
     ARG_UNTIL_END,
@@ -65,6 +61,7 @@ static const struct evs_arg options[] = {
     {ARG_STATE, "--state", "redis|memory", "where state is kept (redis; memory when all connectors are files)",
      "redis|memory"},
     {ARG_PARALLELISM, "--parallelism", "N", "worker threads (1)", NULL},
+    {ARG_GROUPS, "--groups", "N", "groups of a new pipeline, for engines that share it (1)", NULL},
     {ARG_CHECKPOINT_INTERVAL, "--checkpoint-interval", "DURATION", "time between checkpoints, at least 50ms (1s)",
      NULL},
     {ARG_FROM, "--from", "WHERE", "earliest, latest, committed, a time or a sequence (committed, else earliest)", NULL},
@@ -106,7 +103,7 @@ static const struct evs_arg options[] = {
 struct settings {
     struct evs_compile_args compile;
     const char *nats_url, *nats_credentials, *redis_url, *state, *progress, *bucket, *listen, *token_file;
-    int64_t parallelism, checkpoint_interval_us, retry_us, batch_rows, checkpoint_batches, lease_us;
+    int64_t groups, parallelism, checkpoint_interval_us, retry_us, batch_rows, checkpoint_batches, lease_us;
     enum evs_start start;
     int64_t start_value;
     bool until_end, at_end_stop, create, quiet, log_json, standby, republish;
@@ -114,48 +111,6 @@ struct settings {
     enum evs_log_level log_level;
     enum evs_state_lost state_lost;
 };
-
-/* One pipeline file under way. */
-struct pipeline {
-    const char *file;
-    const struct evs_plan *plan;
-    struct evs_run_options options;
-    struct evs_run *run;
-    bool standby, log_json;
-    int64_t started_us, backoff_us, again_us;
-    struct evs_live *live; /* shared by all */
-    uint32_t live_number;
-};
-
-/* The handler may only read these; they are set before signals are let in and stay until all runs have ended. */
-static struct evs_run *volatile running[PIPELINES_MAX];
-static volatile sig_atomic_t signals_seen;
-static volatile time_t first_signal_s;
-
-/* A second signal ends the process at once. A terminal and a supervisor often send the same one twice: within a second it is one. */
-static void on_signal(int signal_number)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if (signals_seen > 0 && now.tv_sec > first_signal_s + 1) {
-        _exit(128 + signal_number);
-    }
-    first_signal_s = signals_seen > 0 ? first_signal_s : now.tv_sec;
-    signals_seen = 1;
-    for (int i = 0; i < PIPELINES_MAX; i++) {
-        if (running[i] != NULL) {
-            evs_run_stop(running[i]);
-        }
-    }
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
 
 /* --- arguments ----------------------------------------------------------------------------------------------------------- */
 
@@ -211,6 +166,9 @@ static const char *take_value(struct settings *settings, int id, const char *val
     switch (id) {
     case ARG_PARALLELISM:
         return take_number(value, 1, 64, &settings->parallelism) ? NULL : "--parallelism takes a number from 1 to 64.";
+    case ARG_GROUPS:
+        return take_number(value, 1, EVS_GROUPS_MAX, &settings->groups) ? NULL
+                                                                        : "--groups takes a number from 1 to 64.";
     case ARG_BATCH_ROWS:
         return take_number(value, 1, EVS_BATCH_ROWS, &settings->batch_rows)
                    ? NULL
@@ -344,7 +302,7 @@ static bool wants_progress(const struct settings *settings, const struct evs_pla
     return isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && (plan->only_files || settings->until_end);
 }
 
-static void set_options(struct pipeline *pipeline, const struct settings *settings, struct evs_log *log,
+static void set_options(struct evs_pipeline *pipeline, const struct settings *settings, struct evs_log *log,
                         bool is_only_one)
 {
     const struct evs_plan *plan = pipeline->plan;
@@ -372,6 +330,7 @@ static void set_options(struct pipeline *pipeline, const struct settings *settin
         .start_value = settings->start_value,
         .retry_us = settings->retry_us == 0 ? RETRY_US : settings->retry_us,
         .lease_us = settings->lease_us,
+        .groups = (uint32_t)settings->groups,
         .state_lost = settings->state_lost,
         .republish = settings->republish,
         .bucket = first_of(settings->bucket, "EVSTREAM_BUCKET", BUCKET_DEFAULT),
@@ -382,188 +341,8 @@ static void set_options(struct pipeline *pipeline, const struct settings *settin
     };
 }
 
-/* What operators have left out, a line each: a number that nobody looks for is found here. */
-static void print_left_out(const struct pipeline *pipeline)
-{
-    struct evs_run_operator counts;
-    for (uint32_t node = 0; evs_run_next_operator(pipeline->run, &node, &counts);) {
-        const struct {
-            const char *name;
-            uint64_t count;
-        } numbers[] = {{"late", counts.late},
-                       {"late_window_misses", counts.late_windows},
-                       {"null_key", counts.null_keys},
-                       {"limited", counts.limited}};
-        const char *before = "left out";
-        fprintf(stderr, "  %s: ", counts.name);
-        for (size_t i = 0; i < EVS_COUNT(numbers); i++) {
-            if (numbers[i].count > 0) {
-                fprintf(stderr, "%s %llu %s", before, (unsigned long long)numbers[i].count, numbers[i].name);
-                before = ",";
-            }
-        }
-        fputc('\n', stderr);
-    }
-}
-
-static void print_summary(const struct pipeline *pipeline, const struct evs_run_summary *summary)
-{
-    const struct evs_run_totals *totals = &summary->totals;
-    if (pipeline->log_json) { /* who reads the lines as JSON wants no other ones among them */
-        evs_log(pipeline->options.log, EVS_LOG_INFO, "summary",
-                "%llu events, %llu rows out, %llu late, %llu dead letters in %.2f s (%s)",
-                (unsigned long long)totals->events, (unsigned long long)totals->rows_out,
-                (unsigned long long)totals->late, (unsigned long long)totals->dead, (double)summary->elapsed_us / 1e6,
-                summary->finished ? "input complete" : "stopped");
-        return;
-    }
-    fprintf(stderr, "%s: %llu events, %llu rows out, %llu late, %llu dead letters in %.2f s (%s)\n",
-            pipeline->plan->pipeline, (unsigned long long)totals->events, (unsigned long long)totals->rows_out,
-            (unsigned long long)totals->late, (unsigned long long)totals->dead, (double)summary->elapsed_us / 1e6,
-            summary->finished ? "input complete" : "stopped");
-    print_left_out(pipeline);
-}
-
-/* A reader that has seen enough (`| head`) has cancelled the run: that is no error. */
-static int report(const struct pipeline *pipeline, evs_status status, const struct evs_error *error)
-{
-    if (status == EVS_E_CANCELLED) {
-        return EVS_EXIT_DONE;
-    }
-    if (pipeline->log_json) {
-        struct evs_error coded = *error;
-        coded.code = status;
-        evs_log_about(pipeline->options.log, EVS_LOG_ERROR, "failed", (struct evs_log_about){.error = &coded},
-                      "The run has ended: %s", error->text);
-    } else {
-        fprintf(stderr, "evstream: %s: %s\n", pipeline->file, error->text);
-    }
-    return evs_status_exit_code(status);
-}
-
-static int start(struct pipeline *pipeline, uint32_t slot)
-{
-    struct evs_error error = {0};
-    pipeline->started_us = evs_monotonic_us(pipeline->options.os);
-    evs_status status = evs_run_start(pipeline->plan, &pipeline->options, &pipeline->run, &error);
-    if (status != EVS_OK) {
-        pipeline->run = NULL;
-        evs_live_ended(pipeline->live, pipeline->live_number, true);
-        return report(pipeline, status, &error);
-    }
-    running[slot] = pipeline->run;
-    evs_live_started(pipeline->live, pipeline->live_number, pipeline->run);
-    if (signals_seen > 0) {
-        evs_run_stop(pipeline->run);
-    }
-    return EVS_EXIT_DONE;
-}
-
-/* Engines that take a pipeline from each other again and again do it ever more slowly. */
-static void back_off(struct pipeline *pipeline)
-{
-    int64_t now_us = evs_monotonic_us(pipeline->options.os);
-    int64_t longer_us = pipeline->backoff_us * 2 < BACKOFF_MAX_US ? pipeline->backoff_us * 2 : BACKOFF_MAX_US;
-    bool has_rested = pipeline->backoff_us == 0 || now_us - pipeline->started_us > 2 * BACKOFF_MAX_US;
-    pipeline->backoff_us = has_rested ? BACKOFF_US : longer_us;
-    pipeline->again_us = now_us + pipeline->backoff_us;
-}
-
-/* Whether the run begins again: Redis went back to an earlier state (EVS_E_GAP), so memory is dropped and the last commit restored; or another engine has
- * taken over, and this one is to stand by. */
-static bool begins_again(struct pipeline *pipeline, evs_status status, const struct evs_error *error)
-{
-    if (signals_seen > 0) {
-        return false;
-    }
-    if (status == EVS_E_GAP) {
-        evs_log(pipeline->options.log, EVS_LOG_WARN, "gap", "%s; restoring and replaying", error->text);
-        pipeline->again_us = 0;
-        return true;
-    }
-    if (status != EVS_E_FENCED || !pipeline->standby) {
-        return false;
-    }
-    evs_log(pipeline->options.log, EVS_LOG_WARN, "fenced", "%s Standing by again.", error->text);
-    back_off(pipeline);
-    return true;
-}
-
-/* The run has ended, or is waited for. False when it is over; true: it is to begin again at pipeline->again_us. */
-static bool end(struct pipeline *pipeline, uint32_t slot, bool quiet, int *exit_code)
-{
-    struct evs_run_summary summary;
-    struct evs_error error = {0};
-    evs_status status = evs_run_wait(pipeline->run, &summary, &error);
-    running[slot] = NULL;
-    if (status == EVS_OK && !quiet) {
-        print_summary(pipeline, &summary);
-    }
-    evs_live_ended(pipeline->live, pipeline->live_number, status != EVS_OK);
-    evs_run_free(pipeline->run);
-    pipeline->run = NULL;
-    if (begins_again(pipeline, status, &error)) {
-        return true;
-    }
-    *exit_code = status == EVS_OK ? EVS_EXIT_DONE : report(pipeline, status, &error);
-    return false;
-}
-
-/* One look at a pipeline: ends what has ended, starts what is to begin again. False when it is over. */
-static bool tend(struct pipeline *pipeline, uint32_t slot, bool is_only_one, bool quiet, int *exit_code)
-{
-    if (pipeline->run != NULL) {
-        return !(is_only_one || evs_run_has_ended(pipeline->run)) || end(pipeline, slot, quiet, exit_code);
-    }
-    if (signals_seen > 0) {
-        return false;
-    }
-    if (evs_monotonic_us(pipeline->options.os) < pipeline->again_us) {
-        return true;
-    }
-    *exit_code = start(pipeline, slot);
-    return *exit_code == EVS_EXIT_DONE;
-}
-
-/* Until all are over. A pipeline that fails is told at once, and the others go on; the first failure is the exit code. */
-static int tend_all(struct pipeline *pipelines, uint32_t count, bool quiet)
-{
-    const struct evs_os *os = evs_os_system();
-    bool is_over[PIPELINES_MAX] = {false};
-    int exit_code = EVS_EXIT_DONE;
-    for (uint32_t left = count; left > 0;) {
-        for (uint32_t i = 0; i < count; i++) {
-            int result = EVS_EXIT_DONE;
-            if (!is_over[i] && !tend(&pipelines[i], i, count == 1, quiet, &result)) {
-                is_over[i] = true;
-                left--;
-                exit_code = exit_code == EVS_EXIT_DONE ? result : exit_code;
-            }
-        }
-        if (left > 0) {
-            (void)os->sockets.wait(os->sockets.self, NULL, NULL, 0, TEND_US); /* a signal ends it sooner */
-        }
-    }
-    return exit_code;
-}
-
-static int run_all(struct pipeline *pipelines, uint32_t count, bool quiet)
-{
-    int exit_code = EVS_EXIT_DONE;
-    uint32_t started = 0;
-    while (started < count && exit_code == EVS_EXIT_DONE) {
-        exit_code = start(&pipelines[started], started);
-        started += exit_code == EVS_EXIT_DONE;
-    }
-    for (uint32_t i = 0; exit_code != EVS_EXIT_DONE && i < started; i++) {
-        evs_run_stop(pipelines[i].run);
-    }
-    int result = tend_all(pipelines, started, quiet);
-    return exit_code == EVS_EXIT_DONE ? result : exit_code;
-}
-
 /* The name owns the state: the second of two pipelines would take it from the first. */
-static int refuse_same_name(const struct pipeline *pipelines, uint32_t count)
+static int refuse_same_name(const struct evs_pipeline *pipelines, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         for (uint32_t j = 0; j < i; j++) {
@@ -579,7 +358,7 @@ static int refuse_same_name(const struct pipeline *pipelines, uint32_t count)
     return EVS_EXIT_DONE;
 }
 
-static int compile_all(const struct settings *settings, const struct evs_paths *files, struct pipeline *pipelines,
+static int compile_all(const struct settings *settings, const struct evs_paths *files, struct evs_pipeline *pipelines,
                        struct evs_log *log)
 {
     for (uint32_t i = 0; i < files->count; i++) {
@@ -595,7 +374,7 @@ static int compile_all(const struct settings *settings, const struct evs_paths *
 
 /* Without --listen the usual port is taken when it is free: a second program beside the first runs all the same. A run over files is over soon,
  * and nobody looks. */
-static int listen_for(const struct settings *settings, const struct pipeline *pipelines, uint32_t count,
+static int listen_for(const struct settings *settings, const struct evs_pipeline *pipelines, uint32_t count,
                       struct evs_live *live, struct evs_log *log)
 {
     bool only_files = true;
@@ -619,7 +398,8 @@ static int listen_for(const struct settings *settings, const struct pipeline *pi
     return evs_status_exit_code(status);
 }
 
-static int run_live(const struct settings *settings, struct pipeline *pipelines, uint32_t count, struct evs_log *log)
+static int run_live(const struct settings *settings, struct evs_pipeline *pipelines, uint32_t count,
+                    struct evs_log *log)
 {
     struct evs_error error = {0};
     char *token;
@@ -638,11 +418,12 @@ static int run_live(const struct settings *settings, struct pipeline *pipelines,
     struct evs_live *live = evs_live_new(&live_options);
     for (uint32_t i = 0; i < count; i++) {
         pipelines[i].live = live;
+        pipelines[i].number = i;
         pipelines[i].live_number = evs_live_add(live, pipelines[i].plan, pipelines[i].file);
     }
     int exit_code = listen_for(settings, pipelines, count, live, log);
     if (exit_code == EVS_EXIT_DONE) {
-        exit_code = run_all(pipelines, count, settings->quiet);
+        exit_code = evs_pipelines_run(pipelines, count, settings->quiet);
     }
     evs_live_free(live);
     evs_free(token);
@@ -651,11 +432,11 @@ static int run_live(const struct settings *settings, struct pipeline *pipelines,
 
 static int run_files(const struct settings *settings, const struct evs_paths *files)
 {
-    struct pipeline pipelines[PIPELINES_MAX] = {0};
+    struct evs_pipeline pipelines[EVS_PIPELINES_MAX] = {0};
     struct evs_log *log = evs_log_new(
         evs_os_system(), settings->quiet && settings->log_level < EVS_LOG_WARN ? EVS_LOG_WARN : settings->log_level,
         settings->log_json);
-    catch_signals(); /* first of all: a signal while pipelines compile and open is a drain, too */
+    evs_pipelines_catch_signals(); /* first of all: a signal while pipelines compile and open is a drain, too */
     int exit_code = compile_all(settings, files, pipelines, log);
     if (exit_code == EVS_EXIT_DONE) {
         exit_code = run_live(settings, pipelines, files->count, log);
@@ -681,9 +462,9 @@ static int run_command(int argc, char **argv)
             go = false;
         }
     }
-    if (go && files.count > PIPELINES_MAX) {
-        exit_code =
-            evs_args_refuse(&args, "one process runs at most %d pipelines; %u were named.", PIPELINES_MAX, files.count);
+    if (go && files.count > EVS_PIPELINES_MAX) {
+        exit_code = evs_args_refuse(&args, "one process runs at most %d pipelines; %u were named.", EVS_PIPELINES_MAX,
+                                    files.count);
         go = false;
     }
     if (go) {

@@ -22,7 +22,7 @@ static const struct evs_arg options[] = {
 struct request {
     const char *what, *pipeline, *name;
     struct evs_state_server server;
-    bool yes;
+    bool yes, is_divided;
     struct evs_buffer text; /* for standard output */
 };
 
@@ -44,6 +44,13 @@ static evs_status open_copy(const struct request *request, const char *name, voi
     char suffix[NAME_MAX_CHARACTERS + 8];
     snprintf(suffix, sizeof suffix, ":sp:%s", name);
     return evs_state_store_open(&request->server, request->pipeline, suffix, store, error);
+}
+
+static void put_group(struct request *request)
+{
+    if (request->is_divided) {
+        evs_buffer_printf(&request->text, "group %s  ", request->server.group);
+    }
 }
 
 /* --- finding one --------------------------------------------------------------------------------------------------------------- */
@@ -123,6 +130,7 @@ static evs_status create(struct request *request, void *store, struct evs_error 
     }
     evs_state_store_close(copy);
     if (status == EVS_OK) {
+        put_group(request);
         evs_buffer_printf(&request->text, "savepoint %s of pipeline %s: checkpoint %llu, %llu blocks, %llu bytes\n",
                           request->name, request->pipeline, (unsigned long long)copied.checkpoint,
                           (unsigned long long)copied.blocks, (unsigned long long)copied.bytes);
@@ -140,6 +148,7 @@ static evs_status put_savepoint(void *argument, const struct evs_redis_savepoint
     evs_status status = evs_state_facts(savepoint->record, &facts, error);
     if (status == EVS_OK) {
         uint32_t count = evs_format_timestamp(time, savepoint->made_us);
+        put_group(request);
         evs_buffer_printf(&request->text, "%.*s  made %.*s  checkpoint %llu  %llu events counted  %llu bytes\n",
                           (int)savepoint->name.count, savepoint->name.data, (int)count, time,
                           (unsigned long long)savepoint->checkpoint, (unsigned long long)facts.events,
@@ -194,13 +203,6 @@ static evs_status restore(struct request *request, void *store, struct evs_error
     void *saved = NULL;
     evs_status status = must_find(request, store, &found, error);
     if (status == EVS_OK) {
-        status = evs_state_store_must_rest(store, request->pipeline, error);
-    }
-    if (status == EVS_OK) {
-        status = evs_state_ask(request->yes, error, "The state of pipeline %s is replaced by its savepoint %s.",
-                               request->pipeline, request->name);
-    }
-    if (status == EVS_OK) {
         status = open_copy(request, request->name, &saved, error);
     }
     if (status == EVS_OK) {
@@ -208,6 +210,7 @@ static evs_status restore(struct request *request, void *store, struct evs_error
     }
     evs_state_store_close(saved);
     if (status == EVS_OK) {
+        put_group(request);
         evs_buffer_printf(&request->text,
                           "pipeline %s stands at savepoint %s, checkpoint %llu: its next run reads on from there\n",
                           request->pipeline, request->name, (unsigned long long)found.checkpoint);
@@ -221,12 +224,8 @@ static evs_status delete (struct request *request, void *store, struct evs_error
 {
     struct found found;
     void *copy = NULL;
-    evs_status status = must_find(request, store, &found, error);
-    if (status == EVS_OK) {
-        status = evs_state_ask(request->yes, error, "The savepoint %s of pipeline %s is deleted.", request->name,
-                               request->pipeline);
-    }
-    if (status == EVS_OK) { /* from here on it does not count */
+    evs_status status = find(request, store, &found, error);
+    if (status == EVS_OK && found.is_there) { /* from here on it does not count */
         status = evs_redis_savepoint_remove(store, request->name, error);
     }
     if (status == EVS_OK) {
@@ -236,30 +235,97 @@ static evs_status delete (struct request *request, void *store, struct evs_error
         status = evs_redis_tool_delete(copy, error);
     }
     evs_state_store_close(copy);
+    return status;
+}
+
+/* --- before anything is touched, of every group ------------------------------------------------------------------------------------- */
+
+static evs_status check_name(struct request *request, void *store, struct evs_error *error)
+{
+    struct found found;
+    return must_find(request, store, &found, error);
+}
+
+static evs_status check_rest(struct request *request, void *store, struct evs_error *error)
+{
+    evs_status status = check_name(request, store, error);
+    return status == EVS_OK ? evs_state_store_must_rest(&request->server, store, request->pipeline, error) : status;
+}
+
+static evs_status list(struct request *request, void *store, struct evs_error *error)
+{
+    return evs_redis_savepoint_list(store, put_savepoint, request, error);
+}
+
+/* --- the command --------------------------------------------------------------------------------------------------------------------- */
+
+typedef evs_status (*deed)(struct request *request, void *store, struct evs_error *error);
+
+static evs_status do_group(struct request *request, const char *group, deed what, struct evs_error *error)
+{
+    void *store = NULL;
+    request->server.group = group;
+    evs_status status = evs_state_store_open(&request->server, request->pipeline, "", &store, error);
+    if (status == EVS_OK) {
+        status = what(request, store, error);
+    }
+    evs_state_store_close(store);
+    return status;
+}
+
+/* Groups exchange no rows, so a savepoint of all of them is one of each, made one after the other. */
+static evs_status do_groups(struct request *request, const struct evs_group_names *groups, deed what,
+                            struct evs_error *error)
+{
+    evs_status status = EVS_OK;
+    for (uint32_t i = 0; i < groups->count && status == EVS_OK; i++) {
+        status = do_group(request, groups->names[i], what, error);
+    }
+    return status;
+}
+
+static evs_status restore_all(struct request *request, const struct evs_group_names *groups, struct evs_error *error)
+{
+    evs_status status = do_groups(request, groups, check_rest, error);
+    if (status == EVS_OK) {
+        status = evs_state_ask(request->yes, error, "The state of pipeline %s is replaced by its savepoint %s.",
+                               request->pipeline, request->name);
+    }
+    return status == EVS_OK ? do_groups(request, groups, restore, error) : status;
+}
+
+/* A deletion that was cut off has left some groups without it. */
+static evs_status delete_all(struct request *request, const struct evs_group_names *groups, struct evs_error *error)
+{
+    evs_status status = EVS_E_STATE;
+    for (uint32_t i = 0; i < groups->count && status == EVS_E_STATE; i++) {
+        status = do_group(request, groups->names[i], check_name, error);
+    }
+    if (status == EVS_OK) {
+        status = evs_state_ask(request->yes, error, "The savepoint %s of pipeline %s is deleted.", request->name,
+                               request->pipeline);
+    }
+    if (status == EVS_OK) {
+        status = do_groups(request, groups, delete, error);
+    }
     if (status == EVS_OK) {
         evs_buffer_printf(&request->text, "deleted savepoint %s of pipeline %s\n", request->name, request->pipeline);
     }
     return status;
 }
 
-/* --- the command --------------------------------------------------------------------------------------------------------------------- */
-
 static evs_status carry_out(struct request *request, struct evs_error *error)
 {
-    void *store = NULL;
-    evs_status status = evs_state_store_open(&request->server, request->pipeline, "", &store, error);
+    struct evs_group_names groups;
+    evs_status status = evs_state_groups(&request->server, request->pipeline, &groups, error);
     if (status != EVS_OK) {
         return status;
     }
-    if (strcmp(request->what, "ls") == 0) {
-        status = evs_redis_savepoint_list(store, put_savepoint, request, error);
-    } else {
-        status = strcmp(request->what, "create") == 0    ? create(request, store, error)
-                 : strcmp(request->what, "restore") == 0 ? restore(request, store, error)
-                                                         : delete (request, store, error);
-    }
-    evs_state_store_close(store);
-    return status;
+    request->is_divided = groups.is_divided;
+    return strcmp(request->what, "ls") == 0        ? do_groups(request, &groups, list, error)
+           : strcmp(request->what, "create") == 0  ? do_groups(request, &groups, create, error)
+           : strcmp(request->what, "restore") == 0 ? restore_all(request, &groups, error)
+                                                   : delete_all(request, &groups, error);
 }
 
 static bool is_whole(const struct request *request)

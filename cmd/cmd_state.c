@@ -22,8 +22,8 @@ static const struct evs_arg options[] = {
 
 struct request {
     const char *what, *pipeline, *savepoint;
-    struct evs_state_server server;
-    bool yes;
+    struct evs_state_server server; /* with the group at hand */
+    bool yes, is_divided;
 };
 
 static int print(struct evs_buffer *text)
@@ -129,13 +129,16 @@ static evs_status has_state(const struct request *request, void *store, struct e
     return status;
 }
 
-static evs_status show(const struct request *request, void *store, struct evs_buffer *text, struct evs_error *error)
+static evs_status show(struct request *request, void *store, struct evs_buffer *text, struct evs_error *error)
 {
     struct showing showing = {0};
     const struct evs_redis_reading reading = {begin_showing, tally_block, &showing};
     evs_status status = evs_redis_tool_read(store, &reading, error);
     if (status == EVS_OK) {
-        evs_buffer_printf(text, "pipeline    %s\n", request->pipeline);
+        evs_buffer_printf(text, "%spipeline    %s\n", text->count > 0 ? "\n" : "", request->pipeline);
+        if (request->is_divided) {
+            evs_buffer_printf(text, "group       %s\n", request->server.group);
+        }
         status = evs_state_describe_with((struct evs_slice){showing.record.data, showing.record.count}, &showing.tally,
                                          text, error);
     }
@@ -147,10 +150,73 @@ static evs_status show(const struct request *request, void *store, struct evs_bu
 /* --- reset ----------------------------------------------------------------------------------------------------------------- */
 
 /* Taken over first: an engine that the look has missed is fenced before anything is gone. */
-static evs_status reset(const struct request *request, void *store, struct evs_buffer *text, struct evs_error *error)
+static evs_status reset(struct request *request, void *store, struct evs_buffer *text, struct evs_error *error)
 {
     struct evs_store_terms terms = {0};
-    evs_status status = evs_state_store_must_rest(store, request->pipeline, error);
+    evs_status status = evs_store_redis.acquire(store, &terms, error);
+    if (status == EVS_OK) {
+        status = evs_redis_tool_delete(store, error);
+    }
+    if (status == EVS_OK && text != NULL) {
+        evs_buffer_printf(text, "removed the state of pipeline %s%s%s, checkpoint %llu\n", request->pipeline,
+                          request->is_divided ? ", group " : "", request->is_divided ? request->server.group : "",
+                          (unsigned long long)terms.checkpoint);
+    }
+    return status;
+}
+
+static evs_status rests(struct request *request, void *store, struct evs_buffer *text, struct evs_error *error)
+{
+    (void)text;
+    return evs_state_store_must_rest(&request->server, store, request->pipeline, error);
+}
+
+/* --- the command --------------------------------------------------------------------------------------------------------- */
+
+static evs_status export(struct request *request, void *store, struct evs_buffer *text, struct evs_error *error)
+{
+    (void)request;
+    (void)text;
+    return evs_state_export(store, stdout, error);
+}
+
+typedef evs_status (*deed)(struct request *request, void *store, struct evs_buffer *text, struct evs_error *error);
+
+static evs_status do_group(struct request *request, const char *group, deed what, struct evs_buffer *text,
+                           struct evs_error *error)
+{
+    void *store = NULL;
+    request->server.group = group;
+    evs_status status = open_store(request, &store, error);
+    if (status == EVS_OK) {
+        status = what(request, store, text, error);
+    }
+    evs_state_store_close(store);
+    return status;
+}
+
+static evs_status must_have_state(struct request *request, void *store, struct evs_buffer *text,
+                                  struct evs_error *error)
+{
+    (void)text;
+    return has_state(request, store, error);
+}
+
+static evs_status do_groups(struct request *request, const struct evs_group_names *groups, deed what,
+                            struct evs_buffer *text, struct evs_error *error)
+{
+    evs_status status = EVS_OK;
+    for (uint32_t i = 0; i < groups->count && status == EVS_OK; i++) {
+        status = do_group(request, groups->names[i], what, text, error);
+    }
+    return status;
+}
+
+/* All groups rest before the first one is touched; the map goes last: until then the command can be given again. */
+static evs_status reset_all(struct request *request, const struct evs_group_names *groups, struct evs_buffer *text,
+                            struct evs_error *error)
+{
+    evs_status status = do_groups(request, groups, rests, text, error);
     if (status == EVS_OK) {
         status =
             evs_state_ask(request->yes, error,
@@ -159,38 +225,37 @@ static evs_status reset(const struct request *request, void *store, struct evs_b
                           request->pipeline);
     }
     if (status == EVS_OK) {
-        status = evs_store_redis.acquire(store, &terms, error);
+        status = do_groups(request, groups, reset, text, error);
+    }
+    if (status == EVS_OK && groups->is_divided) {
+        status = do_group(request, EVS_GROUP_MAP, reset, NULL, error);
     }
     if (status == EVS_OK) {
-        status = evs_redis_tool_delete(store, error);
-    }
-    if (status == EVS_OK) {
-        evs_buffer_printf(text,
-                          "removed the state of pipeline %s, checkpoint %llu; its savepoints are still there. Begin "
-                          "anew with: evstream run --state-lost restart FILE\n",
-                          request->pipeline, (unsigned long long)terms.checkpoint);
+        evs_buffer_puts(text, "Its savepoints are still there. Begin anew with: evstream run --state-lost restart "
+                              "FILE\n");
     }
     return status;
 }
 
-/* --- the command --------------------------------------------------------------------------------------------------------- */
-
-static evs_status carry_out(const struct request *request, struct evs_buffer *text, struct evs_error *error)
+static evs_status carry_out(struct request *request, struct evs_buffer *text, struct evs_error *error)
 {
-    void *store = NULL;
+    struct evs_group_names groups;
     if (strcmp(request->what, "ls") == 0) {
         return list(request, text, error);
     }
-    evs_status status = open_store(request, &store, error);
-    if (status == EVS_OK) {
-        status = has_state(request, store, error);
+    evs_status status = evs_state_groups(&request->server, request->pipeline, &groups, error);
+    if (status != EVS_OK) {
+        return status;
+    }
+    request->is_divided = groups.is_divided;
+    bool resets = strcmp(request->what, "reset") == 0;
+    if (!resets || !groups.is_divided) { /* a reset that was cut off has left some groups without state */
+        status = do_groups(request, &groups, must_have_state, text, error);
     }
     if (status == EVS_OK) {
-        status = strcmp(request->what, "show") == 0     ? show(request, store, text, error)
-                 : strcmp(request->what, "export") == 0 ? evs_state_export(store, stdout, error)
-                                                        : reset(request, store, text, error);
+        status = resets ? reset_all(request, &groups, text, error)
+                        : do_groups(request, &groups, strcmp(request->what, "show") == 0 ? show : export, text, error);
     }
-    evs_state_store_close(store);
     return status;
 }
 

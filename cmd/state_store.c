@@ -17,6 +17,26 @@ struct evs_state_server evs_state_server_default(void)
     return (struct evs_state_server){.url = is_set ? from_environment : EVS_REDIS_URL_DEFAULT};
 }
 
+static const char *group_of(const struct evs_state_server *server)
+{
+    return server->group != NULL ? server->group : "0";
+}
+
+evs_status evs_state_groups(const struct evs_state_server *server, const char *pipeline, struct evs_group_names *groups,
+                            struct evs_error *error)
+{
+    struct evs_state_server map = *server;
+    struct evs_store_terms terms = {0};
+    void *store = NULL;
+    map.group = EVS_GROUP_MAP;
+    evs_status status = evs_state_store_peek(&map, pipeline, &store, &terms, error);
+    if (status == EVS_OK) {
+        status = evs_groups_named(&terms, groups, error);
+    }
+    evs_state_store_close(store);
+    return status;
+}
+
 evs_status evs_state_store_open(const struct evs_state_server *server, const char *pipeline, const char *suffix,
                                 void **store, struct evs_error *error)
 {
@@ -24,7 +44,7 @@ evs_status evs_state_store_open(const struct evs_state_server *server, const cha
                                   .log = server->log,
                                   .url = server->url,
                                   .pipeline = pipeline,
-                                  .group = "0",
+                                  .group = group_of(server),
                                   .suffix = suffix,
                                   .retry_us = RETRY_US};
     return evs_store_redis.open(&open, store, error);
@@ -44,10 +64,11 @@ void evs_state_store_close(void *store)
     }
 }
 
-evs_status evs_state_store_must_rest(void *store, const char *pipeline, struct evs_error *error)
+evs_status evs_state_store_must_rest(const struct evs_state_server *server, void *store, const char *pipeline,
+                                     struct evs_error *error)
 {
     bool active = false;
-    evs_status status = evs_redis_tool_watch(store, pipeline, "0", WATCH_US, &active, error);
+    evs_status status = evs_redis_tool_watch(store, pipeline, group_of(server), WATCH_US, &active, error);
     if (status == EVS_OK && active) {
         return evs_fail(error, EVS_E_STATE,
                         "an engine works with the state of pipeline %s, or stands by to do so; stop it first.",

@@ -2,18 +2,22 @@
 #ifndef EVS_STATE_STORE_H
 #define EVS_STATE_STORE_H
 
-#include "evstream/store.h"
+#include "evstream/groups.h"
 
 #define EVS_REDIS_URL_DEFAULT "redis://127.0.0.1:6379"
 
 struct evs_state_server {
     const char *url;
+    const char *group; /* of the pipelines that are opened; NULL: the only one of one that was never divided */
     struct evs_log *log;
 };
 /* The environment's address, or the default one; the log is for the command to make. */
 struct evs_state_server evs_state_server_default(void);
 
-/* Opens the store of a pipeline's group "0", or with a suffix a copy of its streams. */
+/* Which groups the pipeline is divided into. */
+EVS_MUST_CHECK evs_status evs_state_groups(const struct evs_state_server *server, const char *pipeline,
+                                           struct evs_group_names *groups, struct evs_error *error);
+/* Opens the store of a pipeline's group, or with a suffix a copy of its streams. */
 EVS_MUST_CHECK evs_status evs_state_store_open(const struct evs_state_server *server, const char *pipeline,
                                                const char *suffix, void **store, struct evs_error *error);
 /* Opens it and looks at the last commit. */
@@ -21,7 +25,8 @@ EVS_MUST_CHECK evs_status evs_state_store_peek(const struct evs_state_server *se
                                                void **store, struct evs_store_terms *terms, struct evs_error *error);
 void evs_state_store_close(void *store); /* NULL is allowed */
 /* EVS_E_STATE while an engine works with the pipeline: it is connected, or writes within some seconds. */
-EVS_MUST_CHECK evs_status evs_state_store_must_rest(void *store, const char *pipeline, struct evs_error *error);
+EVS_MUST_CHECK evs_status evs_state_store_must_rest(const struct evs_state_server *server, void *store,
+                                                    const char *pipeline, struct evs_error *error);
 /* What is about to be done is told on the terminal, and done only after a yes. Without a terminal it is EVS_E_USAGE, unless `yes`; EVS_E_CANCELLED: no. */
 EVS_MUST_CHECK evs_status evs_state_ask(bool yes, struct evs_error *error, const char *format, ...) EVS_PRINTF(3, 4);
 

@@ -77,6 +77,8 @@ struct evs_bound_source {
     int64_t idle_timeout_us, future_skew_us, row_bytes_max;
     bool future_keep, fail_on_error;
     uint32_t partitions;
+    const uint32_t *partition_key; /* columns: the first that is not NULL decides on the partition; count 0: not known */
+    uint32_t partition_key_count;
     struct evs_entity *dead_letter; /* a sink, or NULL */
     struct evs_rel *scan;
 };
@@ -230,6 +232,7 @@ struct evs_place evs_option_place(const struct evs_ast_connector *connector, con
 
 void evs_bind_settings(struct evs_binder *binder); /* pipeline, param, set */
 const struct evs_option_value *evs_setting(const struct evs_binder *binder, const char *name);
+struct evs_place evs_setting_place(struct evs_binder *binder, const char *name); /* no file: it is not set */
 /* Options that every source, or every sink, takes beside its connector's. */
 extern const struct evs_option evs_source_options[], evs_sink_options[], evs_table_options[];
 extern const struct evs_option *const evs_setting_options; /* all settings but dead_letter, which names a sink */

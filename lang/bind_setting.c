@@ -34,6 +34,11 @@ static const struct evs_option settings[] = {
      .max = INT64_C(86400000000),
      .help = "time between two checkpoints"},
     {.name = "parallelism", .kind = EVS_OPTION_INT, .min = 1, .max = 64, .help = "number of workers"},
+    {.name = "groups",
+     .kind = EVS_OPTION_INT,
+     .min = 1,
+     .max = EVS_GROUPS_MAX,
+     .help = "into how many groups a new pipeline is divided, for engines that share it"},
     {.name = "state", .kind = EVS_OPTION_ENUM, .choices = "redis|memory", .help = "where state becomes durable"},
     {.name = "delivery",
      .kind = EVS_OPTION_ENUM,
@@ -85,7 +90,13 @@ static const struct evs_option settings[] = {
     {0},
 };
 const struct evs_option *const evs_setting_options = settings;
-const struct evs_option evs_source_options[] = {SOURCE_OPTIONS(false), {0}};
+const struct evs_option evs_source_options[] = {
+    SOURCE_OPTIONS(false),
+    {.name = "partition_key",
+     .kind = EVS_OPTION_STRING,
+     .help = "the text column whose FNV-1a hash, modulo the partitions, is an event's partition; several with commas "
+             "between them: the first that is not NULL. An event that lies elsewhere goes to the dead letter"},
+    {0}};
 const struct evs_option evs_sink_options[] = {
     {.name = "delivery",
      .kind = EVS_OPTION_ENUM,
@@ -100,6 +111,17 @@ _Static_assert(EVS_COUNT(settings) <= EVS_COUNT(((struct evs_settings *)0)->stat
 const struct evs_option_value *evs_setting(const struct evs_binder *binder, const char *name)
 {
     return evs_option_find(binder->settings.values, name);
+}
+
+struct evs_place evs_setting_place(struct evs_binder *binder, const char *name)
+{
+    for (uint32_t i = 0; settings[i].name != NULL; i++) {
+        const struct evs_ast_statement *statement = binder->settings.statement[i];
+        if (statement != NULL && strcmp(settings[i].name, name) == 0) {
+            return evs_bind_place(binder, statement->name.place);
+        }
+    }
+    return (struct evs_place){0};
 }
 
 static void bind_dead_letter(struct evs_binder *binder, const struct evs_ast_statement *statement)

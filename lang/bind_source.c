@@ -259,6 +259,65 @@ static void set_common(struct evs_binder *binder, struct evs_bound_source *sourc
     source->row_bytes_max = choose(binder, own, "row_bytes_max")->integer;
 }
 
+/* Which columns decide on an event's partition: 'user_id, anonymous_id'. */
+static bool add_partition_column(struct evs_binder *binder, struct evs_bound_source *source, uint32_t *columns,
+                                 struct evs_slice name, struct evs_place place)
+{
+    struct evs_nearest nearest = evs_nearest_begin(name);
+    for (uint32_t i = 0; i < source->column_count; i++) {
+        if (!evs_slice_equal_nocase(name, source->columns[i].name)) {
+            evs_nearest_offer(&nearest, evs_slice_of(source->columns[i].name));
+            continue;
+        }
+        if (source->fields[i].type->kind != EVS_STRING) {
+            evs_report(binder, EVS_E0502, place, "partitions are made of texts, and `%s` is of type %s",
+                       source->columns[i].name, evs_kind_name(source->fields[i].type->kind));
+            return false;
+        }
+        columns[source->partition_key_count++] = i;
+        return true;
+    }
+    struct evs_diag *diag =
+        evs_report(binder, EVS_E0502, place, "`partition_key` takes columns of the source, and `%.*s` is none",
+                   (int)name.count, name.data);
+    evs_diag_did_you_mean(diag, &nearest);
+    return false;
+}
+
+static struct evs_slice trimmed(struct evs_slice text)
+{
+    while (text.count > 0 && text.data[0] == ' ') {
+        text = (struct evs_slice){text.data + 1, text.count - 1};
+    }
+    while (text.count > 0 && text.data[text.count - 1] == ' ') {
+        text.count--;
+    }
+    return text;
+}
+
+static bool bind_partition_key(struct evs_binder *binder, struct evs_bound_source *source,
+                               const struct evs_option_value *own, struct evs_place place)
+{
+    const struct evs_option_value *value = evs_option_find(own, "partition_key");
+    if (!value->is_set || source->partitions == 1) { /* with one there is nothing to decide */
+        return true;
+    }
+    struct evs_slice text = value->text;
+    uint32_t *columns = EVS_ARENA_ARRAY(binder->arena, uint32_t, text.count + 1u);
+    bool is_right = true;
+    source->partition_key = columns;
+    while (is_right) {
+        const char *comma = memchr(text.data, ',', text.count);
+        struct evs_slice name = {text.data, comma == NULL ? text.count : (size_t)(comma - text.data)};
+        is_right = add_partition_column(binder, source, columns, trimmed(name), place);
+        if (comma == NULL) {
+            break;
+        }
+        text = (struct evs_slice){comma + 1, text.count - name.count - 1};
+    }
+    return is_right;
+}
+
 static void warn_live_only(struct evs_binder *binder, const struct evs_bound_source *source,
                            const struct evs_option_value *own, const struct evs_ast_connector *ast)
 {
@@ -325,7 +384,8 @@ static bool bind_declared_connector(struct evs_binder *binder, struct evs_bound_
     if (source->connector->bounded) {
         warn_live_only(binder, source, values[1], ast);
     }
-    return configure(binder, source, values[0], ast->place);
+    return configure(binder, source, values[0], ast->place) &&
+           bind_partition_key(binder, source, values[1], evs_option_place(ast, "partition_key"));
 }
 
 /* Another connector in the place of the declared one; what holds for every source stays as it is declared. */
@@ -346,7 +406,8 @@ static bool bind_override(struct evs_binder *binder, struct evs_bound_source *so
     } else if (evs_bind_override(binder, evs_arena_printf(binder->arena, "--source %s=%s", source->name, text),
                                  colon + 1, source->connector->options, &values)) {
         set_common(binder, source, declared[1]);
-        return configure(binder, source, values, source->place);
+        return configure(binder, source, values, source->place) &&
+               bind_partition_key(binder, source, declared[1], evs_option_place(ast, "partition_key"));
     }
     binder->is_usage_error = true;
     return false;

@@ -169,6 +169,10 @@ void evs_explain_text(const struct evs_plan *plan, struct evs_buffer *out)
     if (plan->parallelism != 0) {
         evs_buffer_printf(out, "    workers %u\n", plan->parallelism);
     }
+    if (plan->groups != 0 || plan->groups_max > 1) {
+        evs_buffer_printf(out, "    groups %u, of at most %u\n", plan->groups == 0 ? 1 : plan->groups,
+                          plan->groups_max);
+    }
     if (plan->only_files) {
         evs_buffer_puts(out, "    only files: no server is needed, state is in memory\n");
     }

@@ -23,7 +23,7 @@ static void parse_setting(struct evs_parser *parser, struct evs_ast_statement *s
 {
     evs_take_token(parser);
     statement->kind = EVS_STATEMENT_SET;
-    statement->name = evs_expect_ident(parser, "the name of a setting");
+    statement->name = evs_expect_any_ident(parser, "the name of a setting");
     evs_expect(parser, EVS_TOKEN_EQUAL, "after the setting's name");
     statement->setting = evs_parse_expression(parser);
 }

@@ -242,6 +242,18 @@ static void set_columns(struct evs_builder *builder, const struct evs_bound_sour
     out->partition_column = system[EVS_SYSTEM_PARTITION] + 1;
 }
 
+static void set_partitions(struct evs_builder *builder, const struct evs_bound_source *source, const uint32_t *map,
+                           struct evs_plan_source *out)
+{
+    uint32_t *columns = EVS_ARENA_ARRAY(builder->arena, uint32_t, source->partition_key_count + 1u);
+    for (uint32_t i = 0; i < source->partition_key_count; i++) {
+        columns[i] = map[source->partition_key[i]];
+    }
+    out->partitions = source->partitions;
+    out->partition_key = columns;
+    out->partition_key_count = source->partition_key_count;
+}
+
 static void set_watermark(struct evs_builder *builder, const struct evs_bound_source *source, const uint32_t *map,
                           struct evs_plan_source *out)
 {
@@ -302,6 +314,7 @@ static void lay_scan(struct evs_builder *builder, const struct evs_rel *rel)
     out->needs_row_watermark = needs_row_watermark(builder, rel);
     out->row_bytes_max = (uint32_t)source->row_bytes_max;
     set_columns(builder, source, map, out);
+    set_partitions(builder, source, map, out);
     set_watermark(builder, source, map, out);
     uint32_t node = evs_build_node(builder, EVS_NODE_SOURCE, source->name, source->place);
     struct evs_plan_node *at = evs_build_at(builder, node);
@@ -706,6 +719,7 @@ bool evs_plan_build(struct evs_binder *binder, struct evs_plan *plan)
     evs_build_dead_letters(&builder);
     evs_build_branches(&builder);
     set_plan(&builder);
+    evs_build_groups(&builder);
     move_to_arena(&builder);
     evs_name_index_fini(&builder.node_names);
     evs_name_index_fini(&builder.kind_counts);

@@ -83,6 +83,8 @@ void evs_build_operator(struct evs_builder *builder, const struct evs_rel *rel, 
 /* plan_sink.c */
 void evs_build_sink(struct evs_builder *builder, const struct evs_rel *rel);
 void evs_build_dead_letters(struct evs_builder *builder);
+/* Into how many groups the plan may be divided; more than that asked for is reported. */
+void evs_build_groups(struct evs_builder *builder);
 
 /* plan_label.c */
 const char *evs_label_scan(struct evs_arena *arena, const struct evs_bound_source *source);

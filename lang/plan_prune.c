@@ -139,6 +139,9 @@ static void ask_scan(struct evs_rel *rel)
         evs_expr_columns(rel->source->watermark, rel->needed);
         need(rel, rel->source->watermark_column);
     }
+    for (uint32_t i = 0; i < rel->source->partition_key_count; i++) { /* what decides on its partition is checked */
+        need(rel, rel->source->partition_key[i]);
+    }
 }
 
 static void ask(struct evs_rel *rel)

@@ -24,12 +24,13 @@ struct evs_tap;
 struct pipeline {
     const struct evs_plan *plan;
     const char *file;
-    struct evs_run *run; /* NULL: not running */
+    struct evs_run *runs[EVS_GROUPS_MAX]; /* one a group; NULL: not running */
+    uint32_t group_count;                 /* groups that ever ran */
     uint64_t starts;
     bool has_ended, has_failed;
     struct evs_tap *taps[EVS_LIVE_TRIGGER_TAPS]; /* triggers.c */
-    uint32_t tap_nodes[EVS_LIVE_TRIGGER_TAPS], tap_count;
-    bool has_tapped;
+    uint32_t tap_nodes[EVS_LIVE_TRIGGER_TAPS], tap_groups[EVS_LIVE_TRIGGER_TAPS], tap_count;
+    bool has_tapped[EVS_GROUPS_MAX];
 };
 
 struct evs_live {
@@ -47,7 +48,8 @@ struct evs_live {
 struct shot {
     const struct pipeline *pipeline;
     enum pipeline_state state;
-    bool is_live; /* the rest is there */
+    uint32_t held_count; /* groups that run here */
+    bool is_live;        /* the rest is there */
     struct evs_view_run run;
     struct evs_view_node *nodes; /* run.node_count */
     struct evs_view_reason *reasons;
@@ -60,6 +62,8 @@ struct gallery {
     int64_t wall_us, monotonic_us;
 };
 
+/* The runs that are looked at together: those of groups that run here; one that stands by, if none does. The lock is held. */
+uint32_t evs_live_runs(const struct pipeline *pipeline, const struct evs_run *runs[EVS_GROUPS_MAX]);
 /* The lock must be held from evs_live_look until the gallery is dropped. */
 void evs_live_look(struct evs_live *live, struct gallery *gallery);
 void evs_live_drop(struct gallery *gallery);

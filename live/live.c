@@ -50,28 +50,31 @@ uint32_t evs_live_add(struct evs_live *live, const struct evs_plan *plan, const 
     return number;
 }
 
-void evs_live_started(struct evs_live *live, uint32_t number, struct evs_run *run)
+void evs_live_started(struct evs_live *live, uint32_t number, uint32_t group, struct evs_run *run)
 {
     pthread_mutex_lock(&live->lock);
-    EVS_ASSERT(number < live->pipeline_count && live->pipelines[number].run == NULL);
+    EVS_ASSERT(number < live->pipeline_count && group < EVS_GROUPS_MAX);
     struct pipeline *pipeline = &live->pipelines[number];
-    pipeline->run = run;
+    EVS_ASSERT(pipeline->runs[group] == NULL);
+    pipeline->runs[group] = run;
+    pipeline->group_count = group < pipeline->group_count ? pipeline->group_count : group + 1;
     pipeline->starts++;
     pipeline->has_ended = pipeline->has_failed = false;
     pthread_mutex_unlock(&live->lock);
 }
 
-void evs_live_ended(struct evs_live *live, uint32_t number, bool has_failed)
+void evs_live_ended(struct evs_live *live, uint32_t number, uint32_t group, bool has_failed)
 {
     pthread_mutex_lock(&live->lock);
-    EVS_ASSERT(number < live->pipeline_count);
-    evs_triggers_close(&live->pipelines[number]);
+    EVS_ASSERT(number < live->pipeline_count && group < EVS_GROUPS_MAX);
+    struct pipeline *pipeline = &live->pipelines[number];
+    evs_triggers_close(pipeline, group);
     if (live->server != NULL) {
-        evs_tails_close(live->server->tails, number);
+        evs_tails_close(live->server->tails, number, group);
     }
-    live->pipelines[number].run = NULL;
-    live->pipelines[number].has_ended = true;
-    live->pipelines[number].has_failed = has_failed;
+    pipeline->runs[group] = NULL;
+    pipeline->has_ended = true;
+    pipeline->has_failed = pipeline->has_failed || has_failed;
     pthread_mutex_unlock(&live->lock);
 }
 
@@ -127,12 +130,37 @@ bool evs_live_find_pipeline(const struct evs_live *live, const char *name, uint3
     return false;
 }
 
+/* Groups that only stand by here have nothing to show beside groups that run. */
+uint32_t evs_live_runs(const struct pipeline *pipeline, const struct evs_run *chosen[EVS_GROUPS_MAX])
+{
+    const struct evs_run *waiting = NULL;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < pipeline->group_count; i++) {
+        struct evs_view_run view;
+        if (pipeline->runs[i] == NULL) {
+            continue;
+        }
+        evs_run_view(pipeline->runs[i], &view);
+        if (view.is_standing_by) {
+            waiting = pipeline->runs[i];
+        } else {
+            chosen[count++] = pipeline->runs[i];
+        }
+    }
+    if (count == 0 && waiting != NULL) {
+        chosen[count++] = waiting;
+    }
+    return count;
+}
+
 enum pipeline_state evs_live_state_of(struct evs_live *live, uint32_t number)
 {
+    const struct evs_run *runs[EVS_GROUPS_MAX];
     pthread_mutex_lock(&live->lock);
-    struct shot shot = {.pipeline = &live->pipelines[number], .is_live = live->pipelines[number].run != NULL};
+    uint32_t count = evs_live_runs(&live->pipelines[number], runs);
+    struct shot shot = {.pipeline = &live->pipelines[number], .is_live = count > 0};
     if (shot.is_live) {
-        evs_run_view(shot.pipeline->run, &shot.run);
+        evs_runs_view(runs, count, &shot.run);
     }
     enum pipeline_state state = state_of(&shot);
     pthread_mutex_unlock(&live->lock);
@@ -141,15 +169,18 @@ enum pipeline_state evs_live_state_of(struct evs_live *live, uint32_t number)
 
 static void look_at(const struct pipeline *pipeline, struct shot *shot)
 {
-    *shot = (struct shot){.pipeline = pipeline, .is_live = pipeline->run != NULL};
+    const struct evs_run *runs[EVS_GROUPS_MAX];
+    uint32_t count = evs_live_runs(pipeline, runs);
+    *shot = (struct shot){.pipeline = pipeline, .is_live = count > 0, .held_count = count};
     if (shot->is_live) {
-        evs_run_view(pipeline->run, &shot->run);
+        evs_runs_view(runs, count, &shot->run);
         shot->nodes = evs_alloc(shot->run.node_count * sizeof *shot->nodes);
         for (uint32_t i = 0; i < shot->run.node_count; i++) {
-            evs_run_view_node(pipeline->run, i, &shot->nodes[i]);
+            evs_runs_view_node(runs, count, i, &shot->nodes[i]);
         }
         shot->reasons = evs_alloc(EVS_VIEW_REASONS * sizeof *shot->reasons);
-        shot->reason_count = evs_run_view_reasons(pipeline->run, shot->reasons);
+        shot->reason_count = evs_runs_view_reasons(runs, count, shot->reasons);
+        shot->held_count = shot->run.is_standing_by ? 0 : count;
     }
     shot->state = state_of(shot);
 }

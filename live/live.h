@@ -28,10 +28,10 @@ struct evs_live *evs_live_new(const struct evs_live_options *options);
 EVS_MUST_CHECK evs_status evs_live_token(const char *path, char **token, struct evs_error *error);
 /* The number of a pipeline that is about to start. The plan lives longer than `live`. */
 uint32_t evs_live_add(struct evs_live *live, const struct evs_plan *plan, const char *file);
-/* It runs: restored, all connectors open. */
-void evs_live_started(struct evs_live *live, uint32_t number, struct evs_run *run);
-/* Its run is over; called before the run is freed, and returns when nobody looks at it any more. */
-void evs_live_ended(struct evs_live *live, uint32_t number, bool has_failed);
+/* A group of it runs (evstream/groups.h; 0: the only one). What is shown of a pipeline is of all its groups here together, as of workers. */
+void evs_live_started(struct evs_live *live, uint32_t number, uint32_t group, struct evs_run *run);
+/* That run is over; called before the run is freed, and returns when nobody looks at it any more. */
+void evs_live_ended(struct evs_live *live, uint32_t number, uint32_t group, bool has_failed);
 /* Answers at `address`, HOST:PORT, from a thread of its own on. Errors name the address. */
 evs_status evs_live_listen(struct evs_live *live, const char *address, struct evs_error *error);
 /* Where it listens, HOST:PORT with the port that the system chose for port 0; NULL: nowhere. */

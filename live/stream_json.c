@@ -21,6 +21,8 @@ static void take_reasons(struct evs_buffer *out, const struct shot *shot)
 void evs_channel_look(struct evs_channel *now, const struct gallery *gallery, const struct shot *shot)
 {
     const struct evs_plan *plan = shot->pipeline->plan;
+    const struct evs_run *runs[EVS_GROUPS_MAX];
+    uint32_t run_count = evs_live_runs(shot->pipeline, runs);
     now->is_seen = true;
     now->state = shot->state;
     now->starts = shot->pipeline->starts;
@@ -33,10 +35,13 @@ void evs_channel_look(struct evs_channel *now, const struct gallery *gallery, co
     for (uint32_t i = 0; i < plan->node_count; i++) {
         now->nodes[i] = shot->is_live ? shot->nodes[i] : (struct evs_view_node){.node = &plan->nodes[i]};
     }
-    for (uint32_t i = 0; shot->is_live && i < plan->edge_count; i++) {
-        now->edges[i] = evs_run_view_edge(shot->pipeline->run, i);
+    for (uint32_t i = 0; i < plan->edge_count; i++) {
+        for (uint32_t k = 0; k < run_count; k++) {
+            now->edges[i] += evs_run_view_edge(runs[k], i);
+        }
     }
-    now->checkpoint_count = shot->is_live ? evs_run_view_checkpoints(shot->pipeline->run, now->checkpoints) : 0;
+    /* One group's show what the others' are like, too. */
+    now->checkpoint_count = run_count > 0 ? evs_run_view_checkpoints(runs[0], now->checkpoints) : 0;
     take_reasons(&now->reasons, shot);
 }
 

@@ -23,8 +23,9 @@ struct look {
     const char *where; /* NULL: all rows */
     const struct evs_program *program;
     struct evs_arena arena;
-    struct evs_tap *tap; /* NULL: the pipeline does not run, or has too many */
-    struct evs_tap_counts counts, told;
+    struct evs_tap *taps[EVS_GROUPS_MAX]; /* NULL: the group does not run here, or has too many */
+    struct evs_tap_counts ended;          /* of taps that were closed */
+    struct evs_tap_counts told;
     uint32_t listener_count;
     struct evs_buffer news; /* of this tick */
 };
@@ -76,21 +77,33 @@ static const struct evs_plan_node *node_of(const struct evs_tails *tails, const 
 }
 
 /* A pipeline that begins again is looked at again. */
-static void open_tap(const struct evs_tails *tails, struct look *look)
+static void open_taps(const struct evs_tails *tails, struct look *look)
 {
-    struct evs_run *run = tails->server->live->pipelines[look->pipeline].run;
+    const struct pipeline *pipeline = &tails->server->live->pipelines[look->pipeline];
     struct evs_tap_options options = {.node = look->node, .rows_max = look->rows_max, .where = look->program};
     struct evs_error error;
-    if (run != NULL && look->tap == NULL && evs_run_tap_open(run, &options, &look->tap, &error) != EVS_OK) {
-        look->tap = NULL; /* there may be one at the next tick */
+    for (uint32_t i = 0; i < pipeline->group_count; i++) {
+        if (pipeline->runs[i] != NULL && look->taps[i] == NULL &&
+            evs_run_tap_open(pipeline->runs[i], &options, &look->taps[i], &error) != EVS_OK) {
+            look->taps[i] = NULL; /* there may be one at the next tick */
+        }
     }
 }
 
-static void take_rows(const struct evs_tails *tails, struct look *look)
+static void add_counts(struct evs_tap_counts *to, const struct evs_tap *tap)
 {
-    const char *at = node_of(tails, look)->name;
+    struct evs_tap_counts counts;
+    evs_tap_count(tap, &counts);
+    to->seen += counts.seen;
+    to->matched += counts.matched;
+    to->kept += counts.kept;
+    to->unseen += counts.unseen;
+}
+
+static void take_tap(struct look *look, struct evs_tap *tap, const char *at)
+{
     const struct evs_tap_row *rows = NULL;
-    uint32_t count = look->tap == NULL ? 0 : evs_tap_take(look->tap, &rows);
+    uint32_t count = evs_tap_take(tap, &rows);
     struct evs_buffer data = {0};
     for (uint32_t i = 0; i < count; i++) {
         data.count = 0;
@@ -98,12 +111,30 @@ static void take_rows(const struct evs_tails *tails, struct look *look)
         evs_sse_put(&look->news, "row", (struct evs_slice){data.data, data.count});
     }
     evs_buffer_fini(&data);
-    if (look->tap != NULL) {
-        evs_tap_count(look->tap, &look->counts);
+}
+
+static void take_rows(const struct evs_tails *tails, struct look *look)
+{
+    const char *at = node_of(tails, look)->name;
+    struct evs_tap_counts counts = look->ended;
+    for (uint32_t i = 0; i < EVS_GROUPS_MAX; i++) {
+        if (look->taps[i] != NULL) {
+            take_tap(look, look->taps[i], at);
+            add_counts(&counts, look->taps[i]);
+        }
     }
-    if (tails->tick % TAKES_A_SECOND == 0 && memcmp(&look->counts, &look->told, sizeof look->told) != 0) {
-        put_counts(&look->news, at, &look->counts);
-        look->told = look->counts;
+    if (tails->tick % TAKES_A_SECOND == 0 && memcmp(&counts, &look->told, sizeof look->told) != 0) {
+        put_counts(&look->news, at, &counts);
+        look->told = counts;
+    }
+}
+
+static void close_tap(struct look *look, uint32_t group)
+{
+    if (look->taps[group] != NULL) {
+        add_counts(&look->ended, look->taps[group]);
+        evs_tap_close(look->taps[group]);
+        look->taps[group] = NULL;
     }
 }
 
@@ -133,7 +164,7 @@ static struct look *join_look(struct evs_tails *tails, struct look *look)
     look->next = tails->looks;
     look->listener_count = 1;
     tails->looks = look;
-    open_tap(tails, look);
+    open_taps(tails, look);
     return look;
 }
 
@@ -147,18 +178,17 @@ static void leave_look(struct evs_tails *tails, struct look *look)
         at = &(*at)->next;
     }
     *at = look->next;
-    if (look->tap != NULL) {
-        evs_tap_close(look->tap);
+    for (uint32_t i = 0; i < EVS_GROUPS_MAX; i++) {
+        close_tap(look, i);
     }
     look_free(look);
 }
 
-void evs_tails_close(struct evs_tails *tails, uint32_t pipeline)
+void evs_tails_close(struct evs_tails *tails, uint32_t pipeline, uint32_t group)
 {
     for (struct look *look = tails == NULL ? NULL : tails->looks; look != NULL; look = look->next) {
-        if (look->pipeline == pipeline && look->tap != NULL) {
-            evs_tap_close(look->tap);
-            look->tap = NULL;
+        if (look->pipeline == pipeline) {
+            close_tap(look, group);
         }
     }
 }
@@ -191,7 +221,7 @@ static void on_tick(evutil_socket_t fd, short what, void *argument)
     pthread_mutex_lock(&live->lock);
     for (struct look *look = tails->looks; look != NULL; look = look->next) {
         look->news.count = 0;
-        open_tap(tails, look);
+        open_taps(tails, look);
         take_rows(tails, look);
     }
     pthread_mutex_unlock(&live->lock);

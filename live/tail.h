@@ -22,7 +22,7 @@ struct evs_tails;
 
 void evs_live_get_tail(struct evs_live_server *server, struct evhttp_request *request);
 /* The run of this pipeline is over: its taps are closed. The lock is held. */
-void evs_tails_close(struct evs_tails *tails, uint32_t pipeline);
+void evs_tails_close(struct evs_tails *tails, uint32_t pipeline, uint32_t group);
 void evs_tails_free(struct evs_tails *tails); /* nobody listens any more; NULL is allowed */
 
 #endif

@@ -66,30 +66,31 @@ void evs_put_tap_row(struct evs_buffer *out, const char *before, const struct ev
 
 /* --- taps ------------------------------------------------------------------------------------------------------------------------- */
 
-static void open_tap(struct pipeline *pipeline, uint32_t node)
+static void open_tap(struct pipeline *pipeline, uint32_t group, uint32_t node)
 {
     struct evs_tap_options options = {.node = node, .rows_max = ROWS_A_LOOK};
     struct evs_error error;
     struct evs_tap **tap = &pipeline->taps[pipeline->tap_count];
-    if (evs_run_tap_open(pipeline->run, &options, tap, &error) ==
+    if (evs_run_tap_open(pipeline->runs[group], &options, tap, &error) ==
         EVS_OK) { /* else others look: their rows come first */
+        pipeline->tap_groups[pipeline->tap_count] = group;
         pipeline->tap_nodes[pipeline->tap_count++] = node;
     }
 }
 
-static void open_taps(struct pipeline *pipeline)
+static void open_taps(struct pipeline *pipeline, uint32_t group)
 {
     struct evs_view_run view;
-    evs_run_view(pipeline->run, &view);
+    evs_run_view(pipeline->runs[group], &view);
     if (view.is_standing_by) {
         return;
     }
     for (uint32_t i = 0; i < view.node_count && pipeline->tap_count < EVS_LIVE_TRIGGER_TAPS; i++) {
         if (evs_live_is_trigger_sink(view.plan, i)) {
-            open_tap(pipeline, i);
+            open_tap(pipeline, group, i);
         }
     }
-    pipeline->has_tapped = true;
+    pipeline->has_tapped[group] = true;
 }
 
 static void keep(struct evs_channel *channel, const struct pipeline *pipeline, uint32_t node,
@@ -108,11 +109,10 @@ static void keep(struct evs_channel *channel, const struct pipeline *pipeline, u
 
 void evs_triggers_take(struct pipeline *pipeline, struct evs_channel *channel)
 {
-    if (pipeline->run == NULL) {
-        return;
-    }
-    if (!pipeline->has_tapped) {
-        open_taps(pipeline);
+    for (uint32_t group = 0; group < pipeline->group_count; group++) {
+        if (pipeline->runs[group] != NULL && !pipeline->has_tapped[group]) {
+            open_taps(pipeline, group);
+        }
     }
     for (uint32_t i = 0; i < pipeline->tap_count; i++) {
         const struct evs_tap_row *rows;
@@ -123,11 +123,18 @@ void evs_triggers_take(struct pipeline *pipeline, struct evs_channel *channel)
     }
 }
 
-void evs_triggers_close(struct pipeline *pipeline)
+void evs_triggers_close(struct pipeline *pipeline, uint32_t group)
 {
+    uint32_t kept = 0;
     for (uint32_t i = 0; i < pipeline->tap_count; i++) {
-        evs_tap_close(pipeline->taps[i]);
+        if (pipeline->tap_groups[i] == group) {
+            evs_tap_close(pipeline->taps[i]);
+            continue;
+        }
+        pipeline->taps[kept] = pipeline->taps[i];
+        pipeline->tap_nodes[kept] = pipeline->tap_nodes[i];
+        pipeline->tap_groups[kept++] = pipeline->tap_groups[i];
     }
-    pipeline->tap_count = 0;
-    pipeline->has_tapped = false;
+    pipeline->tap_count = kept;
+    pipeline->has_tapped[group] = false;
 }

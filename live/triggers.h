@@ -10,7 +10,7 @@
 /* With the lock held. Opens the taps when the run has taken its state, and puts what has come into the channel's ring. */
 void evs_triggers_take(struct pipeline *pipeline, struct evs_channel *channel);
 /* Before the run is freed, with the lock held. */
-void evs_triggers_close(struct pipeline *pipeline);
+void evs_triggers_close(struct pipeline *pipeline, uint32_t group);
 
 /* A row of a tap, members only: "time_us":…,"event_time_us":…,"source":…,"cause":{…},"row":{…}, and "id", "address" of a message. */
 void evs_put_tap_row(struct evs_buffer *out, const char *before, const struct evs_tap_row *row);

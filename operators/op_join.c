@@ -419,7 +419,7 @@ static evs_status join_watermark(struct evs_op *op, void *state, int64_t waterma
 
 const struct evs_operator evs_op_join = {
     .kind = "join",
-    .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK,
+    .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_SKIPS_NULL_KEYS | EVS_OP_HOLDS_WATERMARK,
     .snapshot_version = EVS_JOIN_SNAPSHOT_VERSION,
     .state_bytes = sizeof(struct join),
     .inputs_max = 2,

@@ -528,7 +528,7 @@ static evs_status sequence_watermark(struct evs_op *op, void *state, int64_t wat
 
 const struct evs_operator evs_op_sequence = {
     .kind = "sequence",
-    .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK,
+    .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_SKIPS_NULL_KEYS | EVS_OP_HOLDS_WATERMARK,
     .snapshot_version = EVS_SEQUENCE_SNAPSHOT_VERSION,
     .state_bytes = sizeof(struct sequence),
     .inputs_max = 1,

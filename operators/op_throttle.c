@@ -178,7 +178,7 @@ static evs_status throttle_restore(struct evs_op *op, void *state, uint32_t vers
 
 const struct evs_operator evs_op_throttle = {
     .kind = "throttle",
-    .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_ORDER_SENSITIVE,
+    .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_SKIPS_NULL_KEYS | EVS_OP_ORDER_SENSITIVE,
     .snapshot_version = SNAPSHOT_VERSION,
     .state_bytes = sizeof(struct throttle),
     .inputs_max = 1,

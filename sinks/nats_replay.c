@@ -54,8 +54,8 @@ static evs_status read_back(struct evs_nats_replay *replay, const struct evs_sin
     if (status != EVS_OK) {
         return status;
     }
-    struct evs_nats_seen_read read = {log->asker,   log->prefix, log->name,
-                                      log->pattern, floor,       log->info->last_sequence};
+    struct evs_nats_seen_read read = {
+        log->asker, log->prefix, log->name, log->pattern, open->group, floor, log->info->last_sequence};
     return evs_nats_seen_read(&read, replay->seen, error);
 }
 

@@ -158,6 +158,18 @@ static bool hex64(const char *text, uint64_t *number)
     return true;
 }
 
+size_t evs_nats_put_id(char lines[EVS_NATS_ID_LINES_MAX], struct evs_hash128 id, const char *group)
+{
+    int count =
+        snprintf(lines, EVS_NATS_ID_LINES_MAX, "Nats-Msg-Id: %016" PRIx64 "%016" PRIx64 "\r\n", id.high, id.low);
+    if (group != NULL) {
+        count +=
+            snprintf(lines + count, EVS_NATS_ID_LINES_MAX - (size_t)count, EVS_NATS_GROUP_HEADER ": %s\r\n", group);
+    }
+    EVS_ASSERT((size_t)count < EVS_NATS_ID_LINES_MAX);
+    return (size_t)count;
+}
+
 bool evs_nats_seen_id(struct evs_slice headers, struct evs_hash128 *id)
 {
     struct evs_slice value;
@@ -230,6 +242,14 @@ static bool has_subject(const struct reading *reading, struct evs_slice subject)
     return count > 0 && (size_t)count < sizeof text && evs_nats_subject_covers(reading->read->pattern, text);
 }
 
+/* A message without the header is of a time when there was one group. */
+static bool is_of_group(const struct evs_nats_seen_read *read, struct evs_slice headers)
+{
+    struct evs_slice group;
+    return !evs_nats_header(headers, EVS_NATS_GROUP_HEADER, &group) ||
+           (read->group != NULL && evs_slice_equal(group, evs_slice_of(read->group)));
+}
+
 /* A message, or a status that ends the request: 404, nothing is left; 408 and 409, ask again. */
 static evs_status take_message(struct reading *reading, const struct evs_nats_message *message, struct evs_error *error)
 {
@@ -246,7 +266,7 @@ static evs_status take_message(struct reading *reading, const struct evs_nats_me
     reading->asked -= reading->asked > 0;
     reading->is_over = delivery.stream_sequence >= reading->read->last;
     bool is_ours = delivery.stream_sequence <= reading->read->last && has_subject(reading, message->subject) &&
-                   evs_nats_seen_id(message->headers, &id);
+                   is_of_group(reading->read, message->headers) && evs_nats_seen_id(message->headers, &id);
     return !is_ours || evs_nats_seen_add(reading->seen, id) ? EVS_OK : EVS_E_LIMIT;
 }
 

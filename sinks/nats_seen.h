@@ -36,13 +36,21 @@ uint32_t evs_nats_seen_give_up(struct evs_nats_seen *seen, int64_t now_us);
 uint32_t evs_nats_seen_left(const struct evs_nats_seen *seen);
 uint64_t evs_nats_seen_floor(const struct evs_nats_seen *seen);
 
+/* Which of several groups of a pipeline has sent a message. */
+#define EVS_NATS_GROUP_HEADER "Evs-Group"
+
+/* The header lines of a message of ours: its id, and the group (NULL: the only one). How many bytes. */
+#define EVS_NATS_ID_LINES_MAX 160u
+size_t evs_nats_put_id(char lines[EVS_NATS_ID_LINES_MAX], struct evs_hash128 id, const char *group);
 /* Of the header Nats-Msg-Id; false for ids that are not ours (32 hexadecimal digits). */
 bool evs_nats_seen_id(struct evs_slice headers, struct evs_hash128 *id);
 
-/* Reads the ids of messages above `floor` up to `last` on subjects that match `pattern`, while nothing else is read from the wire. EVS_E_LIMIT: the set is full. */
+/* Reads the ids of messages above `floor` up to `last` on subjects that match `pattern`, while nothing else is read from the wire; those of other groups of the
+ * pipeline are left out. EVS_E_LIMIT: the set is full. */
 struct evs_nats_seen_read {
     struct evs_nats_asker *asker;
     const char *prefix, *stream, *pattern;
+    const char *group; /* NULL: the only one */
     uint64_t floor, last;
 };
 EVS_MUST_CHECK evs_status evs_nats_seen_read(const struct evs_nats_seen_read *read, struct evs_nats_seen *seen,

@@ -53,7 +53,7 @@ struct sink_instance {
     const struct sink_config *config;
     const struct evs_os *os;
     struct evs_log *log;
-    const char *name;
+    const char *name, *group;
     struct evs_nats_wire *wire;
     char inbox[120];
     uint64_t connection; /* of which our subscription is */
@@ -371,6 +371,7 @@ static evs_status sink_nats_open(const struct evs_sink_open *open, void **instan
     sink->opened_us = evs_monotonic_us(open->os);
     sink->log = open->log;
     sink->name = open->name;
+    sink->group = open->group;
     sink->retry_us = open->retry_us;
     sink->acknowledged = evs_alloc(EVS_NATS_WINDOW_MESSAGES * sizeof *sink->acknowledged);
     evs_nats_window_init(&sink->window);
@@ -635,9 +636,8 @@ static bool sink_has(struct sink_instance *sink, const struct evs_sink_message *
 static evs_status sink_nats_send(void *instance, const struct evs_sink_message *message, struct evs_error *error)
 {
     struct sink_instance *sink = instance;
-    char id_line[64];
-    int count = snprintf(id_line, sizeof id_line, "Nats-Msg-Id: %016" PRIx64 "%016" PRIx64 "\r\n", message->id.high,
-                         message->id.low);
+    char id_line[EVS_NATS_ID_LINES_MAX];
+    size_t count = evs_nats_put_id(id_line, message->id, sink->group);
     EVS_ASSERT(message->address.count > 0);
     if (sink->connection == 0) {
         sink_look(sink); /* the first message: no poll has been yet */
@@ -645,7 +645,7 @@ static evs_status sink_nats_send(void *instance, const struct evs_sink_message *
     if (sink_has(sink, message)) {
         return EVS_OK;
     }
-    size_t bytes = message->headers.count + (size_t)count + 32 + message->payload.count;
+    size_t bytes = message->headers.count + count + 32 + message->payload.count;
     if (sink->state.max_payload > 0 && bytes > sink->state.max_payload) {
         return evs_fail(error, EVS_E_LIMIT,
                         "Sink %s: a row of %zu bytes is larger than the NATS server takes (max_payload %" PRIu64 ").",
@@ -654,7 +654,7 @@ static evs_status sink_nats_send(void *instance, const struct evs_sink_message *
     bool room =
         sink->acknowledged_count + sink->window.used < EVS_NATS_WINDOW_MESSAGES; /* acknowledgements wait to be told */
     struct evs_nats_slot *slot =
-        room ? evs_nats_window_add(&sink->window, message, (struct evs_slice){id_line, (size_t)count}) : NULL;
+        room ? evs_nats_window_add(&sink->window, message, (struct evs_slice){id_line, count}) : NULL;
     if (slot == NULL) {
         return EVS_AGAIN;
     }

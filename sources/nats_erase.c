@@ -18,7 +18,7 @@ const char *evs_nats_erase_stream(const void *source_config)
     return config->stream;
 }
 
-bool evs_nats_erase_subject(const void *source_config, char *subject, size_t bytes)
+bool evs_nats_erase_subject(const void *source_config, uint32_t partition, char *subject, size_t bytes)
 {
     const struct evs_nats_reader_config *config = source_config;
     char filter[300];
@@ -26,7 +26,7 @@ bool evs_nats_erase_subject(const void *source_config, char *subject, size_t byt
         config->subject[0] != '\0' &&
         (config->partitions <= 1
              ? snprintf(filter, sizeof filter, "%s", config->subject) < (int)sizeof filter
-             : evs_nats_partition_filter(config->subject, config->partition_token, 0, filter, sizeof filter));
+             : evs_nats_partition_filter(config->subject, config->partition_token, partition, filter, sizeof filter));
     size_t at = 0;
     for (const char *c = filter; is_known && *c != '\0'; c++) {
         bool is_wild = (*c == '*' || *c == '>') && (c == filter || c[-1] == '.');
@@ -104,7 +104,7 @@ evs_status evs_nats_erase_ask(const struct evs_nats_erasure *erasure, uint64_t *
                         "The value to be erased has at most %u bytes, no control characters, and no space at its ends.",
                         VALUE_BYTES_MAX);
     }
-    if (!evs_nats_erase_subject(source, subject, sizeof subject)) {
+    if (!evs_nats_erase_subject(source, erasure->partition, subject, sizeof subject)) {
         return evs_fail(
             error, EVS_E_USAGE,
             "The source reads all of stream %s: name the subject that it reads (option `subject`), so that the "

@@ -18,6 +18,7 @@ struct evs_lease {
     struct evs_lease_open open;
     struct evs_buffer key, value;
     char process[EVS_PROCESS_NAME_MAX], holder[EVS_PROCESS_NAME_MAX + 32];
+    char subject[160]; /* "pipeline carts", "group 1-0 of pipeline carts" */
     uint64_t nonce, revision, beat;
     uint64_t before_nonce, taken_revision; /* whose lease it was before, and the revision that made it ours */
     bool is_held;
@@ -136,21 +137,36 @@ static evs_status write_over(struct evs_lease *lease, uint64_t revision, struct 
     return status;
 }
 
-evs_status evs_lease_try(struct evs_lease *lease, struct evs_error *error)
+/* EVS_OK: the lease may be taken, over *revision. */
+static evs_status measure(struct evs_lease *lease, uint64_t *revision, struct entry *entry, struct evs_error *error)
 {
-    EVS_ASSERT(!lease->is_held);
-    uint64_t revision = 0;
-    struct entry entry;
     int64_t asked_us = boot_us(lease);
-    evs_status status = look(lease, &revision, &entry, error);
+    evs_status status = look(lease, revision, entry, error);
     if (status != EVS_OK) {
         lease->has_seen = false;
         return status;
     }
     int64_t now_us = boot_us(lease);
-    see(lease, revision, asked_us, now_us);
-    if (!may_take(lease, revision, &entry, now_us)) {
-        return EVS_AGAIN;
+    see(lease, *revision, asked_us, now_us);
+    return may_take(lease, *revision, entry, now_us) ? EVS_OK : EVS_AGAIN;
+}
+
+evs_status evs_lease_watch(struct evs_lease *lease, struct evs_error *error)
+{
+    uint64_t revision = 0;
+    struct entry entry;
+    evs_status status = measure(lease, &revision, &entry, error);
+    return status == EVS_OK ? EVS_AGAIN : status;
+}
+
+evs_status evs_lease_try(struct evs_lease *lease, struct evs_error *error)
+{
+    EVS_ASSERT(!lease->is_held);
+    uint64_t revision = 0;
+    struct entry entry;
+    evs_status status = measure(lease, &revision, &entry, error);
+    if (status != EVS_OK) {
+        return status;
     }
     status = write_over(lease, revision, error);
     if (status == EVS_OK) {
@@ -167,10 +183,10 @@ static evs_status lost(struct evs_lease *lease, struct evs_error *error)
 {
     lease->is_held = false;
     return evs_fail(error, EVS_E_FENCED,
-                    "The engine on %s runs pipeline %s now: this one was stopped, cut off or made no checkpoint for "
+                    "The engine on %s runs %s now: this one was stopped, cut off or made no checkpoint for "
                     "longer than its lease of %.3g s. "
                     "It has written nothing since.",
-                    lease->holder, lease->open.pipeline, (double)lease->open.lease_us / 1e6);
+                    lease->holder, lease->subject, (double)lease->open.lease_us / 1e6);
 }
 
 /* Another revision than ours: an answer of ours was lost, the broker has lost its newest messages, or another engine was here. */
@@ -213,6 +229,16 @@ void evs_lease_release(struct evs_lease *lease)
 
 /* --- making ---------------------------------------------------------------------------------------------------------------------- */
 
+static void name_subject(struct evs_lease *lease)
+{
+    const struct evs_lease_open *open = &lease->open;
+    if (strcmp(open->group, "0") == 0) {
+        snprintf(lease->subject, sizeof lease->subject, "pipeline %s", open->pipeline);
+    } else {
+        snprintf(lease->subject, sizeof lease->subject, "group %s of pipeline %s", open->group, open->pipeline);
+    }
+}
+
 struct evs_lease *evs_lease_new(const struct evs_lease_open *open)
 {
     EVS_ASSERT(open->lease_us > 0 && open->bucket != NULL);
@@ -222,6 +248,7 @@ struct evs_lease *evs_lease_new(const struct evs_lease_open *open)
     if (open->os->processes.name != NULL) {
         open->os->processes.name(open->os->processes.self, lease->process);
     }
+    name_subject(lease);
     evs_buffer_puts(&lease->key, "lease.");
     evs_lines_put_key(&lease->key, open->pipeline);
     evs_buffer_puts(&lease->key, ".");

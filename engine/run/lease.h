@@ -37,6 +37,8 @@ void evs_lease_free(struct evs_lease *lease);
 /* One look, and a write when the lease may be taken. EVS_OK: it is ours; EVS_AGAIN: another engine has it, look again soon; anything else: the bucket is in
  * trouble, and so perhaps is the holder: we begin to measure anew. */
 EVS_MUST_CHECK evs_status evs_lease_try(struct evs_lease *lease, struct evs_error *error);
+/* A look alone, by somebody who does not want the lease yet: the time that it stands still is measured all the same. */
+EVS_MUST_CHECK evs_status evs_lease_watch(struct evs_lease *lease, struct evs_error *error);
 /* EVS_OK; EVS_E_FENCED: another engine holds it now; anything else: not renewed, try again. */
 EVS_MUST_CHECK evs_status evs_lease_renew(struct evs_lease *lease, struct evs_error *error);
 /* Gives it back, so that nobody waits. What fails is not told: then they wait. */

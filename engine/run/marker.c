@@ -52,7 +52,8 @@ static void put_key(const struct evs_run *run, struct evs_buffer *key)
 {
     evs_buffer_puts(key, "marker.");
     evs_lines_put_key(key, run->plan->pipeline);
-    evs_buffer_puts(key, ".0");
+    evs_buffer_puts(key, ".");
+    evs_lines_put_key(key, evs_run_group(run));
     evs_buffer_put(key, "", 1);
 }
 

@@ -459,7 +459,8 @@ evs_status evs_restore(struct evs_run *run, struct evs_error *error)
     struct evs_error why = *error;
     return evs_fail(
         error, EVS_E_STATE,
-        "the stored state of pipeline %s cannot be restored: %s. Restore its keys in Redis, evs:{%s:0}:log and "
-        "evs:{%s:0}:ob, from a backup; or rename them, and the pipeline begins anew with empty state",
-        run->plan->pipeline, why.text, run->plan->pipeline, run->plan->pipeline);
+        "the stored state of pipeline %s cannot be restored: %s. Restore its keys in Redis, evs:{%s:%s}:log and "
+        "evs:{%s:%s}:ob, from a backup; or rename them, and the pipeline begins anew with empty state",
+        run->plan->pipeline, why.text, run->plan->pipeline, evs_run_group(run), run->plan->pipeline,
+        evs_run_group(run));
 }

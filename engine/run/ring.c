@@ -63,9 +63,8 @@ uint32_t evs_ring_free_slots(const struct ring *ring, uint32_t enough)
 uint32_t evs_ring_fill(const struct ring *ring)
 {
     uint32_t count = 0;
-    while (count < RING_SLOTS &&
-           atomic_load_explicit(&ring->slots[(ring->tail + count) % RING_SLOTS].state, memory_order_acquire) ==
-               SLOT_FULL) {
+    while (count < RING_SLOTS && atomic_load_explicit(&ring->slots[(ring->tail + count) % RING_SLOTS].state,
+                                                      memory_order_acquire) == SLOT_FULL) {
         count++;
     }
     return count;

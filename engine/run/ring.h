@@ -28,6 +28,6 @@ void evs_ring_push_barrier(struct ring *ring, uint64_t checkpoint);
 /* Consumer. */
 bool evs_ring_peek(struct ring *ring, struct item *item);
 uint32_t evs_ring_fill(const struct ring *ring); /* items that wait */
-void evs_ring_pop(struct ring *ring); /* a batch stays valid until its last reference is dropped */
+void evs_ring_pop(struct ring *ring);            /* a batch stays valid until its last reference is dropped */
 
 #endif

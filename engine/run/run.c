@@ -42,8 +42,13 @@ static evs_status prepare_op(struct evs_op *op, struct evs_error *error)
     return EVS_OK;
 }
 
-static struct evs_hash128 new_incarnation(const struct evs_os *os)
+/* Groups of one pipeline have one incarnation: who has a key may change, the ids of its triggers may not. */
+static struct evs_hash128 new_incarnation(const struct evs_run_options *options)
 {
+    const struct evs_os *os = options->os;
+    if (options->incarnation.low != 0 || options->incarnation.high != 0) {
+        return options->incarnation;
+    }
     return (struct evs_hash128){os->random.next(os->random.self), os->random.next(os->random.self)};
 }
 
@@ -66,7 +71,7 @@ static evs_status open_store(struct evs_run *run, struct evs_error *error)
         .log = options->log,
         .url = options->redis_url,
         .pipeline = run->plan->pipeline,
-        .group = "0",
+        .group = evs_run_group(run),
         .has_followers = has_followers(run->plan),
         .retry_us = options->retry_us,
     };
@@ -78,7 +83,7 @@ static evs_status read_record(struct evs_run *run, struct evs_error *error)
 {
     if (!run->terms.has_commit) {
         run->terms.checkpoint = 0;
-        run->incarnation = run->keeps_incarnation ? run->marker.incarnation : new_incarnation(run->options.os);
+        run->incarnation = run->keeps_incarnation ? run->marker.incarnation : new_incarnation(&run->options);
         return EVS_OK;
     }
     evs_status status = evs_record_decode(run->terms.record, &run->arena, &run->restored, error);
@@ -164,7 +169,7 @@ static evs_status prepare(struct evs_run *run, struct evs_error *error)
 {
     evs_status status = EVS_OK;
     if (run->options.store == NULL) {
-        run->incarnation = new_incarnation(run->options.os);
+        run->incarnation = new_incarnation(&run->options);
     } else {
         status = peek_store(run, error);
     }
@@ -323,6 +328,7 @@ evs_status evs_run_wait(struct evs_run *run, struct evs_run_summary *summary, st
         .checkpoints = atomic_load(&run->shown.count),
         .checkpoint_bytes = atomic_load(&run->shown.bytes),
         .elapsed_us = evs_monotonic_us(os) - run->started_us,
+        .ran = atomic_load(&run->is_taken),
         .finished = !atomic_load(&run->failed) && !atomic_load(&run->stop),
     };
     if (atomic_load(&run->failed)) {

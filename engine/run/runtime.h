@@ -118,7 +118,7 @@ struct evs_op {
     const struct evs_state_migration *migration; /* during the restore of another version's records */
     bool is_writing;                             /* its part of the last barrier: between batches */
     bool wants_key;
-    uint8_t emitted; /* in the running call */
+    uint8_t emitted;       /* in the running call */
     _Atomic uint32_t taps; /* a bit for each tap that looks at this node: tap.c */
     int64_t counters[EVS_COUNTERS];
     int64_t barrier_counters[EVS_COUNTERS]; /* as of the last barrier */
@@ -157,8 +157,8 @@ struct worker {
     bool ended_told;
     uint64_t idle_told; /* the last barrier behind which it was idle */
     int64_t published_us;
-    uint32_t unsampled;  /* steps until one is timed … */
-    uint64_t sample_seed; /* … and what draws the next such number */
+    uint32_t unsampled;                            /* steps until one is timed … */
+    uint64_t sample_seed;                          /* … and what draws the next such number */
     struct shown_reason reasons[EVS_VIEW_REASONS]; /* of dead letters, in the order of their first */
     _Atomic uint32_t reason_count;
     _Atomic uint32_t sleeping;
@@ -204,25 +204,26 @@ struct evs_run {
     void *store;
     struct evs_store_terms terms;
     struct evs_hash128 incarnation;
-    struct evs_record restored; /* valid when terms.has_commit */
-    struct evs_match match;     /* what of it belongs to what of the plan */
+    struct evs_record restored;  /* valid when terms.has_commit */
+    struct evs_match match;      /* what of it belongs to what of the plan */
     struct evs_erasing *erasing; /* during a restore: whose records are left out */
     uint64_t erased_records;     /* by the restore of this run */
-    struct evs_run_totals base; /* of earlier runs of this state */
+    struct evs_run_totals base;  /* of earlier runs of this state */
     int64_t started_us;
 
     /* Asked by anyone, read by everyone. */
-    _Atomic bool stop;                /* drain: sources poll no more */
-    _Atomic bool failed;              /* some thread has failed: all stop at once */
-    _Atomic bool finish;              /* all is delivered: workers may end */
-    _Atomic bool is_taken; /* the group is ours and restored, the workers run; until then the run may stand by */
-    _Atomic uint64_t barrier;         /* sources inject barriers up to this number */
+    _Atomic bool stop;        /* drain: sources poll no more */
+    _Atomic bool failed;      /* some thread has failed: all stop at once */
+    _Atomic bool finish;      /* all is delivered: workers may end */
+    _Atomic bool is_taken;    /* the group is ours and restored, the workers run; until then the run may stand by */
+    _Atomic uint64_t barrier; /* sources inject barriers up to this number */
     struct evs_ranges barrier_ranges; /* that barrier asks for a copy of these; written before `barrier` is */
     _Atomic bool barrier_rewrite;     /* … and for every undelivered message, so that the outbox can begin anew */
-    _Atomic bool erases;          /* a source has met an erasure: a commit behind it is due, and then another beginning (erase.h) */
-    _Atomic bool barrier_final;       /* it is the last one: nothing comes after it */
-    _Atomic uint64_t committed;       /* the last commit that the store has taken */
-    _Atomic uint64_t confirmed;       /* the last commit that may be told to others */
+    _Atomic bool
+        erases; /* a source has met an erasure: a commit behind it is due, and then another beginning (erase.h) */
+    _Atomic bool barrier_final; /* it is the last one: nothing comes after it */
+    _Atomic uint64_t committed; /* the last commit that the store has taken */
+    _Atomic uint64_t confirmed; /* the last commit that may be told to others */
     _Atomic uint32_t workers_at_barrier, workers_ended, workers_idle;
     _Atomic int64_t owner_us;        /* boot time at which the store last said that we own the group (exactness, 15) */
     _Atomic uint64_t refusals;       /* how often sinks have told dead rows of messages */
@@ -243,9 +244,9 @@ struct evs_run {
     struct evs_marker marker;     /* as it was before this run; written before lease_won is */
     uint64_t marker_revision;
     _Atomic(struct evs_buffer *) marker_text; /* to be written; NULL: nothing new */
-    void **sink_shared;     /* of each node: what the lanes of a sink have in common */
-    bool keeps_incarnation; /* the store has forgotten it, the marker has not */
-    struct evs_tap *taps[EVS_TAPS_MAX]; /* by number; a slot is filled before a bit names it, and stays */
+    void **sink_shared;                       /* of each node: what the lanes of a sink have in common */
+    bool keeps_incarnation;                   /* the store has forgotten it, the marker has not */
+    struct evs_tap *taps[EVS_TAPS_MAX];       /* by number; a slot is filled before a bit names it, and stays */
 
     struct {
         _Atomic uint64_t count, bytes, last_bytes;
@@ -253,10 +254,36 @@ struct evs_run {
         struct histogram durations;
         struct shown_checkpoint last[EVS_VIEW_CHECKPOINTS]; /* a ring */
         _Atomic uint64_t last_count;                        /* written to it so far */
-    } shown; /* of checkpoints; written by the checkpointer */
+    } shown;                                                /* of checkpoints; written by the checkpointer */
     _Atomic uint32_t error_taken;
     struct evs_error error;
 };
+
+#define EVS_GROUP_ONLY "0"
+
+static inline const char *evs_run_group(const struct evs_run *run)
+{
+    return run->options.group == NULL ? EVS_GROUP_ONLY : run->options.group;
+}
+
+/* The partitions p with p % count == index: what one worker of one group reads. */
+struct evs_share {
+    uint32_t index, count;
+};
+
+static inline struct evs_share evs_group_share(const struct evs_run *run)
+{
+    bool is_one_of_many = run->options.group_count > 1;
+    return (struct evs_share){is_one_of_many ? run->options.group_index : 0,
+                              is_one_of_many ? run->options.group_count : 1};
+}
+
+static inline struct evs_share evs_worker_share(const struct worker *worker)
+{
+    struct evs_share group = evs_group_share(worker->run);
+    return (struct evs_share){group.index + group.count * worker->number,
+                              group.count * worker->run->options.worker_count};
+}
 
 /* --- graph.c --- */
 evs_status evs_graph_build(struct evs_run *run, struct evs_error *error);

@@ -667,6 +667,7 @@ static struct evs_sink_open how_to_open(const struct sink_node *node)
         .log = op->log,
         .pipeline = run->plan->pipeline,
         .name = op->node->name,
+        .group = run->options.group,
         .config = node->plan->config,
         .schema = &op->node->schema,
         .lane = op->worker->number,

@@ -130,10 +130,10 @@ static uint32_t gather_positions(struct source_node *node, const struct evs_reco
 /* What the last term has kept is kept on, or a full snapshot soon after the start would forget it. It stands in the log already. */
 static void fingerprints_keep_on(struct source_node *node, const struct evs_record_source *record)
 {
-    uint32_t workers = node->op->worker->run->options.worker_count;
+    struct evs_share share = evs_worker_share(node->op->worker);
     for (uint32_t i = 0; record != NULL && i < node->restored_count; i++) {
         const struct evs_position *position = &node->restored[i];
-        if (position->sequence > 0 && position->partition % workers == node->op->worker->number) {
+        if (position->sequence > 0 && position->partition % share.count == share.index) {
             fingerprint_add(node, (struct fingerprint){position->partition, position->fingerprint, position->sequence,
                                                        position->time_us, node->op->worker->now_us});
         }
@@ -166,9 +166,9 @@ static void partitions_init(struct source_node *node, const struct evs_record_so
     node->partition_count = state.partition_count;
     node->partitions = evs_alloc_zero(state.partition_count * sizeof *node->partitions);
     node->at_barrier = evs_alloc_zero(state.partition_count * sizeof *node->at_barrier);
-    uint32_t workers = node->op->worker->run->options.worker_count;
+    struct evs_share share = evs_worker_share(node->op->worker);
     for (uint32_t i = 0; i < state.partition_count; i++) {
-        node->partitions[i].owned = i % workers == node->op->worker->number;
+        node->partitions[i].owned = i % share.count == share.index;
     }
     evs_source_time_start(node, record);
     take_resolved(node);
@@ -189,14 +189,15 @@ static struct evs_source_open how_to_open(struct source_node *node, const struct
 {
     const struct evs_op *op = node->op;
     const struct evs_run_options *options = &op->worker->run->options;
+    struct evs_share share = evs_worker_share(op->worker);
     uint32_t position_count = record == NULL ? 0 : gather_positions(node, record);
     return (struct evs_source_open){
         .os = options->os,
         .log = op->log,
         .name = op->node->name,
         .config = node->plan->config,
-        .worker = op->worker->number,
-        .worker_count = options->worker_count,
+        .worker = share.index,
+        .worker_count = share.count,
         .park = op->worker->park,
         .until_end = options->until_end,
         .start = options->start,
@@ -223,7 +224,9 @@ evs_status evs_source_node_probe(struct evs_op *op, struct evs_error *error)
     }
     struct evs_source_open open = how_to_open(node, restored_source(op->worker->run, op->node->name));
     void *connector = NULL;
-    open.worker_count = 1; /* all partitions */
+    struct evs_share group = evs_group_share(op->worker->run);
+    open.worker = group.index; /* all partitions of the group */
+    open.worker_count = group.count;
     open.is_probe = true;
     evs_status status = type->probe != NULL ? type->probe(&open, error) : type->open(&open, &connector, error);
     if (status == EVS_OK && connector != NULL) {

@@ -177,6 +177,34 @@ static void fill_event_time(const struct source_node *node, struct evs_batch *ba
 
 /* --- one message ------------------------------------------------------------------------------------------------------------- */
 
+/* The first column of the partition key that is not NULL; NULL: there is none, and the row may lie anywhere. */
+static const struct evs_str *partition_key_of(const struct evs_plan_source *plan, const struct evs_batch *batch,
+                                              uint32_t row)
+{
+    for (uint32_t i = 0; i < plan->partition_key_count; i++) {
+        const struct evs_column *column = &batch->columns[plan->partition_key[i]];
+        if (evs_column_is_valid(column, row)) {
+            return EVS_COLUMN_AT(column, struct evs_str, row);
+        }
+    }
+    return NULL;
+}
+
+/* Several groups would each count a part of a person whose events lie in the wrong partitions, and nobody would see it. */
+static void leave_out_misplaced(struct source_node *node, const struct evs_batch *batch,
+                                const struct evs_message *message, uint32_t first, uint32_t end)
+{
+    for (uint32_t row = first; row < end; row++) {
+        const struct evs_str *key = partition_key_of(node->plan, batch, row);
+        if (key == NULL || evs_fnv1a32(evs_str_data(key), key->count) % node->partition_count == message->partition) {
+            continue;
+        }
+        struct evs_row_error error = {.reason = "partition", .code = "R0011"};
+        node->excluded[row] = 1;
+        evs_source_dead_row(node, batch, row, &error);
+    }
+}
+
 /* Rows [first, batch->row_count) came from `message`. */
 static void finish_rows(struct source_node *node, struct evs_batch *batch, const struct evs_message *message,
                         uint32_t first)
@@ -190,6 +218,9 @@ static void finish_rows(struct source_node *node, struct evs_batch *batch, const
     }
     fill_system_columns(node, batch, message, first, end);
     fill_event_time(node, batch, message, first, end);
+    if (node->plan->partition_key_count > 0) {
+        leave_out_misplaced(node, batch, message, first, end);
+    }
     evs_source_judge(node, batch, message, first, end);
 }
 

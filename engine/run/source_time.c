@@ -130,7 +130,9 @@ static bool all_valid(const struct evs_column *column, uint32_t first, uint32_t 
 static bool judge_at_once(struct source_node *node, struct partition *partition, struct evs_batch *batch,
                           const struct judged *judged, int64_t limit_us, uint32_t first, uint32_t end)
 {
-    if (judged->watermark != NULL || node->plan->needs_row_watermark || !all_valid(judged->time, first, end)) {
+    bool has_excluded = memchr(node->excluded + first, 1, end - first) != NULL;
+    if (has_excluded || judged->watermark != NULL || node->plan->needs_row_watermark ||
+        !all_valid(judged->time, first, end)) {
         return false;
     }
     const int64_t *times = batch->event_time_us;
@@ -185,7 +187,7 @@ static void judge_row(struct source_node *node, struct partition *partition, str
 {
     int64_t time_us = batch->event_time_us[row];
     bool future = time_us > limit_us;
-    if (is_dead(node, batch, judged, future, row)) {
+    if (node->excluded[row] || is_dead(node, batch, judged, future, row)) {
         return;
     }
     if (node->plan->needs_row_watermark || time_us < partition->watermark_us) {

@@ -79,10 +79,24 @@ static void renew(struct evs_run *run)
 }
 
 /* The marker is read by whoever has just won: the holder before may have written it until then. */
-static evs_status win(struct evs_run *run, struct evs_error *error)
+static evs_status win_now(struct evs_run *run, struct evs_error *error)
 {
     evs_status status = evs_lease_is_held(run->lease) ? EVS_OK : evs_lease_try(run->lease, error);
     return status == EVS_OK ? evs_marker_read(run, error) : status;
+}
+
+static evs_status win(struct evs_run *run, struct evs_error *error)
+{
+    const struct evs_run_gate *gate = &run->options.gate;
+    if (gate->enter == NULL) {
+        return win_now(run, error);
+    }
+    if (!gate->enter(gate->argument, run->options.group_index)) {
+        return evs_lease_watch(run->lease, error);
+    }
+    evs_status status = win_now(run, error);
+    gate->leave(gate->argument, run->options.group_index, status == EVS_OK);
+    return status;
 }
 
 static void try_to_win(struct evs_run *run)
@@ -123,7 +137,8 @@ static bool is_over(const struct evs_run *run)
 static void keeper_main(void *argument)
 {
     struct evs_run *run = argument;
-    int64_t due_us = boot_us(run) + pause_us(run);
+    int64_t due_us =
+        boot_us(run) + (run->options.gate.enter == NULL ? pause_us(run) : 0); /* else nobody has looked yet */
     while (!is_over(run)) {
         int64_t left_us = due_us - boot_us(run);
         if (left_us > 0) {
@@ -155,7 +170,9 @@ static void starter_main(void *argument)
         }
         wait_on(run, run->starter_park, -1);
     }
-    evs_log(run->options.log, EVS_LOG_INFO, "lease", "took over pipeline %s", run->plan->pipeline);
+    if (run->options.group == NULL) { /* of several groups somebody else tells */
+        evs_log(run->options.log, EVS_LOG_INFO, "lease", "took over pipeline %s", run->plan->pipeline);
+    }
     evs_status status = evs_run_take(run, &error);
     if (status != EVS_OK) {
         evs_run_fail(run, status, &error);
@@ -196,7 +213,7 @@ static evs_status open_bucket(struct evs_run *run, const struct evs_plan_source 
                                                             .bucket = run->bucket_kind,
                                                             .instance = run->bucket,
                                                             .pipeline = run->plan->pipeline,
-                                                            .group = "0",
+                                                            .group = evs_run_group(run),
                                                             .lease_us = options->lease_us});
     }
     return status;
@@ -227,16 +244,16 @@ evs_status evs_standby_begin(struct evs_run *run, bool *waits, struct evs_error 
         return EVS_OK;
     }
     evs_status status = open_bucket(run, source, error);
-    if (status == EVS_OK) {
-        status = win(run, error);
+    if (status == EVS_OK) { /* groups restore beside each other, each on a thread of its own */
+        status = run->options.gate.enter == NULL ? win(run, error) : EVS_AGAIN;
     }
     *waits = status == EVS_AGAIN;
     if (status != EVS_OK && !*waits) {
         return status;
     }
     atomic_store(&run->lease_won, !*waits);
-    if (*waits) {
-        tell_standby(run); /* from here on the lease is the keeper's */
+    if (*waits && run->options.group == NULL) { /* from here on the lease is the keeper's */
+        tell_standby(run);
     }
     status = spawn(run, "evs-lease", keeper_main, run, &run->keeper, error);
     if (status == EVS_OK && *waits) {

@@ -187,6 +187,39 @@ void evs_run_view(const struct evs_run *run, struct evs_view_run *view)
     take_histogram(&run->shown.durations, &view->checkpoints.durations);
 }
 
+static void add_checkpoints(struct evs_view_checkpoints *to, const struct evs_view_checkpoints *from)
+{
+    to->count += from->count;
+    to->bytes += from->bytes;
+    to->last_bytes += from->last_bytes;
+    to->number = from->number < to->number ? from->number : to->number;
+    to->finished_us = from->finished_us < to->finished_us ? from->finished_us : to->finished_us;
+    to->duration_us = from->duration_us > to->duration_us ? from->duration_us : to->duration_us;
+    to->align_us = from->align_us > to->align_us ? from->align_us : to->align_us;
+    for (uint32_t i = 0; i < EVS_LATENCY_BUCKETS; i++) {
+        to->durations.counts[i] += from->durations.counts[i];
+    }
+    to->durations.sum_us += from->durations.sum_us;
+}
+
+void evs_runs_view(const struct evs_run *const *runs, uint32_t count, struct evs_view_run *view)
+{
+    EVS_ASSERT(count > 0);
+    evs_run_view(runs[0], view);
+    for (uint32_t i = 1; i < count; i++) {
+        struct evs_view_run other;
+        evs_run_view(runs[i], &other);
+        view->worker_count += other.worker_count;
+        view->elapsed_us = other.elapsed_us > view->elapsed_us ? other.elapsed_us : view->elapsed_us;
+        view->outbox_bytes += other.outbox_bytes;
+        view->is_standing_by = view->is_standing_by && other.is_standing_by;
+        view->is_stopping = view->is_stopping && other.is_stopping;
+        view->has_failed = view->has_failed || other.has_failed;
+        view->durability = view->durability != NULL ? view->durability : other.durability;
+        add_checkpoints(&view->checkpoints, &other.checkpoints);
+    }
+}
+
 static void merge_figure(int64_t *to, enum evs_merge merge, int64_t value, bool is_first)
 {
     if (is_first) {
@@ -213,11 +246,10 @@ static void merge_op(struct evs_view_node *view, const struct evs_op *op, bool i
     take_histogram(&op->delivery, &view->delivery);
 }
 
-void evs_run_view_node(const struct evs_run *run, uint32_t node, struct evs_view_node *view)
+/* Adds a run to the view; a view without workers is of nothing yet. */
+static void add_node(const struct evs_run *run, uint32_t node, struct evs_view_node *view)
 {
-    EVS_ASSERT(node < run->plan->node_count);
-    *view = (struct evs_view_node){.node = &run->plan->nodes[node]};
-    bool is_first = true;
+    bool is_first = view->workers == 0;
     for (uint32_t i = 0; i < run->options.worker_count; i++) {
         const struct worker *worker = &run->workers[i];
         uint32_t before = view->workers;
@@ -228,6 +260,20 @@ void evs_run_view_node(const struct evs_run *run, uint32_t node, struct evs_view
                 view->workers = before + 1;
             }
         }
+    }
+}
+
+void evs_run_view_node(const struct evs_run *run, uint32_t node, struct evs_view_node *view)
+{
+    evs_runs_view_node(&run, 1, node, view);
+}
+
+void evs_runs_view_node(const struct evs_run *const *runs, uint32_t count, uint32_t node, struct evs_view_node *view)
+{
+    EVS_ASSERT(count > 0 && node < runs[0]->plan->node_count);
+    *view = (struct evs_view_node){.node = &runs[0]->plan->nodes[node]};
+    for (uint32_t i = 0; i < count; i++) {
+        add_node(runs[i], node, view);
     }
 }
 
@@ -253,9 +299,8 @@ static uint32_t take_reason(struct evs_view_reason *reasons, uint32_t count, str
     return count + 1;
 }
 
-uint32_t evs_run_view_reasons(const struct evs_run *run, struct evs_view_reason *reasons)
+static uint32_t add_reasons(const struct evs_run *run, struct evs_view_reason *reasons, uint32_t count)
 {
-    uint32_t count = 0;
     for (uint32_t i = 0; i < run->options.worker_count; i++) {
         const struct worker *worker = &run->workers[i];
         uint32_t known = atomic_load_explicit(&worker->reason_count, memory_order_acquire);
@@ -308,4 +353,18 @@ uint32_t evs_run_view_checkpoints(const struct evs_run *run, struct evs_view_che
         count += take_checkpoint(&run->shown.last[i % EVS_VIEW_CHECKPOINTS], &checkpoints[count]);
     }
     return count;
+}
+
+uint32_t evs_run_view_reasons(const struct evs_run *run, struct evs_view_reason *reasons)
+{
+    return add_reasons(run, reasons, 0);
+}
+
+uint32_t evs_runs_view_reasons(const struct evs_run *const *runs, uint32_t count, struct evs_view_reason *reasons)
+{
+    uint32_t reason_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        reason_count = add_reasons(runs[i], reasons, reason_count);
+    }
+    return reason_count;
 }

@@ -166,9 +166,9 @@ class Redis(Server):
         with Wire(self.port, self.host) as wire:
             return decoded(wire.ask(*words))
 
-    def newest_commit(self, pipeline):
-        """(number, term) of the newest commit in a pipeline's log; (-1, None): there is none."""
-        for entry, fields in self.ask("XREVRANGE", f"evs:{{{pipeline}:0}}:log", "+", "-", "COUNT", "50"):
+    def newest_commit(self, pipeline, group="0"):
+        """(number, term) of the newest commit in a group's log; (-1, None): there is none."""
+        for entry, fields in self.ask("XREVRANGE", f"evs:{{{pipeline}:{group}}}:log", "+", "-", "COUNT", "50"):
             if fields[:2] == ["t", "C"]:
                 return int(fields[fields.index("h") + 1].split()[1]), entry.split("-")[0]
         return -1, None

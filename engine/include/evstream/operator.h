@@ -26,11 +26,12 @@ struct evs_snapshot_writer;
 struct evs_snapshot_record;
 
 enum {
-    EVS_OP_KEYED = 1,           /* its input must be exchanged by its key columns when there are several workers */
-    EVS_OP_STATEFUL = 2,        /* has snapshot and restore */
-    EVS_OP_HOLDS_WATERMARK = 4, /* its watermark slot emits before it passes the watermark on */
-    EVS_OP_ELASTIC = 16,        /* restores records with other columns than today's (evs_op_migration) */
-    EVS_OP_ORDER_SENSITIVE = 8, /* rows of one key in another order may give another result (exactness, 4) */
+    EVS_OP_KEYED = 1,            /* its input must be exchanged by its key columns when there are several workers */
+    EVS_OP_STATEFUL = 2,         /* has snapshot and restore */
+    EVS_OP_HOLDS_WATERMARK = 4,  /* its watermark slot emits before it passes the watermark on */
+    EVS_OP_ELASTIC = 16,         /* restores records with other columns than today's (evs_op_migration) */
+    EVS_OP_SKIPS_NULL_KEYS = 64, /* rows with a NULL in their key meet no other rows */
+    EVS_OP_ORDER_SENSITIVE = 8,  /* rows of one key in another order may give another result (exactness, 4) */
     EVS_OP_PASSES_LATE =
         32, /* what its watermark slot emits may be behind the watermark: rows that came late leave late */
 };

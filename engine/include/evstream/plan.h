@@ -20,6 +20,8 @@
 #include "evstream/sink.h"
 #include "evstream/source.h"
 
+#define EVS_GROUPS_MAX 64u
+
 enum evs_node_kind { EVS_NODE_SOURCE, EVS_NODE_OPERATOR, EVS_NODE_EXCHANGE, EVS_NODE_SINK };
 
 struct evs_program;
@@ -42,7 +44,11 @@ struct evs_plan_source {
     bool future_keep;           /* keep, without moving the watermark */
     bool fail_on_error;         /* on error fail */
     uint32_t row_bytes_max;
-    bool needs_row_watermark; /* some operator below judges rows one by one even when none is behind */
+    uint32_t partitions; /* as the source says; the connector knows best */
+    const uint32_t
+        *partition_key; /* columns: FNV-1a of the first that is not NULL, modulo the partitions, is a row's partition */
+    uint32_t partition_key_count; /* 0: nobody knows what partitions are made of */
+    bool needs_row_watermark;     /* some operator below judges rows one by one even when none is behind */
 };
 
 struct evs_plan_sink {
@@ -111,6 +117,9 @@ struct evs_plan {
     uint64_t hash;                  /* of everything that decides what the state means */
     int64_t checkpoint_interval_us; /* 0: not set in the file */
     uint32_t parallelism;           /* 0: not set */
+    uint32_t groups;                /* what the pipeline asks for; 0: not set */
+    uint32_t groups_max;            /* into how many groups it could be divided (docs/internals/groups.md) */
+    const char *one_group_because;  /* what is in the way of several; NULL: nothing */
     enum { EVS_STATE_UNSET, EVS_STATE_REDIS, EVS_STATE_MEMORY } state;
     bool only_files;
 };

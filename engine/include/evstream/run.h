@@ -8,6 +8,13 @@
 /* What to do when the store has less than it had confirmed (engine/run/marker.h). */
 enum evs_state_lost { EVS_LOST_REFUSE, EVS_LOST_ACCEPT, EVS_LOST_RESTART };
 
+/* Who of several groups in one process may try to win its lease now (evstream/groups.h). `enter` may wait; `leave` follows every `enter` that said yes. */
+struct evs_run_gate {
+    bool (*enter)(void *argument, uint32_t group_index);
+    void (*leave)(void *argument, uint32_t group_index, bool has_won);
+    void *argument;
+};
+
 struct evs_run_options {
     const struct evs_os *os;
     struct evs_log *log;
@@ -30,6 +37,12 @@ struct evs_run_options {
     bool progress;                       /* a progress line on standard error */
     int64_t lease_us;   /* how long an engine that is silent keeps the pipeline; 0: no lease, who starts last runs it */
     const char *bucket; /* where leases are: a name at the broker of the sources */
+    const char
+        *group; /* the part of the pipeline that this is the run of: names its log and its lease; NULL: the only one */
+    uint32_t group_index, group_count; /* it reads the partitions p with p % group_count == group_index; 0 or 1: all */
+    uint32_t groups;          /* into how many a new pipeline is divided (evstream/groups.h); 0: as the plan says */
+    struct evs_run_gate gate; /* no enter: none */
+    struct evs_hash128 incarnation; /* of a first start; zero: a new one is drawn */
     enum evs_state_lost state_lost;
     bool republish;              /* what the receivers' logs hold already is sent again when it is derived again */
     uint64_t outbox_bytes_max;   /* messages waiting in sinks above which sources stop */
@@ -58,6 +71,7 @@ struct evs_run_summary {
     uint64_t checkpoint_bytes;
     int64_t elapsed_us;
     bool finished; /* ended by itself */
+    bool ran;      /* false: it stood by all the time */
 };
 
 struct evs_run; /* a running pipeline */

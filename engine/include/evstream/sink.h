@@ -94,6 +94,8 @@ struct evs_sink_open {
     const struct evs_os *os;
     struct evs_log *log;
     const char *pipeline, *name;
+    const char
+        *group; /* of the pipeline: others have logs of their own, and write to the same receiver; NULL: the only one */
     const void *config;
     const struct evs_schema *schema; /* of the rows; lives as long as the plan */
     uint32_t lane;                   /* the worker */
@@ -117,8 +119,9 @@ struct evs_sink_open {
  * it is told once. */
 struct evs_sink_refusal {
     uint64_t number;
-    const char *reason, *code; /* static: EVS_REFUSED_REASON and its code, or of the connector's own; the first is a label of metrics, too */
-    struct evs_slice answer;   /* why, in the receiver's words; borrowed until the next call */
+    const char *reason,
+        *code; /* static: EVS_REFUSED_REASON and its code, or of the connector's own; the first is a label of metrics, too */
+    struct evs_slice answer; /* why, in the receiver's words; borrowed until the next call */
 };
 
 #define EVS_REFUSED_REASON "refused"

@@ -6,7 +6,7 @@
  * partition's log (file: 1 for the whole file and index counts records; JetStream: the stream sequence). The runtime splits
  * messages into records, decodes them, judges lateness and makes batches; a connector knows bytes and positions only.
  *
- * One instance a worker; it owns the partitions p with p % worker_count == worker. */
+ * One instance a worker; it owns the partitions p with p % worker_count == worker, where workers of other groups are counted, too (evstream/groups.h). */
 #ifndef EVS_SOURCE_H
 #define EVS_SOURCE_H
 

@@ -122,4 +122,10 @@ uint32_t evs_run_view_checkpoints(const struct evs_run *run, struct evs_view_che
 /* At most EVS_VIEW_REASONS; how many were written. */
 uint32_t evs_run_view_reasons(const struct evs_run *run, struct evs_view_reason *reasons);
 
+/* The same of several groups of one pipeline together, at least one: figures as over workers; of checkpoints the number and the age are those of the group that is
+ * furthest behind, times are those of the slowest. */
+void evs_runs_view(const struct evs_run *const *runs, uint32_t count, struct evs_view_run *view);
+void evs_runs_view_node(const struct evs_run *const *runs, uint32_t count, uint32_t node, struct evs_view_node *view);
+uint32_t evs_runs_view_reasons(const struct evs_run *const *runs, uint32_t count, struct evs_view_reason *reasons);
+
 #endif

@@ -1,0 +1,288 @@
+"""One pipeline in several groups, run by several engines: they share the groups fairly, one is killed under load, one is stopped and woken, servers restart. The results
+are those of one engine with one group that nobody disturbed, and nothing comes twice.
+"""
+
+import json
+import re
+import signal
+
+from evs import Engine, same, wait_until
+from groups import PORTIONS, Groups
+
+PARTITIONS = 8
+GROUPS = ("1-0", "1-1", "1-2")
+
+PIPELINE = """
+pipeline {name};
+set checkpoint_interval = '50ms';
+{groups}
+
+create source clicks (
+    event     string not null,
+    timestamp timestamp not null,
+    user_id   string not null,
+    price     numeric path '$.properties.price',
+    watermark for timestamp as timestamp - interval 2 second
+) from nats (stream = '{stream}', subject = '{subject}.>', partitions = 8, partition_key = 'user_id', on_future = 'keep', idle_timeout = 'never');
+
+create sink triggers to nats (stream = 'TRIGGERS', subject = 'triggers.{name}.{{user_id}}');
+create sink exact to nats (stream = 'TRIGGERS', subject = 'triggers.{name}-exact.{{user_id}}', delivery = 'exact');
+create sink funnels to nats (stream = 'TRIGGERS', subject = 'triggers.{name}-funnel.{{user_id}}');
+
+create stream totals as
+from clicks
+|> where event in ('product_view', 'add_to_cart', 'purchase')
+|> aggregate count(*) as events, sum(price) as value group by user_id, tumble(interval 30 second);
+
+from totals |> insert into triggers;
+from totals |> where value > 500 |> insert into exact;
+
+from clicks as early
+|> where event = 'product_view'
+|> join clicks as late on late.user_id = early.user_id and late.event = 'purchase'
+     and late.timestamp between early.timestamp and early.timestamp + interval 1 second
+|> select early.user_id as user_id, early.timestamp as seen, late.timestamp as bought
+|> insert into funnels;
+"""
+
+
+class Division(Groups):
+    sinks = ("", "-exact", "-funnel")
+
+    def arguments(self, name, *more, stream=None, groups=3):
+        stream = stream or name.upper()
+        path = self.suite.write(f"{name}-{groups}.evs", PIPELINE.format(name=name, stream=stream, subject=stream.lower(), groups=f"set groups = {groups};" if groups else ""))
+        return ["--create", "--nats", self.nats.url, "--redis", self.redis.url, "--lease", "2s", "--batch-rows", 64, *more, path]
+
+    def feed(self, name, number):
+        self.suite.feed(self.nats, name.upper(), name, self.portions[number], "--events", 50, "--partitions", PARTITIONS, "--key", "user_id", "--suffix", "web")
+
+    def engine(self, name, who, *more, stream=None, groups=3):
+        return Engine(self.suite, self.arguments(name, *more, stream=stream, groups=groups), f"{name}-{who}")
+
+    def holds(self, engine):
+        """How many groups an engine said last that it runs."""
+        told = re.findall(r"this engine runs (\d+) of", engine.log())
+        return int(told[-1]) if told else 0
+
+    def settled(self, engines, is_settled):
+        def look():
+            for engine in engines:
+                if engine.has_ended():
+                    raise AssertionError(f"an engine ended with {engine.process.returncode}:\n{engine.log_tail()}")
+            return is_settled([self.holds(engine) for engine in engines])
+        try:
+            wait_until(look, "groups to be shared")
+        except TimeoutError:
+            raise AssertionError("shares: " + "\n".join(f"{self.holds(engine)}:\n{engine.log_tail()}" for engine in engines)) from None
+
+    def settle(self, *shares):
+        """Waits until every engine runs its share: (engine, number), …"""
+        self.settled([engine for engine, _ in shares], lambda held: held == [number for _, number in shares])
+
+    def divided(self, *engines):
+        """Waits until each of them runs something, and together they run all groups."""
+        self.settled(engines, lambda held: sum(held) == 3 and all(held))
+
+    def group_commits(self, name, group):
+        return self.redis.newest_commit(name, group)[0]
+
+    def commits(self, name, more, groups=GROUPS):
+        begun = {group: self.group_commits(name, group) for group in groups}
+        wait_until(lambda: all(self.group_commits(name, group) >= begun[group] + more for group in groups), f"{more} commits of each group of {name}")
+
+    def results(self, name):
+        found = {}
+        for sink in self.sinks:
+            lines = self.suite.dump(self.nats, "TRIGGERS", "--id", "--subject", f"triggers.{name}{sink}.>")
+            ids = [line.split("\t", 1)[0] for line in lines]
+            if len(set(ids)) != len(ids):
+                raise AssertionError(f"{len(ids) - len(set(ids))} ids stand twice in triggers.{name}{sink}")
+            found[sink] = sorted(line.split("\t", 1)[1] for line in lines)
+        return found
+
+    def reference(self, stream):
+        if self.undisturbed is None:
+            calm = self.engine("undivided", "only", "--until-end", stream=stream, groups=None)
+            if calm.wait() != 0:
+                raise AssertionError(f"the undisturbed run failed:\n{calm.log_tail()}")
+            self.undisturbed = self.results("undivided")
+            if not all(self.undisturbed.values()):
+                raise AssertionError(f"the undisturbed run has an empty result: { {sink: len(rows) for sink, rows in self.undisturbed.items()} }")
+        return self.undisturbed
+
+    def finish(self, name, *engines, groups=3):
+        for engine in engines:
+            engine.signal(signal.SIGTERM)
+            if engine.wait() != 0:
+                raise AssertionError(f"an engine did not end well:\n{engine.log_tail()}")
+        last = self.engine(name, "last", "--until-end", groups=groups)
+        if last.wait() != 0:
+            raise AssertionError(f"the last engine failed:\n{last.log_tail()}")
+        self.check(name)
+
+    # --- the tests ---
+
+    def shared(self):
+        """Two engines share three groups; a third one comes and gets its part; one is killed under load, and the others take what it had."""
+        name = "shared"
+        self.feed(name, 0)
+        first = self.engine(name, "first")
+        self.settle((first, 3))
+        self.commits(name, 2)
+        second = self.engine(name, "second")
+        self.divided(first, second)
+        self.feed(name, 1)
+        third = self.engine(name, "third")
+        self.settle((first, 1), (second, 1), (third, 1))
+        self.feed(name, 2)
+        self.moment()
+        second.kill()
+        self.divided(first, third)
+        for number in range(3, PORTIONS):
+            self.feed(name, number)
+        self.commits(name, 2)
+        self.finish(name, first, third)
+
+    def paused(self):
+        """An engine is stopped for longer than its lease: the other one takes its groups. Woken, it says why it stops, and has written nothing more."""
+        name = "slept"
+        self.feed(name, 0)
+        first, second = self.engine(name, "first"), self.engine(name, "second")
+        self.divided(first, second)
+        self.commits(name, 2)
+        self.feed(name, 1)
+        self.moment()
+        first.signal(signal.SIGSTOP)
+        self.settle((second, 3))
+        self.feed(name, 2)
+        self.commits(name, 2)
+        terms = [self.redis.newest_commit(name, group)[1] for group in GROUPS]
+        first.signal(signal.SIGCONT)
+        if first.wait() != 6 or "runs group 1-" not in first.log():
+            raise AssertionError(f"the engine that was stopped ended with {first.process.returncode}:\n{first.log_tail()}")
+        if [self.redis.newest_commit(name, group)[1] for group in GROUPS] != terms:
+            raise AssertionError("the engine that was stopped has written")
+        third = self.engine(name, "third", "--standby")
+        self.divided(second, third)
+        self.moment()
+        third.signal(signal.SIGSTOP)
+        self.settle((second, 3))
+        third.signal(signal.SIGCONT)
+        self.await_log(third, "Standing by again")
+        self.divided(second, third)
+        for number in range(3, PORTIONS):
+            self.feed(name, number)
+        self.finish(name, second, third)
+
+    def servers(self):
+        """NATS is away for longer than a lease, Redis is killed, both at once: who runs what stays as it is, and nothing is lost."""
+        name = "weather"
+        self.feed(name, 0)
+        first, second = self.engine(name, "first"), self.engine(name, "second")
+        self.divided(first, second)
+        self.commits(name, 2)
+        for number, servers in enumerate(((self.redis,), (self.nats,), (self.nats, self.redis)), 1):
+            self.feed(name, number)
+            self.moment()
+            for server in servers:
+                server.kill()
+            self.moment()
+            for server in servers:
+                server.start()
+            self.commits(name, 2)
+        for number in range(4, PORTIONS):
+            self.feed(name, number)
+        self.finish(name, first, second)
+
+    def refused(self):
+        """What cannot be run divided, or not so, says why and what to do; nothing of it touches the state."""
+        name = "refused"
+        self.feed(name, 0)
+        begun = self.engine(name, "begun", "--until-end", "--at-end", "stop")
+        if begun.wait() != 0:
+            raise AssertionError(f"the first run failed:\n{begun.log_tail()}")
+        before = [self.redis.newest_commit(name, group) for group in GROUPS]
+        for who, code, text, groups, more in (
+                ("other", 4, "is divided into 3 groups, and `groups` asks for 2", 2, ()),
+                ("option", 4, "is divided into 3 groups, and `groups` asks for 4", None, ("--groups", 4)),
+                ("unled", 4, "run it without --lease off", None, ("--lease", "off")),
+                ("memory", 2, "several groups need leases", 3, ("--state", "memory"))):
+            engine = self.engine(name, who, "--until-end", *more, groups=groups)
+            if engine.wait() != code or text not in engine.log():
+                raise AssertionError(f"{who}: exit code {engine.process.returncode} instead of {code}, or not {text!r}:\n{engine.log_tail()}")
+        same([self.redis.newest_commit(name, group) for group in GROUPS], before, "commits")
+        self.feed("single", 0)
+        one = self.engine("single", "one", "--until-end", "--at-end", "stop", groups=None)
+        if one.wait() != 0:
+            raise AssertionError(f"the run in one group failed:\n{one.log_tail()}")
+        three = self.engine("single", "three", "--until-end")
+        if three.wait() != 4 or "is in one group, and `groups` asks for 3" not in three.log():
+            raise AssertionError(f"exit code {three.process.returncode} instead of 4:\n{three.log_tail()}")
+        for key in self.redis.ask("KEYS", f"evs:{{{name}:*"):
+            self.redis.ask("DEL", key)
+        lost = self.engine(name, "lost", "--until-end")
+        if lost.wait() != 4 or "remembers that pipeline refused is divided into 3 groups" not in lost.log():
+            raise AssertionError(f"an empty Redis: exit code {lost.process.returncode} instead of 4:\n{lost.log_tail()}")
+        anew = self.engine(name, "anew", "--until-end", "--state-lost", "restart")
+        if anew.wait() != 0 or not self.redis.newest_commit(name, "2-2")[0] > 0:
+            raise AssertionError(f"a pipeline that begins anew ended with {anew.process.returncode}:\n{anew.log_tail()}")
+
+    def told(self, *arguments, code=0):
+        done = self.suite.run(*arguments)
+        if done.returncode != code:
+            raise AssertionError(f"{arguments} ended with {done.returncode}:\n{done.stderr.decode()[-2000:]}")
+        return done.stdout.decode()
+
+    def tools(self):
+        """State, savepoints and erasures are of all groups."""
+        name = "tools"
+        self.feed(name, 0)
+        server = ("--redis", self.redis.url)
+        engine = self.engine(name, "first")
+        self.settle((engine, 3))
+        self.commits(name, 3)
+        shown = self.told("state", "show", name, *server)
+        same(re.findall(r"^group +(\S+)", shown, re.M), list(GROUPS), "groups that are shown")
+        users = {row["key"]["user_id"] for row in map(json.loads, self.told("state", "export", name, *server).splitlines()) if "key" in row}
+        victim = max(users, key=len)  # no part of another one's id
+        self.told("savepoint", "create", name, "before", *server)
+        said = self.told("erase", "--key", victim, "--nats", self.nats.url, *server, self.suite.path(f"{name}-3.evs"), code=4)
+        if said.count("erased") < 3 or said.count("left in savepoint before") == 0 or "left in the state" in said:
+            raise AssertionError(f"the erasure said:\n{said}")
+        self.told("savepoint", "restore", name, "before", "--yes", *server, code=4)  # an engine works
+        engine.signal(signal.SIGTERM)
+        if engine.wait() != 0:
+            raise AssertionError(f"the engine did not end well:\n{engine.log_tail()}")
+        if "A run goes on from this state" not in self.told("check", "--against-state", *server, self.suite.path(f"{name}-3.evs")):
+            raise AssertionError("the state is not known again")
+        restored = self.told("savepoint", "restore", name, "before", "--yes", *server)
+        same(re.findall(r"group (\S+)", restored), list(GROUPS), "groups that are restored")
+        again = self.engine(name, "again", "--until-end", "--at-end", "stop")
+        if again.wait() != 0:
+            raise AssertionError(f"the run from the savepoint failed:\n{again.log_tail()}")
+        self.told("savepoint", "delete", name, "before", "--yes", *server)
+        if self.told("savepoint", "ls", name, *server) != "":
+            raise AssertionError("a savepoint is left")
+        self.told("state", "reset", name, "--yes", *server)
+        if name in self.told("state", "ls", *server).splitlines():
+            raise AssertionError("state is left")
+
+    def misplaced(self):
+        """Events in the wrong partition are dead letters, and count for nobody."""
+        name = "misplaced"
+        self.suite.feed(self.nats, name.upper(), name, self.portions[0], "--events", 50, "--partitions", PARTITIONS, "--key", "event_id", "--suffix", "web")
+        engine = self.engine(name, "only", "--until-end")
+        if engine.wait() != 0:
+            raise AssertionError(f"the run failed:\n{engine.log_tail()}")
+        counts = [tuple(map(int, found)) for found in re.findall(r"group \S+ (\d+) events, .* (\d+) dead letters", engine.log())]
+        events, dead = sum(count[0] for count in counts), sum(count[1] for count in counts)
+        if not events or not 0.8 * events < dead < 0.95 * events:  # one of eight lies right by chance
+            raise AssertionError(f"{dead} of {events} events are dead letters:\n{engine.log_tail()}")
+
+    def run(self):
+        tests = [("groups are shared, an engine is killed", self.shared), ("an engine of groups is stopped and wakes", self.paused), ("what groups refuse", self.refused)]
+        if not self.suite.quick:
+            tests += [("groups and servers that are killed", self.servers), ("tools know groups", self.tools), ("groups and misplaced events", self.misplaced)]
+        for name, test in tests:
+            self.suite.test(name, test)

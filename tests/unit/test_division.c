@@ -1,0 +1,170 @@
+/* The map: its text, what of it is refused, and who may decide about it, on a real Redis. */
+#include "run/division.h"
+
+#include "server_redis.h"
+#include "store_redis.h"
+#include "unit.h"
+
+static struct evs_arena arena;
+
+static struct evs_plan_source clicks_source = {.partitions = 8}, orders_source = {.partitions = 4};
+static struct evs_plan_node nodes[] = {{.kind = EVS_NODE_SOURCE, .name = "clicks", .source = &clicks_source},
+                                       {.kind = EVS_NODE_SINK, .name = "triggers"},
+                                       {.kind = EVS_NODE_SOURCE, .name = "orders", .source = &orders_source}};
+static struct evs_plan plan = {.pipeline = "cart", .nodes = nodes, .node_count = 3, .groups_max = 4};
+
+static struct evs_division divided(uint32_t groups)
+{
+    struct evs_division one = evs_division_of_one();
+    return evs_division_next(&plan, &one, groups, (struct evs_hash128){.low = 2, .high = 1}, &arena);
+}
+
+static evs_status decode(const char *text, struct evs_division *division)
+{
+    struct evs_error error = {0};
+    return evs_division_decode(evs_slice_of(text), &arena, division, &error);
+}
+
+START_TEST(test_text)
+{
+    struct evs_division division = divided(3), read;
+    struct evs_buffer text = {0};
+    char name[EVS_GROUP_NAME_MAX];
+    evs_division_encode(&division, &text);
+    evs_buffer_put(&text, "", 1);
+    ck_assert_str_eq(text.data, "version 1\ngeneration 1\ngroups 3\nincarnation 00000000000000010000000000000002\n"
+                                "source 8 clicks\nsource 4 orders\n");
+    ck_assert_int_eq(decode(text.data, &read), EVS_OK);
+    ck_assert(read.generation == 1 && read.group_count == 3 && read.incarnation.high == 1 && read.source_count == 2);
+    ck_assert_str_eq(read.sources[1].name, "orders");
+    ck_assert_uint_eq(read.sources[1].partitions, 4);
+    evs_division_name(&read, 2, name);
+    ck_assert_str_eq(name, "1-2");
+    division = evs_division_of_one();
+    evs_division_name(&division, 0, name);
+    ck_assert_str_eq(name, "0");
+    evs_buffer_fini(&text);
+    evs_arena_fini(&arena);
+}
+END_TEST
+
+/* Lines of a later version are passed over; one that says of itself that it is of another kind, or lacks something, is refused. */
+START_TEST(test_refused)
+{
+    static const char good[] = "version 1\ngeneration 2\ngroups 2\nincarnation 00000000000000010000000000000002\n";
+    static const char *const bad[] = {
+        "",
+        "version 2\ngeneration 2\ngroups 2\nincarnation 00000000000000010000000000000002\n",
+        "version 1\ngeneration 0\ngroups 2\nincarnation 00000000000000010000000000000002\n",
+        "version 1\ngeneration 2\ngroups 65\nincarnation 00000000000000010000000000000002\n",
+        "version 1\ngeneration 2\ngroups 0\nincarnation 00000000000000010000000000000002\n",
+        "version 1\ngeneration 2\ngroups 2\nincarnation 1\n",
+        "version 1\ngeneration 2\ngroups 2\n",
+        "version 1\ngeneration 2\ngroups 2\nincarnation 00000000000000010000000000000002\nsource 0 x\n",
+        "version 1\ngeneration 2\ngroups 2\nincarnation 00000000000000010000000000000002\nsource 4\n",
+    };
+    struct evs_division division;
+    struct evs_buffer text = {0};
+    evs_buffer_puts(&text, good);
+    evs_buffer_puts(&text, "something later\n");
+    evs_buffer_put(&text, "", 1);
+    ck_assert_int_eq(decode(text.data, &division), EVS_OK);
+    evs_buffer_fini(&text);
+    for (size_t i = 0; i < EVS_COUNT(bad); i++) {
+        ck_assert_msg(decode(bad[i], &division) == EVS_E_STATE, "%s", bad[i]);
+    }
+    evs_arena_fini(&arena);
+}
+END_TEST
+
+START_TEST(test_fits)
+{
+    struct evs_error error = {0};
+    struct evs_division division = divided(4);
+    ck_assert_int_eq(evs_division_fits(&division, &plan, &error), EVS_OK);
+    plan.groups_max = 1;
+    plan.one_group_because = "`aggregate by country` is in the way";
+    ck_assert_int_eq(evs_division_fits(&division, &plan, &error), EVS_E_STATE);
+    ck_assert_ptr_nonnull(strstr(error.text, "`aggregate by country` is in the way"));
+    plan.groups_max = 4;
+    plan.one_group_because = NULL;
+    orders_source.partitions = 16;
+    ck_assert_int_eq(evs_division_fits(&division, &plan, &error), EVS_E_STATE);
+    ck_assert_ptr_nonnull(strstr(error.text, "orders has 16 partitions now, and had 4"));
+    orders_source.partitions = 4;
+    division = evs_division_of_one();
+    plan.groups_max = 1;
+    ck_assert_int_eq(evs_division_fits(&division, &plan, &error), EVS_OK);
+    plan.groups_max = 4;
+    evs_arena_fini(&arena);
+}
+END_TEST
+
+/* --- the map ------------------------------------------------------------------------------------------------------------------ */
+
+static struct evs_map *map_of(const struct evs_run_options *options)
+{
+    struct evs_map *map = NULL;
+    struct evs_error error = {0};
+    ck_assert_msg(evs_map_open(options, "cart", &map, &error) == EVS_OK, "%s", error.text);
+    return map;
+}
+
+static uint64_t read_generation(struct evs_map *map)
+{
+    struct evs_division division;
+    struct evs_error error = {0};
+    bool is_there = false;
+    ck_assert_msg(evs_map_read(map, &arena, &division, &is_there, &error) == EVS_OK, "%s", error.text);
+    ck_assert(is_there == (division.generation > 0));
+    return division.generation;
+}
+
+/* Two that begin: the one that began last decides, the other one is refused and finds what was decided. */
+START_TEST(test_map)
+{
+    struct server_redis server;
+    struct evs_error error = {0};
+    server_redis_start(&server, NULL);
+    struct evs_log *log = evs_log_new(evs_os_system(), EVS_LOG_ERROR, false);
+    struct evs_run_options options = {.os = evs_os_system(),
+                                      .log = log,
+                                      .store = &evs_store_redis,
+                                      .redis_url = server.url,
+                                      .retry_us = 5000000};
+    struct evs_map *a = map_of(&options), *b = map_of(&options);
+    struct evs_division division, first = divided(3), second = divided(2);
+    bool is_there = true;
+    ck_assert_uint_eq(read_generation(a), 0);
+    ck_assert_int_eq(evs_map_begin(a, &arena, &division, &is_there, &error), EVS_OK);
+    ck_assert(!is_there && division.generation == 0);
+    ck_assert_int_eq(evs_map_begin(b, &arena, &division, &is_there, &error), EVS_OK);
+    ck_assert_int_eq(evs_map_decide(a, &first, &error), EVS_E_FENCED);
+    ck_assert_uint_eq(read_generation(a), 0);
+    ck_assert_int_eq(evs_map_decide(b, &second, &error), EVS_OK);
+    ck_assert_uint_eq(read_generation(a), 1);
+    ck_assert_int_eq(evs_map_begin(a, &arena, &division, &is_there, &error), EVS_OK);
+    ck_assert(is_there && division.group_count == 2);
+    second = evs_division_next(&plan, &division, 4, division.incarnation, &arena);
+    ck_assert_int_eq(evs_map_decide(a, &second, &error), EVS_OK);
+    ck_assert_uint_eq(read_generation(b), 2);
+    evs_map_close(a);
+    evs_map_close(b);
+    evs_log_free(log);
+    evs_arena_fini(&arena);
+    server_redis_stop(&server);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("division");
+    TCase *tests = tcase_create("division");
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, test_text);
+    tcase_add_test(tests, test_refused);
+    tcase_add_test(tests, test_fits);
+    tcase_add_test(tests, test_map);
+    suite_add_tcase(suite, tests);
+    return unit_run(suite);
+}
