@@ -15,10 +15,11 @@
 #include "cors.h"
 #include "inflate.h"
 #include "internal.h"
+#include "peer.h"
 
 #define EXCHANGE_RETRY_AFTER "2"
 #define EXCHANGE_PREFLIGHT_AGE "7200"
-#define EXCHANGE_ADDRESS_MAX 64
+#define EXCHANGE_EXPOSED "Retry-After" /* what scripts of other sites may read of an answer, beside its body */
 
 struct exchange {
     struct evs_ticket ticket; /* the first member: `settled` gets its address */
@@ -71,29 +72,12 @@ static struct evs_slice exchange_path(struct evhttp_request *request, struct evs
     return (struct evs_slice){uri, count};
 }
 
-static void exchange_address(const struct evs_collector *collector, struct evhttp_request *request, char *out,
-                             size_t bytes)
-{
-    char *peer = NULL;
-    ev_uint16_t port;
-    struct evhttp_connection *connection = evhttp_request_get_connection(request);
-    if (connection != NULL) {
-        evhttp_connection_get_peer(connection, &peer, &port);
-    }
-    const char *forwarded = collector->config->trust_proxy ? asked(request, "X-Forwarded-For") : NULL;
-    if (forwarded != NULL) { /* what stands last was written by the proxy that we trust; what is before, by anybody */
-        const char *comma = strrchr(forwarded, ',');
-        peer = (char *)(uintptr_t)(comma != NULL ? comma + 1 + strspn(comma + 1, " ") : forwarded);
-    }
-    snprintf(out, bytes, "%s", peer != NULL ? peer : "");
-}
-
 /* --- the access log -------------------------------------------------------------------------------------------------------- */
 
 static void exchange_log(const struct evs_collector *collector, struct evhttp_request *request, int status,
                          int64_t begun_us)
 {
-    char address[EXCHANGE_ADDRESS_MAX], time_text[32];
+    char address[EVS_PEER_BYTES], time_text[32];
     struct evs_slice query, path = exchange_path(request, &query), method = exchange_method(request);
     if (collector->access_fd < 0) {
         return;
@@ -104,7 +88,7 @@ static void exchange_log(const struct evs_collector *collector, struct evhttp_re
     struct tm parts;
     gmtime_r(&seconds, &parts);
     strftime(time_text, sizeof time_text, "%Y-%m-%dT%H:%M:%S", &parts);
-    exchange_address(collector, request, address, sizeof address);
+    evs_peer_address(request, collector->config->trust_proxy, address);
     if (collector->config->ip != EVS_IP_KEEP) { /* the log keeps no more of a person than the events do */
         snprintf(address, sizeof address, "-");
     }
@@ -134,7 +118,8 @@ static void exchange_send(struct evs_collector *collector, struct evhttp_request
 /* Throws away what has been put into the answer, but for CORS: a script must be able to read a refusal, too. */
 static void exchange_clear(struct evhttp_request *request)
 {
-    static const char *const kept[] = {"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials", "Vary"};
+    static const char *const kept[] = {"Access-Control-Allow-Origin", "Access-Control-Allow-Credentials",
+                                       "Access-Control-Expose-Headers", "Vary"};
     char *values[EVS_COUNT(kept)];
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     for (uint32_t i = 0; i < EVS_COUNT(kept); i++) {
@@ -211,6 +196,7 @@ static void exchange_reflect(struct evhttp_request *request, const char *origin)
 {
     tell(request, "Access-Control-Allow-Origin", origin);
     tell(request, "Access-Control-Allow-Credentials", "true");
+    tell(request, "Access-Control-Expose-Headers", EXCHANGE_EXPOSED);
     tell(request, "Vary", "Origin");
 }
 
@@ -385,9 +371,9 @@ void evs_exchange_salt(struct evs_collector *collector, int64_t received_us)
 static void exchange_translate(struct evs_collector *collector, struct evhttp_request *request, struct evs_slice path,
                                struct evs_slice query, struct evs_slice body, int64_t begun_us)
 {
-    char address[EXCHANGE_ADDRESS_MAX];
+    char address[EVS_PEER_BYTES];
     const struct evs_os *os = collector->os;
-    exchange_address(collector, request, address, sizeof address);
+    evs_peer_address(request, collector->config->trust_proxy, address);
     struct evs_slice method = exchange_method(request);
     struct evs_request asking = {.method = method.count == 4 && method.data[0] == 'H' ? EVS_SLICE("GET") : method,
                                  .path = path,
@@ -487,6 +473,10 @@ static void exchange_file(struct evs_collector *collector, struct evhttp_request
         memcpy(name, path.data, path.count);
         name[path.count] = '\0';
     }
+    const char *origin = asked(request, "Origin"); /* of scripts that a page takes with crossorigin */
+    if (origin != NULL && exchange_allows(collector, request, origin, NULL)) {
+        exchange_reflect(request, origin);
+    }
     int status = evs_slice_equal(path, EVS_SLICE("/evs.js")) ? evs_files_tracker(collector->files, request, body)
                                                              : evs_files_find(collector->files, request, name, body);
     if (status == 404) {
@@ -549,7 +539,7 @@ void evs_exchange_refuse(void *context, struct evs_slice head, enum evs_guard_re
     if (origin.count > 0 && exchange_allows_origin(collector->config, origin_text, host_text, NULL)) {
         evbuffer_add_printf(out,
                             "Access-Control-Allow-Origin: %s\r\nAccess-Control-Allow-Credentials: true\r\n"
-                            "Vary: Origin\r\n",
+                            "Access-Control-Expose-Headers: " EXCHANGE_EXPOSED "\r\nVary: Origin\r\n",
                             origin_text);
     }
     evs_free(origin_text);

@@ -114,10 +114,19 @@ static bool guard_is_method(struct evs_slice line, const char *method)
     return line.count > count && memcmp(line.data, method, count) == 0 && line.data[count] == ' ';
 }
 
+/* White space before the colon, or a line that continues the one before: proxies read such lines in different ways, and what one takes for a length may be
+ * nothing to the next (RFC 9112, 5.1 and 5.2 want them refused). */
+static bool guard_is_header(struct evs_slice line)
+{
+    const char *colon = memchr(line.data, ':', line.count);
+    size_t name = colon != NULL ? (size_t)(colon - line.data) : 0;
+    return name > 0 && memchr(line.data, ' ', name) == NULL && memchr(line.data, '\t', name) == NULL;
+}
+
 void evs_guard_parse(const char *head, size_t count, struct evs_guard_head *result)
 {
     struct evs_slice line = guard_line(head, count), value;
-    uint32_t lines = 0, lengths = 0;
+    uint32_t lines = 0, lengths = 0, hosts = 0;
     bool may_have_body =
         guard_is_method(line, "POST") || guard_is_method(line, "PUT") || guard_is_method(line, "PATCH");
     *result = (struct evs_guard_head){0};
@@ -130,7 +139,10 @@ void evs_guard_parse(const char *head, size_t count, struct evs_guard_head *resu
         } else if (guard_header(line, "Transfer-Encoding", &value)) {
             is_wrong = is_wrong || result->is_chunked || !evs_slice_equal_nocase(value, "chunked");
             result->is_chunked = true;
+        } else if (guard_header(line, "Host", &value)) {
+            is_wrong = is_wrong || hosts++ > 0;
         }
+        is_wrong = is_wrong || (lines > 1 && line.count > 0 && !guard_is_header(line));
     }
     /* Two lengths are how one request is smuggled inside another past whoever believes the other one. */
     is_wrong = is_wrong || (result->is_chunked && lengths > 0) || lines > EVS_GUARD_LINES_MAX;

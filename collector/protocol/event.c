@@ -182,47 +182,46 @@ static void put_sent(struct evs_buffer *out, const struct evs_draft *draft)
     }
 }
 
-/* How often this id has come in this request, this one counted. An open-addressing table, at most half full. */
-static uint32_t occurrence(struct evs_call *call, struct evs_hash128 id);
-
-static void grow_marks(struct evs_call *call)
+/* Where the id's count is, or belongs: an open-addressing table, at most half full. */
+static struct evs_id_mark *mark_of(struct evs_protocol *protocol, struct evs_hash128 id)
 {
-    struct evs_protocol *protocol = call->protocol;
-    struct evs_id_mark *old = protocol->marks;
-    uint32_t old_capacity = call->mark_count == 0 ? 0 : protocol->mark_capacity;
-    if (call->mark_count > 0 || protocol->mark_capacity == 0) {
-        protocol->mark_capacity = protocol->mark_capacity == 0 ? 64 : 2 * protocol->mark_capacity;
-        protocol->marks = evs_alloc(protocol->mark_capacity * sizeof *protocol->marks);
-    }
-    memset(protocol->marks, 0, protocol->mark_capacity * sizeof *protocol->marks);
-    call->mark_count = 0;
-    for (uint32_t i = 0; i < old_capacity; i++) {
-        if (old[i].count > 0) {
-            occurrence(call, old[i].id);
-        }
-    }
-    if (old != protocol->marks) {
-        evs_free(old);
-    }
-}
-
-static uint32_t occurrence(struct evs_call *call, struct evs_hash128 id)
-{
-    struct evs_protocol *protocol = call->protocol;
-    if (call->mark_count == 0 && protocol->mark_capacity > 0) {
-        memset(protocol->marks, 0, protocol->mark_capacity * sizeof *protocol->marks);
-    }
-    if (2 * call->mark_count >= protocol->mark_capacity) {
-        grow_marks(call);
-    }
     uint32_t at = (uint32_t)id.low & (protocol->mark_capacity - 1);
     while (protocol->marks[at].count > 0 &&
            (protocol->marks[at].id.low != id.low || protocol->marks[at].id.high != id.high)) {
         at = (at + 1) & (protocol->mark_capacity - 1);
     }
-    protocol->marks[at].id = id;
-    call->mark_count += protocol->marks[at].count == 0;
-    return ++protocol->marks[at].count;
+    return &protocol->marks[at];
+}
+
+/* Counts move along: an id that came three times before must not be the second one again. */
+static void grow_marks(struct evs_protocol *protocol)
+{
+    struct evs_id_mark *old = protocol->marks;
+    uint32_t old_capacity = protocol->mark_capacity;
+    protocol->mark_capacity = old_capacity == 0 ? 64 : 2 * old_capacity;
+    protocol->marks = evs_alloc_zero(protocol->mark_capacity * sizeof *protocol->marks);
+    for (uint32_t i = 0; i < old_capacity; i++) {
+        if (old[i].count > 0) {
+            *mark_of(protocol, old[i].id) = old[i];
+        }
+    }
+    evs_free(old);
+}
+
+/* How often this id has come in this request, this one counted. */
+static uint32_t occurrence(struct evs_call *call, struct evs_hash128 id)
+{
+    struct evs_protocol *protocol = call->protocol;
+    if (call->mark_count == 0 && protocol->mark_capacity > 0) { /* of the request before */
+        memset(protocol->marks, 0, protocol->mark_capacity * sizeof *protocol->marks);
+    }
+    if (2 * call->mark_count >= protocol->mark_capacity) {
+        grow_marks(protocol);
+    }
+    struct evs_id_mark *mark = mark_of(protocol, id);
+    mark->id = id;
+    call->mark_count += mark->count == 0;
+    return ++mark->count;
 }
 
 static struct evs_slice derived_id(struct evs_call *call, const struct evs_draft *draft, const char *source)

@@ -62,6 +62,32 @@ START_TEST(canonical_fields_are_taken_as_they_are)
 }
 END_TEST
 
+/* Events that are equal and have no id get one each, however many others come between them. */
+START_TEST(equal_events_stay_apart)
+{
+    struct protocol_case one;
+    struct evs_buffer body = {0};
+    case_init(&one);
+    case_open(&one);
+    for (int i = 0; i < 600; i++) {
+        evs_buffer_printf(&body, "{\"type\":\"e%d\"}\n", i % 3 == 0 ? 0 : i);
+    }
+    case_send_bytes(&one, "POST", "/v1/events?write_key=KEY", body.data, body.count);
+    CASE_COUNTS(&one, 200, 600, 0);
+    for (uint32_t i = 0; i < 600; i++) {
+        for (uint32_t j = 0; j < i; j++) {
+            if (evs_slice_equal(one.out.events[i].event_id, one.out.events[j].event_id)) {
+                ck_abort_msg("events %u and %u have one id", j, i);
+            }
+        }
+    }
+    CASE_EVENT(&one, 0, "type", "e0");
+    ck_assert_ptr_nonnull(strstr(case_event(&one, 597, "event_id"), "-200"));
+    evs_buffer_fini(&body);
+    case_fini(&one);
+}
+END_TEST
+
 START_TEST(a_flat_event_has_properties)
 {
     struct protocol_case one;
@@ -275,6 +301,7 @@ int main(void)
     TCase *tests = tcase_create("plain");
     tcase_add_test(tests, an_object_an_array_or_lines);
     tcase_add_test(tests, canonical_fields_are_taken_as_they_are);
+    tcase_add_test(tests, equal_events_stay_apart);
     tcase_add_test(tests, a_flat_event_has_properties);
     tcase_add_test(tests, mistakes_are_named_all_at_once);
     tcase_add_test(tests, a_pixel_is_an_event);
