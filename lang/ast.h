@@ -348,6 +348,7 @@ struct evs_ast_identity {
 struct evs_ast_hold {
     const struct evs_ast_expr *until;
     const struct evs_ast_expr *at_most; /* or NULL */
+    struct evs_ident expired_into;      /* optional, with at_most */
 };
 
 #define EVS_UNBOUNDED UINT32_MAX
@@ -453,6 +454,7 @@ struct evs_ast_pipe {
     struct evs_place place; /* the operator without |> */
     struct evs_place word;  /* its first word(s), for messages */
     struct evs_ident name;  /* `as NAME` of a stateful operator: identity of its state; optional */
+    struct evs_ident otherwise_into; /* where: the sink of rows that do not pass; optional */
     union {
         const struct evs_ast_expr *expr;
         struct evs_ident ident;

@@ -435,6 +435,7 @@ bool evs_bind_sample(struct evs_binder *binder, struct evs_scope *scope, const s
 
 struct holding {
     int64_t at_most_us;
+    bool expires;
     uint32_t until; /* column of the input relation */
 };
 
@@ -445,6 +446,7 @@ static const void *configure_hold(const struct evs_rel_layout *layout)
     struct evs_hold_config *config = EVS_ARENA_NEW(layout->arena, struct evs_hold_config);
     config->until = layout->input_map[0][holding->until];
     config->at_most_us = holding->at_most_us;
+    config->expired_output = holding->expires;
     config->keys = evs_bind_map_columns(layout, reading->keys, reading->key_count);
     config->key_count = reading->key_count;
     return config;
@@ -488,6 +490,7 @@ bool evs_bind_hold(struct evs_binder *binder, struct evs_scope *scope, const str
     op->bound = holding;
     op->moves_time = true;
     op->identity = mix_values(&holding->at_most_us, 1);
+    holding->expires = evs_ident_given(&ast->expired_into);
     op->keeps_rows = true;
     const char *at_most = holding->at_most_us < 0 ? "" : evs_bind_duration_text(binder, holding->at_most_us);
     op->label = evs_arena_printf(binder->arena, "hold until %s%s%s", evs_ast_expr_text(binder->arena, ast->until),
@@ -495,7 +498,13 @@ bool evs_bind_hold(struct evs_binder *binder, struct evs_scope *scope, const str
     op->state_bound = ast->at_most == NULL
                           ? "a row goes when the watermark reaches its moment"
                           : evs_arena_printf(binder->arena, "a row goes at its moment, at most %s later", at_most);
+    if (holding->expires && !evs_bind_side(binder, scope, op, "expired rows")) {
+        return false;
+    }
     struct evs_rel *rel = pass_through(binder, scope, op, pipe);
     rel->event_time_column = EVS_NO_COLUMN; /* of a held row it is the moment of its release */
+    if (holding->expires) {
+        evs_bind_side_sink(binder, rel, &ast->expired_into);
+    }
     return true;
 }

@@ -487,8 +487,8 @@ static int64_t limit_of(const struct evs_ast_expr *where, const struct evs_ident
 static uint64_t find_limit(const struct overs *overs, const struct bound_over *bound)
 {
     const struct evs_ast_pipe *next = overs->scope->next;
-    if (next == NULL || next->kind != EVS_PIPE_WHERE || next->is_broken || bound->call_count != 1 ||
-        bound->calls[0].call.kind != EVS_OVER_ROW_NUMBER) {
+    if (next == NULL || next->kind != EVS_PIPE_WHERE || next->is_broken || evs_ident_given(&next->otherwise_into) ||
+        bound->call_count != 1 || bound->calls[0].call.kind != EVS_OVER_ROW_NUMBER) {
         return UINT64_MAX;
     }
     const struct evs_ident *alias = alias_of(overs, bound->calls[0].ast);

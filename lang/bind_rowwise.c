@@ -232,9 +232,40 @@ static bool bind_condition(struct evs_binder *binder, struct evs_scope *scope, c
     return true;
 }
 
+/* where … otherwise into SINK: the condition is a column, so that a row for which it fails fails once. NULL is otherwise. */
+static bool bind_either(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe)
+{
+    struct evs_context context = {.scope = scope};
+    struct evs_place place = evs_bind_place(binder, pipe->place);
+    const struct evs_expr *condition = evs_bind_expr(binder, &context, pipe->expr), *rest = NULL;
+    uint32_t number;
+    struct evs_error error;
+    condition = condition == NULL ? NULL : evs_bind_bool(binder, condition, pipe->expr->place);
+    struct evs_entity *sink = evs_bind_sink_name(binder, &pipe->otherwise_into);
+    if (condition == NULL || sink == NULL) {
+        return false;
+    }
+    evs_scope_settle_with(binder, scope, &condition, 1, &number, place);
+    struct evs_field field = evs_rel_field(scope->base, number);
+    const struct evs_expr *passes = evs_expr_column(binder->arena, number, &field, pipe->expr->place);
+    evs_status status = evs_expr_special(binder->arena, EVS_EXPR_IS_TRUE, &passes, 1, passes->place, &rest, &error);
+    EVS_ASSERT(status == EVS_OK);
+    status = evs_expr_special(binder->arena, EVS_EXPR_NOT, &rest, 1, passes->place, &rest, &error);
+    EVS_ASSERT(status == EVS_OK);
+    struct evs_scope others = evs_scope_copy(binder, scope);
+    add_filter(binder, &others, rest);
+    struct evs_rel *rel = evs_scope_project(binder, &others, &others.columns, place);
+    evs_bind_insert(binder, sink, (struct evs_rel_input){rel, 0}, pipe->otherwise_into.place);
+    add_filter(binder, scope, passes);
+    return true;
+}
+
 static bool bind_where(struct evs_binder *binder, struct evs_scope *scope, const struct evs_ast_pipe *pipe)
 {
     const struct evs_ast_expr *ast = pipe->expr;
+    if (evs_ident_given(&pipe->otherwise_into)) {
+        return bind_either(binder, scope, pipe);
+    }
     if (ast->kind != EVS_AST_LOGIC || ast->op != EVS_AST_OP_AND) {
         const struct evs_expr *bound = NULL;
         return bind_condition(binder, scope, ast, &bound);

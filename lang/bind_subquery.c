@@ -167,6 +167,11 @@ static bool bind_pipe(struct subquery *sub, const struct evs_ast_pipe *pipe, boo
     }
     switch (pipe->kind) {
     case EVS_PIPE_WHERE:
+        if (evs_ident_given(&pipe->otherwise_into)) {
+            evs_report(sub->binder, EVS_E0415, pipe->otherwise_into.place,
+                       "rows of a subquery belong to the value that it gives, and go into no sink");
+            return false;
+        }
         return add_condition(sub, pipe->expr);
     case EVS_PIPE_SELECT:
         sub->distinct = pipe->select.distinct;

@@ -7,6 +7,9 @@
 static void parse_where(struct evs_parser *parser, struct evs_ast_pipe *pipe)
 {
     pipe->expr = evs_parse_expression(parser);
+    if (evs_take_word(parser, EVS_WORD_OTHERWISE)) {
+        pipe->otherwise_into = evs_parse_into(parser);
+    }
 }
 
 static void parse_select(struct evs_parser *parser, struct evs_ast_pipe *pipe)

@@ -95,7 +95,7 @@ void evs_parse_top(struct evs_parser *parser, struct evs_ast_pipe *pipe)
     }
 }
 
-/* hold until TIMESTAMP [at most INTERVAL] */
+/* hold until TIMESTAMP [at most INTERVAL [expired into SINK]] */
 void evs_parse_hold(struct evs_parser *parser, struct evs_ast_pipe *pipe)
 {
     struct evs_ast_hold *hold = EVS_ARENA_NEW(&parser->script->arena, struct evs_ast_hold);
@@ -105,6 +105,11 @@ void evs_parse_hold(struct evs_parser *parser, struct evs_ast_pipe *pipe)
     if (evs_take_word(parser, EVS_WORD_AT)) {
         evs_expect_word(parser, EVS_WORD_MOST, "after `at`");
         hold->at_most = evs_parse_interval(parser, "an interval after `at most`");
+        if (evs_take_word(parser, EVS_WORD_EXPIRED)) {
+            hold->expired_into = evs_parse_into(parser);
+        }
+    } else if (evs_at_words(parser, EVS_WORD_EXPIRED, EVS_WORD_INTO)) {
+        evs_expected(parser, "`at most` and an interval, behind which a row has expired");
     }
 }
 

@@ -334,6 +334,8 @@ static bool begins_clause(const struct writer *writer, uint32_t first_word, uint
     case EVS_WORD_KEEP:
     case EVS_WORD_DROPPED:
     case EVS_WORD_REST:
+    case EVS_WORD_OTHERWISE:
+    case EVS_WORD_EXPIRED:
     case EVS_WORD_SELECT:
         return true;
     case EVS_WORD_ON: /* of a join, or on timeout; not emit on */

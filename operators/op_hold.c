@@ -1,9 +1,12 @@
-/* hold until TIMESTAMP [at most INTERVAL]: quiet hours; wait, then check again.
+/* hold until TIMESTAMP [at most INTERVAL [expired into SINK]]: quiet hours; wait, then check again.
  *
  * Algorithm. A row is emitted when the watermark reaches its TIMESTAMP, or its event time + INTERVAL if that is earlier. A row whose moment lies at or before
  * the watermark on arrival passes at once, and so does one whose TIMESTAMP is NULL.
  *
  *      process ──► slots of rows, one timer each ──► watermark: those that are due, in the order of their new event times
+ *
+ * With `expired into`, a row whose TIMESTAMP lies behind its limit is not released at the limit: it would come too late, which is known on arrival, and it goes
+ * there at once.
  *
  * Event time. The moment that decides a held row is its release: from then on max(its own time, the moment) is its event time, so that it is not late for
  * what comes behind. A row that passes at once keeps its own. The columns stay as they are. Lookups behind see the values at release.
@@ -44,7 +47,7 @@ struct hold {
     bool durable;
     int64_t told_bytes;
     uint64_t hashes[EVS_BATCH_ROWS];
-    uint16_t passing[EVS_BATCH_ROWS];
+    uint16_t passing[EVS_BATCH_ROWS], expired[EVS_BATCH_ROWS];
 };
 
 static evs_status hold_open(struct evs_op *op, void *state, struct evs_error *error)
@@ -100,33 +103,42 @@ static void add(struct evs_op *op, struct hold *hold, struct evs_row *row, int64
     }
 }
 
-/* When the row goes; EVS_TIME_MIN: at once. */
-static int64_t due_time(const struct evs_hold_config *config, const struct evs_batch *batch, uint32_t row)
+/* When the row goes; EVS_TIME_MIN: at once. `*is_beyond`: its moment lies behind its limit. */
+static int64_t due_time(const struct evs_hold_config *config, const struct evs_batch *batch, uint32_t row,
+                        bool *is_beyond)
 {
     const struct evs_column *until = &batch->columns[config->until];
+    *is_beyond = false;
     if (!evs_column_is_valid(until, row)) {
         return EVS_TIME_MIN;
     }
     int64_t due_us = *EVS_COLUMN_AT(until, int64_t, row);
     int64_t limit_us =
         config->at_most_us >= 0 ? evs_time_plus(batch->event_time_us[row], config->at_most_us) : EVS_TIME_MAX;
+    *is_beyond = due_us > limit_us;
     return due_us < limit_us ? due_us : limit_us;
 }
 
 static evs_status hold_process(struct evs_op *op, void *state, uint32_t input, struct evs_batch *batch)
 {
     struct hold *hold = state;
-    uint32_t count = 0;
+    uint32_t count = 0, expired = 0;
+    bool is_beyond;
     EVS_ASSERT(input == 0 && hold->going.count == 0);
     evs_key_hash_rows(batch, hold->config->keys, hold->config->key_count, hold->hashes);
     evs_keeper_see(&hold->keeper, batch);
     EVS_FOR_ROWS(batch, position, row) {
-        int64_t due_us = due_time(hold->config, batch, row);
-        if (due_us <= evs_row_watermark(op, batch, row)) {
+        int64_t due_us = due_time(hold->config, batch, row, &is_beyond);
+        if (is_beyond && hold->config->expired_output) {
+            hold->expired[expired++] = (uint16_t)row;
+        } else if (due_us <= evs_row_watermark(op, batch, row)) {
             hold->passing[count++] = (uint16_t)row;
         } else {
             add(op, hold, evs_keeper_keep(&hold->keeper, row), due_us, hold->hashes[position], false);
         }
+    }
+    if (expired > 0) {
+        evs_emit(op, 1, evs_rows_select(batch, hold->expired, expired));
     }
     if (count > 0) {
         evs_emit(op, 0, evs_rows_select(batch, hold->passing, count));

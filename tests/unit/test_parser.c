@@ -195,7 +195,7 @@ START_TEST(stream_operators)
         " |> throttle as cap 1 per week time_zone => 'Europe/Berlin' by u "
         "|> sample 10 percent by u salt 'spring' rest into held"
         " |> top 3 by n desc partition by a, b |> hold until t + interval 1 "
-        "hour at most interval 1 day |> call tumble(interval 1 minute) as w"
+        "hour at most interval 1 day expired into old |> call tumble(interval 1 minute) as w"
         " |> resolve identity as people a to coalesce(u, v) alias (p) within interval 30 minute retain interval 90 day"
         " |> resolve identity alias to identity",
         9);
@@ -208,6 +208,7 @@ START_TEST(stream_operators)
     ck_assert(parse_case_is_named(pipes[3].sample->rest_into, "held"));
     ck_assert(pipes[4].top->descending && pipes[4].top->partition.count == 2);
     ck_assert_str_eq(parse_case_expr_text(pipes[5].hold->at_most), "interval 1 day");
+    ck_assert(parse_case_is_named(pipes[5].hold->expired_into, "old"));
     ck_assert(parse_case_is_named(pipes[6].call.alias, "w"));
     ck_assert(parse_case_is_named(pipes[7].name, "people"));
     ck_assert_str_eq(parse_case_expr_text(pipes[7].identity->user), "coalesce(u, v)");
