@@ -33,7 +33,7 @@
 enum phase { PHASE_SERVERS, PHASE_COLLECTOR, PHASE_RUNNING, PHASE_STOPPING };
 enum { SERVER_NATS, SERVER_REDIS, SERVER_COLLECTOR, SERVER_COUNT };
 
-/* Times of the example, so short that one can watch; a real cart waits half an hour. */
+/* Times of the example, so short that one can watch; a real cart waits an hour. */
 static const char *const example_arguments[] = {"--param=patience=10s", "--param=pause=20s", "--param=idle=1s",
                                                 "--param=delay=1s"};
 static const char *const default_subjects[] = {"triggers.>", "dead.>"};
