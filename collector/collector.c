@@ -12,7 +12,6 @@
 
 #include "evstream/option.h"
 #include "internal.h"
-#include "schema_folder.h"
 #include "tls.h"
 
 #define COLLECTOR_OWN_FILES 64u    /* beside connections: the spool's, NATS's, the listeners' */
@@ -143,7 +142,7 @@ static void collector_on_tell(evutil_socket_t fd, short what, void *argument)
 /* At the start the shared salt is waited for; a day's change finds it there. */
 bool evs_collector_salt(struct evs_collector *collector, int64_t day, uint8_t salt[EVS_SALT_BYTES])
 {
-    bool is_start = collector->salted_day == -1;
+    bool is_start = collector->salted_day == EVS_SALTED_NEVER;
     if (collector->keeper != NULL && evs_keeper_salt(collector->keeper, day, is_start ? COLLECTOR_SALT_US : 0, salt)) {
         return true;
     }
@@ -195,68 +194,6 @@ static void collector_on_stop(evutil_socket_t signal_number, short what, void *a
 }
 
 /* --- parts --------------------------------------------------------------------------------------------------------------------- */
-
-static void collector_init_sources(struct evs_collector *collector)
-{
-    const struct evs_config *config = collector->config;
-    int64_t now_us = evs_monotonic_us(collector->os);
-    collector->source_count = config->source_count;
-    collector->sources = evs_alloc_zero((config->source_count + 1) * sizeof *collector->sources);
-    for (uint32_t i = 0; i < config->source_count; i++) {
-        const struct evs_config_source *source = &config->sources[i];
-        int64_t rate = source->rate > 0 ? source->rate : config->rate;
-        int64_t burst = source->burst > 0 ? source->burst : config->burst > 0 ? config->burst : 2 * rate;
-        collector->sources[i].config = source;
-        evs_rate_init(&collector->sources[i].rate, (double)rate, (double)burst, now_us);
-    }
-}
-
-static evs_status collector_open_protocol(struct evs_collector *collector, struct evs_error *error)
-{
-    const struct evs_config *config = collector->config;
-    struct evs_source_key *keys = NULL;
-    uint32_t count = 0, capacity = 0;
-    for (uint32_t i = 0; i < config->source_count; i++) {
-        for (uint32_t k = 0; k < config->sources[i].keys.count; k++) {
-            EVS_GROW(keys, count, capacity);
-            keys[count++] = (struct evs_source_key){config->sources[i].keys.items[k], config->sources[i].name};
-        }
-    }
-    struct evs_protocol_config protocol = {
-        .partitions = (uint32_t)config->partitions,
-        .keys = keys,
-        .key_count = count,
-        .default_source = config->default_source,
-        .ecommerce_names = true,
-        .ip = (enum evs_ip_policy)config->ip,
-        .do_not_track = (enum evs_wish_policy)config->do_not_track,
-        .global_privacy_control = (enum evs_wish_policy)config->global_privacy_control,
-        .consent_denied = (enum evs_wish_policy)config->consent_denied,
-        .consent_category = config->consent_category,
-        .consent_required = config->consent_required,
-        .bots = (enum evs_bot_policy)config->bots,
-        .strip_parameters = config->strip_parameters.items,
-        .strip_parameter_count = config->strip_parameters.count,
-        .cookieless = config->cookieless,
-        .cookie_domain = config->cookie_domain,
-        .cookie_secure = config->tls_cert != NULL,
-        .redirect_domains = config->redirect_domains.items,
-        .redirect_domain_count = config->redirect_domains.count,
-        .schema_required = config->schema_required,
-        .event_bytes_max = (uint32_t)config->event_bytes,
-    };
-    struct evs_arena texts = {0}; /* of schemas: the protocol keeps none */
-    evs_status status = EVS_OK;
-    if (config->schemas != NULL) {
-        status = evs_schema_folder_read(config->schemas, &texts, &protocol.schemas, &protocol.schema_count, error);
-    }
-    if (status == EVS_OK) {
-        status = evs_protocol_new(&protocol, &collector->protocol, error);
-    }
-    evs_arena_fini(&texts);
-    evs_free(keys);
-    return status;
-}
 
 static evs_status collector_open_delivery(struct evs_collector *collector, struct evs_error *error)
 {
@@ -310,19 +247,6 @@ static evs_status collector_open_keeper(struct evs_collector *collector, struct 
     return status;
 }
 
-static evs_status collector_open_access_log(struct evs_collector *collector, struct evs_error *error)
-{
-    const char *path = collector->config->access_log;
-    if (path == NULL) {
-        return EVS_OK;
-    }
-    collector->access_fd =
-        strcmp(path, "-") == 0 ? dup(STDOUT_FILENO) : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    return collector->access_fd >= 0
-               ? EVS_OK
-               : evs_fail(error, EVS_E_IO, "Cannot open the access log `%s`: %s.", path, strerror(errno));
-}
-
 /* As many descriptors as the connections need, or as many connections as there are descriptors. */
 static uint32_t collector_connections(struct evs_collector *collector)
 {
@@ -365,12 +289,24 @@ static void collector_init_guard(struct evs_collector *collector)
     evs_guard_init(&collector->guard, &options);
 }
 
+static void collector_on_hangup(evutil_socket_t signal_number, short what, void *argument)
+{
+    (void)signal_number;
+    (void)what;
+    struct evs_collector *collector = argument;
+    if (!collector->drains) {
+        evs_collector_reload(collector);
+    }
+}
+
 static void collector_init_events(struct evs_collector *collector)
 {
     static const int signals[] = {SIGINT, SIGTERM};
     signal(SIGPIPE, SIG_IGN);
     collector->linger_event = event_new(collector->base, -1, 0, collector_on_linger, collector);
     collector->drain_event = event_new(collector->base, -1, EV_PERSIST, collector_on_drain, collector);
+    collector->hangup_event = evsignal_new(collector->base, SIGHUP, collector_on_hangup, collector);
+    EVS_ASSERT(event_add(collector->hangup_event, NULL) == 0);
     for (uint32_t i = 0; i < EVS_COUNT(signals); i++) {
         collector->stop_events[i] = evsignal_new(collector->base, signals[i], collector_on_stop, collector);
         EVS_ASSERT(event_add(collector->stop_events[i], NULL) == 0);
@@ -381,19 +317,12 @@ static evs_status collector_open(struct evs_collector *collector, struct evs_err
 {
     const struct evs_config *config = collector->config;
     collector->parcels = evs_parcels_new((size_t)config->batch_bytes);
-    collector_init_sources(collector);
     collector_init_guard(collector);
     collector_init_events(collector);
-    evs_status status = collector_open_protocol(collector, error);
-    if (status == EVS_OK && config->tls_cert != NULL) {
-        status = evs_tls_open(config->tls_cert, config->tls_key, &collector->tls, error);
-    }
+    evs_status status = evs_collector_apply(collector, config, error);
     if (status == EVS_OK) {
         status = evs_files_open(collector->os, collector->log, config->tracker, config->static_folder,
                                 &collector->files, error);
-    }
-    if (status == EVS_OK) {
-        status = collector_open_access_log(collector, error);
     }
     if (status == EVS_OK) {
         status = collector_open_delivery(collector, error);
@@ -428,37 +357,34 @@ static void collector_close(struct evs_collector *collector)
     for (uint32_t i = 0; i < EVS_COUNT(collector->stop_events); i++) {
         event_free(collector->stop_events[i]);
     }
+    event_free(collector->hangup_event);
     event_free(collector->linger_event);
     event_free(collector->drain_event);
     evs_files_close(collector->files);
-    evs_protocol_free(collector->protocol);
     evs_parcels_free(collector->parcels);
-    evs_tls_close(collector->tls);
-    if (collector->access_fd >= 0) {
-        close(collector->access_fd);
-    }
-    evs_free(collector->sources);
+    evs_collector_unapply(collector);
     evs_buffer_fini(&collector->inflated);
     evs_buffer_fini(&collector->scratch);
     evs_arena_fini(&collector->arena);
     event_base_free(collector->base);
 }
 
-evs_status evs_collector_run(const struct evs_config *config, const struct evs_os *os, struct evs_log *log,
-                             struct evs_error *error)
+evs_status evs_collector_run(const struct evs_collector_options *options, struct evs_error *error)
 {
-    struct evs_collector collector = {.config = config,
+    const struct evs_os *os = options->os;
+    struct evs_collector collector = {.options = options,
+                                      .started_wall_us = os->clock.wall_us(os->clock.self),
+                                      .config = options->config,
                                       .os = os,
-                                      .log = log,
+                                      .log = options->log,
                                       .access_fd = -1,
-                                      .salted_day = -1,
-                                      .started_wall_us = os->clock.wall_us(os->clock.self)};
+                                      .salted_day = EVS_SALTED_NEVER};
     collector.base = event_base_new();
     EVS_ASSERT(collector.base != NULL);
     evs_status status = collector_open(&collector, error);
     if (status == EVS_OK) {
         (void)event_base_dispatch(collector.base);
-        evs_log(log, EVS_LOG_INFO, "stopped", "Stopped.");
+        evs_log(options->log, EVS_LOG_INFO, "stopped", "Stopped.");
     }
     collector_close(&collector);
     return status;

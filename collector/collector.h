@@ -12,8 +12,16 @@
 
 #include "config.h"
 
+struct evs_collector_options {
+    const struct evs_config *config; /* stays until the end */
+    const struct evs_os *os;
+    struct evs_log *log;
+    /* At SIGHUP: the configuration as it is now, into one at its defaults. An error's text is a whole sentence. */
+    evs_status (*load)(void *context, struct evs_config *config, struct evs_error *error);
+    void *context;
+};
+
 /* Serves until SIGINT or SIGTERM, then drains. Blocks. EVS_E_UNREACHABLE, EVS_E_REFUSED, EVS_E_IO, EVS_E_USAGE. */
-EVS_MUST_CHECK evs_status evs_collector_run(const struct evs_config *config, const struct evs_os *os,
-                                            struct evs_log *log, struct evs_error *error);
+EVS_MUST_CHECK evs_status evs_collector_run(const struct evs_collector_options *options, struct evs_error *error);
 
 #endif

@@ -105,6 +105,58 @@ evs_status evs_config_set(struct evs_config *config, enum evs_setting_id id, con
     return config_assign(config, &settings[id], value, error);
 }
 
+const char *evs_config_name(enum evs_setting_id id)
+{
+    EVS_ASSERT(id > EVS_SETTING_NONE && id < EVS_SETTING_COUNT);
+    return settings[id].name;
+}
+
+static bool names_are_equal(const struct evs_names *a, const struct evs_names *b)
+{
+    bool same = a->count == b->count;
+    for (uint32_t i = 0; same && i < a->count; i++) {
+        same = strcmp(a->items[i], b->items[i]) == 0;
+    }
+    return same;
+}
+
+static bool names_keep(struct evs_names *names, const struct evs_names *from)
+{
+    if (names_are_equal(names, from)) {
+        return false;
+    }
+    names->count = 0;
+    for (uint32_t i = 0; i < from->count; i++) {
+        names_add(names, from->items[i]);
+    }
+    return true;
+}
+
+static bool text_keep(const char **text, const char *from)
+{
+    bool same = *text == from || (*text != NULL && from != NULL && strcmp(*text, from) == 0);
+    *text = from;
+    return !same;
+}
+
+bool evs_config_keep(struct evs_config *config, const struct evs_config *from, enum evs_setting_id id)
+{
+    void *field = (char *)config + settings[id].offset;
+    const void *kept = (const char *)from + settings[id].offset;
+    size_t bytes = settings[id].kind == EVS_SETTING_FLAG ? sizeof(bool) : sizeof(int64_t);
+    switch (settings[id].kind) {
+    case EVS_SETTING_TEXT:
+        return text_keep(field, *(const char *const *)kept);
+    case EVS_SETTING_LIST:
+        return names_keep(field, kept);
+    default: {
+        bool same = memcmp(field, kept, bytes) == 0;
+        memcpy(field, kept, bytes);
+        return !same;
+    }
+    }
+}
+
 void evs_config_init(struct evs_config *config)
 {
     *config = (struct evs_config){0};

@@ -86,6 +86,10 @@ EVS_MUST_CHECK evs_status evs_config_parse(struct evs_config *config, const char
 /* What only the whole can tell: keys become sources, and what contradicts itself is refused. */
 EVS_MUST_CHECK evs_status evs_config_finish(struct evs_config *config, struct evs_error *error);
 
+const char *evs_config_name(enum evs_setting_id id);
+/* Takes the setting over from another configuration, which must stay; false: it was the same. */
+bool evs_config_keep(struct evs_config *config, const struct evs_config *from, enum evs_setting_id id);
+
 /* The source of this name; NULL: there is none. */
 const struct evs_config_source *evs_config_source(const struct evs_config *config, const char *name);
 

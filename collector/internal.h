@@ -43,8 +43,13 @@ struct evs_sender {
     uint64_t events, bad_rows;
 };
 
+/* Values of salted_day that are no day. */
+#define EVS_SALTED_NEVER (-1)
+#define EVS_SALTED_BEFORE (-2) /* a day's salt was set, into another protocol */
+
 struct evs_collector {
-    const struct evs_config *config;
+    const struct evs_collector_options *options;
+    const struct evs_config *config; /* that holds now; parts that need a start have the options' */
     const struct evs_os *os;
     struct evs_log *log;
     struct event_base *base;
@@ -71,7 +76,8 @@ struct evs_collector {
     int64_t salted_day, started_wall_us;
     bool drains;
     int access_fd; /* -1: no log */
-    struct event *stop_events[2], *drain_event;
+    struct event *stop_events[2], *hangup_event, *drain_event;
+    uint64_t reloads;
     int64_t drain_until_us;
     uint32_t stop_count;
     struct evs_collector_counters counters;
@@ -83,6 +89,12 @@ void evs_exchange_serve(struct evhttp_request *request, void *collector);
 void evs_exchange_salt(struct evs_collector *collector, int64_t received_us);
 /* exchange.c: what the guard answers to a request that it refuses. */
 void evs_exchange_refuse(void *collector, struct evs_slice head, enum evs_guard_refusal refusal, struct evbuffer *out);
+/* apply.c: makes what may change while the collector runs; on a failure everything stays as it is. `config` is the options', or becomes the collector's. */
+EVS_MUST_CHECK evs_status evs_collector_apply(struct evs_collector *collector, const struct evs_config *config,
+                                              struct evs_error *error);
+void evs_collector_unapply(struct evs_collector *collector);
+/* apply.c: SIGHUP. */
+void evs_collector_reload(struct evs_collector *collector);
 /* metrics.c: the counters in the form that an Accept header (NULL: none) asks for. */
 void evs_collector_metrics(struct evs_collector *collector, const char *accept, struct evs_buffer *out,
                            const char **content_type);
