@@ -51,6 +51,7 @@ evs_dependency(crypto PC libcrypto HEADER openssl/evp.h LIBRARY crypto PACKAGE l
 evs_dependency(ncurses PC ncursesw HEADER ncurses.h LIBRARY ncursesw PACKAGE libncurses-dev)
 evs_dependency(unistring PC unistring HEADER unicase.h LIBRARY unistring PACKAGE libunistring-dev)
 evs_dependency(ssl PC libssl HEADER openssl/ssl.h LIBRARY ssl PACKAGE libssl-dev)
+evs_dependency(curl PC libcurl HEADER curl/curl.h LIBRARY curl PACKAGE libcurl4-openssl-dev)
 evs_dependency(event PC libevent_core HEADER event2/event.h LIBRARY event_core PACKAGE libevent-dev)
 evs_dependency(event_http PC libevent_extra HEADER event2/http.h LIBRARY event_extra PACKAGE libevent-dev)
 evs_dependency(event_tls PC libevent_openssl HEADER event2/bufferevent_ssl.h LIBRARY event_openssl PACKAGE libevent-dev)

@@ -154,6 +154,19 @@ static struct evs_laid dead_rows(struct evs_builder *builder, const struct evs_e
     return laid;
 }
 
+/* Whether a receiver refuses a row is not known before it is asked, and another time it may not: its dead letters wait for the commit. NULL: no sink of the plan has such
+ * ones. */
+static const char *refusing_sink(const struct evs_builder *builder)
+{
+    for (uint32_t i = 0; i < builder->plan->node_count; i++) {
+        const struct evs_plan_node *node = &builder->plan->nodes[i];
+        if (node->kind == EVS_NODE_SINK && node->sink->connector->refused != NULL) {
+            return node->name;
+        }
+    }
+    return NULL;
+}
+
 /* Behind all other nodes: rows die in every one of them. */
 void evs_build_dead_letters(struct evs_builder *builder)
 {
@@ -171,8 +184,10 @@ void evs_build_dead_letters(struct evs_builder *builder)
         struct evs_plan_sink *out = EVS_ARENA_NEW(builder->arena, struct evs_plan_sink);
         out->is_dead_letter = true;
         out->operator_path = "dead";
+        const char *refusing = refusing_sink(builder);
         struct evs_plan_node *node = add_sink(builder, entity->sink, &rows, out);
-        node->replay_stable = true;
+        node->replay_stable = refusing == NULL;
+        node->unstable_because = refusing;
         set_delivery(builder, entity->sink, node, out);
         uint32_t number = (uint32_t)(node - builder->plan->nodes);
         for (uint32_t k = 0; k < rows.port_count; k++) {

@@ -58,7 +58,8 @@ enum meaning {
     ALWAYS,
     WHEN_STATEFUL,
     WHEN_IDENTITY,
-    WHEN_TIMED /* the watermark of others is that in front of them */
+    WHEN_TIMED, /* the watermark of others is that in front of them */
+    WHEN_ASKED, /* sinks whose receivers answer requests */
 };
 
 /* In the order of the catalog. */
@@ -108,6 +109,14 @@ static const struct node_metric {
     {EVS_METRIC_SINK_DUPLICATES, SCOPE_SINK, EVS_FIGURE_DUPLICATES, 1, ALWAYS, NULL},
     {EVS_METRIC_SINK_ORPHANS, SCOPE_SINK, EVS_FIGURE_ORPHANS, 1, ALWAYS, NULL},
     {EVS_METRIC_SINK_RECONNECTS, SCOPE_SINK, EVS_FIGURE_RECONNECTS, 1, ALWAYS, NULL},
+    {EVS_METRIC_SINK_REQUESTS, SCOPE_SINK, EVS_FIGURE_ATTEMPTS, 1, WHEN_ASKED, NULL},
+    {EVS_METRIC_SINK_ANSWERS, SCOPE_SINK, EVS_FIGURE_ANSWERS_2XX, 1, WHEN_ASKED, NULL},
+    {EVS_METRIC_SINK_ANSWERS, SCOPE_SINK, EVS_FIGURE_ANSWERS_3XX, 1, WHEN_ASKED, NULL},
+    {EVS_METRIC_SINK_ANSWERS, SCOPE_SINK, EVS_FIGURE_ANSWERS_4XX, 1, WHEN_ASKED, NULL},
+    {EVS_METRIC_SINK_ANSWERS, SCOPE_SINK, EVS_FIGURE_ANSWERS_5XX, 1, WHEN_ASKED, NULL},
+    {EVS_METRIC_SINK_UNANSWERED, SCOPE_SINK, EVS_FIGURE_UNANSWERED, 1, WHEN_ASKED, NULL},
+    {EVS_METRIC_SINK_UNDER_WAY, SCOPE_SINK, EVS_FIGURE_UNDER_WAY, 1, WHEN_ASKED, NULL},
+    {EVS_METRIC_SINK_CIRCUIT_OPEN, SCOPE_SINK, EVS_FIGURE_CIRCUIT_OPEN, 1, WHEN_ASKED, NULL},
 };
 
 const char *evs_live_kind(const struct evs_plan_node *node)
@@ -128,7 +137,7 @@ static bool is_in_scope(const struct node_metric *metric, const struct evs_plan_
     case SCOPE_SOURCE:
         return node->kind == EVS_NODE_SOURCE;
     case SCOPE_SINK:
-        return node->kind == EVS_NODE_SINK;
+        return node->kind == EVS_NODE_SINK && (metric->meaning == ALWAYS || node->sink->connector->is_asked);
     case SCOPE_OPERATOR:
         if (metric->meaning == WHEN_IDENTITY) {
             return is_stateful(node) && strcmp(node->operator_->kind, "resolve_identity") == 0;
@@ -139,6 +148,14 @@ static bool is_in_scope(const struct node_metric *metric, const struct evs_plan_
     return false;
 }
 
+/* The class of answers, else the node's kind. */
+static const char *third_label(const struct node_metric *metric, const struct evs_plan_node *node)
+{
+    static const char *const classes[] = {"2xx", "3xx", "4xx", "5xx"};
+    return metric->id == EVS_METRIC_SINK_ANSWERS ? classes[metric->figure - EVS_FIGURE_ANSWERS_2XX]
+                                                 : evs_live_kind(node);
+}
+
 static void put_node_metric(struct evs_exposition *page, const struct gallery *gallery,
                             const struct node_metric *metric, const struct shot *shot, const struct evs_view_node *node)
 {
@@ -146,7 +163,7 @@ static void put_node_metric(struct evs_exposition *page, const struct gallery *g
     if (!is_in_scope(metric, node->node) || (metric->value != NULL && !metric->value(gallery, node, &value))) {
         return;
     }
-    const char *labels[] = {shot->pipeline->plan->pipeline, node->node->name, evs_live_kind(node->node)};
+    const char *labels[] = {shot->pipeline->plan->pipeline, node->node->name, third_label(metric, node->node)};
     evs_exposition_value(page, metric->id, labels, value);
 }
 

@@ -106,12 +106,17 @@ evs_status evs_template_bind(struct evs_slice text, const struct evs_schema *sch
 
 /* --- filling -------------------------------------------------------------------------------------------------------------- */
 
-static bool stays(char c)
+static bool stays_in_address(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 
-static void put_encoded(struct evs_buffer *out, struct evs_slice text)
+static bool stays_in_header(char c)
+{
+    return c >= ' ' && c < 0x7F;
+}
+
+static void put_encoded(struct evs_buffer *out, struct evs_slice text, bool (*stays)(char c))
 {
     static const char hex[] = "0123456789ABCDEF";
     evs_buffer_reserve(out, 3 * text.count);
@@ -129,32 +134,57 @@ static void put_encoded(struct evs_buffer *out, struct evs_slice text)
     out->count = (size_t)(next - out->data);
 }
 
+/* False: NULL. */
+static bool put_hole(const struct piece *piece, const struct evs_batch *batch, uint32_t row, bool (*stays)(char c),
+                     struct evs_buffer *out)
+{
+    const struct evs_column *column = &batch->columns[piece->column];
+    if (!evs_column_is_valid(column, row)) {
+        return false;
+    }
+    if (evs_kind_is_text(piece->kind)) {
+        put_encoded(out, evs_str_slice(EVS_COLUMN_AT(column, struct evs_str, row)), stays);
+    } else {
+        char text[EVS_FORMAT_MAX];
+        put_encoded(out, (struct evs_slice){text, evs_text_of_value(text, column, piece->kind, row)}, stays);
+    }
+    return true;
+}
+
 bool evs_template_fill(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row,
                        struct evs_buffer *out)
 {
     size_t before = out->count;
     for (uint32_t i = 0; i < template_->count; i++) {
         const struct piece *piece = &template_->pieces[i];
+        size_t hole = out->count;
         if (piece->column < 0) {
             evs_buffer_put(out, piece->literal.data, piece->literal.count);
-            continue;
-        }
-        const struct evs_column *column = &batch->columns[piece->column];
-        size_t hole = out->count;
-        if (!evs_column_is_valid(column, row)) {
-            out->count = before;
+        } else if (!put_hole(piece, batch, row, stays_in_address, out) || out->count == hole) {
+            out->count = before; /* an address has no empty part either: `triggers.` is no subject */
             return false;
         }
-        if (evs_kind_is_text(piece->kind)) {
-            put_encoded(out, evs_str_slice(EVS_COLUMN_AT(column, struct evs_str, row)));
-        } else {
-            char text[EVS_FORMAT_MAX];
-            put_encoded(out, (struct evs_slice){text, evs_text_of_value(text, column, piece->kind, row)});
-        }
-        if (out->count == hole) { /* an address has no empty part: `triggers.` is no subject */
+    }
+    return true;
+}
+
+bool evs_template_fill_header(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row,
+                              struct evs_buffer *out)
+{
+    size_t before = out->count;
+    for (uint32_t i = 0; i < template_->count; i++) {
+        const struct piece *piece = &template_->pieces[i];
+        if (piece->column < 0) {
+            evs_buffer_put(out, piece->literal.data, piece->literal.count);
+        } else if (!put_hole(piece, batch, row, stays_in_header, out)) {
             out->count = before;
             return false;
         }
     }
     return true;
+}
+
+bool evs_template_has_holes(const struct evs_template *template_)
+{
+    return template_->count > 1 || (template_->count == 1 && template_->pieces[0].column >= 0);
 }

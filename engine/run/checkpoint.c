@@ -431,20 +431,20 @@ static void schedule(struct checkpointer *c)
 
 /* --- the end --------------------------------------------------------------------------------------------------------------------- */
 
-/* Everything has been delivered: one more commit moves the cursors, so that the next start sends nothing again. */
+/* One more commit moves the cursors, so that the next start sends nothing again. What is left is in the outbox already. */
 static bool closing_commit(struct checkpointer *c, bool finished)
 {
     struct evs_run *run = c->run;
+    bool is_empty = true;
     for (uint32_t i = 0; i < run->options.worker_count; i++) {
         for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
             struct evs_op *op = &run->workers[i].ops[j];
-            if (op->class == &evs_class_sink) {
-                evs_sink_node_delivered(op);
-            }
+            is_empty = (op->class != &evs_class_sink || evs_sink_node_settle(op)) && is_empty;
         }
     }
+    EVS_ASSERT(is_empty || !finished);
     run->barrier_ranges = (struct evs_ranges){c->sweep.next, 0};
-    atomic_store(&run->barrier_rewrite, true);
+    atomic_store(&run->barrier_rewrite, is_empty);
     return commit(c, finished);
 }
 

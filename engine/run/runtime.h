@@ -352,8 +352,8 @@ bool evs_source_node_waits(const struct evs_op *op); /* for sinks: too much is u
 uint32_t evs_source_node_erasures(const struct evs_op *op, const struct evs_record_erasure **erasures);
 void evs_source_node_record(const struct evs_op *op, struct evs_record_source *source, struct evs_arena *arena);
 void evs_sink_node_record(const struct evs_op *op, struct evs_record_lane *lane);
-/* Everything is delivered and the worker is at rest: the record shall say so. */
-void evs_sink_node_delivered(struct evs_op *op);
+/* The worker is at rest: the record shall say what is delivered. False: something is left in the outbox. */
+bool evs_sink_node_settle(struct evs_op *op);
 /* One stored record of a source (fingerprints) or a sink (undelivered messages); before the node is opened, or after it. */
 void evs_source_node_restore(struct evs_op *op, const struct evs_snapshot_record *record);
 evs_status evs_sink_node_restore(struct evs_op *op, const struct evs_snapshot_record *record, uint64_t delivered,

@@ -15,28 +15,12 @@
  * Either way a message stands in the outbox of the last commit or was acknowledged before it, so a restore sends what is missing, under the
  * same ids (6). A message that the receiver refuses for good becomes a dead letter on this thread, between two barriers: the commit that has the
  * dead letter is the one that counts the message as done. A sink never stops a checkpoint: rows are always taken; above the limit of waiting bytes it is the sources that stop. */
-#include "runtime.h"
+#include "sink_pending.h"
 
 #define ACKS_MAX 512u
 #define SENDS_MAX 512u /* a poll: other ops want to run, too */
 #define FLUSH_IDLE_US 200000
 #define INDEX_BITS 20 /* ids in a stream: checkpoint · 2^20 + index (exactness, 7) */
-
-struct pending {
-    uint64_t number;
-    struct evs_hash128 id;
-    uint64_t epoch, checkpoint;
-    uint32_t index;
-    uint32_t source_index, cause_kind; /* for its dead letter, as are the next two */
-    struct evs_cause cause;
-    int64_t event_time_us;
-    int64_t taken_us; /* monotonic, for the latency of its delivery */
-    int64_t created_us;
-    uint64_t order;
-    bool acknowledged, in_outbox;
-    uint32_t address_bytes, header_bytes, payload_bytes, row_bytes;
-    char *text; /* address, headers, payload, and the row where the payload does not show it */
-};
 
 struct told { /* a barrier whose commit may not be told yet */
     uint64_t checkpoint, last;
@@ -50,11 +34,10 @@ struct sink_node {
     int64_t appended_us; /* bytes sinks: when something was appended that is not flushed; 0: nothing */
     uint64_t offset;
 
-    struct pending *pending; /* a ring in order of numbers: cursor + 1 … last */
-    uint32_t first, count, capacity;
-    uint64_t cursor, sent, sendable, last;
+    struct evs_pendings pendings;
+    uint64_t sent, sendable;
     uint64_t acknowledged; /* how many, of this run */
-    size_t waiting_bytes;
+    bool rests;            /* the run ends, and nothing is under way: what is left is the next start's */
     struct told *told;
     uint32_t told_count, told_capacity;
     uint64_t stream_sequence; /* of the last message that a checkpoint has numbered: checkpoint · 2^20 + index */
@@ -63,79 +46,6 @@ struct sink_node {
 };
 
 /* --- messages ---------------------------------------------------------------------------------------------------------------- */
-
-static struct pending *pending_at(const struct sink_node *node, uint32_t index)
-{
-    return &node->pending[(node->first + index) & (node->capacity - 1)];
-}
-
-static size_t pending_bytes(const struct pending *pending)
-{
-    return (size_t)pending->address_bytes + pending->header_bytes + pending->payload_bytes + pending->row_bytes +
-           sizeof *pending;
-}
-
-static void pending_grow(struct sink_node *node)
-{
-    uint32_t capacity = node->capacity == 0 ? 64 : node->capacity * 2;
-    struct pending *grown = evs_alloc(capacity * sizeof *grown);
-    for (uint32_t i = 0; i < node->count; i++) {
-        grown[i] = *pending_at(node, i);
-    }
-    evs_free(node->pending);
-    node->pending = grown;
-    node->capacity = capacity;
-    node->first = 0;
-}
-
-static char *append(char *to, struct evs_slice from)
-{
-    if (from.count > 0) {
-        memcpy(to, from.data, from.count);
-    }
-    return to + from.count;
-}
-
-/* The texts of a message, one behind the other in this order. */
-struct texts {
-    struct evs_slice address, headers, payload, row;
-};
-
-static struct pending *pending_add(struct sink_node *node, const struct texts *texts)
-{
-    if (node->count == node->capacity) {
-        pending_grow(node);
-    }
-    struct pending *pending = pending_at(node, node->count++);
-    *pending = (struct pending){
-        .number = ++node->last,
-        .taken_us = node->op->worker->now_us,
-        .address_bytes = (uint32_t)texts->address.count,
-        .header_bytes = (uint32_t)texts->headers.count,
-        .payload_bytes = (uint32_t)texts->payload.count,
-        .row_bytes = (uint32_t)texts->row.count,
-        .text = evs_alloc(texts->address.count + texts->headers.count + texts->payload.count + texts->row.count + 1),
-    };
-    char *end = append(append(pending->text, texts->address), texts->headers);
-    append(append(end, texts->payload), texts->row);
-    atomic_fetch_add(&node->op->worker->run->outbox_bytes, pending_bytes(pending));
-    node->waiting_bytes += pending_bytes(pending);
-    return pending;
-}
-
-/* Drops acknowledged messages from the front: the cursor moves. */
-static void pending_trim(struct sink_node *node)
-{
-    while (node->count > 0 && pending_at(node, 0)->acknowledged) {
-        struct pending *pending = pending_at(node, 0);
-        atomic_fetch_sub(&node->op->worker->run->outbox_bytes, pending_bytes(pending));
-        node->waiting_bytes -= pending_bytes(pending);
-        node->cursor = pending->number;
-        evs_free(pending->text);
-        node->first = (node->first + 1) & (node->capacity - 1);
-        node->count--;
-    }
-}
 
 /* exactness, 1: H(incarnation, sink, operator path, key, cause, ordinal). Neither owner nor checkpoint is in it. */
 static struct evs_hash128 trigger_id(const struct sink_node *node, const struct evs_batch *batch, uint32_t row)
@@ -173,15 +83,17 @@ static bool encode_row(struct sink_node *node, const struct evs_batch *batch, ui
     if (plan->format->headers != NULL) {
         plan->format->headers(plan->format_config, schema, batch, row, place, &node->headers);
     }
-    struct evs_sink_draft draft = {
-        .headers = &node->headers, .payload = &node->encoded, .order = batch->key == NULL ? 0 : batch->key[row].low};
+    struct evs_sink_draft draft = {.address = &node->address,
+                                   .headers = &node->headers,
+                                   .payload = &node->encoded,
+                                   .order = batch->key == NULL ? 0 : batch->key[row].low};
     bool is_whole =
         plan->connector->encode == NULL || plan->connector->encode(plan->binding.templates, batch, row, place, &draft);
     *order = draft.order;
     return is_whole;
 }
 
-static void remember_origin(struct pending *pending, const struct evs_batch *batch, uint32_t row)
+static void remember_origin(struct evs_pending *pending, const struct evs_batch *batch, uint32_t row)
 {
     pending->source_index = batch->source_index;
     pending->cause_kind = batch->cause_kind;
@@ -202,13 +114,14 @@ static void encode_message(struct sink_node *node, const struct evs_batch *batch
     uint64_t order = 0;
     if (!has_address || !encode_row(node, batch, row, &place, &order)) {
         struct evs_row_error error = {.reason = has_address ? "null_template" : "null_address",
-                                      .code = has_address ? "R0010" : "R0009"};
+                                      .code = has_address ? "R0502" : "R0009"};
         evs_op_dead_letter(node->op, &node->op->node->schema, batch, row, &error);
         return;
     }
-    struct texts texts = {slice_of(&node->address), slice_of(&node->headers), slice_of(&node->encoded),
-                          slice_of(&node->row)};
-    struct pending *pending = pending_add(node, &texts);
+    struct evs_pending_texts texts = {slice_of(&node->address), slice_of(&node->headers), slice_of(&node->encoded),
+                                      slice_of(&node->row)};
+    struct evs_pending *pending = evs_pendings_add(&node->pendings, &texts);
+    pending->taken_us = node->op->worker->now_us;
     pending->id = place.id;
     pending->order = order;
     pending->created_us = clock->wall_us(clock->self);
@@ -227,27 +140,10 @@ static evs_status messages_batch(struct sink_node *node, const struct evs_batch 
         encode_message(node, batch, row);
     }
     if (!waits_for_commit(node)) {
-        node->sendable = node->last;
+        node->sendable = node->pendings.last;
     }
     evs_op_flush_dead(node->op);
     return EVS_OK;
-}
-
-static struct evs_sink_message message_of(const struct pending *pending)
-{
-    const char *headers = pending->text + pending->address_bytes;
-    return (struct evs_sink_message){
-        .number = pending->number,
-        .id = pending->id,
-        .address = {pending->text, pending->address_bytes},
-        .headers = {headers, pending->header_bytes},
-        .payload = {headers + pending->header_bytes, pending->payload_bytes},
-        .order = pending->order,
-        .created_us = pending->created_us,
-        .epoch = pending->epoch,
-        .checkpoint = pending->checkpoint,
-        .index = pending->index,
-    };
 }
 
 static evs_status fail(struct sink_node *node, evs_status status, const struct evs_error *error)
@@ -261,8 +157,12 @@ static evs_status send_some(struct sink_node *node, bool *did)
 {
     struct evs_error error = {0};
     for (uint32_t i = 0; i < SENDS_MAX && node->sent < node->sendable && evs_run_may_send(node->op->worker->run); i++) {
-        EVS_ASSERT(node->sent >= node->cursor && node->sent - node->cursor < node->count);
-        struct evs_sink_message message = message_of(pending_at(node, (uint32_t)(node->sent - node->cursor)));
+        const struct evs_pending *pending = evs_pendings_find(&node->pendings, node->sent + 1);
+        if (pending == NULL || pending->is_done) { /* by an earlier run */
+            node->sent++;
+            continue;
+        }
+        struct evs_sink_message message = evs_pending_message(pending);
         evs_status status = node->plan->connector->send(node->connector, &message, &error);
         if (status == EVS_AGAIN) {
             break;
@@ -276,19 +176,19 @@ static evs_status send_some(struct sink_node *node, bool *did)
     return EVS_OK;
 }
 
-static struct pending *under_way(struct sink_node *node, uint64_t number)
+static struct evs_pending *under_way(struct sink_node *node, uint64_t number)
 {
-    EVS_ASSERT(number > node->cursor && number <= node->sent);
-    struct pending *pending = pending_at(node, (uint32_t)(number - node->cursor - 1));
-    EVS_ASSERT(!pending->acknowledged);
+    EVS_ASSERT(number <= node->sent);
+    struct evs_pending *pending = evs_pendings_find(&node->pendings, number);
+    EVS_ASSERT(pending != NULL && !pending->is_done);
     return pending;
 }
 
 /* The id of the trigger is what tells its dead letter from others: a row may have died before with the same cause. */
-static void bury(struct sink_node *node, const struct pending *pending, const struct evs_sink_refusal *refusal)
+static void bury(struct sink_node *node, const struct evs_pending *pending, const struct evs_sink_refusal *refusal)
 {
     const struct evs_format *format = node->plan->format;
-    struct evs_sink_message message = message_of(pending);
+    struct evs_sink_message message = evs_pending_message(pending);
     struct evs_buffer answer = {0}, json = {0};
     evs_buffer_put(&answer, refusal->answer.data, refusal->answer.count);
     evs_buffer_put(&answer, "", 1);
@@ -325,15 +225,14 @@ static void take_refusals(struct sink_node *node, bool *did)
     bool any = false;
     while (connector->refused != NULL && evs_op_has_credit(node->op) &&
            connector->refused(node->connector, &refusal) == EVS_OK) {
-        struct pending *pending = under_way(node, refusal.number);
+        struct evs_pending *pending = under_way(node, refusal.number);
         bury(node, pending, &refusal);
-        pending->acknowledged = true;
+        evs_pendings_finish(&node->pendings, pending);
         any = true;
     }
     if (any) {
         evs_op_flush_dead(node->op);
         atomic_fetch_add(&node->op->worker->run->refusals, 1);
-        pending_trim(node);
         *did = true;
     }
 }
@@ -348,13 +247,12 @@ static evs_status take_acknowledgements(struct sink_node *node, bool *did)
         return fail(node, status, &error);
     }
     for (uint32_t i = 0; i < count; i++) {
-        struct pending *pending = under_way(node, numbers[i]);
-        pending->acknowledged = true;
-        node->acknowledged++;
+        struct evs_pending *pending = under_way(node, numbers[i]);
         evs_histogram_add(&node->op->delivery, node->op->worker->now_us - pending->taken_us);
+        evs_pendings_finish(&node->pendings, pending);
+        node->acknowledged++;
         *did = true;
     }
-    pending_trim(node);
     return EVS_OK;
 }
 
@@ -433,7 +331,7 @@ static evs_status sink_poll(struct evs_op *op)
         }
         return EVS_AGAIN;
     }
-    if (send_some(node, &did) != EVS_OK) {
+    if (node->rests || send_some(node, &did) != EVS_OK) {
         return EVS_AGAIN;
     }
     if (take_acknowledgements(node, &did) != EVS_OK) {
@@ -443,68 +341,9 @@ static evs_status sink_poll(struct evs_op *op)
     return did ? EVS_OK : EVS_AGAIN;
 }
 
-/* The stored form of a message; part of the state format. What is behind `origin` was added later: a message without it has no source. */
-struct stored_message {
-    uint64_t number;
-    struct evs_hash128 id;
-    uint64_t epoch, checkpoint;
-    uint32_t index, lane, address_bytes, header_bytes;
-    struct origin {
-        uint64_t source; /* hash of its name */
-        struct evs_cause cause;
-        int64_t event_time_us;
-        int64_t created_us;
-        uint64_t order;
-        uint32_t cause_kind, row_bytes;
-    } origin;
-};
-#define STORED_BYTES_MIN offsetof(struct stored_message, origin)
-
-static uint64_t source_hash(const struct evs_run *run, uint32_t source_index)
-{
-    const char *name = run->plan->nodes[run->source_nodes[source_index]].name;
-    return evs_hash64(name, strlen(name));
-}
-
-/* The source of this name; the first one when the pipeline has it no more. */
-static uint32_t source_of(const struct evs_run *run, uint64_t hash)
-{
-    for (uint32_t i = 0; i < run->source_count; i++) {
-        if (source_hash(run, i) == hash) {
-            return i;
-        }
-    }
-    return 0;
-}
-
-static void outbox_put(struct sink_node *node, struct pending *pending)
-{
-    struct stored_message stored = {
-        .number = pending->number,
-        .id = pending->id,
-        .epoch = pending->epoch,
-        .checkpoint = pending->checkpoint,
-        .index = pending->index,
-        .lane = node->op->worker->number,
-        .address_bytes = pending->address_bytes,
-        .header_bytes = pending->header_bytes,
-        .origin = {.source = source_hash(node->op->worker->run, pending->source_index),
-                   .cause = pending->cause,
-                   .event_time_us = pending->event_time_us,
-                   .created_us = pending->created_us,
-                   .order = pending->order,
-                   .cause_kind = pending->cause_kind,
-                   .row_bytes = pending->row_bytes},
-    };
-    size_t bytes = pending_bytes(pending) - sizeof *pending;
-    evs_snapshot_put(&node->op->writer, 0, EVS_RECORD_PUT, 0, (struct evs_slice){(const char *)&stored, sizeof stored},
-                     (struct evs_slice){pending->text, bytes});
-    pending->in_outbox = true;
-}
-
 /* The place of a message in its commit. A checkpoint with more than 2^20 messages runs on into the numbers of the next one, which then
  * begins behind it: the numbers only ever rise within a term. */
-static void number_message(struct sink_node *node, struct pending *pending, uint64_t checkpoint)
+static void number_message(struct sink_node *node, struct evs_pending *pending, uint64_t checkpoint)
 {
     uint64_t least = checkpoint << INDEX_BITS;
     node->stream_sequence = node->stream_sequence + 1 > least ? node->stream_sequence + 1 : least;
@@ -513,21 +352,31 @@ static void number_message(struct sink_node *node, struct pending *pending, uint
     pending->index = (uint32_t)(node->stream_sequence & ((UINT64_C(1) << INDEX_BITS) - 1));
 }
 
+struct at_barrier {
+    struct sink_node *node;
+    uint64_t checkpoint;
+    bool rewrite;
+};
+
+static void pass_message(void *argument, struct evs_pending *pending)
+{
+    struct at_barrier *at = argument;
+    const struct evs_op *op = at->node->op;
+    if (pending->epoch == 0) { /* of this checkpoint */
+        number_message(at->node, pending, at->checkpoint);
+    }
+    if (at->rewrite || !pending->in_outbox) {
+        evs_pending_store(op->worker->run, &at->node->op->writer, op->worker->number, pending);
+    }
+}
+
 static void messages_barrier(struct sink_node *node, uint64_t checkpoint)
 {
-    struct evs_run *run = node->op->worker->run;
-    bool rewrite = atomic_load(&run->barrier_rewrite);
-    for (uint32_t i = 0; i < node->count; i++) {
-        struct pending *pending = pending_at(node, i);
-        if (pending->epoch == 0) { /* of this checkpoint */
-            number_message(node, pending, checkpoint);
-        }
-        if (!pending->acknowledged && (rewrite || !pending->in_outbox)) {
-            outbox_put(node, pending);
-        }
-    }
+    struct at_barrier at = {node, checkpoint, atomic_load(&node->op->worker->run->barrier_rewrite)};
+    evs_pendings_each(&node->pendings, pass_message, &at);
+    evs_pendings_store_done(&node->pendings, &node->op->writer, node->op->worker->number, at.rewrite);
     EVS_GROW(node->told, node->told_count, node->told_capacity);
-    node->told[node->told_count++] = (struct told){checkpoint, node->last};
+    node->told[node->told_count++] = (struct told){checkpoint, node->pendings.last};
 }
 
 static evs_status sink_barrier(struct evs_op *op, uint64_t checkpoint)
@@ -539,7 +388,8 @@ static evs_status sink_barrier(struct evs_op *op, uint64_t checkpoint)
     } else if (run->store != NULL) {
         messages_barrier(node, checkpoint);
     }
-    node->at_barrier = (struct evs_record_lane){op->worker->number, node->last, node->cursor, node->offset, {0}};
+    node->at_barrier = (struct evs_record_lane){
+        op->worker->number, node->pendings.last, evs_pendings_cursor(&node->pendings), node->offset, {0}};
     if (node->plan->connector->receipt != NULL) {
         node->plan->connector->receipt(node->connector, &node->at_barrier.receipt);
     }
@@ -552,11 +402,16 @@ void evs_sink_node_record(const struct evs_op *op, struct evs_record_lane *lane)
     *lane = node->at_barrier;
 }
 
-void evs_sink_node_delivered(struct evs_op *op)
+bool evs_sink_node_settle(struct evs_op *op)
 {
     struct sink_node *node = op->impl;
-    EVS_ASSERT(is_bytes(node) || node->count == 0);
-    node->at_barrier.cursor = node->cursor;
+    uint32_t left = is_bytes(node) ? 0 : evs_pendings_count(&node->pendings);
+    EVS_ASSERT(left == 0 || node->rests);
+    node->at_barrier.cursor = evs_pendings_cursor(&node->pendings);
+    if (op->worker->run->store != NULL) {
+        evs_pendings_store_done(&node->pendings, &op->writer, op->worker->number, false);
+    }
+    return left == 0;
 }
 
 static void sink_confirmed(struct evs_op *op, uint64_t checkpoint)
@@ -573,10 +428,29 @@ static void sink_confirmed(struct evs_op *op, uint64_t checkpoint)
     }
 }
 
+/* A run that can go on later leaves to the next start what its receiver lets wait. A finished one cannot, and delivers everything. */
+static bool may_rest(const struct sink_node *node)
+{
+    struct evs_run *run = node->op->worker->run;
+    bool is_resumed = atomic_load(&run->stop) || run->options.at_end_stop;
+    return node->plan->connector->rest != NULL && atomic_load(&run->barrier_final) && is_resumed;
+}
+
+/* Whoever stops the engine is not kept waiting, unless the messages were lost with it. */
+static bool tries_first(const struct sink_node *node)
+{
+    const struct evs_run *run = node->op->worker->run;
+    return run->store == NULL || !atomic_load(&run->stop);
+}
+
 static bool sink_is_idle(struct evs_op *op)
 {
-    const struct sink_node *node = op->impl;
-    return is_bytes(node) || node->count == 0;
+    struct sink_node *node = op->impl;
+    if (is_bytes(node) || evs_pendings_count(&node->pendings) == 0) {
+        return true;
+    }
+    node->rests = may_rest(node) && node->plan->connector->rest(node->connector, tries_first(node));
+    return node->rests;
 }
 
 static uint32_t sink_wait_fds(struct evs_op *op, struct evs_wait_fd *fds, uint32_t max)
@@ -594,10 +468,7 @@ static void sink_close(struct evs_op *op)
     if (node->connector != NULL) {
         node->plan->connector->close(node->connector);
     }
-    for (uint32_t i = 0; i < node->count; i++) {
-        evs_free(pending_at(node, i)->text);
-    }
-    evs_free(node->pending);
+    evs_pendings_fini(&node->pendings);
     evs_free(node->told);
     evs_buffer_fini(&node->encoded);
     evs_buffer_fini(&node->headers);
@@ -614,13 +485,20 @@ static void sink_show(const struct evs_op *op, int64_t *figures)
     if (node->plan->connector->state != NULL) {
         node->plan->connector->state(node->connector, &state);
     }
-    figures[EVS_FIGURE_WAITING] = node->count;
-    figures[EVS_FIGURE_WAITING_BYTES] = (int64_t)node->waiting_bytes;
+    figures[EVS_FIGURE_WAITING] = evs_pendings_count(&node->pendings);
+    figures[EVS_FIGURE_WAITING_BYTES] = (int64_t)node->pendings.waiting_bytes;
     figures[EVS_FIGURE_ACKNOWLEDGED] = (int64_t)node->acknowledged;
     figures[EVS_FIGURE_RECONNECTS] = (int64_t)state.reconnects;
     figures[EVS_FIGURE_RETRIES] = (int64_t)state.retries;
     figures[EVS_FIGURE_DUPLICATES] = (int64_t)state.duplicates;
     figures[EVS_FIGURE_ORPHANS] = (int64_t)state.orphans;
+    figures[EVS_FIGURE_ATTEMPTS] = (int64_t)state.attempts;
+    figures[EVS_FIGURE_UNANSWERED] = (int64_t)state.unanswered;
+    for (uint32_t i = 2; i < EVS_COUNT(state.answers); i++) {
+        figures[EVS_FIGURE_ANSWERS_2XX + i - 2] = (int64_t)state.answers[i];
+    }
+    figures[EVS_FIGURE_UNDER_WAY] = state.under_way;
+    figures[EVS_FIGURE_CIRCUIT_OPEN] = state.is_open;
 }
 
 const struct op_class evs_class_sink = {
@@ -642,6 +520,7 @@ void evs_sink_node_prepare(struct evs_op *op)
     struct sink_node *node = evs_alloc_zero(sizeof *node);
     node->op = op;
     node->plan = op->node->sink;
+    node->pendings.run = op->worker->run;
     op->impl = node;
 }
 
@@ -729,6 +608,9 @@ evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
     node->id_salt[1] = run->incarnation.high;
     node->id_salt[2] = evs_hash64(op->node->name, strlen(op->node->name));
     node->id_salt[3] = path.low;
+    evs_pendings_restored(&node->pendings);
+    node->sendable = node->pendings.last;
+    node->sent = evs_pendings_cursor(&node->pendings);
     struct evs_sink_open open = how_to_open(node);
     tell_receipts(node, &open);
     open.shared = &run->sink_shared[op->node_index];
@@ -739,21 +621,9 @@ evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
     return node->plan->connector->open(&open, &node->connector, error);
 }
 
-static bool read_stored(const struct evs_snapshot_record *record, struct stored_message *stored)
-{
-    *stored = (struct stored_message){0};
-    if (record->fixed.count != sizeof *stored && record->fixed.count != STORED_BYTES_MIN) {
-        return false;
-    }
-    memcpy(stored, record->fixed.data, record->fixed.count);
-    return true;
-}
-
 uint32_t evs_sink_node_stored_lane(const struct evs_snapshot_record *record)
 {
-    struct stored_message stored;
-    read_stored(record, &stored);
-    return stored.lane;
+    return evs_pending_stored_lane(record);
 }
 
 /* An undelivered message of the last commit, from whichever lane: it is this lane's now, under a new number and its old id. */
@@ -761,34 +631,7 @@ evs_status evs_sink_node_restore(struct evs_op *op, const struct evs_snapshot_re
                                  struct evs_error *error)
 {
     struct sink_node *node = op->impl;
-    struct stored_message stored;
-    if (!read_stored(record, &stored)) {
-        return evs_fail(error, EVS_E_CORRUPT, "an outbox message of %s has an unknown layout", op->node->name);
-    }
-    size_t head = (size_t)stored.address_bytes + stored.header_bytes, tail = stored.origin.row_bytes;
-    if (head + tail > record->variable.count) {
-        return evs_fail(error, EVS_E_CORRUPT, "an outbox message of %s is shorter than its parts", op->node->name);
-    }
-    if (stored.number <= delivered) {
-        return EVS_OK;
-    }
-    const char *text = record->variable.data;
-    size_t payload_bytes = record->variable.count - head - tail;
-    struct texts texts = {.address = {text, stored.address_bytes},
-                          .headers = {text + stored.address_bytes, stored.header_bytes},
-                          .payload = {text + head, payload_bytes},
-                          .row = {text + head + payload_bytes, tail}};
-    struct pending *pending = pending_add(node, &texts);
-    pending->id = stored.id;
-    pending->epoch = stored.epoch;
-    pending->checkpoint = stored.checkpoint;
-    pending->index = stored.index;
-    pending->source_index = source_of(op->worker->run, stored.origin.source);
-    pending->cause = stored.origin.cause;
-    pending->cause_kind = stored.origin.cause_kind;
-    pending->event_time_us = stored.origin.event_time_us;
-    pending->order = stored.origin.order;
-    pending->created_us = stored.origin.created_us;
-    node->sendable = node->last;
-    return EVS_OK;
+    struct evs_error cause = {0};
+    evs_status status = evs_pendings_restore(&node->pendings, record, delivered, &cause);
+    return status == EVS_OK ? EVS_OK : evs_fail(error, status, "the outbox of %s: %s", op->node->name, cause.text);
 }

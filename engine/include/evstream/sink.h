@@ -48,12 +48,17 @@ evs_status evs_template_bind(struct evs_slice text, const struct evs_schema *sch
  * empty. */
 bool evs_template_fill(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row,
                        struct evs_buffer *out);
+/* The same for the value of a header: printable ASCII stays, everything else is percent-encoded, a value may be empty. */
+bool evs_template_fill_header(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row,
+                              struct evs_buffer *out);
+/* Has the text a hole at all? */
+bool evs_template_has_holes(const struct evs_template *template_);
 
 /* --- connectors --- */
 
 /* What a connector makes of a row beside what the format has written, or in place of it. */
 struct evs_sink_draft {
-    struct evs_buffer *headers, *payload; /* appended to */
+    struct evs_buffer *address, *headers, *payload; /* appended to */
     uint64_t
         order; /* set to the hash of the row's key, 0 without one. Of messages with one order none shall overtake another; 0: any may */
 };
@@ -133,12 +138,18 @@ struct evs_sink_state {
     uint64_t retries;    /* messages that were sent more than once */
     uint64_t duplicates; /* messages that the receiver had already */
     uint64_t orphans;    /* that it has of an earlier run, and that were not derived again */
+    /* Of receivers that are asked and answer; 0 for others. */
+    uint64_t attempts, unanswered; /* requests; those that brought no answer, or half of one */
+    uint64_t answers[6];           /* by hundreds of their status: [2] those of 2xx */
+    uint32_t under_way;            /* requests, now */
+    bool is_open;                  /* the circuit: nothing is sent but a probe from time to time */
 };
 
 struct evs_sink {
     const char *kind;
     const char *promise; /* explain: what holds of a row, where the way of delivery does not say it; NULL */
     enum { EVS_SINK_BYTES, EVS_SINK_MESSAGES } shape;
+    bool is_asked;     /* with requests, which it answers: it tells figures of them */
     bool single;       /* one instance in all: rows of all workers are gathered to worker 0 */
     bool always_exact; /* ids come from the commit: never sent before it */
     bool
@@ -172,6 +183,10 @@ struct evs_sink {
     /* One message more that the receiver refuses for good, in any order among the acknowledged; poll does not tell its number, too. EVS_AGAIN:
      * none. NULL: it takes everything. */
     evs_status (*refused)(void *instance, struct evs_sink_refusal *refusal);
+    /* The run ends before everything is delivered. Begins nothing new any more, except, with `tries_first`, what was never tried. True: nothing is
+     * under way, and poll and refused have told everything; what is not acknowledged stays in the outbox for the next start. NULL: a run ends
+     * only when everything is acknowledged. */
+    bool (*rest)(void *instance, bool tries_first);
     uint32_t (*wait_fds)(void *instance, struct evs_wait_fd *fds, uint32_t max);
     /* As of now, for the next commit. NULL: the receiver has no log that could be read back. */
     void (*receipt)(void *instance, struct evs_sink_receipt *receipt);

@@ -48,7 +48,15 @@ enum evs_merge { EVS_MERGE_SUM, EVS_MERGE_MIN, EVS_MERGE_MAX };
     F(ACKNOWLEDGED, SUM)                                                                                               \
     F(RETRIES, SUM)    /* messages that were sent more than once */                                                    \
     F(DUPLICATES, SUM) /* messages that the receiver had already */                                                    \
-    F(ORPHANS, SUM)    /* that it has of an earlier run, and that were not derived again */
+    F(ORPHANS, SUM)    /* that it has of an earlier run, and that were not derived again */                            \
+    F(ATTEMPTS, SUM)   /* requests that were sent, to receivers that are asked and answer */                           \
+    F(UNANSWERED, SUM) /* of them without a whole answer */                                                            \
+    F(ANSWERS_2XX, SUM)                                                                                                \
+    F(ANSWERS_3XX, SUM)                                                                                                \
+    F(ANSWERS_4XX, SUM)                                                                                                \
+    F(ANSWERS_5XX, SUM)                                                                                                \
+    F(UNDER_WAY, SUM)    /* requests without an answer, now */                                                         \
+    F(CIRCUIT_OPEN, MAX) /* 1: nothing is sent but a probe from time to time */
 
 enum evs_figure {
 #define EVS_FIGURE(name, merge) EVS_FIGURE_##name,
