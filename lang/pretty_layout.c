@@ -341,7 +341,9 @@ static bool begins_clause(const struct writer *writer, uint32_t first_word, uint
     case EVS_WORD_ON: /* of a join, or on timeout; not emit on */
         return !is_word(writer, number - 1, EVS_WORD_EMIT);
     case EVS_WORD_WITHIN:
-        return operator_ == EVS_WORD_DEDUPLICATE;
+        return operator_ == EVS_WORD_DEDUPLICATE || operator_ == EVS_WORD_RESOLVE;
+    case EVS_WORD_ALIAS:
+        return operator_ == EVS_WORD_RESOLVE;
     default:
         return (writer->tokens[number].mark & EVS_MARK_STEP) != 0;
     }
