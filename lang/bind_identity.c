@@ -201,6 +201,10 @@ static void describe(struct evs_binder *binder, const struct evs_ast_identity *a
     op->state_bound = ast->retain == NULL ? evs_arena_printf(arena, "%s; ids are kept until the input ends", row)
                                           : evs_arena_printf(arena, "%s; an id goes %s after its last use", row,
                                                              evs_bind_duration_text(binder, config->retain_us));
+    if (config->has_aliases && config->alias_retain_us != config->retain_us) {
+        op->state_bound = evs_arena_printf(arena, "%s, an alias %s after it was last told", op->state_bound,
+                                           evs_bind_duration_text(binder, config->alias_retain_us));
+    }
 }
 
 static void add_columns(struct evs_binder *binder, struct evs_scope *scope, struct evs_place place)
@@ -223,6 +227,8 @@ bool evs_bind_identity(struct evs_binder *binder, struct evs_scope *scope, const
         return false;
     }
     bound->config.has_aliases = ast->previous != NULL;
+    const struct evs_option_value *alias_retain = evs_setting(binder, "identity_alias_retain");
+    bound->config.alias_retain_us = alias_retain->is_set ? alias_retain->integer : bound->config.retain_us;
     bound->config.users_max = (uint32_t)evs_setting(binder, "identity_users")->integer;
     bound->config.aliases_max = (uint32_t)evs_setting(binder, "identity_aliases")->integer;
     op->operator_ = &evs_op_identity;

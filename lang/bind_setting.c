@@ -73,6 +73,11 @@ static const struct evs_option settings[] = {
      .help =
          "users that one anonymous id may belong to, one after another; then `resolve identity` takes it for a shared "
          "one that tells nothing about anybody, which is counted"},
+    {.name = "identity_alias_retain",
+     .kind = EVS_OPTION_DURATION,
+     .min = 1,
+     .help =
+         "how long `resolve identity` remembers an alias after it was last told; else as long as its `retain` says"},
     {.name = "identity_aliases",
      .kind = EVS_OPTION_INT,
      .fallback = "100",

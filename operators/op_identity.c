@@ -58,7 +58,7 @@ static evs_status identity_open(struct evs_op *op, void *state, struct evs_error
     evs_table_layout_init(&identity->layout, &text, 1, sizeof(struct device));
     evs_table_init(&identity->devices, &identity->layout);
     if (config->has_aliases) {
-        evs_aliases_init(&identity->aliases, op, config->retain_us, config->aliases_max);
+        evs_aliases_init(&identity->aliases, op, config->alias_retain_us, config->aliases_max);
     }
     evs_op_delay_watermark(op, config->within_us);
     return EVS_OK;

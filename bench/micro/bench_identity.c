@@ -119,6 +119,7 @@ static void run(const struct traffic *traffic)
                                          .into = USER,
                                          .within_us = traffic->within_us,
                                          .retain_us = 90 * 86400 * SECOND_US,
+                                         .alias_retain_us = 90 * 86400 * SECOND_US,
                                          .users_max = 20,
                                          .aliases_max = 100,
                                          .person = PERSON,

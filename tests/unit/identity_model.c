@@ -14,12 +14,12 @@ const char *model_text(int id)
 
 static bool is_for_ever(const struct model *model)
 {
-    return model->rules.retain_us == EVS_TIME_MAX;
+    return model->rules.alias_retain_us == EVS_TIME_MAX;
 }
 
 static int64_t forget_at(const struct model *model, int64_t at_us)
 {
-    return is_for_ever(model) ? EVS_TIME_MAX : at_us + model->rules.retain_us;
+    return model->rules.retain_us == EVS_TIME_MAX ? EVS_TIME_MAX : at_us + model->rules.retain_us;
 }
 
 static struct model_alias *alias_from(struct model *model, int id)
@@ -55,7 +55,7 @@ static uint32_t ids_of(struct model *model, int person)
 static void renew(struct model *model, int id, int64_t at_us)
 {
     for (struct model_alias *alias; (alias = alias_from(model, id)) != NULL; id = alias->to) {
-        alias->forget_us = forget_at(model, at_us);
+        alias->forget_us = at_us + model->rules.alias_retain_us;
     }
 }
 
@@ -78,7 +78,7 @@ static bool merge(struct model *model, int previous, int user, int64_t at_us)
         model->label[id] = model->label[id] == from ? to : model->label[id];
     }
     if (!is_for_ever(model)) {
-        model->aliases[model->alias_count++] = (struct model_alias){from, to, forget_at(model, at_us)};
+        model->aliases[model->alias_count++] = (struct model_alias){from, to, at_us + model->rules.alias_retain_us};
     }
     return true;
 }

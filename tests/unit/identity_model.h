@@ -19,7 +19,7 @@ struct model_row {
 };
 
 struct model_rules {
-    int64_t within_us, retain_us; /* EVS_TIME_MAX: for ever */
+    int64_t within_us, retain_us, alias_retain_us; /* EVS_TIME_MAX: for ever */
     uint32_t users_max, aliases_max;
     bool has_aliases;
 };

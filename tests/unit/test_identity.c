@@ -84,6 +84,7 @@ static void make_rules(struct trial *trial, bool has_aliases, bool forgets)
     rules->has_aliases = has_aliases;
     rules->within_us = below(trial, 4) == 0 ? 0 : below(trial, 30);
     rules->retain_us = forgets ? rules->within_us + 1 + below(trial, 40) : EVS_TIME_MAX;
+    rules->alias_retain_us = forgets ? (below(trial, 2) == 0 ? rules->retain_us : 1 + below(trial, 60)) : EVS_TIME_MAX;
     rules->users_max = 1 + (uint32_t)below(trial, 4);
     rules->aliases_max = 2 + (uint32_t)below(trial, MODEL_IDS);
     trial->config = (struct evs_identity_config){.key = IN_KEY,
@@ -94,6 +95,7 @@ static void make_rules(struct trial *trial, bool has_aliases, bool forgets)
                                                  .into = ALIAS_USER,
                                                  .within_us = rules->within_us,
                                                  .retain_us = rules->retain_us,
+                                                 .alias_retain_us = rules->alias_retain_us,
                                                  .users_max = rules->users_max,
                                                  .aliases_max = rules->aliases_max,
                                                  .person = OUT_PERSON,
