@@ -137,7 +137,7 @@ class Live:
 
 def add_tests(suite, weeks, compare_rows):
     live = Live(suite, weeks, compare_rows)
-    for name in NAMES[:1] if suite.quick else NAMES:
+    for name in NAMES if suite.full else NAMES[:1] if suite.quick else NAMES[:2]:
         suite.test(f"live {name}, killed", lambda name=name: live.killed(name))
     suite.test("a replay of a shop with one customer", live.one_customer)
     suite.test("live campaign_control, killed", live.control)
