@@ -387,7 +387,7 @@ static int listen_for(const struct settings *settings, const struct evs_pipeline
     struct evs_error error = {0};
     evs_status status = evs_live_listen(live, settings->listen == NULL ? EVS_LISTEN_DEFAULT : settings->listen, &error);
     if (status == EVS_OK) {
-        evs_log(log, EVS_LOG_INFO, "listening", "metrics and health at http://%s", evs_live_address(live));
+        evs_log(log, EVS_LOG_INFO, "listening", "metrics, health and the live page at http://%s", evs_live_address(live));
         return EVS_EXIT_DONE;
     }
     if (settings->listen == NULL) {

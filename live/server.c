@@ -17,6 +17,7 @@
 #include "evstream/text.h"
 #include "dlq.h"
 #include "later.h"
+#include "page.h"
 #include "server.h"
 #include "sse.h"
 #include "stream.h"
@@ -91,16 +92,11 @@ static void get_pipelines(struct evs_live_server *server, struct evhttp_request 
     evs_buffer_fini(&body);
 }
 
-static void get_index(struct evs_live_server *server, struct evhttp_request *request)
+static void get_page(struct evs_live_server *server, struct evhttp_request *request)
 {
     (void)server;
-    evs_live_answer_text(
-        request, HTTP_OK,
-        "evstream\n\n/metrics             for Prometheus\n/healthz             alive\n/readyz              "
-        "restored and running\n"
-        "/api/v1/pipelines    plans and figures as JSON\n"
-        "/api/v1/tail         rows as they flow by; evstream tail\n"
-        "/api/v1/dlq          dead letters; evstream dlq\n");
+    bool is_there = evs_page_answer(request, evhttp_uri_get_path(evhttp_request_get_evhttp_uri(request)));
+    EVS_ASSERT(is_there);
 }
 
 static void get_live(struct evs_live_server *server, struct evhttp_request *request)
@@ -108,17 +104,28 @@ static void get_live(struct evs_live_server *server, struct evhttp_request *requ
     evs_stream_open(server->stream, request);
 }
 
+static void get_why(struct evs_live_server *server, struct evhttp_request *request)
+{
+    if (evs_door_may_read_rows(server, request)) {
+        evs_stream_explain(server->stream, request);
+    }
+}
+
 static const struct route {
     const char *path;
     enum { READS, STREAMS, CHANGES } does;
     void (*answer)(struct evs_live_server *server, struct evhttp_request *request);
 } routes[] = {
-    {"/", READS, get_index},
+    {"/", READS, get_page},
+    {"/page.js", READS, get_page},
+    {"/page.css", READS, get_page},
+    {"/licences.txt", READS, get_page},
     {"/metrics", READS, get_metrics},
     {"/healthz", READS, get_health},
     {"/readyz", READS, get_ready},
     {"/api/v1/pipelines", READS, get_pipelines},
     {"/api/v1/live", STREAMS, get_live},
+    {"/api/v1/why", READS, get_why},
     {"/api/v1/tail", STREAMS, evs_live_get_tail},
     {"/api/v1/dlq", READS, evs_live_get_letters},
     {"/api/v1/dlq/resend", CHANGES, evs_live_resend_letter},
@@ -178,7 +185,8 @@ static void on_request(struct evhttp_request *request, void *argument)
         evs_live_answer_text(request, 403,
                              "This address answers to localhost and to its own page only; see --listen.\n");
     } else if (route == NULL) {
-        evs_live_answer_text(request, HTTP_NOTFOUND, "There is no such page; / lists what there is.\n");
+        evs_live_answer_text(request, HTTP_NOTFOUND,
+                             "There is no such address here; docs/cli.md lists those that there are.\n");
     } else if (!is_allowed(route, method)) {
         static const char *const allowed[] = {[READS] = "GET, HEAD", [STREAMS] = "GET", [CHANGES] = "POST"};
         evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", allowed[route->does]);

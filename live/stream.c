@@ -7,6 +7,7 @@
 #include "json.h"
 #include "sse.h"
 #include "triggers.h"
+#include "why.h"
 
 struct reader {
     struct evs_stream *stream;
@@ -117,7 +118,7 @@ static void put_triggers(const struct evs_channel *channel, uint64_t wanted, str
 {
     uint64_t count = wanted < EVS_TRIGGERS_KEPT ? wanted : EVS_TRIGGERS_KEPT;
     for (uint64_t i = channel->trigger_count - count; i < channel->trigger_count; i++) {
-        const struct evs_buffer *text = &channel->triggers[i % EVS_TRIGGERS_KEPT];
+        const struct evs_buffer *text = &channel->triggers[i % EVS_TRIGGERS_KEPT].text;
         evs_buffer_put(out, text->data, text->count);
     }
 }
@@ -148,6 +149,7 @@ static void send_hello(const struct evs_stream *stream, const struct reader *rea
     evs_put_text(&data, "{", "version", EVS_VERSION);
     evs_put_bool(&data, ",", "rows", reader->sees_rows);
     evs_put_bool(&data, ",", "changes", may_change);
+    evs_put_bool(&data, ",", "letters", true);
     evs_put_bool(&data, ",", "has_token", stream->server->live->options.token != NULL);
     evs_buffer_puts(&data, "}");
     put_event(&text, "hello", &data);
@@ -212,6 +214,24 @@ void evs_stream_open(struct evs_stream *stream, struct evhttp_request *request)
     evs_query_fini(&query);
 }
 
+void evs_stream_explain(struct evs_stream *stream, struct evhttp_request *request)
+{
+    struct evs_query query;
+    uint32_t pipeline;
+    evs_query_init(&query, request);
+    bool is_found = find_pipeline(stream, evs_query_text(&query, "pipeline"), &pipeline);
+    int64_t number = evs_query_number(&query, "trigger", 1, INT64_MAX, 0);
+    evs_query_fini(&query);
+    const struct evs_channel *channel = is_found ? &stream->channels[pipeline] : NULL;
+    const struct evs_kept_trigger *trigger =
+        is_found && number > 0 ? &channel->triggers[((uint64_t)number - 1) % EVS_TRIGGERS_KEPT] : NULL;
+    if (trigger == NULL || trigger->number != (uint64_t)number) {
+        evs_live_answer_error(request, HTTP_NOTFOUND, "This trigger is not among the last ones that are kept here.");
+    } else {
+        evs_why_answer(stream->server, request, plan_of(stream, pipeline), trigger);
+    }
+}
+
 /* --- once a second --------------------------------------------------------------------------------------------------------------- */
 
 /* Takes the look, and leaves in `then` what was there before. */
@@ -229,6 +249,7 @@ static void look(struct evs_stream *stream, struct evs_channel *then)
         evs_channel_look(channel, &gallery, &gallery.shots[i]);
         if (channel->history == NULL) {
             channel->history = evs_alloc_zero(sizeof *channel->history);
+            channel->triggers = evs_alloc_zero(EVS_TRIGGERS_KEPT * sizeof *channel->triggers);
         }
         evs_history_put(channel->history, &channel->moment);
         evs_triggers_take(&live->pipelines[i], channel);
@@ -324,8 +345,10 @@ void evs_stream_free(struct evs_stream *stream)
         evs_channel_fini(channel);
         evs_free(channel->history);
         for (uint32_t j = 0; j < EVS_TRIGGERS_KEPT; j++) {
-            evs_buffer_fini(&channel->triggers[j]);
+            evs_buffer_fini(&channel->triggers[j].text);
+            evs_buffer_fini(&channel->triggers[j].row);
         }
+        evs_free(channel->triggers);
     }
     evs_buffer_fini(&stream->state);
     evs_free(stream);

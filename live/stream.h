@@ -16,13 +16,27 @@
 #include "history.h"
 #include "server.h"
 
-#define EVS_TRIGGERS_KEPT 50u
+#define EVS_TRIGGERS_KEPT 200u
 
 struct evs_stream;
 
 struct evs_stream *evs_stream_new(struct evs_live_server *server);
 void evs_stream_free(struct evs_stream *stream);
 void evs_stream_open(struct evs_stream *stream, struct evhttp_request *request);
+
+/* /api/v1/why */
+void evs_stream_explain(struct evs_stream *stream, struct evhttp_request *request);
+
+/* A row that a sink has taken. */
+struct evs_kept_trigger {
+    uint64_t number; /* from 1 */
+    uint32_t node;   /* the sink */
+    enum evs_cause_kind cause_kind;
+    struct evs_cause cause;
+    const char *source;
+    struct evs_buffer row;  /* JSON */
+    struct evs_buffer text; /* the event, as it was sent */
+};
 
 /* --- stream_json.c: what was seen of one pipeline at the last tick, and its texts --- */
 struct evs_channel {
@@ -39,7 +53,7 @@ struct evs_channel {
     struct evs_view_checkpoint checkpoints[EVS_VIEW_CHECKPOINTS];
     uint32_t checkpoint_count;
     struct evs_history *history;
-    struct evs_buffer triggers[EVS_TRIGGERS_KEPT]; /* a ring of events, as they were sent */
+    struct evs_kept_trigger *triggers; /* a ring */
     uint64_t trigger_count;
 };
 void evs_channel_fini(struct evs_channel *channel);

@@ -96,14 +96,21 @@ static void open_taps(struct pipeline *pipeline, uint32_t group)
 static void keep(struct evs_channel *channel, const struct pipeline *pipeline, uint32_t node,
                  const struct evs_tap_row *row)
 {
-    struct evs_buffer *text = &channel->triggers[channel->trigger_count++ % EVS_TRIGGERS_KEPT];
+    struct evs_kept_trigger *kept = &channel->triggers[channel->trigger_count++ % EVS_TRIGGERS_KEPT];
     struct evs_buffer data = {0};
-    evs_put_text(&data, "{", "sink", pipeline->plan->nodes[node].name);
+    kept->number = channel->trigger_count;
+    kept->node = node;
+    kept->cause_kind = row->cause_kind;
+    kept->cause = row->cause;
+    kept->source = row->source;
+    kept->row.count = kept->text.count = 0;
+    evs_buffer_put(&kept->row, row->json.data, row->json.count);
+    evs_put_number(&data, "{", "number", (int64_t)kept->number);
+    evs_put_text(&data, ",", "sink", pipeline->plan->nodes[node].name);
     evs_put_number(&data, ",", "node", node);
     evs_put_tap_row(&data, ",", row);
     evs_buffer_puts(&data, "}");
-    text->count = 0;
-    evs_sse_put(text, "trigger", (struct evs_slice){data.data, data.count});
+    evs_sse_put(&kept->text, "trigger", (struct evs_slice){data.data, data.count});
     evs_buffer_fini(&data);
 }
 

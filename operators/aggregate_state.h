@@ -68,7 +68,7 @@ struct aggregate {
     uint32_t emitted;           /* batches, by the last evs_agg_count_rows */
     uint32_t position;          /* of the batch being counted: rows before it are done */
     struct agg_work work;
-    int64_t told_bytes; /* of the tables and held rows, as the runtime knows it */
+    int64_t told_bytes, told_windows; /* of the tables and held rows, as the runtime knows it */
 
     /* Scratch of one batch: pairs of a row and a window that it counts in. */
     uint64_t hashes[EVS_BATCH_ROWS], pair_hashes[EVS_BATCH_ROWS];

@@ -408,7 +408,7 @@ evs_status evs_agg_count_rows(struct evs_op *op, struct aggregate *agg, struct e
 
 /* --- the operator ------------------------------------------------------------------------------------------------------------------------------ */
 
-static void tell_bytes(struct evs_op *op, struct aggregate *agg)
+static void tell_state(struct evs_op *op, struct aggregate *agg)
 {
     int64_t bytes = (int64_t)agg->hold.pool.used_bytes;
     for (uint32_t i = 0; i < agg->window_count; i++) {
@@ -416,6 +416,9 @@ static void tell_bytes(struct evs_op *op, struct aggregate *agg)
     }
     evs_op_count(op, EVS_COUNT_STATE_BYTES, bytes - agg->told_bytes);
     agg->told_bytes = bytes;
+    int64_t windows = evs_agg_is_windowed(agg) ? agg->window_count : 0;
+    evs_op_count(op, EVS_COUNT_OPEN_WINDOWS, windows - agg->told_windows);
+    agg->told_windows = windows;
 }
 
 static evs_status aggregate_process(struct evs_op *op, void *state, uint32_t input, struct evs_batch *batch)
@@ -433,7 +436,7 @@ static evs_status aggregate_process(struct evs_op *op, void *state, uint32_t inp
              i++) { /* texts that were replaced: last(url) of a day would fill the memory */
             evs_agg_compact(agg, agg->windows[i]);
         }
-        tell_bytes(op, agg);
+        tell_state(op, agg);
     }
     return status;
 }
@@ -453,7 +456,7 @@ static evs_status aggregate_watermark(struct evs_op *op, void *state, int64_t wa
         for (uint32_t i = 0; i < agg->window_count; i++) {
             evs_agg_compact(agg, agg->windows[i]);
         }
-        tell_bytes(op, agg);
+        tell_state(op, agg);
     }
     return status;
 }

@@ -12,7 +12,7 @@ static const enum evs_merge merges[EVS_FIGURE_COUNT] = {
 
 static const int64_t bounds_us[] = EVS_LATENCY_BOUNDS_US;
 _Static_assert(EVS_COUNT(bounds_us) + 1 == EVS_LATENCY_BUCKETS, "one bucket lies behind the last bound");
-_Static_assert(EVS_FIGURE_LATE_WINDOWS + 1 == EVS_COUNTERS, "figures begin with the counters, in their order");
+_Static_assert(EVS_FIGURE_OPEN_WINDOWS + 1 == EVS_COUNTERS, "figures begin with the counters, in their order");
 
 /* --- written by the worker ----------------------------------------------------------------------------------------------------- */
 
@@ -314,10 +314,24 @@ static uint32_t add_reasons(const struct evs_run *run, struct evs_view_reason *r
     return count;
 }
 
+/* The edge from a source to its dead letter sink stands for all that died of its rows, wherever they did: number of the source; UINT32_MAX:
+ * it is another edge. */
+static uint32_t dead_source(const struct evs_run *run, const struct evs_plan_edge *edge)
+{
+    const struct evs_plan_node *from = &run->plan->nodes[edge->from];
+    for (uint32_t i = 0; edge->output > 0 && from->dead_letter == edge->to + 1 && i < run->source_count; i++) {
+        if (run->source_nodes[i] == edge->from) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
 uint64_t evs_run_view_edge(const struct evs_run *run, uint32_t edge)
 {
     EVS_ASSERT(edge < run->plan->edge_count);
     const struct evs_plan_edge *of = &run->plan->edges[edge];
+    uint32_t source = dead_source(run, of);
     uint64_t rows = 0;
     if (!atomic_load_explicit(&run->is_taken, memory_order_acquire)) {
         return 0;
@@ -325,8 +339,10 @@ uint64_t evs_run_view_edge(const struct evs_run *run, uint32_t edge)
     for (uint32_t i = 0; i < run->options.worker_count; i++) {
         for (uint32_t j = 0; j < run->workers[i].op_count; j++) {
             const struct evs_op *op = &run->workers[i].ops[j];
-            if (op->node_index == of->from && of->output < op->output_total) {
-                rows += atomic_load_explicit(&op->outputs[of->output].shown_rows, memory_order_relaxed);
+            bool is_dead = source != UINT32_MAX;
+            uint32_t output = is_dead ? op->output_count + source : of->output;
+            if ((is_dead || op->node_index == of->from) && output < op->output_total) {
+                rows += atomic_load_explicit(&op->outputs[output].shown_rows, memory_order_relaxed);
             }
         }
     }

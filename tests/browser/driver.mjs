@@ -49,6 +49,7 @@ const commands = {
                 () => Promise.reject(new Error(`${page} never came to ${code}; it has said: ${messages.get(page).join(', ')}`)),
             ),
     click: ({ page, selector }) => pages.get(page).click(selector, { noWaitAfter: true }).then(() => null),
+    press: ({ page, key }) => pages.get(page).keyboard.press(key).then(() => null),
     fill: ({ page, selector, text }) => pages.get(page).fill(selector, text).then(() => null),
     offline: async ({ context, value }) => (await contextOf(context)).setOffline(value).then(() => null),
     cookies: async ({ context }) => (await contextOf(context)).cookies(),

@@ -151,6 +151,7 @@ enum evs_counter {
     EVS_COUNT_IDENTIFIED,  /* anonymous ids that were tied to a person, or to another one than before */
     EVS_COUNT_MERGED,      /* persons that became one with another */
     EVS_COUNT_LATE_WINDOWS, /* late_window_misses: windows that a row came too late for, though it counts in younger ones */
+    EVS_COUNT_OPEN_WINDOWS, /* a gauge, of windows that many keys share; of sessions STATE_KEYS tells */
     EVS_COUNTERS
 };
 void evs_op_count(struct evs_op *op, enum evs_counter counter, int64_t delta);

@@ -25,6 +25,7 @@ enum evs_merge { EVS_MERGE_SUM, EVS_MERGE_MIN, EVS_MERGE_MAX };
     F(IDENTIFIED, SUM)                                                                                                 \
     F(MERGED, SUM)                                                                                                     \
     F(LATE_WINDOWS, SUM)                                                                                               \
+    F(OPEN_WINDOWS, MAX)  /* of the worker that has most: the others have the same ones, or some of them */            \
     F(BATCHES_IN, SUM)    /* of rows_in: its batches; of a source the batches that it made */                          \
     F(BUSY_US, SUM)       /* time in its calls, from samples */                                                        \
     F(BLOCKED_US, SUM)    /* time in which it had work and no room for its result: backpressure */                     \
