@@ -9,6 +9,8 @@
 #include "aggregate_view.h"
 #include "evstream/memory.h"
 #include "evstream/state.h"
+#include "identity_view.h"
+#include "identity_view.h"
 #include "redis_tools.h"
 
 struct exporting {
@@ -76,6 +78,9 @@ static evs_status write_line(void *argument, struct evs_slice line, struct evs_e
 static bool view(const struct evs_state_shape *shape, const struct evs_snapshot_record *record, uint32_t key_bytes,
                  struct evs_slice rest, struct evs_buffer *line)
 {
+    if (strcmp(shape->kind, "resolve_identity") == 0) {
+        return evs_identity_view(record, key_bytes, rest, line);
+    }
     return strcmp(shape->kind, "aggregate") == 0 && evs_aggregate_view(shape, record, key_bytes, rest, line);
 }
 

@@ -28,16 +28,6 @@ struct stored_pair {
     uint32_t ordinal, first_bytes;
 };
 
-struct stored_device { /* before the id; behind it the user in the variable bytes */
-    int64_t forget_us;
-    uint32_t nulls, user_bytes;
-    uint32_t users;
-    uint8_t is_shared, unused[3];
-};
-#define STORED_DEVICE_HEAD 16u /* bytes of it in front of the id; the rest stands behind */
-_Static_assert(offsetof(struct stored_device, nulls) == DEVICE_NULLS_AT && STORED_DEVICE_HEAD == DEVICE_KEY_AT,
-               "where tools find the id");
-
 /* --- writing ------------------------------------------------------------------------------------------------------------------------------ */
 
 static void write_row(const struct identity *identity, const struct slot *slot, struct evs_snapshot_writer *writer)

@@ -5,6 +5,7 @@
 
 #include "evstream/timer.h"
 #include "identity_aliases.h"
+#include "identity_stored.h"
 #include "op_identity.h"
 #include "row_keep.h"
 
@@ -112,9 +113,6 @@ static inline struct evs_str evs_identity_second(const struct pair *pair)
     return evs_str_make(pair->text + pair->first_bytes, pair->second_bytes);
 }
 
-#define IDENTITY_VERSION 1
-enum { SECTION_ROWS, SECTION_PAIRS, SECTION_DEVICES, SECTION_PENDING_ALIASES, SECTION_ALIASES };
-enum { DEVICE_NULLS_AT = 8, DEVICE_KEY_AT = 16 };
 evs_status evs_identity_snapshot(struct evs_op *op, void *state, struct evs_snapshot_writer *writer, bool full);
 evs_status evs_identity_restore(struct evs_op *op, void *state, uint32_t version,
                                 const struct evs_snapshot_record *record, struct evs_error *error);

@@ -79,7 +79,13 @@ static uint64_t name_of(const struct evs_section_header *header, const struct ev
     uint64_t parts[4] = {evs_hash64(header->operator_name.data, header->operator_name.count), record->section,
                          record->hash, 0};
     bool names_key = shape != NULL && (shape->stored_key.sections >> record->section & 1) != 0;
-    if (names_key && record->section == 0) {
+    bool has_owner = names_key && (shape->stored_key.sections & EVS_STORED_OWNER) != 0;
+    if (has_owner) { /* the key alone: whose it is may change */
+        struct evs_value values[EVS_KEYS_MAX];
+        struct evs_slice rest = record->variable;
+        (void)evs_key_view(shape, record, values, &rest);
+        parts[3] = evs_hash64(record->variable.data, record->variable.count - rest.count);
+    } else if (names_key && record->section == 0) {
         size_t bytes = shape->stored_key.key_at < 16 ? shape->stored_key.key_at : 16;
         bytes = strcmp(shape->kind, "aggregate") == 0 ? 8 : bytes; /* a session's end moves on */
         parts[3] = evs_hash64(record->fixed.data, bytes < record->fixed.count ? bytes : record->fixed.count);
