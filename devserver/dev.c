@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 #include "shop.h"
 #include "watch.h"
 
+#define PAGE_PORT 8088
 #define SHOP_PORT 8000
 #define COLLECTOR_PORT 8080
 #define STEP_US 20000              /* how often a start or a stop looks whether it can go on */
@@ -223,7 +225,8 @@ static void watch_folder_of(struct dev *dev, const char *path)
 static void add_pipeline(struct dev *dev, const char *path)
 {
     EVS_GROW(dev->pipelines, dev->pipeline_count, dev->pipeline_capacity);
-    dev->pipelines[dev->pipeline_count++] = evs_dev_pipeline_new(path);
+    dev->pipeline_count++;
+    dev->pipelines[dev->pipeline_count - 1] = evs_dev_pipeline_new(path, dev->pipeline_count == 1 ? PAGE_PORT : 0);
 }
 
 /* "cart.evs" and "./cart.evs" are one file. */
@@ -387,7 +390,10 @@ static void print_addresses(const struct dev *dev)
     evs_dev_say(SELF, EVS_DEV_GREEN, "data        %s%s", dev->data,
                 dev->options->data_folder == NULL ? " (removed at the end; --data DIR keeps it)" : "");
     for (uint32_t i = 0; i < dev->pipeline_count; i++) {
+        char page[EVS_DEV_PAGE_BYTES];
+        evs_dev_pipeline_page(dev->pipelines[i], &dev->runner, page);
         evs_dev_say(SELF, EVS_DEV_GREEN, "pipeline    %s (reloads when it is saved)", dev->pipelines[i]->path);
+        evs_dev_say(SELF, EVS_DEV_GREEN, "its page    %s", page);
     }
     for (uint32_t i = 0; i < dev->runner.run_argument_count; i++) {
         evs_dev_say(SELF, EVS_DEV_GREEN, "            %s", dev->runner.run_arguments[i]);
@@ -575,12 +581,30 @@ static evs_status read_address(struct dev *dev, const char *text, uint16_t usual
     return EVS_OK;
 }
 
+/* Whoever sits here may change what runs here: the addresses of the pages carry the token. One that the environment has already is kept. */
+static void make_token(struct dev *dev)
+{
+    const char *given = getenv("EVSTREAM_TOKEN");
+    unsigned char bytes[16];
+    if (given != NULL && given[0] != '\0') {
+        snprintf(dev->runner.token, sizeof dev->runner.token, "%s", given);
+        return;
+    }
+    ssize_t got = getrandom(bytes, sizeof bytes, 0);
+    EVS_ASSERT(got == (ssize_t)sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        snprintf(dev->runner.token + 2 * i, 3, "%02x", bytes[i]);
+    }
+    setenv("EVSTREAM_TOKEN", dev->runner.token, 1);
+}
+
 static evs_status choose_addresses(struct dev *dev)
 {
     evs_status status = read_address(dev, dev->options->shop_address, SHOP_PORT, &dev->shop_address);
     if (status == EVS_OK) {
         status = read_address(dev, dev->options->collector_address, COLLECTOR_PORT, &dev->collector_address);
     }
+    make_token(dev);
     dev->nats_port = evs_dev_free_port(0);
     dev->runner.redis_port = evs_dev_free_port(0);
     snprintf(dev->runner.nats_url, sizeof dev->runner.nats_url, "nats://127.0.0.1:%u", dev->nats_port);

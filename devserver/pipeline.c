@@ -7,13 +7,20 @@
 
 #define ARGUMENTS_FIXED 24
 
-struct evs_dev_pipeline *evs_dev_pipeline_new(const char *path)
+static uint16_t free_port(uint16_t wanted)
+{
+    uint16_t port = evs_dev_free_port(wanted);
+    return port == 0 ? evs_dev_free_port(0) : port;
+}
+
+struct evs_dev_pipeline *evs_dev_pipeline_new(const char *path, uint16_t page_port)
 {
     static const enum evs_dev_colour colours[] = {EVS_DEV_CYAN, EVS_DEV_BLUE, EVS_DEV_GREEN, EVS_DEV_YELLOW};
     struct evs_dev_pipeline *pipeline = evs_alloc_zero(sizeof *pipeline);
     const char *slash = strrchr(path, '/');
     const char *stem = slash == NULL ? path : slash + 1;
     pipeline->path = evs_strdup(path);
+    pipeline->page_port = free_port(page_port);
     snprintf(pipeline->label, sizeof pipeline->label, "%.*s", (int)strcspn(stem, "."), stem);
     pipeline->child.name = pipeline->label;
     pipeline->child.colour = colours[evs_hash64(stem, strlen(stem)) % EVS_COUNT(colours)];
@@ -27,13 +34,21 @@ void evs_dev_pipeline_free(struct evs_dev_pipeline *pipeline)
     evs_free(pipeline);
 }
 
+void evs_dev_pipeline_page(const struct evs_dev_pipeline *pipeline, const struct evs_dev_runner *runner,
+                           char url[EVS_DEV_PAGE_BYTES])
+{
+    snprintf(url, EVS_DEV_PAGE_BYTES, "http://127.0.0.1:%u/#token=%s", pipeline->page_port, runner->token);
+}
+
 static void start(struct evs_dev_pipeline *pipeline, const struct evs_dev_runner *runner)
 {
     const struct evs_dev_options *options = runner->options;
     uint32_t own_count = runner->run_argument_count, count = 0;
     const char **argv = evs_alloc(((size_t)ARGUMENTS_FIXED + own_count + options->run_argument_count) * sizeof *argv);
-    char listen[32];
-    snprintf(listen, sizeof listen, "127.0.0.1:%u", evs_dev_free_port(0));
+    char listen[32], page[EVS_DEV_PAGE_BYTES];
+    pipeline->page_port = free_port(pipeline->page_port);
+    snprintf(listen, sizeof listen, "127.0.0.1:%u", pipeline->page_port);
+    evs_dev_pipeline_page(pipeline, runner, page);
     const char *const fixed[] = {options->program, "run",
                                  "--create",       "--quiet",
                                  "--nats",         runner->nats_url,
@@ -57,8 +72,7 @@ static void start(struct evs_dev_pipeline *pipeline, const struct evs_dev_runner
     pipeline->is_stopping = pipeline->is_next_good = false;
     memcpy(pipeline->name, pipeline->next_name, sizeof pipeline->name);
     if (evs_dev_child_start(&pipeline->child, runner->loop, argv, &error) == EVS_OK) {
-        evs_dev_say(pipeline->label, pipeline->child.colour, "runs %s (metrics: http://%s/metrics)", pipeline->path,
-                    listen);
+        evs_dev_say(pipeline->label, pipeline->child.colour, "runs %s (page: %s)", pipeline->path, page);
     } else {
         evs_dev_say(pipeline->label, EVS_DEV_RED, "%s", error.text);
     }

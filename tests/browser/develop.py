@@ -148,6 +148,33 @@ def reload(world):
         assert dev.stop() == 0, dev.out()[-2000:]
 
 
+def page(world):
+    """The live page is at the printed address, whose token opens changes, and stays there when a new version takes over."""
+    path = os.path.join(folder_of(world, "page"), "seen.evs")
+    write(path, PIPELINE)
+    with Dev(world.suite, "page-dev", path) as dev:
+        url, token = dev.address("its page").split("/#token=")
+        dev.says(r"^seen +runs ")
+
+        def hello():
+            request = urllib.request.Request(url + "/api/v1/live", headers={"Authorization": f"Bearer {token}"})
+            with urllib.request.urlopen(request, timeout=DEADLINE_S) as stream:
+                assert stream.readline() == b"event: hello\n"
+                return json.loads(stream.readline().removeprefix(b"data: "))
+
+        def answers():
+            try:
+                return hello()
+            except OSError:
+                return None
+
+        assert wait_until(answers, "the live page")["changes"] is True
+        write(path, PIPELINE.replace("WORD", "two"))
+        dev.says(r"^seen +runs ", 2)
+        assert wait_until(answers, "the live page of the next version")["changes"] is True
+        assert dev.stop() == 0, dev.out()[-2000:]
+
+
 def faulty_from_the_start(world):
     """A file with a mistake, or one that is not there yet, runs as soon as it can."""
     folder = folder_of(world, "faulty")
@@ -273,5 +300,5 @@ def shop_files(world):
 
 
 def tests(world):
-    for test in (reload, faulty_from_the_start, ends_cleanly, killed, server_ends, ports, shop_files, shop):
+    for test in (reload, page, faulty_from_the_start, ends_cleanly, killed, server_ends, ports, shop_files, shop):
         yield f"dev {test.__name__}", lambda test=test: test(world)
