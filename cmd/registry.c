@@ -2,6 +2,7 @@
 #include "cmd.h"
 #include "decode_json.h"
 #include "format_cloudevents.h"
+#include "format_csv.h"
 #include "format_json.h"
 #include "sink_file.h"
 #include "sink_nats.h"
@@ -17,7 +18,7 @@ static const struct evs_sink *const sinks[] = {&evs_sink_file,     &evs_sink_nat
                                                &evs_sink_postgres, &evs_sink_webhook, NULL};
 static const struct evs_lookup *const tables[] = {&evs_table_redis, &evs_table_nats_kv, &evs_table_file, NULL};
 static const struct evs_decode_format *const decode_formats[] = {&evs_decode_json, NULL};
-static const struct evs_format *const formats[] = {&evs_format_json, &evs_format_cloudevents, NULL};
+static const struct evs_format *const formats[] = {&evs_format_json, &evs_format_cloudevents, &evs_format_csv, NULL};
 
 const struct evs_registry evs_registry = {
     .sources = sources,

@@ -70,9 +70,12 @@ evs_status evs_letters_read_file(struct evs_letters *letters, const struct evs_p
 {
     const char *path = evs_sink_file_path(sink->sink->config);
     (void)letters;
-    if (strcmp(path, "-") == 0 || ends_with(path, ".gz") || ends_with(path, ".zst")) {
-        return evs_fail(error, EVS_E_USAGE, "The letters of sink %s cannot be read back from `%s`: name a plain file.",
-                        sink->name, path);
+    if (strcmp(path, "-") == 0 || ends_with(path, ".gz") || ends_with(path, ".zst") ||
+        evs_sink_file_rotates(sink->sink->config)) {
+        return evs_fail(
+            error, EVS_E_USAGE,
+            "The letters of sink %s cannot be read back from `%s`: name a plain file, one that does not rotate.",
+            sink->name, path);
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == ENOENT) {

@@ -1,68 +1,108 @@
-/* The file connector for rows: a buffer of 256 KiB in front of one file.
+/* Rows in files, each of them once.
  *
- * The position is a count of the file's own bytes, packed or not. A flush ends the gzip member or zstd frame in hand, so that every
- * position that was ever told is the end of a whole file: a restore cuts the file there, and what is left is readable by itself.
- * Without a commit to go back to, the file begins empty.
+ * One file (path alone): how long it is belongs to the commit, and a restore cuts it back to that. Without a commit to go back to, it begins
+ * empty. Standard output, pipes and devices cannot be cut: a run that resumes writes what it owes once more behind what is there.
  *
- * Standard output, pipes and devices cannot be cut. Their position is the count of bytes that went out, and a run that resumes
- * writes what it owes once more behind what is there: at least once, as with any pipe. */
+ * A series of files (rotate, rotate_bytes): readers see whole files only.
+ *
+ *     PIPELINE.SINK.NUMBER.BEGUN.part   ──► closed ──► the commit that says so ──► orders-2026-01-05-10.ndjson
+ *
+ * Rows go to one open part, which is closed when its time or size is over. A position is (number of the open part, its bytes), so a commit says of every
+ * part what it is: those before the number are whole, that one is cut to its bytes, and those behind it were never there. Closed parts get
+ * their names when a commit with a higher number is durable; a start gives the ones that a crash has left.
+ *
+ * The names come from the time at which a part was begun, by the clock on the wall (UTC), and not from the rows' event times: one file is open however late
+ * events come, a closed file is never opened again, and what hour an event belongs to is in its columns. Hence a replay puts rows into other
+ * files. What was begun in one hour and is closed at its end holds at most an hour; `rotate` counts from midnight UTC, so files of several pipelines
+ * end together.
+ *
+ * A run without durable state has no commits: parts get their names when they are closed, also the last one, and a run that was killed begins anew. */
 #include "sink_file.h"
 
-#include <zlib.h>
-#include <zstd.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 
-#include "evstream/memory.h"
+#include "file_name.h"
+#include "file_writer.h"
 
-#define BUFFER_BYTES (256u << 10)
-#define PIECE_BYTES_MAX ((size_t)1 << 30)
-#define GZIP_WINDOW (15 + 16) /* 15 bits of window, and 16: the gzip format */
-#define GZIP_MEMORY 8         /* zlib's default */
-#define GZIP_LEVEL 6
-#define ZSTD_LEVEL 3
-
-enum packing { PACKING_NONE, PACKING_GZIP, PACKING_ZSTD };
+#define OFFSET_BITS 40 /* of a position: number << 40 | bytes */
+#define PART_BYTES_MAX (UINT64_C(1) << (OFFSET_BITS - 1))
+#define COPIES_MAX 10000u
 
 struct file_config {
     const char *path;
+    int64_t rotate_us;     /* 0: not by time */
+    uint64_t rotate_bytes; /* 0: not by size */
+};
+
+struct part {
+    uint64_t number;
+    int64_t begun_us;
 };
 
 struct file_sink {
     const struct evs_os *os;
-    struct evs_file *file;
-    enum packing packing;
-    uint64_t written_bytes; /* of the file: its position behind what the operating system has */
-    char *buffer;           /* rows that are not yet written or packed */
-    size_t buffer_bytes;
-    bool member_open; /* a member or frame has been begun and not ended */
-    z_stream gzip;
-    ZSTD_CStream *zstd;
-    char *packed; /* BUFFER_BYTES: output of the packer */
+    const struct file_config *config;
+    const char *pipeline, *name;
+    struct evs_slice header;
+    bool is_durable;
+    struct evs_file_writer *writer; /* NULL: no part is open */
+
+    /* of a series */
+    struct part open;    /* its number: of the next part while none is open */
+    struct part *closed; /* without their names */
+    uint32_t closed_count, closed_capacity;
+    bool is_finished; /* no more input: what is open is closed */
 };
 
 /* --- options ------------------------------------------------------------------------------------------------------------------ */
 
+enum { OPTION_PATH, OPTION_ROTATE, OPTION_ROTATE_BYTES };
+
 static const struct evs_option file_options[] = {
-    {
-        .name = "path",
-        .kind = EVS_OPTION_STRING,
-        .required = true,
-        .help =
-            "The file to write, one row a line; `-` is standard output, and names that end in .gz or .zst are packed.",
-    },
+    [OPTION_PATH] = {.name = "path",
+                     .kind = EVS_OPTION_STRING,
+                     .required = true,
+                     .help = "The file to write, one row a line; `-` is standard output, and names that end in .gz or "
+                             ".zst are packed."},
+    [OPTION_ROTATE] = {.name = "rotate",
+                       .kind = EVS_OPTION_DURATION,
+                       .min = 1000000,
+                       .max = INT64_C(366) * 24 * 3600 * 1000000,
+                       .help = "How long a file is written to, counted from midnight UTC; then the next one begins. In "
+                               "`path` stand {date}, {hour} and {minute}, when it was begun, and {part}, its number."},
+    [OPTION_ROTATE_BYTES] = {.name = "rotate_bytes",
+                             .kind = EVS_OPTION_BYTES,
+                             .min = 1,
+                             .max = (int64_t)PART_BYTES_MAX,
+                             .help = "About how large a file becomes before the next one begins; `path` has {part}."},
     {.name = NULL},
 };
+
+static bool rotates(const struct file_config *config)
+{
+    return config->rotate_us > 0 || config->rotate_bytes > 0;
+}
 
 static evs_status file_configure(const struct evs_option_value *values, struct evs_arena *arena, const void **config,
                                  struct evs_error *error)
 {
-    struct evs_slice path = evs_option_find(values, "path")->text;
+    struct evs_slice path = values[OPTION_PATH].text;
     if (path.count == 0 || memchr(path.data, '\0', path.count) != NULL) {
         return evs_fail(error, EVS_E_PIPELINE, "The option `path` must name a file; `-` is standard output.");
     }
     struct file_config *made = EVS_ARENA_NEW(arena, struct file_config);
     made->path = evs_arena_strndup(arena, path.data, path.count);
+    made->rotate_us = values[OPTION_ROTATE].is_set ? values[OPTION_ROTATE].integer : 0;
+    made->rotate_bytes = values[OPTION_ROTATE_BYTES].is_set ? (uint64_t)values[OPTION_ROTATE_BYTES].integer : 0;
     *config = made;
-    return EVS_OK;
+    if (rotates(made) && strcmp(made->path, "-") == 0) {
+        return evs_fail(error, EVS_E_PIPELINE,
+                        "Standard output does not rotate: give `path` a name, or leave `%s` out.",
+                        made->rotate_us > 0 ? "rotate" : "rotate_bytes");
+    }
+    return rotates(made) ? evs_file_name_check(made->path, made->rotate_us, made->rotate_bytes > 0, error) : EVS_OK;
 }
 
 const char *evs_sink_file_path(const void *config)
@@ -70,87 +110,255 @@ const char *evs_sink_file_path(const void *config)
     return ((const struct file_config *)config)->path;
 }
 
-/* --- open and close ------------------------------------------------------------------------------------------------------------ */
-
-static bool ends_with(const char *path, const char *ending)
+bool evs_sink_file_rotates(const void *config)
 {
-    size_t bytes = strlen(path), ending_bytes = strlen(ending);
-    return bytes > ending_bytes && strcmp(path + bytes - ending_bytes, ending) == 0;
+    return rotates(config);
 }
 
-static void open_packing(struct file_sink *sink, const char *path)
+/* --- names of parts ------------------------------------------------------------------------------------------------------------ */
+
+/* "out/shop.orders." of the parts that nobody shall read yet. */
+static void put_prefix(const struct file_sink *sink, bool with_folder, struct evs_buffer *out)
 {
-    sink->packing = ends_with(path, ".gz") ? PACKING_GZIP : ends_with(path, ".zst") ? PACKING_ZSTD : PACKING_NONE;
-    if (sink->packing == PACKING_NONE) {
-        return;
-    }
-    sink->packed = evs_alloc(BUFFER_BYTES);
-    if (sink->packing == PACKING_GZIP) {
-        int result = deflateInit2(&sink->gzip, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, GZIP_MEMORY, Z_DEFAULT_STRATEGY);
-        EVS_ASSERT(result == Z_OK);
-        return;
-    }
-    sink->zstd = ZSTD_createCStream();
-    EVS_ASSERT(sink->zstd != NULL);
-    size_t result = ZSTD_CCtx_setParameter(sink->zstd, ZSTD_c_compressionLevel, ZSTD_LEVEL);
-    EVS_ASSERT(!ZSTD_isError(result));
-    result = ZSTD_CCtx_setParameter(sink->zstd, ZSTD_c_checksumFlag, 1);
-    EVS_ASSERT(!ZSTD_isError(result));
+    evs_buffer_printf(out, "%.*s%s.%s.", with_folder ? (int)evs_file_name_folder(sink->config->path) : 0,
+                      sink->config->path, sink->pipeline, sink->name);
 }
+
+static void put_part_path(const struct file_sink *sink, struct part part, struct evs_buffer *out)
+{
+    out->count = 0;
+    put_prefix(sink, true, out);
+    evs_buffer_printf(out, "%06" PRIu64 ".%" PRId64 ".part", part.number, part.begun_us);
+    evs_buffer_put(out, "", 1);
+}
+
+/* Whether it is the name of a part of this sink, and of which. */
+static bool read_part_name(const struct file_sink *sink, const char *name, struct part *part)
+{
+    struct evs_buffer prefix = {0};
+    char *end = NULL;
+    put_prefix(sink, false, &prefix);
+    bool is_ours = strlen(name) > prefix.count && memcmp(name, prefix.data, prefix.count) == 0;
+    if (is_ours) {
+        part->number = strtoull(name + prefix.count, &end, 10);
+        is_ours = *end == '.';
+    }
+    if (is_ours) {
+        part->begun_us = strtoll(end + 1, &end, 10);
+        is_ours = strcmp(end, ".part") == 0 && part->number > 0 && part->begun_us >= 0;
+    }
+    evs_buffer_fini(&prefix);
+    return is_ours;
+}
+
+/* A file that has the name already stays: another run wrote it, or the clock was set back. */
+static evs_status give_name(const struct file_sink *sink, struct part part, struct evs_error *error)
+{
+    const struct evs_files *files = &sink->os->files;
+    struct evs_buffer from = {0}, to = {0};
+    evs_status status = EVS_AGAIN;
+    put_part_path(sink, part, &from);
+    for (uint32_t copy = 1; status == EVS_AGAIN && copy < COPIES_MAX; copy++) {
+        to.count = 0;
+        evs_file_name_put(sink->config->path, part.begun_us, part.number, copy, &to);
+        status = files->make_folders(files->self, to.data, error);
+        status = status == EVS_OK ? files->rename(files->self, from.data, to.data, error) : status;
+    }
+    if (status == EVS_AGAIN) {
+        status = evs_fail(error, EVS_E_IO, "There are %u files named like `%s` already.", COPIES_MAX, to.data);
+    }
+    evs_buffer_fini(&from);
+    evs_buffer_fini(&to);
+    return status;
+}
+
+/* Those whose numbers are below `limit`. */
+static evs_status name_closed(struct file_sink *sink, uint64_t limit, struct evs_error *error)
+{
+    uint32_t named = 0;
+    evs_status status = EVS_OK;
+    while (status == EVS_OK && named < sink->closed_count && sink->closed[named].number < limit) {
+        status = give_name(sink, sink->closed[named], error);
+        named += status == EVS_OK;
+    }
+    sink->closed_count -= named;
+    if (named > 0) {
+        memmove(sink->closed, sink->closed + named, sink->closed_count * sizeof *sink->closed);
+    }
+    return status;
+}
+
+/* --- parts ---------------------------------------------------------------------------------------------------------------------- */
+
+static evs_status open_part(struct file_sink *sink, uint64_t offset, struct evs_error *error)
+{
+    struct evs_buffer path = {0};
+    put_part_path(sink, sink->open, &path);
+    struct evs_file_start start = {.path = path.data,
+                                   .named = sink->config->path,
+                                   .sink = sink->name,
+                                   .resume = offset > 0,
+                                   .offset = offset,
+                                   .header = sink->header};
+    evs_status status = evs_file_writer_open(sink->os, &start, &sink->writer, error);
+    evs_buffer_fini(&path);
+    return status;
+}
+
+static evs_status close_part(struct file_sink *sink, struct evs_error *error)
+{
+    uint64_t bytes;
+    evs_status status = evs_file_writer_flush(sink->writer, true, &bytes, error);
+    if (status != EVS_OK) {
+        return status;
+    }
+    evs_file_writer_close(sink->writer);
+    sink->writer = NULL;
+    EVS_GROW(sink->closed, sink->closed_count, sink->closed_capacity);
+    sink->closed[sink->closed_count++] = sink->open;
+    sink->open.number++;
+    return sink->is_durable ? EVS_OK : name_closed(sink, sink->open.number, error);
+}
+
+static int64_t now_us(const struct file_sink *sink)
+{
+    return sink->os->clock.wall_us(sink->os->clock.self);
+}
+
+static bool is_full(const struct file_sink *sink)
+{
+    const struct file_config *config = sink->config;
+    uint64_t bytes = evs_file_writer_bytes(sink->writer);
+    bool is_old = config->rotate_us > 0 && now_us(sink) / config->rotate_us != sink->open.begun_us / config->rotate_us;
+    return is_old || bytes >= PART_BYTES_MAX || (config->rotate_bytes > 0 && bytes >= config->rotate_bytes);
+}
+
+static evs_status close_if_due(struct file_sink *sink, struct evs_error *error)
+{
+    bool is_due = sink->writer != NULL && (sink->is_finished || is_full(sink));
+    return is_due ? close_part(sink, error) : EVS_OK;
+}
+
+/* --- what an earlier run has left ------------------------------------------------------------------------------------------------ */
+
+struct left { /* parts without their names, in no order */
+    const struct file_sink *sink;
+    struct part *parts;
+    uint32_t count, capacity;
+};
+
+static void see_name(void *argument, const char *name)
+{
+    struct left *left = argument;
+    struct part part;
+    if (read_part_name(left->sink, name, &part)) {
+        EVS_GROW(left->parts, left->count, left->capacity);
+        left->parts[left->count++] = part;
+    }
+}
+
+static evs_status find_parts(const struct file_sink *sink, struct left *left, struct evs_error *error)
+{
+    const struct evs_files *files = &sink->os->files;
+    size_t bytes = evs_file_name_folder(sink->config->path);
+    char *folder = bytes == 0 ? evs_strdup(".") : evs_strndup(sink->config->path, bytes);
+    *left = (struct left){.sink = sink};
+    evs_status status = files->list(files->self, folder, see_name, left, error);
+    evs_free(folder);
+    return status;
+}
+
+static evs_status settle_part(struct file_sink *sink, struct part part, uint64_t offset, struct evs_error *error)
+{
+    const struct evs_files *files = &sink->os->files;
+    if (part.number < sink->open.number) { /* whole, and the commit knows it */
+        return give_name(sink, part, error);
+    }
+    if (part.number == sink->open.number && offset > 0) {
+        sink->open.begun_us = part.begun_us;
+        return open_part(sink, offset, error);
+    }
+    struct evs_buffer path = {0};
+    put_part_path(sink, part, &path);
+    evs_status status = files->remove(files->self, path.data, error);
+    evs_buffer_fini(&path);
+    return status;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct part *left = a, *right = b;
+    return left->number < right->number ? -1 : left->number > right->number;
+}
+
+/* Without a commit to go back to there is no part that counts. */
+static evs_status settle_parts(struct file_sink *sink, const struct evs_sink_open *open, struct evs_error *error)
+{
+    struct left left;
+    uint64_t position = open->resume ? open->resume_offset : 0, offset = position & ((UINT64_C(1) << OFFSET_BITS) - 1);
+    sink->open.number = position >> OFFSET_BITS == 0 ? 1 : position >> OFFSET_BITS;
+    offset = position >> OFFSET_BITS == 0 ? 0 : offset;
+    evs_status status = find_parts(sink, &left, error);
+    if (left.count > 0) {
+        qsort(left.parts, left.count, sizeof *left.parts, by_number);
+    }
+    uint64_t counted = sink->open.number;
+    for (uint32_t i = 0; i < left.count && status == EVS_OK; i++) {
+        bool counts = open->resume && (left.parts[i].number < counted || offset > 0);
+        status = settle_part(sink, left.parts[i], counts ? offset : 0, error);
+    }
+    evs_free(left.parts);
+    if (status == EVS_OK && offset > 0 && sink->writer == NULL) {
+        return evs_fail(error, EVS_E_STATE,
+                        "The part %" PRIu64
+                        " of the sink `%s`, which the last commit was writing, is gone (%.*s%s.%s.*.part). Bring it "
+                        "back, or give the pipeline another name (`pipeline NAME;`) to start with empty state.",
+                        sink->open.number, sink->name, (int)evs_file_name_folder(sink->config->path),
+                        sink->config->path, sink->pipeline, sink->name);
+    }
+    return status;
+}
+
+/* --- the slots of the contract ------------------------------------------------------------------------------------------------- */
 
 static void file_close(void *instance)
 {
     struct file_sink *sink = instance;
-    if (sink == NULL) {
-        return;
+    if (sink != NULL) {
+        evs_file_writer_close(sink->writer);
+        evs_free(sink->closed);
+        evs_free(sink);
     }
-    if (sink->packed != NULL && sink->packing == PACKING_GZIP) {
-        deflateEnd(&sink->gzip);
-    }
-    ZSTD_freeCStream(sink->zstd);
-    evs_free(sink->packed);
-    evs_free(sink->buffer);
-    sink->os->files.close(sink->file);
-    evs_free(sink);
 }
 
-/* Cuts the file to the committed position, and goes there. */
-static evs_status go_to_position(struct file_sink *sink, const struct evs_sink_open *open, const char *path,
-                                 struct evs_error *error)
+static evs_status open_single(struct file_sink *sink, const struct evs_sink_open *open, struct evs_error *error)
 {
-    uint64_t bytes;
-    bool is_regular;
-    evs_status status = sink->os->files.size(sink->file, &bytes, &is_regular, error);
-    sink->written_bytes = open->resume ? open->resume_offset : 0;
-    if (status != EVS_OK || !open->resume || !is_regular || strcmp(path, "-") == 0) {
-        return status;
-    }
-    if (bytes < open->resume_offset) {
-        return evs_fail(error, EVS_E_STATE,
-                        "The file `%s` of the sink `%s` has %llu bytes, but the last commit had written %llu: it was "
-                        "replaced or cut off since. Bring the old file back, or give the pipeline another name "
-                        "(`pipeline NAME;`) to start with empty state.",
-                        path, open->name, (unsigned long long)bytes, (unsigned long long)open->resume_offset);
-    }
-    status = sink->os->files.truncate(sink->file, open->resume_offset, error);
-    return status == EVS_OK ? sink->os->files.seek(sink->file, open->resume_offset, error) : status;
+    struct evs_file_start start = {.path = sink->config->path,
+                                   .named = sink->config->path,
+                                   .sink = sink->name,
+                                   .resume = open->resume,
+                                   .offset = open->resume_offset,
+                                   .header = sink->header};
+    return evs_file_writer_open(sink->os, &start, &sink->writer, error);
+}
+
+static evs_status open_series(struct file_sink *sink, const struct evs_sink_open *open, struct evs_error *error)
+{
+    const struct evs_files *files = &sink->os->files;
+    evs_status status = files->make_folders(files->self, sink->config->path, error);
+    return status == EVS_OK ? settle_parts(sink, open, error) : status;
 }
 
 static evs_status file_open(const struct evs_sink_open *open, void **instance, struct evs_error *error)
 {
-    const struct file_config *config = open->config;
-    struct evs_file *file;
-    enum evs_file_mode mode = open->resume ? EVS_FILE_WRITE_RESUME : EVS_FILE_WRITE_TRUNCATE;
-    evs_status status = open->os->files.open(open->os->files.self, config->path, mode, &file, error);
-    if (status != EVS_OK) {
-        return status;
-    }
     struct file_sink *sink = evs_alloc_zero(sizeof *sink);
     sink->os = open->os;
-    sink->file = file;
-    sink->buffer = evs_alloc(BUFFER_BYTES);
-    open_packing(sink, config->path);
-    status = go_to_position(sink, open, config->path, error);
+    sink->config = open->config;
+    sink->pipeline = open->pipeline;
+    sink->name = open->name;
+    sink->header = open->header;
+    sink->is_durable = open->epoch != 0;
+    evs_status status = rotates(sink->config) ? open_series(sink, open, error) : open_single(sink, open, error);
     if (status != EVS_OK) {
         file_close(sink);
         return status;
@@ -159,111 +367,48 @@ static evs_status file_open(const struct evs_sink_open *open, void **instance, s
     return EVS_OK;
 }
 
-/* --- writing ------------------------------------------------------------------------------------------------------------------- */
-
-static evs_status write_bytes(struct file_sink *sink, const void *data, size_t bytes, struct evs_error *error)
-{
-    if (bytes == 0) {
-        return EVS_OK;
-    }
-    evs_status status = sink->os->files.write(sink->file, data, bytes, error);
-    sink->written_bytes += status == EVS_OK ? bytes : 0;
-    return status;
-}
-
-static evs_status pack_gzip(struct file_sink *sink, struct evs_slice bytes, bool last, struct evs_error *error)
-{
-    z_stream *gzip = &sink->gzip;
-    gzip->next_in = (Bytef *)bytes.data;
-    gzip->avail_in = (uInt)bytes.count;
-    for (bool more = true; more;) {
-        gzip->next_out = (Bytef *)sink->packed;
-        gzip->avail_out = BUFFER_BYTES;
-        int result = deflate(gzip, last ? Z_FINISH : Z_NO_FLUSH);
-        EVS_ASSERT(result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR);
-        more = last ? result != Z_STREAM_END : gzip->avail_out == 0;
-        evs_status status = write_bytes(sink, sink->packed, BUFFER_BYTES - gzip->avail_out, error);
-        if (status != EVS_OK) {
-            return status;
-        }
-    }
-    if (last) {
-        deflateReset(gzip);
-    }
-    return EVS_OK;
-}
-
-static evs_status pack_zstd(struct file_sink *sink, struct evs_slice bytes, bool last, struct evs_error *error)
-{
-    ZSTD_inBuffer in = {bytes.data, bytes.count, 0};
-    for (bool more = true; more;) {
-        ZSTD_outBuffer out = {sink->packed, BUFFER_BYTES, 0};
-        size_t left = ZSTD_compressStream2(sink->zstd, &out, &in, last ? ZSTD_e_end : ZSTD_e_continue);
-        EVS_ASSERT(!ZSTD_isError(left));
-        more = last ? left > 0 : in.pos < in.size;
-        evs_status status = write_bytes(sink, sink->packed, out.pos, error);
-        if (status != EVS_OK) {
-            return status;
-        }
-    }
-    return EVS_OK;
-}
-
-/* To the file, or to the packer on its way there; `last` ends the member. */
-static evs_status put(struct file_sink *sink, struct evs_slice bytes, bool last, struct evs_error *error)
-{
-    if (sink->packing == PACKING_NONE) {
-        return write_bytes(sink, bytes.data, bytes.count, error);
-    }
-    if (bytes.count == 0 && !sink->member_open) {
-        return EVS_OK; /* no empty members */
-    }
-    sink->member_open = !last;
-    return sink->packing == PACKING_GZIP ? pack_gzip(sink, bytes, last, error) : pack_zstd(sink, bytes, last, error);
-}
-
-static evs_status put_buffer(struct file_sink *sink, bool last, struct evs_error *error)
-{
-    evs_status status = put(sink, (struct evs_slice){sink->buffer, sink->buffer_bytes}, last, error);
-    if (status == EVS_OK) {
-        sink->buffer_bytes = 0;
-    }
-    return status;
-}
-
 static evs_status file_append(void *instance, struct evs_slice bytes, struct evs_error *error)
 {
     struct file_sink *sink = instance;
-    if (bytes.count > BUFFER_BYTES - sink->buffer_bytes) {
-        evs_status status = put_buffer(sink, false, error);
-        if (status != EVS_OK) {
-            return status;
+    evs_status status = EVS_OK;
+    if (rotates(sink->config)) {
+        status = close_if_due(sink, error);
+        if (status == EVS_OK && sink->writer == NULL) {
+            sink->open.begun_us = now_us(sink);
+            status = open_part(sink, 0, error);
         }
     }
-    while (bytes.count > BUFFER_BYTES) { /* zlib counts in 32 bits */
-        size_t piece = bytes.count < PIECE_BYTES_MAX ? bytes.count : PIECE_BYTES_MAX;
-        evs_status status = put(sink, (struct evs_slice){bytes.data, piece}, false, error);
-        if (status != EVS_OK) {
-            return status;
-        }
-        bytes = (struct evs_slice){bytes.data + piece, bytes.count - piece};
+    return status == EVS_OK ? evs_file_writer_append(sink->writer, bytes, error) : status;
+}
+
+static evs_status flush_series(struct file_sink *sink, bool sync, uint64_t *offset, struct evs_error *error)
+{
+    uint64_t bytes = 0;
+    evs_status status = close_if_due(sink, error);
+    if (status == EVS_OK && sink->writer != NULL) {
+        status = evs_file_writer_flush(sink->writer, sync, &bytes, error);
     }
-    if (bytes.count > 0) {
-        memcpy(sink->buffer + sink->buffer_bytes, bytes.data, bytes.count);
-        sink->buffer_bytes += bytes.count;
-    }
-    return EVS_OK;
+    *offset = sink->open.number << OFFSET_BITS | bytes;
+    return status;
 }
 
 static evs_status file_flush(void *instance, bool sync, uint64_t *offset, struct evs_error *error)
 {
     struct file_sink *sink = instance;
-    evs_status status = put_buffer(sink, true, error);
-    if (status == EVS_OK && sync) {
-        status = sink->os->files.sync(sink->file, error);
-    }
-    *offset = sink->written_bytes;
-    return status;
+    return rotates(sink->config) ? flush_series(sink, sync, offset, error)
+                                 : evs_file_writer_flush(sink->writer, sync, offset, error);
+}
+
+static evs_status file_committed(void *instance, uint64_t offset, struct evs_error *error)
+{
+    struct file_sink *sink = instance;
+    return rotates(sink->config) ? name_closed(sink, offset >> OFFSET_BITS, error) : EVS_OK;
+}
+
+static void file_finish(void *instance)
+{
+    struct file_sink *sink = instance;
+    sink->is_finished = true;
 }
 
 const struct evs_sink evs_sink_file = {
@@ -276,5 +421,7 @@ const struct evs_sink evs_sink_file = {
     .open = file_open,
     .append = file_append,
     .flush = file_flush,
+    .committed = file_committed,
+    .finish = file_finish,
     .close = file_close,
 };

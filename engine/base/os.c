@@ -20,6 +20,10 @@ static const struct evs_os system_os = {
             .sync = evs_system_file_sync,
             .size = evs_system_file_size,
             .close = evs_system_file_close,
+            .rename = evs_system_file_rename,
+            .remove = evs_system_file_remove,
+            .make_folders = evs_system_make_folders,
+            .list = evs_system_list,
         },
     .threads =
         {

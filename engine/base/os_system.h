@@ -23,6 +23,13 @@ evs_status evs_system_file_sync(struct evs_file *file, struct evs_error *error);
 evs_status evs_system_file_size(struct evs_file *file, uint64_t *bytes, bool *is_regular, struct evs_error *error);
 void evs_system_file_close(struct evs_file *file);
 
+/* os_folders.c */
+evs_status evs_system_file_rename(void *self, const char *from, const char *to, struct evs_error *error);
+evs_status evs_system_file_remove(void *self, const char *path, struct evs_error *error);
+evs_status evs_system_make_folders(void *self, const char *path, struct evs_error *error);
+evs_status evs_system_list(void *self, const char *folder, void (*each)(void *argument, const char *name),
+                           void *argument, struct evs_error *error);
+
 /* os_threads.c */
 evs_status evs_system_spawn(void *self, const char *name, void (*run)(void *argument), void *argument,
                             struct evs_thread **thread);

@@ -23,7 +23,8 @@
 #define INDEX_BITS 20 /* ids in a stream: checkpoint · 2^20 + index (exactness, 7) */
 
 struct told { /* a barrier whose commit may not be told yet */
-    uint64_t checkpoint, last;
+    uint64_t checkpoint;
+    uint64_t last; /* message of it; bytes sinks: their offset */
 };
 
 struct sink_node {
@@ -31,7 +32,8 @@ struct sink_node {
     struct evs_op *op;
     void *connector;
     struct evs_buffer encoded, headers, address, row;
-    int64_t appended_us; /* bytes sinks: when something was appended that is not flushed; 0: nothing */
+    struct evs_buffer header; /* of a file */
+    int64_t appended_us;      /* bytes sinks: when something was appended that is not flushed; 0: nothing */
     uint64_t offset;
 
     struct evs_pendings pendings;
@@ -370,13 +372,47 @@ static void pass_message(void *argument, struct evs_pending *pending)
     }
 }
 
+static void tell_later(struct sink_node *node, uint64_t checkpoint, uint64_t last)
+{
+    EVS_GROW(node->told, node->told_count, node->told_capacity);
+    node->told[node->told_count++] = (struct told){checkpoint, last};
+}
+
 static void messages_barrier(struct sink_node *node, uint64_t checkpoint)
 {
     struct at_barrier at = {node, checkpoint, atomic_load(&node->op->worker->run->barrier_rewrite)};
     evs_pendings_each(&node->pendings, pass_message, &at);
     evs_pendings_store_done(&node->pendings, &node->op->writer, node->op->worker->number, at.rewrite);
-    EVS_GROW(node->told, node->told_count, node->told_capacity);
-    node->told[node->told_count++] = (struct told){checkpoint, node->pendings.last};
+    tell_later(node, checkpoint, node->pendings.last);
+}
+
+static void finish_bytes(struct sink_node *node)
+{
+    if (node->plan->connector->finish != NULL) {
+        node->plan->connector->finish(node->connector);
+    }
+}
+
+/* Without durable state a run that is stopped does not go on: its last barrier is the end. */
+static void bytes_barrier(struct sink_node *node, uint64_t checkpoint)
+{
+    const struct evs_run *run = node->op->worker->run;
+    if (run->store == NULL && atomic_load(&run->barrier_final)) {
+        finish_bytes(node);
+    }
+    bytes_flush(node, run->store != NULL);
+    if (run->store != NULL && node->plan->connector->committed != NULL) {
+        tell_later(node, checkpoint, node->offset);
+    }
+}
+
+static evs_status sink_watermark(struct evs_op *op, int64_t watermark_us)
+{
+    struct sink_node *node = op->impl;
+    if (is_bytes(node) && watermark_us >= EVS_TIME_CUT) {
+        finish_bytes(node);
+    }
+    return EVS_OK;
 }
 
 static evs_status sink_barrier(struct evs_op *op, uint64_t checkpoint)
@@ -384,7 +420,7 @@ static evs_status sink_barrier(struct evs_op *op, uint64_t checkpoint)
     struct sink_node *node = op->impl;
     struct evs_run *run = op->worker->run;
     if (is_bytes(node)) {
-        bytes_flush(node, run->store != NULL);
+        bytes_barrier(node, checkpoint);
     } else if (run->store != NULL) {
         messages_barrier(node, checkpoint);
     }
@@ -414,13 +450,29 @@ bool evs_sink_node_settle(struct evs_op *op)
     return left == 0;
 }
 
+/* Of what the told commits hold, the last is enough. */
+static void take_confirmed(struct sink_node *node, uint64_t last)
+{
+    struct evs_error error = {0};
+    if (!is_bytes(node)) {
+        node->sendable = last > node->sendable ? last : node->sendable;
+        return;
+    }
+    evs_status status = node->plan->connector->committed(node->connector, last, &error);
+    if (status != EVS_OK) {
+        evs_run_fail(node->op->worker->run, status, &error);
+    }
+}
+
 static void sink_confirmed(struct evs_op *op, uint64_t checkpoint)
 {
     struct sink_node *node = op->impl;
     uint32_t done = 0;
     while (done < node->told_count && node->told[done].checkpoint <= checkpoint) {
-        node->sendable = node->told[done].last > node->sendable ? node->told[done].last : node->sendable;
         done++;
+    }
+    if (done > 0) {
+        take_confirmed(node, node->told[done - 1].last);
     }
     node->told_count -= done;
     if (done > 0) { /* a sink that was never told has no list at all */
@@ -446,7 +498,10 @@ static bool tries_first(const struct sink_node *node)
 static bool sink_is_idle(struct evs_op *op)
 {
     struct sink_node *node = op->impl;
-    if (is_bytes(node) || evs_pendings_count(&node->pendings) == 0) {
+    if (is_bytes(node)) {
+        return node->told_count == 0;
+    }
+    if (evs_pendings_count(&node->pendings) == 0) {
         return true;
     }
     node->rests = may_rest(node) && node->plan->connector->rest(node->connector, tries_first(node));
@@ -474,6 +529,7 @@ static void sink_close(struct evs_op *op)
     evs_buffer_fini(&node->headers);
     evs_buffer_fini(&node->address);
     evs_buffer_fini(&node->row);
+    evs_buffer_fini(&node->header);
     evs_free(node);
     op->impl = NULL;
 }
@@ -503,6 +559,7 @@ static void sink_show(const struct evs_op *op, int64_t *figures)
 
 const struct op_class evs_class_sink = {
     .batch = sink_batch,
+    .watermark = sink_watermark,
     .barrier = sink_barrier,
     .poll = sink_poll,
     .wait_fds = sink_wait_fds,
@@ -614,6 +671,10 @@ evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
     struct evs_sink_open open = how_to_open(node);
     tell_receipts(node, &open);
     open.shared = &run->sink_shared[op->node_index];
+    if (is_bytes(node) && node->plan->format->header != NULL) {
+        node->plan->format->header(node->plan->format_config, &op->node->schema, &node->header);
+        open.header = slice_of(&node->header);
+    }
     if (run->terms.has_commit) {
         open.resume_offset = restored_offset(run, op->node->name, &open.resume);
         node->offset = open.resume_offset;

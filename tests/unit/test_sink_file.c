@@ -10,6 +10,7 @@
 #include "sink_file.h"
 #include "unit.h"
 
+static struct evs_arena arena; /* of the sinks' configurations */
 static char folder[] = "/tmp/evs_sink_file_XXXXXX";
 
 static void make_folder(void)
@@ -19,6 +20,7 @@ static void make_folder(void)
 
 static void remove_folder(void)
 {
+    evs_arena_fini(&arena);
     unit_remove_folder(folder);
     memcpy(folder + sizeof folder - 7, "XXXXXX", 6);
 }
@@ -73,19 +75,19 @@ static struct evs_buffer unpacked(const char *path)
 
 static evs_status open_sink(const char *path, bool resume, uint64_t offset, void **sink, struct evs_error *error)
 {
-    static struct evs_arena arena;
-    const struct evs_option_value value = {.option = evs_sink_file.options, .is_set = true, .text = evs_slice_of(path)};
+    struct evs_option_value values[8] = {{.is_set = true, .text = evs_slice_of(path)}};
+    for (size_t i = 0; evs_sink_file.options[i].name != NULL; i++) {
+        values[i].option = &evs_sink_file.options[i];
+    }
     const void *config;
-    ck_assert_int_eq(evs_sink_file.configure(&value, &arena, &config, NULL), EVS_OK);
+    ck_assert_int_eq(evs_sink_file.configure(values, &arena, &config, NULL), EVS_OK);
     const struct evs_sink_open open = {.os = evs_os_system(),
                                        .pipeline = "p",
                                        .name = "out",
                                        .config = config,
                                        .resume = resume,
                                        .resume_offset = offset};
-    evs_status status = evs_sink_file.open(&open, sink, error);
-    evs_arena_fini(&arena);
-    return status;
+    return evs_sink_file.open(&open, sink, error);
 }
 
 static void *must_open(const char *path, bool resume, uint64_t offset)

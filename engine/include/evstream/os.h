@@ -45,6 +45,15 @@ struct evs_files {
     evs_status (*sync)(struct evs_file *file, struct evs_error *error);
     evs_status (*size)(struct evs_file *file, uint64_t *bytes, bool *is_regular, struct evs_error *error);
     void (*close)(struct evs_file *file);
+    /* Gives a file another name, which survives a power cut, too. EVS_AGAIN: there is a file of that name,
+     * and it stays. */
+    evs_status (*rename)(void *self, const char *from, const char *to, struct evs_error *error);
+    evs_status (*remove)(void *self, const char *path, struct evs_error *error); /* one that is not there is removed */
+    /* Makes the folders that the path of a file leads through. */
+    evs_status (*make_folders)(void *self, const char *path, struct evs_error *error);
+    /* Calls `each` with the name of every file of a folder, in no order. The folder may change meanwhile. */
+    evs_status (*list)(void *self, const char *folder, void (*each)(void *argument, const char *name), void *argument,
+                       struct evs_error *error);
     void *self;
 };
 

@@ -34,6 +34,8 @@ struct evs_format {
     /* Appends header lines "Name: value\r\n" for transports that have them; may be NULL. */
     void (*headers)(const void *config, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
                     const struct evs_format_place *place, struct evs_buffer *headers);
+    /* Appends what a file of such rows begins with, line end included; NULL: nothing. */
+    void (*header)(const void *config, const struct evs_schema *schema, struct evs_buffer *out);
     /* A payload that it made, of this run or an earlier one, as a JSON value for people (dead letters). NULL: the payload is JSON. False: it is
      * not to be read. */
     bool (*describe)(struct evs_slice payload, struct evs_buffer *json);
@@ -105,8 +107,9 @@ struct evs_sink_open {
     const struct evs_schema *schema; /* of the rows; lives as long as the plan */
     uint32_t lane;                   /* the worker */
     struct evs_park *park;
-    uint64_t resume_offset; /* bytes sinks: the committed offset */
-    bool resume;            /* bytes sinks: truncate to resume_offset instead of to nothing */
+    struct evs_slice header; /* bytes sinks: what a file begins with; lives as long as the instance */
+    uint64_t resume_offset;  /* bytes sinks: the committed offset */
+    bool resume;             /* bytes sinks: truncate to resume_offset instead of to nothing */
     const char *nats_url, *nats_credentials, *redis_url;
     bool create;
     uint64_t epoch;     /* the term that this engine holds; 0 without a durable store */
@@ -175,6 +178,10 @@ struct evs_sink {
     /* bytes: appends; may buffer. flush: all of it is with the operating system (sync == true: on disk); *offset is where it ends. */
     evs_status (*append)(void *instance, struct evs_slice bytes, struct evs_error *error);
     evs_status (*flush)(void *instance, bool sync, uint64_t *offset, struct evs_error *error);
+    /* bytes: the commit that holds this offset may be told to others. NULL: nothing hangs on it. */
+    evs_status (*committed)(void *instance, uint64_t offset, struct evs_error *error);
+    /* bytes: the input is over; flushes follow, and perhaps a few rows. NULL: it does not matter. */
+    void (*finish)(void *instance);
     /* messages: EVS_OK: taken (bytes copied or written); EVS_AGAIN: no room now, nothing taken. Retries, reconnects and time-outs are
      * the connector's own; EVS_E_UNREACHABLE only after its retry policy. */
     evs_status (*send)(void *instance, const struct evs_sink_message *message, struct evs_error *error);
