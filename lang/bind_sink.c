@@ -334,6 +334,14 @@ struct evs_entity *evs_bind_print_sink(struct evs_binder *binder, struct evs_rel
 
 static bool check_dead(struct evs_binder *binder, const struct evs_bound_sink *sink)
 {
+    if (sink->dead_place.file != NULL && sink->connector->is_asked) {
+        struct evs_diag *diag =
+            evs_report(binder, EVS_E0508, sink->place,
+                       "`%s` cannot take dead letters: those that its receiver refuses would be lost", sink->name);
+        evs_diag_hint(diag, "send them to a file or to nats");
+        evs_report_note(binder, diag, sink->dead_place, "dead rows come from here");
+        return false;
+    }
     if (sink->dead_place.file == NULL || sink->inserts == NULL) {
         return true;
     }

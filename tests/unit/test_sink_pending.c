@@ -1,0 +1,229 @@
+/* Undelivered messages of a sink against a naive model: what is counted, the cursor, and what a restart finds, whatever is acknowledged in whatever order. */
+#include "run/sink_pending.h"
+#include "unit.h"
+
+#define MESSAGES 6000u
+
+struct model {
+    struct evs_run *run;
+    struct evs_plan_node node;
+    struct evs_plan plan;
+    uint32_t source_nodes[1];
+    bool done[MESSAGES + 1];
+    uint64_t last;
+};
+
+static struct model *model_new(void)
+{
+    struct model *model = evs_alloc_zero(sizeof *model);
+    model->run = evs_alloc_aligned(64, sizeof *model->run);
+    memset(model->run, 0, sizeof *model->run);
+    model->node.name = "clicks";
+    model->plan.nodes = &model->node;
+    model->plan.node_count = 1;
+    model->run->plan = &model->plan;
+    model->run->source_nodes = model->source_nodes;
+    model->run->source_count = 1;
+    return model;
+}
+
+static void model_free(struct model *model)
+{
+    evs_free(model->run);
+    evs_free(model);
+}
+
+static void add(struct model *model, struct evs_pendings *pendings)
+{
+    char text[32];
+    int count = snprintf(text, sizeof text, "message %llu", (unsigned long long)++model->last);
+    struct evs_pending_texts texts = {
+        .address = EVS_SLICE("to"), .payload = {text, (size_t)count}, .row = EVS_SLICE("{}")};
+    struct evs_pending *pending = evs_pendings_add(pendings, &texts);
+    pending->id = evs_hash128(text, (size_t)count);
+    ck_assert_uint_eq(pending->number, model->last);
+}
+
+static void finish(struct model *model, struct evs_pendings *pendings, uint64_t number)
+{
+    struct evs_pending *pending = evs_pendings_find(pendings, number);
+    if (model->done[number]) {
+        ck_assert(pending == NULL || pending->is_done);
+        return;
+    }
+    ck_assert(pending != NULL && !pending->is_done && pending->number == number);
+    evs_pendings_finish(pendings, pending);
+    model->done[number] = true;
+}
+
+static uint64_t model_cursor(const struct model *model)
+{
+    uint64_t cursor = 0;
+    while (cursor < model->last && model->done[cursor + 1]) {
+        cursor++;
+    }
+    return cursor;
+}
+
+static uint32_t model_count(const struct model *model)
+{
+    uint32_t count = 0;
+    for (uint64_t i = 1; i <= model->last; i++) {
+        count += !model->done[i];
+    }
+    return count;
+}
+
+struct seen {
+    const struct model *model;
+    uint64_t last;
+    uint32_t count;
+    struct evs_snapshot_writer *writer;
+    bool rewrite;
+};
+
+static void see(void *argument, struct evs_pending *pending)
+{
+    struct seen *seen = argument;
+    ck_assert(pending->number > seen->last && !seen->model->done[pending->number]);
+    seen->last = pending->number;
+    seen->count++;
+    if (seen->writer != NULL && (seen->rewrite || !pending->in_outbox)) {
+        evs_pending_store(seen->model->run, seen->writer, 3, pending);
+    }
+}
+
+static void check(const struct model *model, struct evs_pendings *pendings)
+{
+    struct seen seen = {.model = model};
+    evs_pendings_each(pendings, see, &seen);
+    ck_assert_uint_eq(seen.count, model_count(model));
+    ck_assert_uint_eq(evs_pendings_count(pendings), seen.count);
+    ck_assert_uint_eq(evs_pendings_cursor(pendings), model_cursor(model));
+    ck_assert_uint_eq(atomic_load(&model->run->outbox_bytes), pendings->waiting_bytes);
+    ck_assert((seen.count == 0) == (pendings->waiting_bytes == 0));
+}
+
+/* One message in a hundred waits and waits; the others are done in about their order. */
+static uint64_t pick(const struct model *model, uint64_t *seed)
+{
+    uint64_t back = unit_random(seed) % 64, at = model->last > back ? model->last - back : 1;
+    if (unit_random(seed) % 100 == 0) {
+        at = 1 + unit_random(seed) % model->last;
+    }
+    return at % 100 == 7 && unit_random(seed) % 50 != 0 ? at + 1 <= model->last ? at + 1 : at : at;
+}
+
+START_TEST(any_order_of_acknowledgements)
+{
+    struct model *model = model_new();
+    struct evs_pendings pendings = {.run = model->run};
+    uint64_t seed = (uint64_t)_i + 1;
+    uint32_t ring_max = 0;
+    while (model->last < MESSAGES) {
+        add(model, &pendings);
+        for (int i = 0; i < 3; i++) {
+            finish(model, &pendings, pick(model, &seed));
+        }
+        ring_max = pendings.count > ring_max ? pendings.count : ring_max;
+        if (model->last % 97 == 0) {
+            check(model, &pendings);
+        }
+    }
+    ck_assert_uint_lt(ring_max, 3000); /* what waits does not hold the ring */
+    for (uint64_t i = model->last; i > 0; i--) {
+        finish(model, &pendings, i);
+    }
+    check(model, &pendings);
+    evs_pendings_fini(&pendings);
+    model_free(model);
+}
+END_TEST
+
+/* --- through an outbox --------------------------------------------------------------------------------------------------- */
+
+struct restoring {
+    struct evs_pendings pendings;
+    uint64_t cursor;
+};
+
+static evs_status take(void *argument, const struct evs_section_header *header,
+                       const struct evs_snapshot_record *record, struct evs_error *error)
+{
+    struct restoring *restoring = argument;
+    (void)header;
+    ck_assert_uint_eq(evs_pending_stored_lane(record), 3);
+    return evs_pendings_restore(&restoring->pendings, record, restoring->cursor, error);
+}
+
+struct found {
+    const struct model *model;
+    uint64_t at;
+    uint32_t count;
+};
+
+static void find(void *argument, struct evs_pending *pending)
+{
+    struct found *found = argument;
+    char text[32];
+    do {
+        found->at++;
+    } while (found->model->done[found->at]);
+    int count = snprintf(text, sizeof text, "message %llu", (unsigned long long)found->at);
+    struct evs_sink_message message = evs_pending_message(pending);
+    ck_assert(evs_slice_equal(message.payload, (struct evs_slice){text, (size_t)count}));
+    ck_assert(evs_slice_equal(message.address, EVS_SLICE("to")) && pending->row_bytes == 2);
+    ck_assert(message.id.low == evs_hash128(text, (size_t)count).low);
+    found->count++;
+}
+
+/* After every barrier a restart finds exactly what is not done, in order, with its ids. */
+START_TEST(a_restart_finds_what_is_left)
+{
+    struct model *model = model_new();
+    struct evs_pendings pendings = {.run = model->run};
+    struct evs_block_list outbox = {0};
+    uint64_t seed = 77 + (uint64_t)_i;
+    for (uint32_t barrier = 1; barrier <= 30; barrier++) {
+        for (uint32_t i = 0; i < MESSAGES / 30; i++) {
+            add(model, &pendings);
+            finish(model, &pendings, pick(model, &seed));
+        }
+        struct evs_snapshot_writer writer = {0};
+        bool rewrite = barrier % 10 == 0;
+        struct seen seen = {.model = model, .writer = &writer, .rewrite = rewrite};
+        if (rewrite) {
+            evs_blocks_fini(&outbox);
+            outbox = (struct evs_block_list){0};
+        }
+        evs_pendings_each(&pendings, see, &seen);
+        evs_pendings_store_done(&pendings, &writer, 3, rewrite);
+        evs_blocks_add(&outbox, "hook", 1, &writer);
+        evs_blocks_finish(&outbox);
+        evs_snapshot_writer_fini(&writer);
+        struct restoring restoring = {.pendings = {.run = model->run}, .cursor = evs_pendings_cursor(&pendings)};
+        for (uint32_t i = 0; i < outbox.block_count; i++) {
+            ck_assert_int_eq(evs_block_decode(outbox.blocks[i], take, &restoring, NULL), EVS_OK);
+        }
+        evs_pendings_restored(&restoring.pendings);
+        struct found found = {.model = model};
+        evs_pendings_each(&restoring.pendings, find, &found);
+        ck_assert_uint_eq(found.count, model_count(model));
+        atomic_fetch_sub(&model->run->outbox_bytes, restoring.pendings.waiting_bytes);
+        evs_pendings_fini(&restoring.pendings);
+    }
+    evs_blocks_fini(&outbox);
+    evs_pendings_fini(&pendings);
+    model_free(model);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sink_pending");
+    TCase *cases = tcase_create("sink_pending");
+    tcase_add_loop_test(cases, any_order_of_acknowledgements, 0, 4);
+    tcase_add_loop_test(cases, a_restart_finds_what_is_left, 0, 4);
+    suite_add_tcase(suite, cases);
+    return unit_run(suite);
+}
