@@ -165,7 +165,7 @@ int main(int argc, char **argv)
     struct evs_deduplicate_config first = {by_id, 1, HOUR_US, false}, last = {by_id, 1, HOUR_US, true};
     struct evs_throttle_config throttle = {.keys = by_user, .key_count = 1, .limit = 1, .interval_us = HOUR_US};
     struct evs_sample_config sample = {.key = ID, .salt = evs_slice_of("salt"), .threshold = UINT64_MAX / 10};
-    struct evs_hold_config hold = {UNTIL, -1, by_until, 1};
+    struct evs_hold_config hold = {.until = UNTIL, .at_most_us = -1, .keys = by_until, .key_count = 1};
     struct evs_order_term term = {PRICE, true, true};
     struct evs_top_config top = {by_window, 2, &term, 1, 10, NULL, 0};
     const struct {
