@@ -162,7 +162,8 @@ void evs_bind_warn_unused(struct evs_binder *binder)
 {
     for (uint32_t i = 0; i < binder->entity_count; i++) {
         const struct evs_entity *entity = binder->entities[i];
-        if (entity->statement != NULL && !entity->is_used && entity->state != EVS_ENTITY_BROKEN) {
+        if (entity->statement != NULL && !entity->is_used && entity->state != EVS_ENTITY_BROKEN &&
+            !evs_script_only_imports(binder->script, entity->place.file)) { /* what several files share */
             evs_report(binder, EVS_W0003, entity->place, "the %s `%s` is not used", kind_word(entity->kind),
                        entity->name);
         }

@@ -48,6 +48,9 @@ void evs_script_fini(struct evs_script *script);
 evs_status evs_script_load(struct evs_script *script, struct evs_sources *sources, const char *path,
                            struct evs_diagnostics *diagnostics, struct evs_error *error) EVS_MUST_CHECK;
 
+/* Whether the file of a place is there because others import it, and was not asked for itself. */
+bool evs_script_only_imports(const struct evs_script *script, const char *file);
+
 /* Parses one text without following imports. The tree borrows nothing from the text but `place.file`. */
 void evs_parse(struct evs_script *script, const struct evs_source_text *text, struct evs_diagnostics *diagnostics);
 

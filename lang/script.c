@@ -8,6 +8,7 @@ struct evs_script_file {
     const struct evs_source_text *text;
     const struct evs_script_file *importer; /* NULL for a root */
     bool is_complete;
+    bool is_asked; /* by its name, and not by imports alone */
     struct evs_script_file *next;
 };
 
@@ -144,9 +145,22 @@ evs_status evs_script_load(struct evs_script *script, struct evs_sources *source
         return status;
     }
     uint32_t errors_before = evs_diagnostics_errors(diagnostics);
-    if (find_file(script, text) == NULL) {
+    struct evs_script_file *file = find_file(script, text);
+    if (file == NULL) {
         struct load load = {script, sources, diagnostics};
-        read_file(&load, add_file(script, text, NULL));
+        file = add_file(script, text, NULL);
+        read_file(&load, file);
     }
+    file->is_asked = true;
     return evs_diagnostics_errors(diagnostics) > errors_before ? EVS_E_PIPELINE : EVS_OK;
+}
+
+bool evs_script_only_imports(const struct evs_script *script, const char *file)
+{
+    for (const struct evs_script_file *known = script->files; known != NULL; known = known->next) {
+        if (known->text->file == file) {
+            return !known->is_asked;
+        }
+    }
+    return false;
 }
