@@ -11,6 +11,7 @@
 #include "format_json.h"
 #include "live.h"
 #include "run_pipelines.h"
+#include "run_traces.h"
 #include "store_redis.h"
 
 #define NATS_URL_DEFAULT "nats://127.0.0.1:4222"
@@ -47,6 +48,8 @@ enum {
     ARG_CHECKPOINT_BATCHES,
     ARG_LISTEN,
     ARG_TOKEN_FILE,
+    ARG_OTLP,
+    ARG_TRACE_SAMPLE,
     ARG_LOG_FORMAT,
     ARG_LOG_LEVEL,
     ARG_QUIET,
@@ -91,6 +94,10 @@ static const struct evs_arg options[] = {
      "where metrics, health and the live page are shown (" EVS_LISTEN_DEFAULT "; off for files alone)", NULL},
     {ARG_TOKEN_FILE, "--token-file", "FILE",
      "token that the live page asks for before it changes something (EVSTREAM_TOKEN; none: read-only)", NULL},
+    {ARG_OTLP, "--otlp", "URL",
+     "sends traces to an OpenTelemetry collector (OTEL_EXPORTER_OTLP_ENDPOINT); http://HOST:4318", NULL},
+    {ARG_TRACE_SAMPLE, "--trace-sample", "SHARE", "of the events whose trace is sampled: how many are traced (1%)",
+     NULL},
     {ARG_LOG_FORMAT, "--log-format", "text|json", "how log lines look on standard error (text)", "text|json"},
     {ARG_LOG_LEVEL, "--log-level", "LEVEL", "debug, info, warn or error (info)", "debug|info|warn|error"},
     {ARG_QUIET, "--quiet", NULL, "only warnings and errors, no summary", NULL},
@@ -102,8 +109,9 @@ static const struct evs_arg options[] = {
 /* What the arguments said; 0 or NULL: nothing. */
 struct settings {
     struct evs_compile_args compile;
-    const char *nats_url, *nats_credentials, *redis_url, *state, *progress, *bucket, *listen, *token_file;
+    const char *nats_url, *nats_credentials, *redis_url, *state, *progress, *bucket, *listen, *token_file, *otlp;
     int64_t groups, parallelism, checkpoint_interval_us, retry_us, batch_rows, checkpoint_batches, lease_us;
+    double trace_share; /* 0: not said */
     enum evs_start start;
     int64_t start_value;
     bool until_end, at_end_stop, create, quiet, log_json, standby, republish;
@@ -186,6 +194,10 @@ static const char *take_value(struct settings *settings, int id, const char *val
         return evs_parse_duration(text, &settings->retry_us) && settings->retry_us > 0
                    ? NULL
                    : "--retry takes a duration, such as 30s.";
+    case ARG_TRACE_SAMPLE:
+        return evs_otlp_share(value, &settings->trace_share)
+                   ? NULL
+                   : "--trace-sample takes a share above 0, such as 1%, 0.01 or 100%.";
     case ARG_LEASE:
         return take_lease(settings, value) ? NULL : "--lease takes a duration from 1s to 1h, such as 10s; or off.";
     case ARG_FROM:
@@ -220,6 +232,9 @@ static void take_flag(struct settings *settings, int id, const char *value)
         break;
     case ARG_PROGRESS:
         settings->progress = value;
+        break;
+    case ARG_OTLP:
+        settings->otlp = value;
         break;
     case ARG_LISTEN:
         settings->listen = value;
@@ -415,8 +430,15 @@ static int run_live(const struct settings *settings, struct evs_pipeline *pipeli
         .nats_url = first_of(settings->nats_url, "EVSTREAM_NATS_URL", NATS_URL_DEFAULT),
         .nats_credentials = settings->nats_credentials,
         .redis_url = first_of(settings->redis_url, "EVSTREAM_REDIS_URL", REDIS_URL_DEFAULT)};
+    if (evs_run_traces(settings->otlp, settings->trace_share, live_options.os, log, &live_options.otlp, &error) !=
+        EVS_OK) {
+        fprintf(stderr, "evstream run: --otlp: %s\n", error.text);
+        evs_free(token);
+        return EVS_EXIT_USAGE;
+    }
     struct evs_live *live = evs_live_new(&live_options);
     for (uint32_t i = 0; i < count; i++) {
+        pipelines[i].options.tracer = live_options.otlp == NULL ? NULL : evs_otlp_tracer(live_options.otlp);
         pipelines[i].live = live;
         pipelines[i].number = i;
         pipelines[i].live_number = evs_live_add(live, pipelines[i].plan, pipelines[i].file);
@@ -426,6 +448,7 @@ static int run_live(const struct settings *settings, struct evs_pipeline *pipeli
         exit_code = evs_pipelines_run(pipelines, count, settings->quiet);
     }
     evs_live_free(live);
+    evs_otlp_free(live_options.otlp);
     evs_free(token);
     return exit_code;
 }

@@ -2,6 +2,7 @@
 #include "board.h"
 #include "evstream_config.h"
 #include "metrics.h"
+#include "otlp.h"
 
 #include <string.h>
 
@@ -291,6 +292,21 @@ static void put_pipelines(struct evs_exposition *page, const struct gallery *gal
     }
 }
 
+/* --- traces ----------------------------------------------------------------------------------------------------------------- */
+
+static void put_traces(struct evs_exposition *page, const struct evs_live *live)
+{
+    if (live->options.otlp == NULL) {
+        return;
+    }
+    const char *exported = "exported", *dropped = "dropped";
+    struct evs_otlp_counts counts;
+    evs_otlp_count(live->options.otlp, &counts);
+    evs_exposition_value(page, EVS_METRIC_TRACE_SPANS, &exported, (double)counts.exported);
+    evs_exposition_value(page, EVS_METRIC_TRACE_SPANS, &dropped, (double)counts.dropped);
+    evs_exposition_value(page, EVS_METRIC_TRACE_FAILURES, NULL, (double)counts.requests_failed);
+}
+
 /* --- the page --------------------------------------------------------------------------------------------------------------- */
 
 void evs_live_put_metrics(struct evs_live *live, const char *accept, struct evs_buffer *out, const char **content_type)
@@ -310,6 +326,7 @@ void evs_live_put_metrics(struct evs_live *live, const char *accept, struct evs_
     put_pipelines(&page, &gallery);
     evs_live_drop(&gallery);
     pthread_mutex_unlock(&live->lock);
+    put_traces(&page, live);
     evs_exposition_process(&page, live->options.log, live->started_wall_us, live->scrapes);
     evs_exposition_end(&page);
     live->scrapes++;

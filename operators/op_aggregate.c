@@ -35,6 +35,7 @@
 
 #include "aggregate_state.h"
 #include "evstream/keys.h"
+#include "evstream/trace.h"
 
 /* --- opening --------------------------------------------------------------------------------------------------------------------------- */
 
@@ -392,6 +393,9 @@ evs_status evs_agg_count_rows(struct evs_op *op, struct aggregate *agg, struct e
     evs_status status = EVS_OK;
     EVS_ASSERT(agg->pair_count == 0 && agg->late_count == 0);
     evs_key_hash_rows(batch, config->keys, config->key_count, agg->hashes);
+    if (EVS_UNLIKELY(batch->traces != NULL)) {
+        evs_op_trace_keys(op, batch, config->keys, config->key_count);
+    }
     if (evs_aggregate_is_update(config)) {
         status = count_updates(op, agg, batch, is_released);
     } else {

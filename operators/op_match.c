@@ -23,6 +23,7 @@
  * found again from the rows. Late rows are counted, or go to `late into`. NULL is a key like any other. */
 #include "op_match.h"
 
+#include "evstream/trace.h"
 #include <stdlib.h>
 
 #include "match_state.h"
@@ -260,6 +261,9 @@ static void write_match(struct match *match, struct evs_op *op, struct partition
     if (batch->key != NULL) {
         struct evs_slice first = evs_row_slice(view.begin);
         batch->key[row] = evs_hash128(first.data, first.count);
+    }
+    if (EVS_UNLIKELY(evs_op_traces(op))) {
+        evs_op_trace_rows(op, batch, row, view.rows, view.count);
     }
     batch->min_time_us = at_us < batch->min_time_us ? at_us : batch->min_time_us;
     batch->max_time_us = at_us > batch->max_time_us ? at_us : batch->max_time_us;

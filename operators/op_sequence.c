@@ -37,6 +37,7 @@
  * out and counted, or all anonymous visitors would be one person. */
 #include "op_sequence.h"
 
+#include "evstream/trace.h"
 #include "row_judge.h"
 #include "sequence_state.h"
 
@@ -337,6 +338,9 @@ static void write_result(struct sequence *sequence, struct evs_op *op, const str
     if (batch->key != NULL) {
         struct evs_slice first = evs_row_slice(view.begin);
         batch->key[row] = evs_hash128(first.data, first.count);
+    }
+    if (EVS_UNLIKELY(evs_op_traces(op))) {
+        evs_op_trace_rows(op, batch, row, view.rows, view.count);
     }
     batch->min_time_us = at_us < batch->min_time_us ? at_us : batch->min_time_us;
     batch->max_time_us = at_us > batch->max_time_us ? at_us : batch->max_time_us;

@@ -30,6 +30,7 @@
 #include "aggregate_slices.h"
 #include "evstream/keys.h"
 #include "evstream/timer.h"
+#include "evstream/trace.h"
 #include "row_judge.h"
 
 #define EMIT_BATCHES 4u
@@ -574,9 +575,12 @@ static bool must_wait(const struct sessions *all, const struct session_row *row)
     return !is_on_change(all) && (all->waits_always || is_behind) && due_us >= all->clock_us;
 }
 
-static void hash_rows(struct sessions *all, const struct evs_batch *batch)
+static void hash_rows(struct evs_op *op, struct sessions *all, const struct evs_batch *batch)
 {
     evs_key_hash_rows(batch, all->base.config->keys, all->base.config->key_count, all->hashes);
+    if (EVS_UNLIKELY(batch->traces != NULL)) {
+        evs_op_trace_keys(op, batch, all->base.config->keys, all->base.config->key_count);
+    }
 }
 
 static void settle(struct evs_op *op, struct sessions *all)
@@ -600,7 +604,7 @@ static evs_status session_process(struct evs_op *op, void *state, uint32_t input
         arm_restored(op, all);
     }
     all->clock_us = evs_op_watermark(op);
-    hash_rows(all, batch);
+    hash_rows(op, all, batch);
     for (uint32_t i = 0; i < batch->selected_count; i++) {
         evs_table_prefetch_slot(&all->slices.table, all->hashes[i]);
     }
@@ -655,7 +659,7 @@ static bool step(struct evs_op *op, struct sessions *all, struct agg_out *out, i
         all->released = evs_agg_hold_release(op, &all->hold, until_us, EVS_TIME_MAX);
         all->position = 0;
         if (all->released != NULL) {
-            hash_rows(all, all->released);
+            hash_rows(op, all, all->released);
         }
     }
     int64_t row_us = released_due(all), timer_us = evs_timers_next(&all->timers), tick_us = next_tick(all);

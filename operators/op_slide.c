@@ -31,6 +31,7 @@
 #include "aggregate_hold.h"
 #include "aggregate_slices.h"
 #include "evstream/keys.h"
+#include "evstream/trace.h"
 #include "row_judge.h"
 
 #define EMIT_BATCHES 4u
@@ -489,6 +490,9 @@ static void find_panes(struct evs_op *op, struct slide *slide, const struct evs_
 static void count_rows(struct evs_op *op, struct slide *slide, struct evs_batch *batch, bool is_released)
 {
     evs_key_hash_rows(batch, slide->base.config->keys, slide->base.config->key_count, slide->hashes);
+    if (EVS_UNLIKELY(batch->traces != NULL)) {
+        evs_op_trace_keys(op, batch, slide->base.config->keys, slide->base.config->key_count);
+    }
     uint32_t count = admit(op, slide, batch, is_released);
     find_panes(op, slide, batch, count);
     struct agg_rows rows = {

@@ -142,6 +142,7 @@ static void copy_rows(struct evs_batch *to, const struct evs_batch *from, const 
     to->cause_kind = from->cause_kind;
     to->source_index = from->source_index;
     to->lineage = from->lineage;
+    evs_trace_copy(to, from, rows, count);
     for (uint32_t i = 0; i < from->column_count; i++) {
         copy_column(to, &to->columns[i], &from->columns[i], rows, count);
     }

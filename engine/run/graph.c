@@ -377,6 +377,7 @@ static void op_free(struct evs_op *op)
     evs_snapshot_writer_fini(&op->writer);
     evs_snapshot_writer_fini(&op->copy);
     evs_log_free(op->log);
+    evs_trace_free(op);
 }
 
 void evs_graph_free(struct evs_run *run)

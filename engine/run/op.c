@@ -88,6 +88,9 @@ void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch)
 #ifdef EVS_CONFORMANCE
         evs_conformance_emitted(op, output, batch);
 #endif
+        if (EVS_UNLIKELY(op->worker->run->options.tracer != NULL) && output == 0) {
+            evs_trace_emit(op, batch);
+        }
         if (EVS_UNLIKELY(atomic_load_explicit(&op->taps, memory_order_relaxed) != 0) && output == 0) {
             evs_tap_see(op, batch);
         }

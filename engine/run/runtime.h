@@ -18,6 +18,7 @@
 
 #include "evstream/bucket.h"
 #include "evstream/tap.h"
+#include "evstream/trace.h"
 #include "evstream/view.h"
 #include "marker.h"
 #include "state/match.h"
@@ -118,8 +119,10 @@ struct evs_op {
     const struct evs_state_migration *migration; /* during the restore of another version's records */
     bool is_writing;                             /* its part of the last barrier: between batches */
     bool wants_key;
-    uint8_t emitted;       /* in the running call */
-    _Atomic uint32_t taps; /* a bit for each tap that looks at this node: tap.c */
+    uint8_t emitted;                                  /* in the running call */
+    const struct evs_batch *traced;                   /* the batch at hand, where it has traced rows: trace.c */
+    struct evs_trace_memory *trace_keys, *trace_rows; /* NULL: nothing to remember yet */
+    _Atomic uint32_t taps;                            /* a bit for each tap that looks at this node: tap.c */
     int64_t counters[EVS_COUNTERS];
     int64_t barrier_counters[EVS_COUNTERS]; /* as of the last barrier */
 
@@ -383,6 +386,16 @@ void evs_view_waited(struct worker *worker, int64_t us);
 void evs_view_show(struct worker *worker);
 void evs_view_commit(struct evs_run *run, uint64_t bytes);
 void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_us);
+
+/* --- trace.c --- */
+void evs_trace_take(struct evs_op *op, const struct evs_batch *batch); /* the op is about to process it; it has marks */
+void evs_trace_emit(struct evs_op *op, struct evs_batch *batch);       /* the run traces */
+void evs_trace_copy(struct evs_batch *to, const struct evs_batch *from, const uint16_t *rows, uint32_t count);
+void evs_trace_free(struct evs_op *op);
+/* A traced row becomes a message: the header that it gets is appended. NULL: the row is not traced. Freed with evs_free. */
+struct evs_trace_span *evs_trace_send(struct evs_op *op, const struct evs_batch *batch, uint32_t row,
+                                      struct evs_hash128 id, struct evs_slice address, struct evs_buffer *headers);
+void evs_trace_sent(struct evs_op *op, struct evs_trace_span *span); /* the receiver has it; NULL: it is not traced */
 
 /* --- tap.c --- */
 void evs_tap_see(struct evs_op *op, const struct evs_batch *batch); /* op->taps is not 0 */

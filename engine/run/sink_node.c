@@ -120,11 +120,14 @@ static void encode_message(struct sink_node *node, const struct evs_batch *batch
         evs_op_dead_letter(node->op, &node->op->node->schema, batch, row, &error);
         return;
     }
+    struct evs_trace_span *span =
+        evs_trace_send(node->op, batch, row, place.id, slice_of(&node->address), &node->headers);
     struct evs_pending_texts texts = {slice_of(&node->address), slice_of(&node->headers), slice_of(&node->encoded),
                                       slice_of(&node->row)};
     struct evs_pending *pending = evs_pendings_add(&node->pendings, &texts);
     pending->taken_us = node->op->worker->now_us;
     pending->id = place.id;
+    pending->span = span;
     pending->order = order;
     pending->created_us = clock->wall_us(clock->self);
     remember_origin(pending, batch, row);
@@ -251,6 +254,7 @@ static evs_status take_acknowledgements(struct sink_node *node, bool *did)
     for (uint32_t i = 0; i < count; i++) {
         struct evs_pending *pending = under_way(node, numbers[i]);
         evs_histogram_add(&node->op->delivery, node->op->worker->now_us - pending->taken_us);
+        evs_trace_sent(node->op, pending->span);
         evs_pendings_finish(&node->pendings, pending);
         node->acknowledged++;
         *did = true;

@@ -159,7 +159,9 @@ void evs_pendings_finish(struct evs_pendings *pendings, struct evs_pending *pend
     atomic_fetch_sub(&pendings->run->outbox_bytes, bytes);
     pendings->waiting_bytes -= bytes;
     evs_free(pending->text);
+    evs_free(pending->span);
     pending->text = NULL;
+    pending->span = NULL;
     pending->is_done = true;
     if (pending->in_outbox) {
         EVS_GROW(pendings->done, pendings->done_count, pendings->done_capacity);
@@ -205,6 +207,7 @@ static void free_text(void *argument, struct evs_pending *pending)
 {
     (void)argument;
     evs_free(pending->text);
+    evs_free(pending->span);
 }
 
 void evs_pendings_fini(struct evs_pendings *pendings)

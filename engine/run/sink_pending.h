@@ -29,6 +29,7 @@ struct evs_pending {
     uint32_t stored_lane;   /* … and where */
     bool is_done, in_outbox;
     uint32_t address_bytes, header_bytes, payload_bytes, row_bytes;
+    struct evs_trace_span *span; /* of a traced row, to be told when it is acknowledged (trace.c); NULL: none */
     char *text; /* address, headers, payload, and the row where the payload does not show it; NULL once it is done */
 };
 

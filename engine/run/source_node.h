@@ -98,6 +98,10 @@ struct source_node {
 /* source_rows.c. Decodes up to one batch of the messages at hand; NULL when all of them gave no row. */
 struct evs_batch *evs_source_read_batch(struct source_node *node);
 
+/* trace.c: marks the traced ones of the rows [first, batch->row_count), which came from `message`. The run traces. */
+void evs_trace_source(struct source_node *node, struct evs_batch *batch, const struct evs_message *message,
+                      uint32_t first);
+
 /* source_time.c */
 void evs_source_time_start(struct source_node *node, const struct evs_record_source *restored);
 /* Judges rows [first, end) of the batch, all of one message: moves the partition's watermark, excludes rows that are dead. `reason` of

@@ -222,6 +222,9 @@ static void finish_rows(struct source_node *node, struct evs_batch *batch, const
         leave_out_misplaced(node, batch, message, first, end);
     }
     evs_source_judge(node, batch, message, first, end);
+    if (EVS_UNLIKELY(node->op->worker->run->options.tracer != NULL)) {
+        evs_trace_source(node, batch, message, first);
+    }
 }
 
 static void message_done(struct source_node *node, const struct evs_message *message)

@@ -161,7 +161,11 @@ static evs_status take_barrier(struct evs_op *op, struct edge *edge, uint64_t ch
 static evs_status take_batch(struct evs_op *op, struct edge *edge, struct evs_batch *batch)
 {
     uint32_t rows = batch->selected_count;
+    if (EVS_UNLIKELY(batch->traces != NULL)) {
+        evs_trace_take(op, batch);
+    }
     evs_status status = op->class->batch(op, edge, batch);
+    op->traced = NULL;
     if (status == EVS_OK) {
         op->counters[EVS_COUNT_ROWS_IN] += rows;
         op->batches_in++;

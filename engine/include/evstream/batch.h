@@ -83,6 +83,7 @@ static inline uint64_t evs_cause_sequence(struct evs_cause cause)
 }
 
 struct evs_batch_pool;
+struct evs_trace_marks;
 
 struct evs_batch {
     uint32_t row_count;        /* physical rows, at most EVS_BATCH_ROWS */
@@ -100,6 +101,7 @@ struct evs_batch {
     enum evs_cause_kind cause_kind;
     uint64_t
         lineage; /* through which branches of unions the rows came: 0 or a mix of edge numbers; part of trigger ids */
+    struct evs_trace_marks *traces; /* evstream/trace.h: its traced rows; NULL: there are none */
     uint32_t source_index; /* number of the source that the rows stem from (dead letters; leftmost after a join) */
     int64_t min_time_us, max_time_us; /* over physical rows; min > max when unknown is not allowed: always set */
 

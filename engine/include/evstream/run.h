@@ -15,6 +15,7 @@ struct evs_run_gate {
     void *argument;
 };
 
+struct evs_tracer;
 struct evs_run_options {
     const struct evs_os *os;
     struct evs_log *log;
@@ -44,10 +45,11 @@ struct evs_run_options {
     struct evs_run_gate gate; /* no enter: none */
     struct evs_hash128 incarnation; /* of a first start; zero: a new one is drawn */
     enum evs_state_lost state_lost;
-    bool republish;              /* what the receivers' logs hold already is sent again when it is derived again */
-    uint64_t outbox_bytes_max;   /* messages waiting in sinks above which sources stop */
-    uint32_t checkpoint_batches; /* tests: a checkpoint after every n-th batch of the sources; 0: by time */
-    uint64_t full_bytes_min;     /* tests: the size that a smaller state is taken for when copies are paced; 0: 8 MiB */
+    bool republish;                  /* what the receivers' logs hold already is sent again when it is derived again */
+    const struct evs_tracer *tracer; /* takes spans (evstream/trace.h); NULL: nothing is traced */
+    uint64_t outbox_bytes_max;       /* messages waiting in sinks above which sources stop */
+    uint32_t checkpoint_batches;     /* tests: a checkpoint after every n-th batch of the sources; 0: by time */
+    uint64_t full_bytes_min; /* tests: the size that a smaller state is taken for when copies are paced; 0: 8 MiB */
 };
 
 struct evs_run_totals {
