@@ -2,7 +2,7 @@
  *
  * Everything that the engine, operators, connectors and stores ask of the operating system goes through these tables, so
  * that a simulator can stand behind them (simulator/): one seed then decides every time, wake-up, fault and interleaving.
- * Only cnats, for TLS and credentials files, and libpq own their sockets; sources/nats_link.h and sinks/pg_link.h wrap them. evs_os_system() is the real
+ * Only cnats, for TLS and credentials files, libpq and libcurl own their sockets; sources/nats_link.h, sinks/pg_link.h and sinks/http_client.h wrap them. evs_os_system() is the real
  * implementation, engine/base/os_*.c. */
 #ifndef EVS_OS_H
 #define EVS_OS_H
