@@ -8,11 +8,13 @@
 
 #include "internal.h"
 #include "schema_folder.h"
+#include "suppressed.h"
 #include "tls.h"
 
 /* --- making ------------------------------------------------------------------------------------------------------------------- */
 
-static evs_status make_protocol(const struct evs_config *config, struct evs_protocol **result, struct evs_error *error)
+static evs_status make_protocol(const struct evs_config *config, const struct evs_suppressed *suppressed,
+                                struct evs_protocol **result, struct evs_error *error)
 {
     struct evs_source_key *keys = NULL;
     uint32_t count = 0, capacity = 0;
@@ -35,6 +37,7 @@ static evs_status make_protocol(const struct evs_config *config, struct evs_prot
         .consent_category = config->consent_category,
         .consent_required = config->consent_required,
         .bots = (enum evs_bot_policy)config->bots,
+        .suppressed = suppressed,
         .strip_parameters = config->strip_parameters.items,
         .strip_parameter_count = config->strip_parameters.count,
         .cookieless = config->cookieless,
@@ -98,6 +101,7 @@ static struct evs_sender *make_senders(const struct evs_collector *collector, co
 void evs_collector_unapply(struct evs_collector *collector)
 {
     evs_protocol_free(collector->protocol);
+    evs_suppressed_free(collector->suppressed);
     evs_tls_close(collector->tls);
     if (collector->access_fd >= 0) {
         close(collector->access_fd);
@@ -114,9 +118,16 @@ evs_status evs_collector_apply(struct evs_collector *collector, const struct evs
                                struct evs_error *error)
 {
     struct evs_protocol *protocol = NULL;
+    struct evs_suppressed *suppressed = NULL;
     void *tls = NULL;
     int access_fd = -1;
-    evs_status status = make_protocol(config, &protocol, error);
+    evs_status status = EVS_OK;
+    if (config->suppress != NULL) {
+        status = evs_suppressed_read(config->suppress, &suppressed, error);
+    }
+    if (status == EVS_OK) {
+        status = make_protocol(config, suppressed, &protocol, error);
+    }
     if (status == EVS_OK && config->tls_cert != NULL) {
         status = evs_tls_open(config->tls_cert, config->tls_key, &tls, error);
     }
@@ -125,12 +136,14 @@ evs_status evs_collector_apply(struct evs_collector *collector, const struct evs
     }
     if (status != EVS_OK) {
         evs_protocol_free(protocol);
+        evs_suppressed_free(suppressed);
         evs_tls_close(tls);
         return status;
     }
     struct evs_sender *senders = make_senders(collector, config);
     evs_collector_unapply(collector);
     collector->protocol = protocol;
+    collector->suppressed = suppressed;
     collector->tls = tls;
     collector->access_fd = access_fd;
     collector->sources = senders;
@@ -164,6 +177,7 @@ static void keep_fixed(struct evs_collector *collector, struct evs_config *fresh
         EVS_SETTING_ID_CONSENT_CATEGORY,
         EVS_SETTING_ID_CONSENT_REQUIRED,
         EVS_SETTING_ID_BOTS,
+        EVS_SETTING_ID_SUPPRESS,
         EVS_SETTING_ID_STRIP_PARAMETER,
         EVS_SETTING_ID_COOKIE_DOMAIN,
         EVS_SETTING_ID_REDIRECT_DOMAIN,
@@ -202,7 +216,6 @@ void evs_collector_reload(struct evs_collector *collector)
         evs_free(fresh);
         return;
     }
-    collector->reloads++;
     evs_log(collector->log, EVS_LOG_INFO, "reloaded", "The configuration was read again: %u sources.",
             collector->source_count);
 }

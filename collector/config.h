@@ -55,7 +55,7 @@ struct evs_config {
     struct evs_names listen, keys, origins, strip_parameters, redirect_domains;
     const char *tls_cert, *tls_key, *default_source, *nats_url, *nats_credentials, *nats_ca, *stream, *dead_stream;
     const char *bucket; /* NULL: does not register */
-    const char *spool, *static_folder, *tracker, *access_log, *consent_category, *cookie_domain, *schemas;
+    const char *spool, *static_folder, *tracker, *access_log, *consent_category, *cookie_domain, *schemas, *suppress;
     int64_t rate, burst, partitions, max_age_us, max_bytes, spool_bytes, linger_us, batch_bytes, ack_timeout_us,
         retry_us;
     int64_t body_bytes, header_bytes, event_bytes, memory_bytes, connections_max;

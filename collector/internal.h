@@ -59,6 +59,7 @@ struct evs_collector {
     void *tls; /* SSL_CTX; NULL: plain */
     struct evs_guard guard;
     struct evs_protocol *protocol;
+    struct evs_suppressed *suppressed; /* the protocol looks into it */
     struct evs_parcels *parcels;
     struct event *linger_event;
     bool linger_waits;
@@ -77,7 +78,6 @@ struct evs_collector {
     bool drains;
     int access_fd; /* -1: no log */
     struct event *stop_events[2], *hangup_event, *drain_event;
-    uint64_t reloads;
     int64_t drain_until_us;
     uint32_t stop_count;
     struct evs_collector_counters counters;

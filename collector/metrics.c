@@ -42,7 +42,7 @@ static void put_requests(struct evs_exposition *page, const struct evs_collector
 static void put_events(struct evs_exposition *page, const struct evs_collector *collector)
 {
     static const char *const reasons[EVS_DROPPED_COUNT] = {
-        [EVS_DROPPED_PRIVACY] = "privacy", [EVS_DROPPED_BOT] = "bot"};
+        [EVS_DROPPED_PRIVACY] = "privacy", [EVS_DROPPED_BOT] = "bot", [EVS_DROPPED_SUPPRESSED] = "suppressed"};
     const struct evs_collector_counters *counters = &collector->counters;
     for (uint32_t i = 0; i < collector->source_count; i++) {
         const struct evs_sender *sender = &collector->sources[i];

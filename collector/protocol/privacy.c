@@ -6,6 +6,7 @@
 
 #include "form.h"
 #include "regexp.h"
+#include "suppressed.h"
 
 const char evs_privacy_bots[] =
     "(?i)(?:^|[^u])bot\\b|crawl|spider|slurp|scrap(?:er|y)|archiv|fetcher|monitor|uptime|pingdom|lighthouse|"
@@ -234,6 +235,10 @@ static bool drop(struct evs_call *call, enum evs_dropped why)
 bool evs_privacy_apply(struct evs_call *call, struct evs_draft *draft)
 {
     const struct evs_protocol_config *config = &call->protocol->config;
+    if (evs_suppressed_has(config->suppressed, draft->user_id) ||
+        evs_suppressed_has(config->suppressed, draft->anonymous_id)) {
+        return drop(call, EVS_DROPPED_SUPPRESSED);
+    }
     draft->wishes = evs_privacy_wishes(call, draft->context);
     enum evs_wish_policy policy = draft->wishes.policy;
     if (config->bots == EVS_BOT_DROP && is_bot(call, draft)) {

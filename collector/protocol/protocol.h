@@ -78,6 +78,7 @@ struct evs_event_schema {
     struct evs_slice text;
 };
 
+struct evs_suppressed;
 struct evs_protocol_config {
     uint32_t partitions; /* of the stream: 1 to 65,536 */
     const struct evs_source_key *keys;
@@ -90,6 +91,8 @@ struct evs_protocol_config {
     const char *consent_category; /* the category that must be granted; NULL: denied is only who denies everything */
     bool consent_required;        /* nothing said about consent counts as denied */
     enum evs_bot_policy bots;
+    const struct evs_suppressed
+        *suppressed; /* suppressed.h: who is left out altogether; NULL: nobody. Stays the caller's */
     const char *const *strip_parameters; /* names of query parameters whose values are taken out of every URL */
     uint32_t strip_parameter_count;
 
@@ -142,7 +145,7 @@ struct evs_bad_row {
 };
 
 /* Events that were left out because somebody wished so. */
-enum evs_dropped { EVS_DROPPED_PRIVACY, EVS_DROPPED_BOT, EVS_DROPPED_COUNT };
+enum evs_dropped { EVS_DROPPED_PRIVACY, EVS_DROPPED_BOT, EVS_DROPPED_SUPPRESSED, EVS_DROPPED_COUNT };
 
 enum evs_cors {
     EVS_CORS_REFLECT, /* the origin if it is allowed, with credentials, Vary: Origin */

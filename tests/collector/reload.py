@@ -1,5 +1,6 @@
 """SIGHUP: the configuration is read again, without a connection, a request or an event lost."""
 
+import hashlib
 import json
 import os
 import signal
@@ -56,6 +57,25 @@ class Reload:
         with open(self.suite.path("reload.access"), encoding="utf-8") as log:
             assert " POST /v1/events 403 " in log.read(), "the access log was opened again"
         # What cannot be applied leaves everything as it was.
+        people = self.suite.write("people.txt", "# nobody yet\n")
+        self.write("k2", "https://b.example", f"suppress = {people}")
+        self.hang_up(collector)
+
+        def tell(number, **who):
+            body = json.dumps({"type": "a", "event_id": f"person-{number}", **who})
+            same(collector.ask("POST", "/v1/events?write_key=k2", body)[0], 200, who)
+
+        tell(1, user_id="ann")
+        self.suite.write("people.txt", "\n".join(hashlib.sha256(i.encode()).hexdigest() for i in ("ann", "device 7")) + "\n")
+        self.hang_up(collector)
+        for number, who in enumerate(({"user_id": "ann"}, {"anonymous_id": "device 7", "user_id": "eve"}, {"user_id": "bob"}), 2):
+            tell(number, **who)
+        same(collector.metric("dropped", reason="suppressed"), 2, "left out")
+        stored = [json.loads(line)["event_id"] for line in self.suite.dump(nats, "CLICKS")]
+        same(sorted(i for i in stored if i.startswith("person")), ["person-1", "person-4"], "what is stored of whom")
+        self.suite.write("people.txt", "ann\n")
+        self.hang_up(collector, "reload_failed")
+        assert "people.txt:1: this is no SHA-256" in collector.log()
         for more, cause, text in (("ip = sometimes", "reload_failed", "no value of ip"), (f"schemas = {self.suite.path('nowhere')}", "reload_failed", "nowhere"),
                                   ("partitions = 8", "reload_later", "`partitions`")):
             self.write("k3", "https://b.example", more)

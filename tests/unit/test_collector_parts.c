@@ -1,6 +1,7 @@
 /* The collector's small parts: rates, compressed bodies, parcels and who waits for them, settings, origins, heads of requests, salts. */
 #include <event2/event.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "parcel.h"
 #include "rate.h"
 #include "salt.h"
+#include "suppressed.h"
 #include "unit.h"
 
 /* --- rate ------------------------------------------------------------------------------------------------------------------ */
@@ -418,6 +420,35 @@ START_TEST(a_salt_lasts_its_day_and_is_removed)
 }
 END_TEST
 
+/* Hashes in any case, comments, blank lines; a line that is none is named; an empty id is nobody's. */
+START_TEST(suppressed_persons)
+{
+    char path[] = "/tmp/evs-suppressed-XXXXXX";
+    int fd = mkstemp(path);
+    struct evs_suppressed *set = NULL;
+    struct evs_error error = {0};
+    FILE *file = fdopen(fd, "w");
+    /* somebody, the empty text, root */
+    fputs("# people\n\n9BA2B5A9E90DD3B3E9D1E2F2F5F8B0F8F0C5A0A6E8E6B9D2A3C4D5E6F7080910\r\n"
+          "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n"
+          "4813494d137e1631bba301d5acab6e7bb7aa74ce1185d456565ef51d737677b2\n",
+          file);
+    fclose(file);
+    ck_assert_msg(evs_suppressed_read(path, &set, &error) == EVS_OK, "%s", error.text);
+    ck_assert(evs_suppressed_has(set, EVS_SLICE("root")));
+    ck_assert(!evs_suppressed_has(set, EVS_SLICE("roots")) && !evs_suppressed_has(set, EVS_SLICE("")));
+    ck_assert(!evs_suppressed_has(NULL, EVS_SLICE("root")));
+    evs_suppressed_free(set);
+    file = fopen(path, "w");
+    fputs("4813494d137e1631bba301d5acab6e7bb7aa74ce1185d456565ef51d737677b2\n4813\n", file);
+    fclose(file);
+    ck_assert_int_eq(evs_suppressed_read(path, &set, &error), EVS_E_USAGE);
+    ck_assert_ptr_nonnull(strstr(error.text, ":2: "));
+    unlink(path);
+    ck_assert_int_eq(evs_suppressed_read(path, &set, &error), EVS_E_IO);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("collector_parts");
@@ -436,6 +467,7 @@ int main(void)
     tcase_add_test(cases, heads_that_contradict_themselves_are_malformed);
     tcase_add_test(cases, the_guard_knows_who_is_still_there);
     tcase_add_test(cases, a_salt_lasts_its_day_and_is_removed);
+    tcase_add_test(cases, suppressed_persons);
     suite_add_tcase(suite, cases);
     return unit_run(suite);
 }
