@@ -7,6 +7,7 @@
  *   ce-source: /evstream/carts/reminders
  *   ce-type: shop.cart.abandoned
  *   ce-time: 2026-01-05T10:30:00Z
+ *   ce-datacontenttype: application/json
  *   content-type: application/json
  *
  * Structured mode: the payload is an object of the attributes, the row is its `data`; one header says what it is. A connector
@@ -242,7 +243,8 @@ static void cloudevents_headers(const void *config, const struct evs_schema *sch
         return;
     }
     put_attributes(&event);
-    evs_buffer_puts(headers, "content-type: application/json\r\n");
+    /* NATS maps the attribute like all others; HTTP has it as Content-Type alone, and the webhook leaves the first out. */
+    evs_buffer_puts(headers, "ce-datacontenttype: application/json\r\ncontent-type: application/json\r\n");
 }
 
 /* --- payload --------------------------------------------------------------------------------------------------------------------- */

@@ -149,7 +149,7 @@ static void write_row_headers(const struct evs_webhook *webhook, const struct ev
         bool is_type = begins_nocase(line, "content-type:");
         if (is_type && webhook->items_max > 1 && begins_nocase(line, "content-type: application/cloudevents+json")) {
             evs_buffer_puts(out, "content-type: application/cloudevents-batch+json\r\n");
-        } else if (!is_type || own == NULL) {
+        } else if ((!is_type || own == NULL) && !begins_nocase(line, "ce-datacontenttype:")) {
             evs_buffer_put(out, line.data, line.count);
         }
         has_type = has_type || is_type;

@@ -71,6 +71,7 @@ START_TEST(binary_mode)
                                          "ce-source: /evstream/carts/reminders\r\n"
                                          "ce-type: shop.cart.abandoned\r\n"
                                          "ce-time: 2026-01-05T10:00:00.500Z\r\n"
+                                         "ce-datacontenttype: application/json\r\n"
                                          "content-type: application/json\r\n");
     event_fini(&event);
 }
