@@ -9,8 +9,8 @@ from recount import DAY, HOUR, MINUTE, SECOND
 class Case:
     """`options` are the pipeline's parameters, `known` the same for the recount; `delay` names the one that says how long events are waited for."""
 
-    def __init__(self, sink, options, known, delay="delay", in_order_only=False):
-        self.sink, self.options, self.known, self.delay, self.in_order_only = sink, options, known, delay, in_order_only
+    def __init__(self, sink, options, known, delay="delay", in_order_only=False, least=5):
+        self.sink, self.options, self.known, self.delay, self.in_order_only, self.least = sink, options, known, delay, in_order_only, least
 
 
 CASES = {
@@ -40,11 +40,25 @@ CASES = {
     "attribution": Case("conversions", {}, {"click_days": 5, "sent_days": 1}),
     "holdout_lift": Case("lift", {"days": "3"}, {"days": 3, "test_days": 28}),
 }
+# Of three hours of a real shop: people who look a lot and buy little.
+REAL_CASES = {
+    "cart_abandonment": Case("abandoned_carts", {"patience": "30m"}, {"patience": 30 * MINUTE, "min_value": 0, "pause": 7 * DAY}),
+    "browse_abandonment": Case("abandoned_products", {"gap": "10m"}, {"views": 2, "gap": 10 * MINUTE, "exclude_days": 14, "pause": 3 * DAY}),
+    "win_back": Case("lost_customers", {"quiet": "1h", "orders": "1"}, {"quiet": HOUR, "orders": 1}),
+    "high_intent_score": Case("leads", {"threshold": "12"}, {"threshold": 12, "half_life_hours": 24, "pause": DAY}),
+    "funnel_by_hour": Case("funnels", {}, {"patience": HOUR}, least=3),
+    "trending_products": Case("trends", {"span": "30m"}, {"span": 30 * MINUTE, "every": 10 * MINUTE, "best": 10, "min_visitors": 3}),
+    "session_summaries": Case("sessions", {}, {"gap": 30 * MINUTE}),
+    "cart_value": Case("full_carts", {"min_value": "200"}, {"window": 5 * MINUTE, "min_value": 200}, "delay_seconds"),
+    "hot_products": Case("hot", {"min_visitors": "4"}, {"window": 5 * MINUTE, "min_visitors": 4}, "delay_seconds"),
+    "sales_by_campaign": Case("messages", {}, {"window": MINUTE}, "delay_seconds"),
+    "gold_customers": Case("gold_orders", {}, {"gold": Decimal(500), "remember": 90 * DAY}, "delay_seconds"),
+}
 NEED_EXPOSURES = ("attribution", "holdout_lift")
 
 
-def expected(name, events, exposures, delay_us):
-    known = {**CASES[name].known, "delay": delay_us}
+def expected(name, events, exposures, delay_us, cases=None):
+    known = {**(cases or CASES)[name].known, "delay": delay_us}
     function = getattr(recount, name)
     rows = function(events, exposures, known) if name in NEED_EXPOSURES else function(events, known)
     return [{key: value for key, value in row.items() if key != "_at"} for row in rows]

@@ -6,6 +6,7 @@ Rows are dicts; times in them are microseconds.
 """
 
 import collections
+import itertools
 import math
 import statistics
 from decimal import ROUND_HALF_UP, Decimal
@@ -15,6 +16,7 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 FOREVER = 1 << 62
+FUNNEL = ("product_view", "add_to_cart", "checkout", "purchase")
 
 
 def by(events, key):
@@ -207,22 +209,24 @@ def replenishment(events, p):
 
 
 def high_intent_score(events, p):
+    """Events of one moment count together."""
     rows = []
     for visitor, own in by(events, lambda e: e["visitor"]).items():
-        earned, seen = [], {}
-        for e in own:
-            if e["type"] not in ("product_view", "add_to_cart", "checkout", "purchase"):
-                continue
-            points = {"product_view": 3 if e["at"] - seen.get(e.get("sku"), -FOREVER) <= 4 * DAY else 1, "add_to_cart": 8, "checkout": 15, "purchase": 0}[e["type"]]
-            if e["type"] == "product_view":
-                seen[e.get("sku")] = e["at"]
-            elif e["type"] == "purchase":
-                earned = []
-            earned.append((points, e["at"]))
-            recent = [(n, at) for n, at in earned if at >= e["at"] - 4 * DAY]
-            score = sum(n * 0.5 ** ((e["at"] - at) // SECOND / 3600 / p["half_life_hours"]) for n, at in recent)
+        earned, seen, bought_at = [], {}, -FOREVER
+        for at, moment in itertools.groupby((e for e in own if e["type"] in FUNNEL), lambda e: e["at"]):
+            moment = list(moment)
+            for e in moment:
+                if e["type"] == "product_view":
+                    earned.append((3 if at - seen.get(e["sku"], -FOREVER) <= 4 * DAY else 1, at))
+                    seen[e["sku"]] = at
+                elif e["type"] == "purchase":
+                    bought_at = at
+                else:
+                    earned.append(({"add_to_cart": 8, "checkout": 15}[e["type"]], at))
+            earned = [(points, t) for points, t in earned if t >= at - 4 * DAY and t > bought_at]
+            score = sum(points * 0.5 ** ((at - t) // SECOND / 3600 / p["half_life_hours"]) for points, t in earned)
             if score >= p["threshold"]:
-                rows.append({"_at": e["at"], "anonymous_id": visitor, "user_id": e["user"], "score": half_away(score, 1), "last_sku": e.get("sku")})
+                rows += [{"_at": at, "anonymous_id": visitor, "user_id": e["user"], "score": half_away(score, 1), "last_sku": e.get("sku")} for e in moment]
     return spaced(rows, lambda row: row["anonymous_id"], p["pause"])
 
 
@@ -239,9 +243,6 @@ def rage_clicks(events, p):
         rows += [{"anonymous_id": visitor, "page": b[-1].get("path"), "target": b[-1]["target"], "clicks": len(b), "began_at": b[0]["at"]}
                  for b in bursts if len(b) >= p["least"]]
     return rows
-
-
-FUNNEL = ("product_view", "add_to_cart", "checkout", "purchase")
 
 
 def funnel_step(types, patience):

@@ -33,6 +33,26 @@ def event_of(line):
             "campaign": campaign.get("name"), "via": campaign.get("source"), "url": context["page"]["url"], "agent": context["userAgent"]}
 
 
+class RealHours:
+    """Three hours of a real shop (shared data, rees46), said as the collector would say it."""
+
+    TYPES = {"view": "product_view", "add_to_cart": "add_to_cart", "purchase": "purchase"}
+
+    def __init__(self, suite):
+        unpacked = subprocess.run(["zstd", "-dc", suite.data("rees46/events.ndjson.zst")], check=True, capture_output=True).stdout
+        self.lines = [self.canonical(json.loads(line)) for line in unpacked.decode().splitlines()]
+        self.events = [event_of(line) for line in self.lines]
+        self.path = suite.write("rees46.ndjson", "".join(line + "\n" for line in self.lines))
+
+    def canonical(self, e):
+        price = e["props"]["price"]
+        properties = {"sku": e["item"], "price": price, "quantity": 1}
+        if e["type"] == "purchase":
+            properties = {"value": price, "order_id": e["event_id"], "products": [{"sku": e["item"], "price": price}]}
+        return json.dumps({"event_id": e["event_id"], "type": self.TYPES[e["type"]], "occurred_at": time_of(e["ts"] * 1000), "user_id": e["user"],
+                           "anonymous_id": e["user"], "properties": properties, "context": {"page": {"url": "https://shop.example/"}, "userAgent": None}})
+
+
 class Weeks:
     def __init__(self, suite, count, days, seed):
         path = suite.path("weeks.ndjson")
