@@ -1,9 +1,7 @@
 #include "dev.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <event2/event.h>
-#include <ftw.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,14 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "data.h"
 #include "evstream/option.h"
 #include "feed.h"
+#include "fleet.h"
 #include "pipeline.h"
 #include "probe.h"
 #include "shop.h"
 #include "watch.h"
 
-#define PAGE_PORT 8088
 #define SHOP_PORT 8000
 #define COLLECTOR_PORT 8080
 #define STEP_US 20000              /* how often a start or a stop looks whether it can go on */
@@ -58,10 +57,7 @@ struct dev {
     char collector_url[96], shop_url[96];
     struct evs_dev_child servers[SERVER_COUNT];
     struct evs_dev_runner runner;
-    struct evs_dev_pipeline **pipelines;
-    uint32_t pipeline_count, pipeline_capacity;
-    const char **folders; /* of the options: whatever appears in them is a pipeline */
-    uint32_t folder_count, folder_capacity;
+    struct evs_dev_fleet fleet;
     struct evs_dev_watch *watch;
     struct evs_dev_feed_options feed_options;
     struct evs_dev_feed *feed;
@@ -82,36 +78,6 @@ static bool has_lasted(const struct dev *dev, int64_t us)
 }
 
 /* --- folders ----------------------------------------------------------------------------------------------------------------- */
-
-static int remove_entry(const char *path, const struct stat *status, int flag, struct FTW *walk)
-{
-    (void)status;
-    (void)flag;
-    (void)walk;
-    return remove(path);
-}
-
-static evs_status make_data_folder(struct dev *dev)
-{
-    const char *wanted = dev->options->data_folder, *temporary = getenv("TMPDIR");
-    int written = wanted != NULL ? snprintf(dev->data, sizeof dev->data, "%s", wanted)
-                                 : snprintf(dev->data, sizeof dev->data, "%s/evstream-dev-XXXXXX",
-                                            temporary == NULL || temporary[0] == '\0' ? "/tmp" : temporary);
-    if (written < 0 || written >= (int)sizeof dev->data - 32) {
-        dev->data[0] = '\0';
-        return evs_fail(dev->error, EVS_E_USAGE, "The name of the data folder is too long.");
-    }
-    bool is_made = wanted != NULL ? mkdir(wanted, 0700) == 0 || errno == EEXIST : mkdtemp(dev->data) != NULL;
-    char absolute[PATH_MAX];
-    if (!is_made || realpath(dev->data, absolute) == NULL || strlen(absolute) > sizeof dev->data - 32) {
-        evs_status status =
-            evs_fail(dev->error, EVS_E_USAGE, "The data folder `%s` cannot be made: %s.", dev->data, strerror(errno));
-        dev->data[0] = '\0';
-        return status;
-    }
-    memcpy(dev->data, absolute, strlen(absolute) + 1); /* the servers go to folders of their own */
-    return EVS_OK;
-}
 
 static const char *in_data(const struct dev *dev, const char *name, char path[PATH_MAX])
 {
@@ -222,134 +188,32 @@ static void watch_folder_of(struct dev *dev, const char *path)
     evs_free(folder);
 }
 
-static void add_pipeline(struct dev *dev, const char *path)
-{
-    EVS_GROW(dev->pipelines, dev->pipeline_count, dev->pipeline_capacity);
-    dev->pipeline_count++;
-    dev->pipelines[dev->pipeline_count - 1] = evs_dev_pipeline_new(path, dev->pipeline_count == 1 ? PAGE_PORT : 0);
-}
-
-/* "cart.evs" and "./cart.evs" are one file. */
-static const char *plain(const char *path)
-{
-    return strncmp(path, "./", 2) == 0 ? path + 2 : path;
-}
-
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool is_pipeline_file(const char *name)
-{
-    size_t count = strlen(name);
-    return count > 4 && name[0] != '.' && strcmp(name + count - 4, ".evs") == 0;
-}
-
-static void add_folder(struct dev *dev, const char *folder)
-{
-    char **names = NULL;
-    uint32_t count = 0, capacity = 0;
-    struct dirent *entry;
-    DIR *listing = opendir(folder);
-    while (listing != NULL && (entry = readdir(listing)) != NULL) {
-        if (is_pipeline_file(entry->d_name)) {
-            char path[PATH_MAX];
-            snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-            EVS_GROW(names, count, capacity);
-            names[count++] = evs_strdup(path);
-        }
-    }
-    if (listing != NULL) {
-        closedir(listing);
-    }
-    if (count > 0) {
-        qsort(names, count, sizeof *names, by_name);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        add_pipeline(dev, names[i]);
-        evs_free(names[i]);
-    }
-    evs_free(names);
-    EVS_GROW(dev->folders, dev->folder_count, dev->folder_capacity);
-    dev->folders[dev->folder_count++] = folder;
-}
-
-static evs_status copy_example(struct dev *dev, char path[PATH_MAX])
-{
-    FILE *from = fopen(dev->options->example, "re");
-    FILE *to = fopen(in_data(dev, "cart_abandonment.evs", path), "we");
-    char bytes[4096];
-    size_t got;
-    bool is_copied = from != NULL && to != NULL;
-    while (is_copied && (got = fread(bytes, 1, sizeof bytes, from)) > 0) {
-        is_copied = fwrite(bytes, 1, got, to) == got;
-    }
-    if (from != NULL) {
-        (void)fclose(from);
-    }
-    is_copied = (to == NULL || fclose(to) == 0) && is_copied;
-    return is_copied ? EVS_OK
-                     : evs_fail(dev->error, EVS_E_IO, "The example `%s` cannot be copied into `%s`: %s.",
-                                dev->options->example, dev->data, strerror(errno));
-}
-
 static evs_status find_pipelines(struct dev *dev)
 {
-    for (uint32_t i = 0; i < dev->options->path_count; i++) {
-        const char *path = dev->options->paths[i];
-        struct stat status;
-        if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
-            add_folder(dev, path);
-        } else {
-            add_pipeline(dev, path); /* one that is not there yet runs when it is saved */
-        }
-    }
+    evs_dev_fleet_find(&dev->fleet, dev->options->paths, dev->options->path_count);
     if (dev->options->path_count > 0) {
         return EVS_OK;
     }
     char path[PATH_MAX];
-    evs_status status = copy_example(dev, path);
+    evs_status status =
+        evs_dev_data_copy(dev->options->example, in_data(dev, "cart_abandonment.evs", path), dev->error);
     if (status == EVS_OK) {
-        add_pipeline(dev, path);
+        evs_dev_fleet_add(&dev->fleet, path);
         dev->runner.run_arguments = example_arguments;
         dev->runner.run_argument_count = EVS_COUNT(example_arguments);
     }
     return status;
 }
 
-static struct evs_dev_pipeline *pipeline_of(const struct dev *dev, const char *path)
-{
-    for (uint32_t i = 0; i < dev->pipeline_count; i++) {
-        if (strcmp(plain(dev->pipelines[i]->path), plain(path)) == 0) {
-            return dev->pipelines[i];
-        }
-    }
-    return NULL;
-}
-
-/* A new file in a folder that was named as a whole. */
-static struct evs_dev_pipeline *adopt(struct dev *dev, const char *path)
-{
-    size_t folder_count = (size_t)(strrchr(path, '/') - path);
-    for (uint32_t i = 0; i < dev->folder_count; i++) {
-        if (strlen(dev->folders[i]) == folder_count && memcmp(dev->folders[i], path, folder_count) == 0) {
-            add_pipeline(dev, path);
-            return dev->pipelines[dev->pipeline_count - 1];
-        }
-    }
-    return NULL;
-}
-
 static void reload(struct dev *dev, struct evs_dev_pipeline *pipeline)
 {
-    evs_dev_pipeline_saved(pipeline, &dev->runner, dev->pipelines, dev->pipeline_count);
+    evs_dev_pipeline_saved(pipeline, &dev->runner, dev->fleet.items, dev->fleet.count);
 }
 
 static void on_changed(void *context, const char *path)
 {
     struct dev *dev = context;
-    struct evs_dev_pipeline *pipeline = pipeline_of(dev, path);
+    struct evs_dev_pipeline *pipeline = evs_dev_fleet_of(&dev->fleet, path);
     if (dev->phase != PHASE_RUNNING) {
         return;
     }
@@ -360,13 +224,13 @@ static void on_changed(void *context, const char *path)
         }
         return;
     }
-    pipeline = pipeline != NULL ? pipeline : adopt(dev, path);
+    pipeline = pipeline != NULL ? pipeline : evs_dev_fleet_adopt(&dev->fleet, path);
     if (pipeline != NULL) {
         reload(dev, pipeline);
         return;
     }
-    for (uint32_t i = 0; i < dev->pipeline_count; i++) { /* it may be imported by any of them */
-        reload(dev, dev->pipelines[i]);
+    for (uint32_t i = 0; i < dev->fleet.count; i++) { /* it may be imported by any of them */
+        reload(dev, dev->fleet.items[i]);
     }
 }
 
@@ -389,10 +253,10 @@ static void print_addresses(const struct dev *dev)
     evs_dev_say(SELF, EVS_DEV_GREEN, "Redis       %s", dev->runner.redis_url);
     evs_dev_say(SELF, EVS_DEV_GREEN, "data        %s%s", dev->data,
                 dev->options->data_folder == NULL ? " (removed at the end; --data DIR keeps it)" : "");
-    for (uint32_t i = 0; i < dev->pipeline_count; i++) {
+    for (uint32_t i = 0; i < dev->fleet.count; i++) {
         char page[EVS_DEV_PAGE_BYTES];
-        evs_dev_pipeline_page(dev->pipelines[i], &dev->runner, page);
-        evs_dev_say(SELF, EVS_DEV_GREEN, "pipeline    %s (reloads when it is saved)", dev->pipelines[i]->path);
+        evs_dev_pipeline_page(dev->fleet.items[i], &dev->runner, page);
+        evs_dev_say(SELF, EVS_DEV_GREEN, "pipeline    %s (reloads when it is saved)", dev->fleet.items[i]->path);
         evs_dev_say(SELF, EVS_DEV_GREEN, "its page    %s", page);
     }
     for (uint32_t i = 0; i < dev->runner.run_argument_count; i++) {
@@ -431,15 +295,15 @@ static evs_status begin_running(struct dev *dev)
     enter(dev, PHASE_RUNNING);
     event_del(dev->step);
     print_addresses(dev);
-    for (uint32_t i = 0; i < dev->folder_count; i++) {
+    for (uint32_t i = 0; i < dev->fleet.folder_count; i++) {
         struct evs_error error = {0};
-        if (evs_dev_watch_folder(dev->watch, dev->folders[i], &error) != EVS_OK) {
+        if (evs_dev_watch_folder(dev->watch, dev->fleet.folders[i], &error) != EVS_OK) {
             tell_error(&error);
         }
     }
-    for (uint32_t i = 0; i < dev->pipeline_count; i++) {
-        watch_folder_of(dev, dev->pipelines[i]->path);
-        reload(dev, dev->pipelines[i]);
+    for (uint32_t i = 0; i < dev->fleet.count; i++) {
+        watch_folder_of(dev, dev->fleet.items[i]->path);
+        reload(dev, dev->fleet.items[i]);
     }
     return EVS_OK;
 }
@@ -468,8 +332,8 @@ static evs_status climb(struct dev *dev)
 static void kill_all(struct dev *dev)
 {
     dev->is_killing = true;
-    for (uint32_t i = 0; i < dev->pipeline_count; i++) {
-        evs_dev_child_signal(&dev->pipelines[i]->child, SIGKILL);
+    for (uint32_t i = 0; i < dev->fleet.count; i++) {
+        evs_dev_child_signal(&dev->fleet.items[i]->child, SIGKILL);
     }
     for (uint32_t i = 0; i < SERVER_COUNT; i++) {
         evs_dev_child_signal(&dev->servers[i], SIGKILL);
@@ -480,8 +344,8 @@ static void kill_all(struct dev *dev)
 static uint32_t end_next(struct dev *dev)
 {
     uint32_t left = 0;
-    for (uint32_t i = 0; i < dev->pipeline_count; i++) {
-        left += dev->pipelines[i]->child.pid > 0;
+    for (uint32_t i = 0; i < dev->fleet.count; i++) {
+        left += dev->fleet.items[i]->child.pid > 0;
     }
     if (left == 0 && dev->servers[SERVER_COLLECTOR].pid > 0) {
         evs_dev_child_stop(&dev->servers[SERVER_COLLECTOR]);
@@ -500,8 +364,8 @@ static void stop(struct dev *dev)
         return;
     }
     enter(dev, PHASE_STOPPING);
-    for (uint32_t i = 0; i < dev->pipeline_count; i++) {
-        evs_dev_pipeline_stop(dev->pipelines[i]);
+    for (uint32_t i = 0; i < dev->fleet.count; i++) {
+        evs_dev_pipeline_stop(dev->fleet.items[i]);
     }
     event_add(dev->step, &often);
 }
@@ -550,8 +414,8 @@ static void on_child(evutil_socket_t number, short what, void *argument)
     int code;
     (void)number;
     (void)what;
-    for (uint32_t i = 0; i < dev->pipeline_count; i++) {
-        evs_dev_pipeline_look(dev->pipelines[i], &dev->runner);
+    for (uint32_t i = 0; i < dev->fleet.count; i++) {
+        evs_dev_pipeline_look(dev->fleet.items[i], &dev->runner);
     }
     for (uint32_t i = 0; i < SERVER_COUNT; i++) {
         if (evs_dev_child_has_ended(&dev->servers[i], &code) && dev->phase != PHASE_STOPPING) {
@@ -645,7 +509,7 @@ static evs_status open_all(struct dev *dev)
     const struct evs_dev_options *options = dev->options;
     evs_status status = choose_addresses(dev);
     if (status == EVS_OK) {
-        status = make_data_folder(dev);
+        status = evs_dev_data_make(options->data_folder, dev->data, dev->error);
     }
     if (status == EVS_OK) {
         status = find_pipelines(dev);
@@ -673,20 +537,16 @@ static evs_status open_all(struct dev *dev)
 
 static void close_all(struct dev *dev)
 {
-    for (uint32_t i = 0; i < dev->pipeline_count; i++) {
-        evs_dev_pipeline_free(dev->pipelines[i]);
-    }
+    evs_dev_fleet_fini(&dev->fleet);
     for (uint32_t i = 0; i < SERVER_COUNT; i++) {
         evs_dev_child_fini(&dev->servers[i]);
     }
     evs_dev_feed_free(dev->feed);
     evs_dev_shop_free(dev->shop);
     evs_dev_watch_free(dev->watch);
-    evs_free(dev->pipelines);
-    evs_free(dev->folders);
     free_loop(dev);
     if (dev->options->data_folder == NULL && dev->data[0] != '\0') {
-        nftw(dev->data, remove_entry, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+        evs_dev_data_remove(dev->data);
     }
 }
 
