@@ -539,15 +539,19 @@ static void opener_main(void *argument)
     struct evs_delivery *delivery = argument;
     struct opener *opener = &delivery->opener;
     const struct evs_os *os = delivery->options.os;
+    struct evs_error told = {0};
     while (!atomic_load(&opener->stop)) {
-        struct evs_error error;
+        struct evs_error error = {0};
         evs_status status =
             evs_upstream_open(&delivery->options.upstream, opener->park, 0, opener->inbox, &opener->wire, &error);
         if (status == EVS_OK) {
             evs_wake_post(&opener->done);
             return;
         }
-        evs_log(delivery->options.log, EVS_LOG_WARN, "nats_away", "%s", error.text);
+        /* An outage may last for hours: what has not changed since the last try is not told again. */
+        bool is_new = strcmp(error.text, told.text) != 0;
+        evs_log(delivery->options.log, is_new ? EVS_LOG_WARN : EVS_LOG_DEBUG, "nats_away", "%s", error.text);
+        told = error;
         (void)os->sockets.wait(os->sockets.self, opener->park, NULL, 0, DELIVERY_RECONNECT_US);
     }
 }
