@@ -7,6 +7,7 @@
 #include "otlp_http.h"
 
 #define QUEUE_SPANS 4096u
+#define EVENTS_A_SECOND 1000u /* of a source and worker */
 #define REQUEST_SPANS 512u
 #define EVERY_US 1000000
 #define TRIES_US (INT64_C(30) * 1000000)
@@ -230,7 +231,8 @@ evs_status evs_otlp_new(const struct evs_otlp_options *options, struct evs_otlp 
     otlp->options = *options;
     otlp->options.endpoint = evs_strdup(options->endpoint);
     otlp->http = http;
-    otlp->tracer = (struct evs_tracer){otlp, every < UINT32_MAX ? (uint32_t)(every + 0.5) : UINT32_MAX, take};
+    otlp->tracer =
+        (struct evs_tracer){otlp, every < UINT32_MAX ? (uint32_t)(every + 0.5) : UINT32_MAX, EVENTS_A_SECOND, take};
     otlp->queue = evs_alloc(QUEUE_SPANS * sizeof *otlp->queue);
     otlp->park = options->os->threads.park_new(options->os->threads.self);
     int locked = pthread_mutex_init(&otlp->lock, NULL);

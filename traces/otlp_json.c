@@ -1,7 +1,6 @@
 /* ExportTraceServiceRequest as JSON. Names of attributes are those of the semantic conventions for messaging (OpenTelemetry 1.27); ids are hex, as OTLP wants them in JSON,
  * and 64-bit numbers are texts. */
-#include <inttypes.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "evstream/json_value.h"
@@ -11,16 +10,29 @@
 
 static void put_id(struct evs_buffer *out, const char *name, const uint8_t *bytes, size_t count)
 {
-    evs_buffer_printf(out, "\"%s\":\"", name);
+    static const char digits[] = "0123456789abcdef";
+    char text[2 * 16];
+    EVS_ASSERT(count <= 16);
     for (size_t i = 0; i < count; i++) {
-        evs_buffer_printf(out, "%02x", bytes[i]);
+        text[2 * i] = digits[bytes[i] >> 4];
+        text[2 * i + 1] = digits[bytes[i] & 15];
     }
+    evs_buffer_puts(out, name); /* with its quotes and colon */
+    evs_buffer_put(out, text, 2 * count);
     evs_buffer_puts(out, "\"");
+}
+
+static void put_decimal(struct evs_buffer *out, uint64_t value)
+{
+    char text[EVS_FORMAT_MAX];
+    evs_buffer_put(out, text, evs_format_int64(text, (int64_t)value));
 }
 
 static void begin_attribute(struct evs_buffer *out, const char *name)
 {
-    evs_buffer_printf(out, "%s{\"key\":\"%s\",\"value\":", out->data[out->count - 1] == '[' ? "" : ",", name);
+    evs_buffer_puts(out, out->data[out->count - 1] == '[' ? "{\"key\":\"" : ",{\"key\":\"");
+    evs_buffer_puts(out, name);
+    evs_buffer_puts(out, "\",\"value\":");
 }
 
 static void put_text(struct evs_buffer *out, const char *name, const char *value)
@@ -42,7 +54,9 @@ static void put_text(struct evs_buffer *out, const char *name, const char *value
 static void put_number(struct evs_buffer *out, const char *name, uint64_t value)
 {
     begin_attribute(out, name);
-    evs_buffer_printf(out, "{\"intValue\":\"%" PRIu64 "\"}}", value);
+    evs_buffer_puts(out, "{\"intValue\":\"");
+    put_decimal(out, value);
+    evs_buffer_puts(out, "\"}}");
 }
 
 static void put_attributes(struct evs_buffer *out, const struct evs_trace_span *span)
@@ -71,9 +85,9 @@ static void put_links(struct evs_buffer *out, const struct evs_trace_span *span)
     evs_buffer_puts(out, ",\"links\":[");
     for (uint32_t i = 0; i < span->link_count; i++) {
         evs_buffer_puts(out, i == 0 ? "{" : ",{");
-        put_id(out, "traceId", span->links[i].trace_id, 16);
+        put_id(out, "\"traceId\":\"", span->links[i].trace_id, 16);
         evs_buffer_puts(out, ",");
-        put_id(out, "spanId", span->links[i].span_id, 8);
+        put_id(out, "\"spanId\":\"", span->links[i].span_id, 8);
         evs_buffer_puts(out, "}");
     }
     evs_buffer_puts(out, "]");
@@ -81,21 +95,21 @@ static void put_links(struct evs_buffer *out, const struct evs_trace_span *span)
 
 static void put_span(struct evs_buffer *out, const struct evs_trace_span *span)
 {
-    struct evs_buffer name = {0};
+    char name[2 * EVS_SPAN_TEXT];
+    int count = snprintf(name, sizeof name, "%s %s", span->operation, span->node);
     evs_buffer_puts(out, "{");
-    put_id(out, "traceId", span->own.trace_id, 16);
-    evs_buffer_puts(out, ",");
-    put_id(out, "spanId", span->own.span_id, 8);
-    evs_buffer_puts(out, ",");
-    put_id(out, "parentSpanId", span->parent, 8);
-    evs_buffer_printf(&name, "%s %s", span->operation, span->node);
+    put_id(out, "\"traceId\":\"", span->own.trace_id, 16);
+    put_id(out, ",\"spanId\":\"", span->own.span_id, 8);
+    put_id(out, ",\"parentSpanId\":\"", span->parent, 8);
     evs_buffer_puts(out, ",\"name\":");
-    evs_json_put_text(out, (struct evs_slice){name.data, name.count});
-    evs_buffer_fini(&name);
-    evs_buffer_printf(out,
-                      ",\"kind\":%d,\"startTimeUnixNano\":\"%" PRId64 "000\",\"endTimeUnixNano\":\"%" PRId64
-                      "000\",\"flags\":257",
-                      (int)span->kind, span->start_us, span->end_us < span->start_us ? span->start_us : span->end_us);
+    evs_json_put_text(out, (struct evs_slice){name, (size_t)count < sizeof name ? (size_t)count : sizeof name - 1});
+    evs_buffer_puts(out, ",\"kind\":");
+    put_decimal(out, (uint64_t)span->kind);
+    evs_buffer_puts(out, ",\"flags\":257,\"startTimeUnixNano\":\"");
+    put_decimal(out, (uint64_t)span->start_us * 1000);
+    evs_buffer_puts(out, "\",\"endTimeUnixNano\":\"");
+    put_decimal(out, (uint64_t)(span->end_us < span->start_us ? span->start_us : span->end_us) * 1000);
+    evs_buffer_puts(out, "\"");
     put_attributes(out, span);
     if (span->link_count > 0) {
         put_links(out, span);

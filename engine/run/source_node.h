@@ -87,6 +87,9 @@ struct source_node {
     struct evs_position *restored; /* fingerprints and positions of the last commit */
     uint32_t restored_count, restored_capacity;
 
+    int64_t traced_since_us; /* of the second at hand, by the worker's clock … */
+    uint32_t traced_count;   /* … events that are traced */
+
     /* scratch of one batch */
     uint32_t record_index[EVS_BATCH_ROWS];
     struct evs_slice raw[EVS_BATCH_ROWS];

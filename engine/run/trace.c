@@ -177,12 +177,24 @@ static bool find_context(const struct evs_message *message, struct evs_slice rec
     return false;
 }
 
+/* The clock is read for records that are looked at alone. */
+static bool may_trace(struct source_node *node)
+{
+    int64_t now_us = evs_monotonic_us(node->op->worker->run->options.os);
+    if (now_us - node->traced_since_us >= 1000000) {
+        node->traced_since_us = now_us;
+        node->traced_count = 0;
+    }
+    return node->traced_count < tracer_of(node->op)->most;
+}
+
 static void receive(struct source_node *node, struct evs_batch *batch, const struct evs_message *message, uint32_t row)
 {
     struct evs_trace_context from;
-    if (!find_context(message, node->raw[row], &from)) {
+    if (!may_trace(node) || !find_context(message, node->raw[row], &from)) {
         return;
     }
+    node->traced_count++;
     struct evs_trace_span span = span_of(node->op, "receive", EVS_SPAN_CONSUMER, &from);
     span.system = node->plan->connector->kind;
     span.has_record = true;

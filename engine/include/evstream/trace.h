@@ -6,6 +6,8 @@
  *
  * Head sampling. Of each message one record in `every` is looked at, which ones follows from the partition, the sequence and the record's number, so a replay looks at the
  * same; such a record is traced when it has a traceparent whose sampled flag is set: `traceparent` as a member of the JSON object, or as a header of its message.
+ * Of more than tracer.most in a second the others are passed over.
+ *
  * All other records and rows cost nothing: their batches have no list of traced rows, and nothing else is asked.
  *
  * What is remembered is bounded and not durable: of each stateful operator the newest traced rows, at most EVS_TRACE_LINKS_MAX for a result. After a restart results
@@ -66,6 +68,7 @@ struct evs_trace_span {
 struct evs_tracer {
     void *self;
     uint32_t every; /* one record in so many is looked at; at least 1 */
+    uint32_t most;  /* events that each worker of a source traces in a second, so that a flood of events is none of spans */
     bool (*take)(void *self, const struct evs_trace_span *span);
 };
 
