@@ -103,7 +103,8 @@ class Live:
             text = file.read()
         sample = json.loads(re.search(r"^--     (\{.*\})$", text, re.M).group(1))
         copy = self.suite.write("campaign_control.evs", text.replace("stream = 'TRIGGERS', subject = 'triggers.>'", "stream = 'CONTROL', subject = 'control.>'"))
-        options = ["--param=quiet_from=00:00:00", "--param=quiet_until=00:00:00", "--param=holdout=30", "--param=together=2s", "--param=idle=1s"]
+        options = ["--param=quiet_from=00:00:00", "--param=quiet_until=00:00:00", "--param=holdout=30", "--param=together=1s", "--param=idle=1s",
+                   "--param=delay=0s"]
         arguments = [copy, *self.arguments("campaign_control", *options, "--checkpoint-interval", "50ms")[1:]]
         first = Engine(self.suite, arguments, "control-first")
         wait_until(lambda: first.has_ended() or self.redis.newest_commit("campaign_control")[0] >= 2, "commits of campaign_control")
