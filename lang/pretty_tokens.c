@@ -277,7 +277,23 @@ static bool separates(const struct evs_pretty_token *token)
     return (token->kind == EVS_TOKEN_COMMA || token->kind == EVS_TOKEN_SEMICOLON) && token->comment_count == 0;
 }
 
-/* A comment in front of a comma or semicolon on the next line goes behind it; the last statement gets its semicolon. */
+/* A comment in front of a comma or semicolon on the next line goes behind it. From the end, for a comma may stand before the semicolon, each with a
+ * comment of its own. True: one has moved. */
+static bool move_comments(struct evs_pretty_tokens *tokens)
+{
+    bool has_moved = false;
+    for (uint32_t i = tokens->count - 1; i > 0; i--) {
+        struct evs_pretty_token *before = &tokens->items[i - 1], *token = &tokens->items[i];
+        if (separates(token) && before->trailing.count > 0 && token->trailing.count == 0) {
+            token->trailing = before->trailing;
+            before->trailing = (struct evs_slice){0};
+            has_moved = true;
+        }
+    }
+    return has_moved;
+}
+
+/* Comments behind commas and semicolons, also behind both; the last statement gets its semicolon. */
 static void settle_separators(struct evs_pretty_tokens *tokens)
 {
     EVS_ASSERT(tokens->count > 0);
@@ -287,12 +303,7 @@ static void settle_separators(struct evs_pretty_tokens *tokens)
         tokens->items[tokens->count - 1] = semicolon;
         add(tokens, &end);
     }
-    for (uint32_t i = tokens->count - 1; i > 0; i--) { /* from the end: a comma may stand before the semicolon */
-        struct evs_pretty_token *before = &tokens->items[i - 1], *token = &tokens->items[i];
-        if (separates(token) && before->trailing.count > 0 && token->trailing.count == 0) {
-            token->trailing = before->trailing;
-            before->trailing = (struct evs_slice){0};
-        }
+    while (move_comments(tokens)) {
     }
 }
 
