@@ -14,8 +14,8 @@
 #include "tables.h"
 
 static const struct evs_source *const sources[] = {&evs_source_file, &evs_source_nats, NULL};
-static const struct evs_sink *const sinks[] = {&evs_sink_file,     &evs_sink_nats,    &evs_sink_redis,
-                                               &evs_sink_postgres, &evs_sink_webhook, NULL};
+static const struct evs_sink *const sinks[] = {
+    &evs_sink_file, &evs_sink_nats, &evs_sink_redis, &evs_sink_redis_hash, &evs_sink_postgres, &evs_sink_webhook, NULL};
 static const struct evs_lookup *const tables[] = {&evs_table_redis, &evs_table_nats_kv, &evs_table_file, NULL};
 static const struct evs_decode_format *const decode_formats[] = {&evs_decode_json, NULL};
 static const struct evs_format *const formats[] = {&evs_format_json, &evs_format_cloudevents, &evs_format_csv, NULL};

@@ -1,4 +1,4 @@
-/* How a message gets into its stream exactly once.
+/* How a message gets into its stream exactly once, and a row into its hash (redis_hash.h).
  *
  *   send ──► [ window: a ring of copies, oldest first ]
  *              acked ▲            ▲ sent on this connection      ▲ waiting for the connection
@@ -18,6 +18,9 @@
  * itself refuses an old owner's smaller ids. (The streams are not raised to the new epoch at the start, as the log
  * and the outbox are: that would refuse the undelivered messages, too.)
  *
+ * A hash has no order to keep: each row's call stands alone, and the server knows by its fence whether it is newer than what is there. A key that is no
+ * hash refuses the row, which is a dead letter.
+ *
  * Without a durable store messages have no commit; the ids are <time of the start>-<number>.
  *
  * Nothing here blocks but the resolver, when the URL has a host name. In a steady state nothing is allocated: the
@@ -27,7 +30,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "format_fields.h"
 #include "redis_function.h"
+#include "redis_hash.h"
 #include "redis_link.h"
 #include "redis_retry.h"
 
@@ -41,6 +46,13 @@ struct config {
     const char *key;    /* the template's text */
     const char *url;    /* NULL: that of the state */
     const char *maxlen; /* NULL: streams grow without limit */
+    bool is_hash;
+    const char *ttl_ms; /* of hashes; "0": they stay */
+};
+
+struct refused {
+    uint64_t number;
+    char *answer;
 };
 
 struct message {
@@ -74,6 +86,10 @@ struct redis_sink {
     struct evs_buffer last_key; /* … and its stream */
     bool beside_store;          /* the server keeps the state, too */
     bool store_forgets;         /* and a crash of it may take what it had confirmed */
+    char *fence;                /* hashes: the field that holds the place of the last row */
+    struct refused *refused;    /* hashes: not told yet, oldest first */
+    uint32_t refused_count, refused_capacity;
+    char *told;      /* the last refusal's answer */
     bool is_checked; /* this connection leads to the server that the last one led to, or that does not matter */
 };
 
@@ -99,6 +115,52 @@ static const struct evs_option options[] = {
     {0},
 };
 
+enum { OPTION_HASH_KEY, OPTION_TTL, OPTION_HASH_URL };
+
+static const struct evs_option hash_options[] = {
+    [OPTION_HASH_KEY] =
+        {.name = "key",
+         .kind = EVS_OPTION_TEMPLATE,
+         .required = true,
+         .help = "The hash's key, with {column} holes: 'profile:{user_id}'. Each column of the row is a field of it."},
+    [OPTION_TTL] = {.name = "ttl",
+                    .kind = EVS_OPTION_DURATION,
+                    .min = 1000,
+                    .max = INT64_C(3660) * 24 * 3600 * 1000000,
+                    .help = "How long a hash stays that is not written any more; without it for ever."},
+    [OPTION_HASH_URL] = {.name = "url",
+                         .kind = EVS_OPTION_STRING,
+                         .secret = true,
+                         .help = "The server, redis://host:port; without it the one that keeps the state."},
+    {0},
+};
+
+static evs_status set_url(struct config *made, const struct evs_option_value *value, struct evs_arena *arena,
+                          struct evs_error *error)
+{
+    if (!value->is_set) {
+        return EVS_OK;
+    }
+    struct evs_redis_address address;
+    made->url = evs_arena_strndup(arena, value->text.data, value->text.count);
+    evs_status status = evs_redis_address_parse(made->url, &address, error);
+    if (status == EVS_OK) {
+        evs_redis_address_fini(&address);
+    }
+    return status;
+}
+
+static evs_status hash_configure(const struct evs_option_value *values, struct evs_arena *arena, const void **config,
+                                 struct evs_error *error)
+{
+    struct config *made = EVS_ARENA_NEW(arena, struct config);
+    made->is_hash = true;
+    made->ttl_ms =
+        values[OPTION_TTL].is_set ? evs_arena_printf(arena, "%" PRId64, values[OPTION_TTL].integer / 1000) : "0";
+    *config = made;
+    return set_url(made, &values[OPTION_HASH_URL], arena, error);
+}
+
 static evs_status sink_configure(const struct evs_option_value *values, struct evs_arena *arena, const void **config,
                                  struct evs_error *error)
 {
@@ -107,17 +169,8 @@ static evs_status sink_configure(const struct evs_option_value *values, struct e
     if (values[OPTION_MAXLEN].is_set) {
         made->maxlen = evs_arena_printf(arena, "%" PRId64, values[OPTION_MAXLEN].integer);
     }
-    if (values[OPTION_URL].is_set) {
-        struct evs_redis_address address;
-        made->url = evs_arena_strndup(arena, values[OPTION_URL].text.data, values[OPTION_URL].text.count);
-        evs_status status = evs_redis_address_parse(made->url, &address, error);
-        if (status != EVS_OK) {
-            return status;
-        }
-        evs_redis_address_fini(&address);
-    }
     *config = made;
-    return EVS_OK;
+    return set_url(made, &values[OPTION_URL], arena, error);
 }
 
 void evs_sink_redis_place(const void *config, struct evs_sink_redis_place *place)
@@ -140,6 +193,12 @@ static void sink_close(void *instance)
         evs_buffer_fini(&sink->window[i].text);
     }
     evs_buffer_fini(&sink->last_key);
+    for (uint32_t i = 0; i < sink->refused_count; i++) {
+        evs_free(sink->refused[i].answer);
+    }
+    evs_free(sink->refused);
+    evs_free(sink->told);
+    evs_free(sink->fence);
     evs_free(sink->window);
     evs_free(sink);
 }
@@ -150,6 +209,9 @@ static void name_writer(struct redis_sink *sink, const struct evs_sink_open *ope
     struct evs_buffer name = {0};
     evs_buffer_printf(&name, "%s/%s", open->pipeline, open->name);
     snprintf(sink->writer, sizeof sink->writer, "%016" PRIx64, evs_hash64(name.data, name.count));
+    name.count = 0;
+    evs_buffer_printf(&name, "_evs.%s.%s", open->pipeline, open->name);
+    sink->fence = evs_strndup(name.data, name.count);
     evs_buffer_fini(&name);
 }
 
@@ -185,6 +247,7 @@ static evs_status sink_open(const struct evs_sink_open *open, void **instance, s
     sink->retry = (struct evs_redis_retry){.os = open->os, .retry_us = open->retry_us};
     sink->window = evs_alloc_zero(WINDOW_MESSAGES * sizeof *sink->window);
     sink->own_epoch = (uint64_t)(open->os->clock.wall_us(open->os->clock.self) / 1000);
+    sink->loads = sink->config->is_hash; /* another library than that of the state, which the store has loaded */
     name_writer(sink, open);
     evs_status status = make_link(sink, open, error);
     if (status != EVS_OK) {
@@ -273,9 +336,24 @@ static struct evs_redis_id id_before(struct redis_sink *sink, uint32_t index)
     return same_stream && sink->last.ms == message->id.ms ? sink->last : (struct evs_redis_id){0};
 }
 
+static void put_hash(struct redis_sink *sink, const struct message *message)
+{
+    char id[EVS_REDIS_ID_TEXT_BYTES];
+    struct evs_redis_hash_row row = {.key = key_of(message),
+                                     .payload = data_of(message),
+                                     .id = evs_redis_id_text(message->id, id),
+                                     .fence = sink->fence,
+                                     .ttl_ms = sink->config->ttl_ms};
+    evs_redis_hash_put(sink->link, &row);
+}
+
 static void put_message(struct redis_sink *sink, uint32_t index)
 {
     const struct message *message = window_at(sink, index);
+    if (sink->config->is_hash) {
+        put_hash(sink, message);
+        return;
+    }
     char id[EVS_REDIS_ID_TEXT_BYTES], after[EVS_REDIS_ID_TEXT_BYTES];
     struct evs_redis_id before = id_before(sink, index);
     struct evs_slice after_slice = {0};
@@ -300,7 +378,7 @@ static void put_messages(struct redis_sink *sink)
     EVS_ASSERT(evs_redis_link_is_up(sink->link));
     if (sink->loads) {
         struct evs_slice command[] = {EVS_SLICE("FUNCTION"), EVS_SLICE("LOAD"), EVS_SLICE("REPLACE"),
-                                      evs_redis_function_text()};
+                                      sink->config->is_hash ? evs_redis_hash_library() : evs_redis_function_text()};
         evs_redis_link_put(sink->link, command, EVS_COUNT(command));
         sink->loads = false;
         sink->load_awaited = true;
@@ -362,8 +440,8 @@ static evs_status take_refusal(struct redis_sink *sink, const char *reply, struc
 {
     struct message *message = window_at(sink, 0);
     char doing[160];
-    snprintf(doing, sizeof doing, "append to the stream %.*s", message->key_count > 100 ? 100 : (int)message->key_count,
-             message->text.data);
+    snprintf(doing, sizeof doing, "%s %.*s", sink->config->is_hash ? "write the hash" : "append to the stream",
+             message->key_count > 100 ? 100 : (int)message->key_count, message->text.data);
     evs_status status = evs_redis_link_refused(sink->link, doing, reply, error);
     enum evs_redis_cause cause = evs_redis_classify(reply)->cause;
     sink->loads = cause == EVS_REDIS_NO_FUNCTION;
@@ -374,6 +452,38 @@ static evs_status take_refusal(struct redis_sink *sink, const char *reply, struc
     return start_over(sink, status, error);
 }
 
+/* What stands under the key is no hash, or the fence in it is none: no other row has to do with it. */
+static bool is_for_row_alone(const struct redis_sink *sink, const char *reply)
+{
+    enum evs_redis_cause cause = evs_redis_classify(reply)->cause;
+    return sink->config->is_hash && (cause == EVS_REDIS_WRONGTYPE || cause == EVS_REDIS_DIVERGED);
+}
+
+static void bury_first(struct redis_sink *sink, const char *reply)
+{
+    EVS_GROW(sink->refused, sink->refused_count, sink->refused_capacity);
+    uint64_t number = acknowledge_first(sink);
+    sink->refused[sink->refused_count++] = (struct refused){number, evs_strdup(reply)};
+}
+
+static evs_status sink_refused(void *instance, struct evs_sink_refusal *refusal)
+{
+    struct redis_sink *sink = instance;
+    if (sink->refused_count == 0) {
+        return EVS_AGAIN;
+    }
+    struct refused first = sink->refused[0];
+    evs_free(sink->told);
+    sink->told = first.answer;
+    sink->refused_count--;
+    memmove(sink->refused, sink->refused + 1, sink->refused_count * sizeof *sink->refused);
+    *refusal = (struct evs_sink_refusal){.number = first.number,
+                                         .reason = EVS_REFUSED_REASON,
+                                         .code = EVS_REFUSED_CODE,
+                                         .answer = evs_slice_of(sink->told)};
+    return EVS_OK;
+}
+
 /* The reply to the oldest command: *number 0 when it acknowledges no message. */
 static evs_status take_reply(struct redis_sink *sink, const redisReply *reply, uint64_t *number,
                              struct evs_error *error)
@@ -382,6 +492,10 @@ static evs_status take_reply(struct redis_sink *sink, const redisReply *reply, u
     if (reply->type == REDIS_REPLY_ERROR && sink->load_awaited) {
         return start_over(sink, evs_redis_link_refused(sink->link, "load its function library", reply->str, error),
                           error);
+    }
+    if (reply->type == REDIS_REPLY_ERROR && is_for_row_alone(sink, reply->str)) {
+        bury_first(sink, reply->str);
+        return EVS_OK;
     }
     if (reply->type == REDIS_REPLY_ERROR) {
         return take_refusal(sink, reply->str, error);
@@ -496,12 +610,34 @@ const struct evs_sink evs_sink_redis = {
     .shape = EVS_SINK_MESSAGES,
     .single = true,
     .always_exact = true,
+    .follows_store = true,
     .options = options,
     .address_option = "key",
     .configure = sink_configure,
     .open = sink_open,
     .send = sink_send,
     .poll = sink_poll,
+    .wait_fds = sink_wait_fds,
+    .close = sink_close,
+    .state = sink_state,
+};
+
+const struct evs_sink evs_sink_redis_hash = {
+    .kind = "redis_hash",
+    .promise = "a hash shows its newest row: one that is sent again never takes the place of a newer one",
+    .shape = EVS_SINK_MESSAGES,
+    .single = true,
+    .through_outbox = true,
+    .follows_store = true,
+    .options = hash_options,
+    .address_option = "key",
+    .plain_address = true,
+    .own_format = &evs_format_fields,
+    .configure = hash_configure,
+    .open = sink_open,
+    .send = sink_send,
+    .poll = sink_poll,
+    .refused = sink_refused,
     .wait_fds = sink_wait_fds,
     .close = sink_close,
     .state = sink_state,

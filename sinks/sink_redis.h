@@ -15,6 +15,8 @@
 #include "evstream/sink.h"
 
 extern const struct evs_sink evs_sink_redis;
+/* insert into redis_hash (key = 'profile:{user_id}')    a hash a key, with a field a column: redis_hash.h */
+extern const struct evs_sink evs_sink_redis_hash;
 
 /* Where a sink's rows are, for tools that read them back. */
 struct evs_sink_redis_place {

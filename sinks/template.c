@@ -151,8 +151,14 @@ static bool put_hole(const struct piece *piece, const struct evs_batch *batch, u
     return true;
 }
 
-bool evs_template_fill(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row,
-                       struct evs_buffer *out)
+static bool stays_everywhere(char c)
+{
+    (void)c;
+    return true;
+}
+
+static bool fill(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row, bool (*stays)(char),
+                 struct evs_buffer *out)
 {
     size_t before = out->count;
     for (uint32_t i = 0; i < template_->count; i++) {
@@ -160,12 +166,24 @@ bool evs_template_fill(const struct evs_template *template_, const struct evs_ba
         size_t hole = out->count;
         if (piece->column < 0) {
             evs_buffer_put(out, piece->literal.data, piece->literal.count);
-        } else if (!put_hole(piece, batch, row, stays_in_address, out) || out->count == hole) {
+        } else if (!put_hole(piece, batch, row, stays, out) || out->count == hole) {
             out->count = before; /* an address has no empty part either: `triggers.` is no subject */
             return false;
         }
     }
     return true;
+}
+
+bool evs_template_fill(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row,
+                       struct evs_buffer *out)
+{
+    return fill(template_, batch, row, stays_in_address, out);
+}
+
+bool evs_template_fill_plain(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row,
+                             struct evs_buffer *out)
+{
+    return fill(template_, batch, row, stays_everywhere, out);
 }
 
 bool evs_template_fill_header(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row,

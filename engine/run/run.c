@@ -56,7 +56,7 @@ static struct evs_hash128 new_incarnation(const struct evs_run_options *options)
 static bool has_followers(const struct evs_plan *plan)
 {
     for (uint32_t i = 0; i < plan->node_count; i++) {
-        if (plan->nodes[i].kind == EVS_NODE_SINK && plan->nodes[i].sink->connector->always_exact) {
+        if (plan->nodes[i].kind == EVS_NODE_SINK && plan->nodes[i].sink->connector->follows_store) {
             return true;
         }
     }

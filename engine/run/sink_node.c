@@ -103,6 +103,13 @@ static void remember_origin(struct evs_pending *pending, const struct evs_batch 
     pending->event_time_us = batch->event_time_us[row];
 }
 
+static bool fill_address(const struct evs_plan_sink *plan, const struct evs_batch *batch, uint32_t row,
+                         struct evs_buffer *address)
+{
+    return plan->connector->plain_address ? evs_template_fill_plain(plan->address, batch, row, address)
+                                          : evs_template_fill(plan->address, batch, row, address);
+}
+
 static void encode_message(struct sink_node *node, const struct evs_batch *batch, uint32_t row)
 {
     const struct evs_plan_sink *plan = node->plan;
@@ -112,7 +119,7 @@ static void encode_message(struct sink_node *node, const struct evs_batch *batch
                                      .id = trigger_id(node, batch, row),
                                      .has_id = true};
     node->encoded.count = node->headers.count = node->address.count = node->row.count = 0;
-    bool has_address = plan->address == NULL || evs_template_fill(plan->address, batch, row, &node->address);
+    bool has_address = plan->address == NULL || fill_address(plan, batch, row, &node->address);
     uint64_t order = 0;
     if (!has_address || !encode_row(node, batch, row, &place, &order)) {
         struct evs_row_error error = {.reason = has_address ? "null_template" : "null_address",
@@ -310,7 +317,7 @@ bool evs_sink_node_describe(struct evs_op *op, const struct evs_batch *batch, ui
         return false;
     }
     size_t before = address->count;
-    if (node->plan->address != NULL && !evs_template_fill(node->plan->address, batch, row, address)) {
+    if (node->plan->address != NULL && !fill_address(node->plan, batch, row, address)) {
         address->count = before;
     }
     *id = trigger_id(node, batch, row);

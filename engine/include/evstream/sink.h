@@ -50,6 +50,9 @@ evs_status evs_template_bind(struct evs_slice text, const struct evs_schema *sch
  * empty. */
 bool evs_template_fill(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row,
                        struct evs_buffer *out);
+/* The same with values as they are: a key that others build by the same rule (create table … from redis). */
+bool evs_template_fill_plain(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row,
+                             struct evs_buffer *out);
 /* The same for the value of a header: printable ASCII stays, everything else is percent-encoded, a value may be empty. */
 bool evs_template_fill_header(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row,
                               struct evs_buffer *out);
@@ -158,9 +161,12 @@ struct evs_sink {
     bool
         through_outbox; /* the receiver takes nothing back: where state is durable a row is sent behind the commit that holds it, so that delivery is always
                             exact; without durable state at once */
+    bool
+        follows_store; /* it writes behind the commits, to the store's server unless told otherwise: what that forgets may be rows */
     const struct evs_option *options;
     /* `address` options of kind TEMPLATE are bound by the planner; the connector gets their text. */
     const char *address_option; /* the option whose template fills evs_sink_message.address; NULL: none */
+    bool plain_address;         /* values stand in it as they are, not percent-encoded */
     const char *file_option;    /* the option that names the file to write, which begins empty; NULL: none */
     const struct evs_format
         *own_format; /* how its rows are encoded: a `format` of the user's is refused; NULL: as the user says */
