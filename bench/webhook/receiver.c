@@ -1,6 +1,6 @@
 /* A receiver that answers each POST with 200 after so many milliseconds: one thread, epoll, HTTP/1.1 with keep-alive. What it costs is little beside the client.
  *
- *     evs_bench_receiver PORT DELAY_MS REQUESTS     ends when so many have been answered, and prints what it has seen:
+ *     evs_bench_receiver PORT DELAY_MS     until SIGTERM, and prints what it has seen:
  *
  *     requests N seconds S rate R connections C most_under_way M
  *
@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -39,7 +40,14 @@ struct due {
 static struct connection *connections[FDS_MAX];
 static struct due ring[RING];
 static uint64_t ring_put, ring_taken, most_under_way, connection_count;
-static int64_t first_us;
+static int64_t first_us, last_us;
+static volatile sig_atomic_t is_over;
+
+static void end(int number)
+{
+    (void)number;
+    is_over = 1;
+}
 
 static int64_t now_us(void)
 {
@@ -137,6 +145,7 @@ static void answer_due(void)
             perror("send");
         }
         ring_taken++;
+        last_us = now;
     }
 }
 
@@ -154,16 +163,16 @@ static int listen_at(uint16_t port)
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        fprintf(stderr, "usage: evs_bench_receiver PORT DELAY_MS REQUESTS\n");
+    if (argc != 3) {
+        fprintf(stderr, "usage: evs_bench_receiver PORT DELAY_MS\n");
         return 2;
     }
     int64_t delay_us = atoll(argv[2]) * 1000;
-    uint64_t wanted = strtoull(argv[3], NULL, 10);
+    signal(SIGTERM, end);
     int listener = listen_at((uint16_t)atoi(argv[1])), epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener}, events[256];
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
-    while (ring_taken < wanted) {
+    while (!is_over) {
         int64_t wait_us = ring_taken < ring_put ? ring[ring_taken % RING].at_us - now_us() : 1000000;
         int count = epoll_wait(epoll, events, 256, wait_us <= 0 ? 0 : (int)(wait_us / 1000) + 1);
         for (int i = 0; i < count; i++) {
@@ -175,7 +184,7 @@ int main(int argc, char **argv)
         }
         answer_due();
     }
-    double seconds = (double)(now_us() - first_us) / 1e6;
+    double seconds = (double)(last_us - first_us) / 1e6;
     printf("requests %llu seconds %.2f rate %.0f connections %llu most_under_way %llu\n",
            (unsigned long long)ring_taken, seconds, (double)ring_taken / seconds, (unsigned long long)connection_count,
            (unsigned long long)most_under_way);
