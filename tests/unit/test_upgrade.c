@@ -77,6 +77,24 @@ static const struct {
      NULL,
      {"{\"k\":\"a\",\"v\":1,\"ms\":\"2026-01-05T10:01:00Z\"}",
       "{\"k\":\"b\",\"v\":40,\"ms\":\"2026-01-05T10:05:00Z\"}"}},
+    {"whose an id is, remembered longer, with one column more",
+     "from events |> resolve identity as people k to if(v < 10, concat('u', cast(v as string)), null) retain interval "
+     "1 "
+     "hour |> select person_id, v |> insert into out;\n",
+     "from events |> resolve identity as people k to if(v < 10, concat('u', cast(v as string)), null) retain interval "
+     "9 "
+     "hour |> select person_id, v, k |> insert into out;\n",
+     NULL,
+     {"{\"person_id\":\"u2\",\"v\":20,\"k\":\"a\"}", "{\"person_id\":\"u3\",\"v\":40,\"k\":\"b\"}"}},
+    {"how far an identification reaches back changed",
+     "from events |> resolve identity as people k to if(v < 10, concat('u', cast(v as string)), null) retain interval "
+     "1 "
+     "hour |> select person_id, v |> insert into out;\n",
+     "from events |> resolve identity as people k to if(v < 10, concat('u', cast(v as string)), null) within interval "
+     "1 "
+     "minute retain interval 1 hour |> select person_id, v |> insert into out;\n",
+     "`people`",
+     {"{\"person_id\":\"a\",\"v\":20}", "{\"person_id\":\"b\",\"v\":40}"}},
     {"a column that kept rows did not have is NULL in them",
      "from events |> deduplicate by k within interval 1 hour keep first as once |> hold until ms + interval 1 hour as "
      "kept |> "
