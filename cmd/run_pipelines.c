@@ -130,7 +130,7 @@ static int start(struct evs_pipeline *pipeline, struct slot *slot)
         evs_run_start(pipeline->plan, evs_groups_options(pipeline->groups, slot->index), &slot->run, &error);
     if (status != EVS_OK) {
         slot->run = NULL;
-        evs_live_ended(pipeline->live, pipeline->live_number, slot->index, true);
+        evs_live_ended(pipeline->live, pipeline->live_number, slot->index, status);
         return report(pipeline, status, &error);
     }
     *running_at(pipeline, slot) = slot->run;
@@ -147,7 +147,7 @@ static int open_groups(struct evs_pipeline *pipeline)
     struct evs_error error = {0};
     evs_status status = evs_groups_open(pipeline->plan, &pipeline->options, &pipeline->groups, &error);
     if (status != EVS_OK) {
-        evs_live_ended(pipeline->live, pipeline->live_number, 0, true);
+        evs_live_ended(pipeline->live, pipeline->live_number, 0, status);
         return report(pipeline, status, &error);
     }
     pipeline->slot_count = evs_groups_count(pipeline->groups);
@@ -234,7 +234,7 @@ static bool end(struct evs_pipeline *pipeline, struct slot *slot, bool quiet, in
     if (status == EVS_OK && !quiet && !again && summary.ran) {
         print_summary(pipeline, slot, &summary);
     }
-    evs_live_ended(pipeline->live, pipeline->live_number, slot->index, status != EVS_OK);
+    evs_live_ended(pipeline->live, pipeline->live_number, slot->index, status);
     evs_run_free(slot->run);
     slot->run = NULL;
     evs_groups_ended(pipeline->groups, slot->index, status == EVS_OK && !again);

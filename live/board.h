@@ -26,7 +26,7 @@ struct pipeline {
     const char *file;
     struct evs_run *runs[EVS_GROUPS_MAX]; /* one a group; NULL: not running */
     uint32_t group_count;                 /* groups that ever ran */
-    uint64_t starts;
+    uint64_t starts, fenced;
     bool has_ended, has_failed;
     struct evs_tap *taps[EVS_LIVE_TRIGGER_TAPS]; /* triggers.c */
     uint32_t tap_nodes[EVS_LIVE_TRIGGER_TAPS], tap_groups[EVS_LIVE_TRIGGER_TAPS], tap_count;

@@ -63,7 +63,7 @@ void evs_live_started(struct evs_live *live, uint32_t number, uint32_t group, st
     pthread_mutex_unlock(&live->lock);
 }
 
-void evs_live_ended(struct evs_live *live, uint32_t number, uint32_t group, bool has_failed)
+void evs_live_ended(struct evs_live *live, uint32_t number, uint32_t group, evs_status status)
 {
     pthread_mutex_lock(&live->lock);
     EVS_ASSERT(number < live->pipeline_count && group < EVS_GROUPS_MAX);
@@ -74,7 +74,8 @@ void evs_live_ended(struct evs_live *live, uint32_t number, uint32_t group, bool
     }
     pipeline->runs[group] = NULL;
     pipeline->has_ended = true;
-    pipeline->has_failed = pipeline->has_failed || has_failed;
+    pipeline->has_failed = pipeline->has_failed || status != EVS_OK;
+    pipeline->fenced += status == EVS_E_FENCED;
     pthread_mutex_unlock(&live->lock);
 }
 

@@ -33,7 +33,7 @@ uint32_t evs_live_add(struct evs_live *live, const struct evs_plan *plan, const 
 /* A group of it runs (evstream/groups.h; 0: the only one). What is shown of a pipeline is of all its groups here together, as of workers. */
 void evs_live_started(struct evs_live *live, uint32_t number, uint32_t group, struct evs_run *run);
 /* That run is over; called before the run is freed, and returns when nobody looks at it any more. */
-void evs_live_ended(struct evs_live *live, uint32_t number, uint32_t group, bool has_failed);
+void evs_live_ended(struct evs_live *live, uint32_t number, uint32_t group, evs_status status);
 /* Answers at `address`, HOST:PORT, from a thread of its own on. Errors name the address. */
 evs_status evs_live_listen(struct evs_live *live, const char *address, struct evs_error *error);
 /* Where it listens, HOST:PORT with the port that the system chose for port 0; NULL: nowhere. */

@@ -246,6 +246,9 @@ static bool pipeline_value(const struct gallery *gallery, const struct shot *sho
     case EVS_METRIC_PIPELINE_STARTS:
         *value = (double)shot->pipeline->starts;
         return true;
+    case EVS_METRIC_PIPELINE_FENCED:
+        *value = (double)shot->pipeline->fenced;
+        return true;
     case EVS_METRIC_PIPELINE_WORKERS:
         *value = shot->run.worker_count;
         return shot->is_live;
