@@ -20,6 +20,8 @@
  * A row that has no trigger id, because its sink delivers bytes and not messages, gets one made of the same parts. */
 #include "format_cloudevents.h"
 
+#include <stdio.h>
+
 #include "evstream/memory.h"
 #include "format_json.h"
 #include "value_text.h"
@@ -34,6 +36,7 @@ struct cloudevents_config {
     struct evs_slice type, source;      /* source empty: made of pipeline and sink */
     const struct evs_template *subject; /* NULL: none */
     uint32_t traceparent_column;
+    bool causation;
     const struct evs_json_row *row;
 };
 
@@ -64,6 +67,13 @@ static const struct evs_option cloudevents_options[] = {
         .choices = "binary|structured",
         .help = "binary: attributes are headers, the payload is the row. structured: the payload is an object of both.",
     },
+    {
+        .name = "causation",
+        .kind = EVS_OPTION_BOOL,
+        .fallback = "false",
+        .help = "Adds the attributes `causationid` (partition/sequence/record of the event behind the row, or "
+                "start/end/firing of its window) and, of results by key, `correlationid`: the same for all of one key.",
+    },
     {.name = NULL},
 };
 
@@ -90,6 +100,7 @@ static evs_status cloudevents_configure(const struct evs_option_value *values, c
     struct cloudevents_config *made = EVS_ARENA_NEW(arena, struct cloudevents_config);
     const struct evs_option_value *subject = evs_option_find(values, "subject");
     made->mode = (enum mode)evs_option_find(values, "mode")->integer;
+    made->causation = evs_option_find(values, "causation")->integer != 0;
     made->type = keep(arena, evs_option_find(values, "type"));
     made->source = keep(arena, evs_option_find(values, "source"));
     made->traceparent_column = find_traceparent(schema);
@@ -193,6 +204,35 @@ static void put_traceparent(const struct event *event)
     }
 }
 
+/* What tells whoever takes triggers which of them belong together, and where to look for what caused one. */
+static void put_causation(const struct event *event)
+{
+    const struct evs_batch *batch = event->batch;
+    struct evs_cause cause = batch->cause[event->row];
+    char text[EVS_FORMAT_MAX * 2];
+    int count;
+    if (!event->config->causation) {
+        return;
+    }
+    if (batch->cause_kind == EVS_CAUSE_WINDOW) {
+        uint32_t firing = batch->ordinal == NULL ? 0 : batch->ordinal[event->row];
+        count = evs_format_timestamp(text, (int64_t)cause.major);
+        text[count++] = '/';
+        count += (int)evs_format_timestamp(text + count, (int64_t)cause.minor);
+        count += snprintf(text + count, sizeof text - (size_t)count, "/%u", firing);
+    } else {
+        count = snprintf(text, sizeof text, "%u/%llu/%u", evs_cause_partition(cause),
+                         (unsigned long long)evs_cause_sequence(cause), (uint32_t)cause.minor);
+    }
+    event->put(event->out, "causationid", (struct evs_slice){text, (size_t)count});
+    if (batch->key != NULL) {
+        struct evs_hash128 key = batch->key[event->row];
+        count =
+            snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)key.high, (unsigned long long)key.low);
+        event->put(event->out, "correlationid", (struct evs_slice){text, (size_t)count});
+    }
+}
+
 static void put_attributes(const struct event *event)
 {
     event->put(event->out, "specversion", EVS_SLICE("1.0"));
@@ -202,6 +242,7 @@ static void put_attributes(const struct event *event)
     put_subject(event);
     put_time(event);
     put_traceparent(event);
+    put_causation(event);
 }
 
 /* --- headers --------------------------------------------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 #include "json_oracle.h"
 #include "row_case.h"
 
-enum { TYPE, SOURCE, SUBJECT, MODE, OPTIONS };
+enum { TYPE, SOURCE, SUBJECT, MODE, CAUSATION, OPTIONS };
 
 struct event {
     struct row_case row;
@@ -13,6 +13,7 @@ struct event {
     const void *config;
     struct evs_format_place place;
     struct evs_buffer payload, headers;
+    bool causation;
 };
 
 static void event_init(struct event *event)
@@ -38,13 +39,14 @@ static void event_fini(struct event *event)
 static evs_status configure(struct event *event, const char *type, const char *source, const char *subject,
                             bool structured, struct evs_error *error)
 {
-    const char *const texts[OPTIONS] = {type, source, subject, structured ? "structured" : "binary"};
+    const char *const texts[OPTIONS] = {type, source, subject, structured ? "structured" : "binary", NULL};
     struct evs_option_value values[OPTIONS];
     for (int i = 0; i < OPTIONS; i++) {
         values[i] = (struct evs_option_value){.option = &evs_format_cloudevents.options[i], .is_set = texts[i] != NULL};
         values[i].text = texts[i] == NULL ? (struct evs_slice){0} : evs_slice_of(texts[i]);
     }
     values[MODE].integer = structured;
+    values[CAUSATION].integer = event->causation;
     return evs_format_cloudevents.configure(values, &event->row.schema, &event->arena, &event->config, error);
 }
 
@@ -73,6 +75,31 @@ START_TEST(binary_mode)
                                          "ce-time: 2026-01-05T10:00:00.500Z\r\n"
                                          "ce-datacontenttype: application/json\r\n"
                                          "content-type: application/json\r\n");
+    event_fini(&event);
+}
+END_TEST
+
+/* Of an event its place; of a window its ends, and what all results of one key have in common. */
+START_TEST(causation)
+{
+    struct event event;
+    struct evs_hash128 key = {0x11, 0x22};
+    event_init(&event);
+    event.causation = true;
+    struct evs_batch *batch = event.row.batch;
+    batch->cause[0] = evs_cause_message(3, 48113, 0xdeadbeef, 7);
+    ck_assert_int_eq(configure(&event, "t", NULL, NULL, false, NULL), EVS_OK);
+    encode(&event);
+    ck_assert_ptr_nonnull(strstr(event.headers.data, "\r\nce-causationid: 3/48113/7\r\n"));
+    ck_assert_ptr_null(strstr(event.headers.data, "correlationid"));
+    batch->cause_kind = EVS_CAUSE_WINDOW;
+    batch->cause[0] = (struct evs_cause){UINT64_C(1767607200000000), UINT64_C(1767607260000000)};
+    batch->key = &key;
+    encode(&event);
+    ck_assert_ptr_nonnull(
+        strstr(event.headers.data, "\r\nce-causationid: 2026-01-05T10:00:00Z/2026-01-05T10:01:00Z/0\r\n"));
+    ck_assert_ptr_nonnull(strstr(event.headers.data, "\r\nce-correlationid: 00000000000000220000000000000011\r\n"));
+    batch->key = NULL;
     event_fini(&event);
 }
 END_TEST
@@ -203,6 +230,7 @@ int main(void)
     TCase *cases = tcase_create("format_cloudevents");
     tcase_add_test(cases, binary_mode);
     tcase_add_test(cases, structured_mode);
+    tcase_add_test(cases, causation);
     tcase_add_test(cases, header_values_are_encoded);
     tcase_add_test(cases, structured_values_are_escaped);
     tcase_add_test(cases, attributes_that_have_no_value_are_left_out);
