@@ -27,7 +27,7 @@ static bool watermark(const struct gallery *gallery, const struct evs_view_node 
 static bool watermark_delay(const struct gallery *gallery, const struct evs_view_node *node, double *value)
 {
     bool is_known = watermark(gallery, node, value);
-    *value = (double)(gallery->wall_us - node->figures[EVS_FIGURE_WATERMARK_US]) / MICRO;
+    *value = is_known ? (double)(gallery->wall_us - node->figures[EVS_FIGURE_WATERMARK_US]) / MICRO : 0;
     return is_known;
 }
 
@@ -35,8 +35,8 @@ static bool watermark_delay(const struct gallery *gallery, const struct evs_view
 static bool lag(const struct gallery *gallery, const struct evs_view_node *node, double *value)
 {
     int64_t newest_us = node->figures[EVS_FIGURE_INGESTED_US];
-    *value = node->figures[EVS_FIGURE_CAUGHT_UP] ? 0.0 : (double)(gallery->wall_us - newest_us) / MICRO;
-    *value = *value < 0 ? 0 : *value;
+    bool is_behind = !node->figures[EVS_FIGURE_CAUGHT_UP] && newest_us != EVS_TIME_MIN && newest_us < gallery->wall_us;
+    *value = is_behind ? (double)(gallery->wall_us - newest_us) / MICRO : 0.0;
     return node->figures[EVS_FIGURE_CAUGHT_UP] || newest_us != EVS_TIME_MIN;
 }
 
