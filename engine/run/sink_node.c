@@ -39,6 +39,7 @@ struct sink_node {
     struct evs_pendings pendings;
     uint64_t sent, sendable;
     uint64_t acknowledged; /* how many, of this run */
+    uint64_t refused;      /* for good, of this run */
     bool rests;            /* the run ends, and nothing is under way: what is left is the next start's */
     struct told *told;
     uint32_t told_count, told_capacity;
@@ -240,6 +241,7 @@ static void take_refusals(struct sink_node *node, bool *did)
         struct evs_pending *pending = under_way(node, refusal.number);
         bury(node, pending, &refusal);
         evs_pendings_finish(&node->pendings, pending);
+        node->refused++;
         any = true;
     }
     if (any) {
@@ -559,6 +561,7 @@ static void sink_show(const struct evs_op *op, int64_t *figures)
     figures[EVS_FIGURE_RETRIES] = (int64_t)state.retries;
     figures[EVS_FIGURE_DUPLICATES] = (int64_t)state.duplicates;
     figures[EVS_FIGURE_ORPHANS] = (int64_t)state.orphans;
+    figures[EVS_FIGURE_REFUSED] = (int64_t)node->refused;
     figures[EVS_FIGURE_ATTEMPTS] = (int64_t)state.attempts;
     figures[EVS_FIGURE_UNANSWERED] = (int64_t)state.unanswered;
     for (uint32_t i = 2; i < EVS_COUNT(state.answers); i++) {

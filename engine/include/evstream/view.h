@@ -50,6 +50,7 @@ enum evs_merge { EVS_MERGE_SUM, EVS_MERGE_MIN, EVS_MERGE_MAX };
     F(RETRIES, SUM)    /* messages that were sent more than once */                                                    \
     F(DUPLICATES, SUM) /* messages that the receiver had already */                                                    \
     F(ORPHANS, SUM)    /* that it has of an earlier run, and that were not derived again */                            \
+    F(REFUSED, SUM)    /* that it will never take: dead letters */                                                     \
     F(ATTEMPTS, SUM)   /* requests that were sent, to receivers that are asked and answer */                           \
     F(UNANSWERED, SUM) /* of them without a whole answer */                                                            \
     F(ANSWERS_2XX, SUM)                                                                                                \
