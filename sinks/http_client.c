@@ -116,6 +116,7 @@ static void set_security(CURL *easy, const struct evs_http_how *how)
     curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)how->redirects);
     curl_easy_setopt(easy, CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL);
     curl_easy_setopt(easy, CURLOPT_PROXY, how->proxy != NULL ? how->proxy : "");
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, ""); /* nor exceptions of the environment */
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     if (how->ca_file != NULL) {
         curl_easy_setopt(easy, CURLOPT_CAINFO, how->ca_file);

@@ -165,6 +165,14 @@ static void give_back(struct evs_webhook_delivery *delivery, struct evs_webhook_
     delivery->os->threads.wake(lane->park);
 }
 
+/* What a receiver says may hold what the row held, and content of rows is not logged: its words are in the dead letter alone. */
+static size_t told_bytes(const struct evs_buffer *answer)
+{
+    const char *words =
+        answer->count < 7 || memcmp(answer->data, "status ", 7) != 0 ? NULL : memchr(answer->data, ':', answer->count);
+    return words == NULL ? answer->count : (size_t)(words - answer->data);
+}
+
 static void settle(struct evs_webhook_delivery *delivery, struct evs_webhook_message *message, const char *reason,
                    const char *code)
 {
@@ -173,7 +181,7 @@ static void settle(struct evs_webhook_delivery *delivery, struct evs_webhook_mes
     message->code = code;
     if (reason != NULL) {
         evs_log(delivery->log, EVS_LOG_WARN, "sink_webhook_refused", "%s: a row becomes a dead letter (%s): %.*s",
-                delivery->name, reason, (int)message->answer.count, message->answer.data);
+                delivery->name, reason, (int)told_bytes(&message->answer), message->answer.data);
     }
     give_back(delivery, message);
 }
