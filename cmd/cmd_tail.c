@@ -115,6 +115,7 @@ static void put_path(const struct tail *tail, struct evs_buffer *path)
         snprintf(rate, sizeof rate, "%" PRId64, tail->rate);
         evs_client_put_query(path, "rate", rate);
     }
+    evs_buffer_put(path, "", 1);
 }
 
 static int follow(struct tail *tail)
