@@ -18,11 +18,12 @@ struct evs_otlp;
 struct evs_live_options {
     const struct evs_os *os;
     struct evs_log *log;
-    const char *token;                       /* who sends it may change something; NULL: nobody may. Copied */
+    const char *token; /* who sends it may change something; NULL: nobody may. Copied */
     /* Appends the plan as JSON, as `evstream explain --format json` has it. */
     void (*explain)(const struct evs_plan *plan, struct evs_buffer *out);
     struct evs_otlp *otlp; /* sends traces (traces/otlp.h); NULL: nobody does */
-    const char *nats_url, *nats_credentials, *redis_url; /* of the runs: where dead letters are. They live longer than `live` */
+    const char *nats_url, *nats_credentials,
+        *redis_url; /* of the runs: where dead letters are. They live longer than `live` */
 };
 struct evs_live *evs_live_new(const struct evs_live_options *options);
 /* The token of the file, or of EVSTREAM_TOKEN when `path` is NULL; NULL: there is none. The caller frees it. EVS_E_USAGE: it is unreadable or

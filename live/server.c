@@ -12,10 +12,10 @@
 #include <sys/queue.h>
 #include <unistd.h>
 
+#include "dlq.h"
 #include "evstream/json_value.h"
 #include "evstream/option.h"
 #include "evstream/text.h"
-#include "dlq.h"
 #include "later.h"
 #include "page.h"
 #include "server.h"
