@@ -22,6 +22,9 @@
 #define KEEPER_SALTS 2u
 #define KEEPER_OLD_DAYS 7 /* days for which salts are looked for that nobody has deleted */
 #define KEEPER_WAIT_STEP_US 5000
+/* Two that write one key clash at every third beat; a bucket that was made again is one clash. */
+#define KEEPER_CLASH 4
+#define KEEPER_CLASHES_MAX 10
 
 struct shared_salt {
     int64_t day;
@@ -47,6 +50,7 @@ struct evs_keeper {
     uint64_t revision; /* of our key; 0: there is none */
     uint64_t previous; /* of the last beat, when its round is known; else 0 */
     int64_t round_us;
+    int32_t clashes; /* raised by each, lowered by each beat that goes well */
     int64_t cleaned_day;
     struct evs_buffer value;
 
@@ -141,6 +145,9 @@ static evs_status keeper_beat(struct evs_keeper *keeper, struct evs_error *error
     if (status != EVS_OK) {
         keeper->is_read = false; /* nobody knows what is there now */
     }
+    if (status == EVS_AGAIN && (keeper->clashes += KEEPER_CLASH) < KEEPER_CLASHES_MAX) {
+        return EVS_E_UNREACHABLE; /* the next beat reads what is there */
+    }
     if (status == EVS_AGAIN) {
         return evs_fail(
             error, EVS_E_STATE,
@@ -150,6 +157,7 @@ static evs_status keeper_beat(struct evs_keeper *keeper, struct evs_error *error
     }
     if (status == EVS_OK) {
         keeper->previous = keeper->revision;
+        keeper->clashes -= keeper->clashes > 0;
         keeper->round_us = evs_monotonic_us(keeper->options.os) - begun_us;
         atomic_fetch_add(&keeper->beats, 1);
         atomic_store(&keeper->is_registered, true);

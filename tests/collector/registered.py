@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -70,6 +71,13 @@ class Registered:
         same(collector.end(), 0, "a stop with something in the spool")
         nats.start()
         same(list(self.registrations(nats)), [key], "it is still waited for")
+        # A spool's folder that was copied, with the id in it, is told.
+        collector.start()
+        shutil.copytree(collector.spool, self.suite.path("copied.spool"), ignore=shutil.ignore_patterns("*.spool", "lock", "position"))
+        twin = self.make(self.suite, nats.url, name="copied")
+        wait_until(lambda: "Another collector writes the registration" in collector.log() + twin.log(), "the clash to be told", 60)
+        twin.end(signal.SIGKILL)
+        collector.end(signal.SIGKILL)
         # With nothing that could wait there is nobody to wait for.
         bare = self.make(self.suite, nats.url, name="bare", spool="off")
         hidden = self.make(self.suite, nats.url, "--bucket", "off", name="hidden")
