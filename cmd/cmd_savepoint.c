@@ -22,7 +22,7 @@ static const struct evs_arg options[] = {
 struct request {
     const char *what, *pipeline, *name;
     struct evs_state_server server;
-    bool yes, is_divided;
+    bool yes, is_divided, has_watched;
     struct evs_buffer text; /* for standard output */
 };
 
@@ -249,7 +249,10 @@ static evs_status check_name(struct request *request, void *store, struct evs_er
 static evs_status check_rest(struct request *request, void *store, struct evs_error *error)
 {
     evs_status status = check_name(request, store, error);
-    return status == EVS_OK ? evs_state_store_must_rest(&request->server, store, request->pipeline, error) : status;
+    bool is_first = !request->has_watched;
+    request->has_watched = true;
+    return status == EVS_OK ? evs_state_store_must_rest(&request->server, store, request->pipeline, is_first, error)
+                            : status;
 }
 
 static evs_status list(struct request *request, void *store, struct evs_error *error)

@@ -23,7 +23,7 @@ static const struct evs_arg options[] = {
 struct request {
     const char *what, *pipeline, *savepoint;
     struct evs_state_server server; /* with the group at hand */
-    bool yes, is_divided;
+    bool yes, is_divided, has_watched;
 };
 
 static int print(struct evs_buffer *text)
@@ -168,7 +168,9 @@ static evs_status reset(struct request *request, void *store, struct evs_buffer 
 static evs_status rests(struct request *request, void *store, struct evs_buffer *text, struct evs_error *error)
 {
     (void)text;
-    return evs_state_store_must_rest(&request->server, store, request->pipeline, error);
+    bool is_first = !request->has_watched;
+    request->has_watched = true;
+    return evs_state_store_must_rest(&request->server, store, request->pipeline, is_first, error);
 }
 
 /* --- the command --------------------------------------------------------------------------------------------------------- */

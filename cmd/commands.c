@@ -21,6 +21,7 @@ const struct evs_command *const evs_commands[] = {
     &evs_command_state,
     &evs_command_savepoint,
     &evs_command_erase,
+    &evs_command_divide,
     &evs_command_lsp,
     &evs_command_completions,
     &evs_command_version,

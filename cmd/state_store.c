@@ -65,10 +65,11 @@ void evs_state_store_close(void *store)
 }
 
 evs_status evs_state_store_must_rest(const struct evs_state_server *server, void *store, const char *pipeline,
-                                     struct evs_error *error)
+                                     bool patiently, struct evs_error *error)
 {
     bool active = false;
-    evs_status status = evs_redis_tool_watch(store, pipeline, group_of(server), WATCH_US, &active, error);
+    evs_status status =
+        evs_redis_tool_watch(store, pipeline, group_of(server), patiently ? WATCH_US : 0, &active, error);
     if (status == EVS_OK && active) {
         return evs_fail(error, EVS_E_STATE,
                         "an engine works with the state of pipeline %s, or stands by to do so; stop it first.",

@@ -24,9 +24,9 @@ EVS_MUST_CHECK evs_status evs_state_store_open(const struct evs_state_server *se
 EVS_MUST_CHECK evs_status evs_state_store_peek(const struct evs_state_server *server, const char *pipeline,
                                                void **store, struct evs_store_terms *terms, struct evs_error *error);
 void evs_state_store_close(void *store); /* NULL is allowed */
-/* EVS_E_STATE while an engine works with the pipeline: it is connected, or writes within some seconds. */
+/* EVS_E_STATE while an engine works with the group: it is connected, or writes within some seconds, for which only `patiently` waits. */
 EVS_MUST_CHECK evs_status evs_state_store_must_rest(const struct evs_state_server *server, void *store,
-                                                    const char *pipeline, struct evs_error *error);
+                                                    const char *pipeline, bool patiently, struct evs_error *error);
 /* What is about to be done is told on the terminal, and done only after a yes. Without a terminal it is EVS_E_USAGE, unless `yes`; EVS_E_CANCELLED: no. */
 EVS_MUST_CHECK evs_status evs_state_ask(bool yes, struct evs_error *error, const char *format, ...) EVS_PRINTF(3, 4);
 

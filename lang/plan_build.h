@@ -83,6 +83,7 @@ void evs_build_operator(struct evs_builder *builder, const struct evs_rel *rel, 
 /* plan_sink.c */
 void evs_build_sink(struct evs_builder *builder, const struct evs_rel *rel);
 void evs_build_dead_letters(struct evs_builder *builder);
+uint64_t evs_key_identity(const struct evs_rel_column *column, uint32_t input); /* of a key's part of a shape */
 /* Into how many groups the plan may be divided; more than that asked for is reported. */
 void evs_build_groups(struct evs_builder *builder);
 

@@ -211,6 +211,19 @@ static const uint32_t *operator_keys(const struct evs_rel *rel, uint32_t input)
     return rel->op->readings[input].keys;
 }
 
+/* What tells tools where a record belongs (engine/state/split.h). */
+static void mark_node(const struct proof *proof, const struct evs_rel *rel, uint32_t k,
+                      const uint32_t *(*keys_of)(const struct evs_rel *rel, uint32_t input))
+{
+    struct evs_plan_node *node = evs_build_at(proof->builder, proof->builder->node_of[rel->number]);
+    for (uint32_t i = 0; i < rel->input_count; i++) {
+        const struct evs_rel *input = rel->inputs[i].rel;
+        uint32_t column = keys_of(rel, i)[k];
+        node->partition_identity[i] = evs_key_identity(&input->columns[column], i);
+        node->partition_count = proof->traces[input->number][column].partitions;
+    }
+}
+
 /* True: nothing is in the way. */
 static bool check_keys(const struct proof *proof, const struct evs_rel *rel, const char *label, uint32_t count,
                        bool skips_nulls, const uint32_t *(*keys_of)(const struct evs_rel *rel, uint32_t input),
@@ -219,7 +232,10 @@ static bool check_keys(const struct proof *proof, const struct evs_rel *rel, con
     enum fit best = FIT_NOT;
     for (uint32_t k = 0; k < count; k++) {
         enum fit fit = fit_of_keys(proof, rel, k, keys_of);
-        best = fit > best ? fit : best;
+        if (fit > best) {
+            best = fit;
+            mark_node(proof, rel, k, keys_of);
+        }
     }
     if (best == FIT_ALWAYS || (best == FIT_WHERE_NOT_NULL && skips_nulls)) {
         return true;
@@ -263,7 +279,7 @@ static bool check_sink(const struct proof *proof, const struct evs_bound_sink *s
         *out = obstacle_of(proof, sink->place, sink->name,
                            sink->connector->shape == EVS_SINK_BYTES
                                ? "writes one file, and several engines cannot write it together"
-                               : "writes one stream with the numbers of one log of commits",
+                               : "has one writer, which goes by the numbers of one log of commits",
                            "write to nats, and copy from there with a pipeline of its own");
     }
     return is_shared;

@@ -96,13 +96,18 @@ static struct evs_slice keep_bytes(struct evs_arena *arena, const void *bytes, s
     return (struct evs_slice){evs_arena_strndup(arena, bytes, count), count};
 }
 
+uint64_t evs_key_identity(const struct evs_rel_column *column, uint32_t input)
+{
+    return evs_lineage_mix(evs_lineage_mix(column->lineage, column->type->kind), input);
+}
+
 static void add_key(struct evs_arena *arena, struct evs_state_parts *keys, const struct evs_rel_column *column,
                     uint32_t input)
 {
     const uint8_t form[2] = {(uint8_t)column->type->kind, (uint8_t)input};
     keys->items[keys->count++] = (struct evs_state_part){
         .text = evs_arena_strndup(arena, column->name, strlen(column->name)),
-        .identity = evs_lineage_mix(evs_lineage_mix(column->lineage, column->type->kind), input),
+        .identity = evs_key_identity(column, input),
         .form = keep_bytes(arena, form, sizeof form),
     };
 }

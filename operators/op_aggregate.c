@@ -469,6 +469,7 @@ const struct evs_operator evs_op_aggregate = {
     .kind = "aggregate",
     .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK,
     .snapshot_version = EVS_AGG_SNAPSHOT_VERSION,
+    .stored_rows = 1 << EVS_AGG_SECTION_HELD_ROWS,
     .state_bytes = sizeof(struct aggregate),
     .inputs_max = 1,
     .emit_max = EVS_AGG_EMIT_BATCHES,

@@ -246,6 +246,7 @@ const struct evs_operator evs_op_hold = {
     .kind = "hold",
     .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK | EVS_OP_ELASTIC,
     .snapshot_version = SNAPSHOT_VERSION,
+    .stored_rows = 1 << SECTION_ROWS,
     .state_bytes = sizeof(struct hold),
     .inputs_max = 1,
     .emit_max = EMIT_BATCHES,

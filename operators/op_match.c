@@ -466,6 +466,7 @@ const struct evs_operator evs_op_match = {
     .kind = "match_recognize",
     .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK,
     .snapshot_version = EVS_MATCH_SNAPSHOT_VERSION,
+    .stored_rows = 1 << EVS_KEYED_SECTION,
     .state_bytes = sizeof(struct match),
     .inputs_max = 1,
     .emit_max = EVS_MATCH_EMIT_BATCHES,

@@ -334,6 +334,7 @@ const struct evs_operator evs_op_over = {
     .kind = "over",
     .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK | EVS_OP_ELASTIC,
     .snapshot_version = EVS_OVER_SNAPSHOT_VERSION,
+    .stored_rows = 1 << 0 /* over_state.c */,
     .state_bytes = sizeof(struct over),
     .inputs_max = 1,
     .emit_max = EMIT_BATCHES,

@@ -534,6 +534,7 @@ const struct evs_operator evs_op_sequence = {
     .kind = "sequence",
     .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_SKIPS_NULL_KEYS | EVS_OP_HOLDS_WATERMARK,
     .snapshot_version = EVS_SEQUENCE_SNAPSHOT_VERSION,
+    .stored_rows = 1 << EVS_KEYED_SECTION | 1 << 1 /* attempts: sequence_snapshot.c */,
     .state_bytes = sizeof(struct sequence),
     .inputs_max = 1,
     .emit_max = EVS_SEQUENCE_EMIT_BATCHES,

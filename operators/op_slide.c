@@ -676,6 +676,7 @@ const struct evs_operator evs_op_slide = {
     .kind = "aggregate",
     .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_HOLDS_WATERMARK,
     .snapshot_version = SLIDE_SNAPSHOT_VERSION,
+    .stored_rows = 1 << EVS_AGG_SECTION_HELD,
     .state_bytes = sizeof(struct slide),
     .inputs_max = 1,
     .emit_max = EMIT_BATCHES,

@@ -220,6 +220,7 @@ const struct evs_operator evs_op_version_join = {
     .kind = "version_join",
     .flags = EVS_OP_KEYED | EVS_OP_STATEFUL | EVS_OP_SKIPS_NULL_KEYS | EVS_OP_HOLDS_WATERMARK,
     .snapshot_version = EVS_JOIN_SNAPSHOT_VERSION,
+    .stored_rows = 1 << LEFT | 1 << RIGHT,
     .state_bytes = sizeof(struct join),
     .inputs_max = 2,
     .emit_max = EVS_JOIN_EMIT_BATCHES,

@@ -85,7 +85,7 @@ static bool take_line(struct evs_slice name, struct evs_slice value, struct evs_
     }
     if (evs_slice_equal(name, EVS_SLICE("generation"))) {
         division->generation = (uint64_t)number;
-        return is_number && number > 0;
+        return is_number && number >= 0;
     }
     if (evs_slice_equal(name, EVS_SLICE("groups"))) {
         division->group_count = (uint32_t)number;
@@ -103,8 +103,9 @@ evs_status evs_division_decode(struct evs_slice text, struct evs_arena *arena, s
     while (is_right && evs_lines_next(&text, &name, &value)) {
         is_right = take_line(name, value, arena, division);
     }
-    bool is_whole = division->generation > 0 && division->group_count > 0 &&
-                    (division->incarnation.low != 0 || division->incarnation.high != 0);
+    bool has_incarnation = division->incarnation.low != 0 || division->incarnation.high != 0;
+    bool is_whole = division->generation > 0 ? division->group_count > 0 && has_incarnation
+                                             : division->group_count == 1; /* before it is divided for the first time */
     return is_right && is_whole
                ? EVS_OK
                : evs_fail(error, EVS_E_STATE,
@@ -117,7 +118,7 @@ evs_status evs_groups_named(const struct evs_store_terms *map, struct evs_group_
     struct evs_arena arena = {0};
     struct evs_division division = evs_division_of_one();
     evs_status status = map->has_commit ? evs_division_decode(map->record, &arena, &division, error) : EVS_OK;
-    *names = (struct evs_group_names){.is_divided = map->has_commit};
+    *names = (struct evs_group_names){.is_divided = division.generation > 0};
     for (uint32_t i = 0; status == EVS_OK && i < division.group_count; i++) {
         evs_division_name(&division, i, names->names[names->count++]);
     }
@@ -260,5 +261,9 @@ evs_status evs_map_decide(struct evs_map *map, const struct evs_division *divisi
     };
     evs_status status = map->type->commit(map->store, &commit, error);
     evs_buffer_fini(&text);
+    if (status == EVS_OK) {
+        map->terms.has_commit = true;
+        map->terms.checkpoint = checkpoint;
+    }
     return status;
 }

@@ -3,7 +3,7 @@
  * The map is a log like a group's, `evs:{PIPELINE:map}:log`, whose commits hold no blocks and a text in the place of the record:
  *
  *   version 1
- *   generation 2               how often the pipeline was divided; 0, of the only group "0", is never written
+ *   generation 2               how often the pipeline was divided; 0: not yet, the only group is "0"
  *   groups 3                   their names are "2-0", "2-1", "2-2"; group g reads the partitions p with p % 3 == g
  *   incarnation 5be0…32 digits of the trigger ids of all groups
  *   source 4 clicks            partitions of each source

@@ -227,9 +227,8 @@ static evs_status refuse_undivided(const struct evs_groups *all, struct evs_erro
     status = options->store->peek(store, &terms, error);
     if (status == EVS_OK && terms.has_commit) {
         status = evs_fail(error, EVS_E_STATE,
-                          "the state of pipeline %s is in one group, and `groups` asks for %u: the number is chosen "
-                          "at a pipeline's first start. Leave `groups` out to go on; or give the pipeline another name "
-                          "(`pipeline NAME;`), which begins anew, in %u groups",
+                          "the state of pipeline %s is in one group, and `groups` asks for %u. Leave `groups` out to "
+                          "go on as it is; or stop all engines and divide it: evstream divide --groups %u FILE",
                           all->plan->pipeline, wanted(all), wanted(all));
     }
     options->store->close(store);
@@ -240,9 +239,8 @@ static evs_status refuse_other(const struct evs_groups *all, struct evs_error *e
 {
     uint32_t count = all->division.group_count;
     return evs_fail(error, EVS_E_STATE,
-                    "the state of pipeline %s is divided into %u group%s, and `groups` asks for %u: the number is "
-                    "chosen at a pipeline's first start. Ask for %u, or for none, to go on; or give the pipeline "
-                    "another name (`pipeline NAME;`), which begins anew, in %u",
+                    "the state of pipeline %s is divided into %u group%s, and `groups` asks for %u. Ask for %u, or for "
+                    "none, to go on as it is; or stop all engines and divide it anew: evstream divide --groups %u FILE",
                     all->plan->pipeline, count, count == 1 ? "" : "s", wanted(all), count, wanted(all));
 }
 
@@ -259,7 +257,7 @@ static evs_status decide_first(struct evs_groups *all, struct evs_map *map, stru
     if (status == EVS_OK) {
         status = evs_map_begin(map, &all->arena, &all->division, &is_there, error);
     }
-    if (status != EVS_OK || is_there) {
+    if (status != EVS_OK || all->division.generation > 0) {
         return status;
     }
     all->division.generation = all->remembered;
@@ -347,7 +345,7 @@ static evs_status read_map(struct evs_groups *all, struct evs_error *error)
     if (status == EVS_OK) {
         status = ask_memory(all, has_map, error);
     }
-    if (status == EVS_OK && !has_map && wanted(all) > 1) {
+    if (status == EVS_OK && all->division.generation == 0 && wanted(all) > 1) {
         status = decide_first(all, map, error);
     }
     evs_map_close(map);
@@ -355,6 +353,32 @@ static evs_status read_map(struct evs_groups *all, struct evs_error *error)
         status = refuse_other(all, error);
     }
     return status == EVS_OK ? evs_division_fits(&all->division, all->plan, error) : status;
+}
+
+/* Behind the take-over of a group's log. Who divides the pipeline anew in this moment is fenced, or has decided: engine/run/divide.c has the whole argument. */
+static evs_status still(void *argument, struct evs_error *error)
+{
+    const struct evs_groups *all = argument;
+    struct evs_arena arena = {0};
+    struct evs_division now;
+    struct evs_map *map = NULL;
+    bool has_map = false;
+    evs_status status = evs_map_open(&all->options, all->plan->pipeline, &map, error);
+    if (status == EVS_OK) {
+        status = evs_map_read(map, &arena, &now, &has_map, error);
+    }
+    if (status == EVS_OK && has_map) {
+        status = evs_map_begin(map, &arena, &now, &has_map, error);
+    }
+    if (status == EVS_OK && now.generation != all->division.generation) {
+        status = evs_fail(error, EVS_E_FENCED,
+                          "Pipeline %s was divided into %u group%s while this engine was starting or stood by: start "
+                          "it again.",
+                          all->plan->pipeline, now.group_count, now.group_count == 1 ? "" : "s");
+    }
+    evs_map_close(map);
+    evs_arena_fini(&arena);
+    return status;
 }
 
 static void set_groups(struct evs_groups *all)
@@ -365,6 +389,8 @@ static void set_groups(struct evs_groups *all)
         struct group *group = &all->groups[i];
         evs_division_name(&all->division, i, group->name);
         group->options = all->options;
+        group->options.still = all->options.store != NULL ? still : NULL;
+        group->options.still_argument = all;
         if (is_divided) {
             group->options.group = group->name;
             group->options.group_index = i;
@@ -419,7 +445,7 @@ static evs_status open_alone(struct evs_groups *all, struct evs_error *error)
         status = evs_map_read(map, &all->arena, &all->division, &has_map, error);
     }
     evs_map_close(map);
-    if (status == EVS_OK && has_map) {
+    if (status == EVS_OK && all->division.generation > 0) {
         return evs_fail(error, EVS_E_STATE,
                         "pipeline %s is divided into %u groups, whose engines agree by leases: run it without "
                         "--lease off",

@@ -135,6 +135,12 @@ static evs_status acquire_store(struct evs_run *run, struct evs_error *error)
     if (status != EVS_OK) {
         return status;
     }
+    if (options->still != NULL) {
+        status = options->still(options->still_argument, error);
+        if (status != EVS_OK) {
+            return status;
+        }
+    }
     evs_log(options->log, EVS_LOG_INFO, "state", "state in redis, %s; term %llu", run->terms.durability,
             (unsigned long long)run->terms.epoch);
     status = read_record(run, error);

@@ -5,6 +5,7 @@ are those of one engine with one group that nobody disturbed, and nothing comes 
 import json
 import re
 import signal
+import subprocess
 
 from evs import Engine, same, wait_until
 from groups import PORTIONS, Groups
@@ -280,9 +281,96 @@ class Division(Groups):
         if not events or not 0.8 * events < dead < 0.95 * events:  # one of eight lies right by chance
             raise AssertionError(f"{dead} of {events} events are dead letters:\n{engine.log_tail()}")
 
+    def map_commits(self, name):
+        return sum(fields[:2] == ["t", "C"] for _, fields in self.redis.ask("XRANGE", f"evs:{{{name}:map}}:log", "-", "+"))
+
+    def generation(self, name):
+        """Of the newest division that the map has decided."""
+        return max([0] + [int(generation) for _, fields in self.redis.ask("XRANGE", f"evs:{{{name}:map}}:log", "-", "+") if fields[:2] == ["t", "C"]
+                          for generation in re.findall(r"^generation (\d+)", fields[fields.index("r") + 1], re.M)])
+
+    def divide(self, name, groups, generation, kills=()):
+        """evstream divide; killed as soon as it has come to each of the steps, and then left alone."""
+        file = self.suite.path(f"{name}-None.evs")
+        steps = {
+            "begun": lambda: self.map_commits(name) > before,
+            "writing": lambda: self.redis.ask("EXISTS", f"evs:{{{name}:{generation}-0}}:log"),
+            "written": lambda: self.redis.ask("EXISTS", f"evs:{{{name}:{generation}-{groups - 1}}}:log"),
+            "decided": lambda: self.generation(name) == generation,
+        }
+        for step in (*kills, None):
+            before = self.map_commits(name)
+            command = subprocess.Popen([self.suite.program, "divide", "--groups", str(groups), "--redis", self.redis.url, "--yes", file],
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.suite.folder)
+            if step is not None:
+                wait_until(lambda: command.poll() is not None or steps[step](), f"step {step!r}")
+                command.kill()
+            said = command.communicate(timeout=60)[0].decode()
+            if step is not None and command.returncode == 0:
+                print(f"     {name}: had ended before it could be killed at {step!r}", flush=True)
+            if step is None and command.returncode != 0:
+                raise AssertionError(f"divide ended with {command.returncode}: {said}")
+        names = [f"{generation}-{group}" for group in range(groups)]
+        logs = sorted(self.redis.ask("KEYS", f"evs:{{{name}:*}}:log"))
+        same(logs, sorted(f"evs:{{{name}:{group}}}:log" for group in (*names, "map")), "logs behind the division")
+        return names
+
+    def redivided(self):
+        """One group becomes three, then two, then one, with events on their way and `divide` killed at every step: results as if nothing had happened."""
+        name = "redivided"
+        self.feed(name, 0)
+        engine = self.engine(name, "one", groups=None)
+        self.commits(name, 3, ("0",))
+        for number, (groups, kills) in enumerate(((3, ("begun", "writing", "written", "decided")), (2, ("written", "decided")), (1, ("writing",))), 1):
+            self.feed(name, 2 * number - 1)
+            self.moment()
+            engine.signal(signal.SIGTERM)
+            if engine.wait() != 0:
+                raise AssertionError(f"an engine did not end well:\n{engine.log_tail()}")
+            names = self.divide(name, groups, number, kills)
+            engine = self.engine(name, f"generation{number}", groups=None)
+            self.settled([engine], lambda held: held == [groups])
+            self.feed(name, 2 * number)
+            self.commits(name, 2, names)
+        self.feed(name, 7)
+        self.finish(name, engine, groups=None)
+
+    def divided_beside(self):
+        """What `divide` refuses; an engine that starts while it is at work; one that stands by for what is gone."""
+        name = "beside"
+        self.feed(name, 0)
+        engine = self.engine(name, "works", groups=None)
+        self.commits(name, 2, ("0",))
+        file = self.suite.path(f"{name}-None.evs")
+        command = ("divide", "--redis", self.redis.url, "--yes", file, "--groups")
+        self.told(*command, 3, code=4)  # an engine works
+        engine.signal(signal.SIGTERM)
+        if engine.wait() != 0:
+            raise AssertionError(f"the engine did not end well:\n{engine.log_tail()}")
+        self.told(*command, 9, code=2)  # more than partitions
+        self.told("savepoint", "create", name, "kept", "--redis", self.redis.url)
+        self.told(*command, 3, code=4)
+        self.told("savepoint", "delete", name, "kept", "--yes", "--redis", self.redis.url)
+        # An engine that starts while the state is being divided: one of the two gives way, and the state is whole.
+        for number in range(1, 4):
+            self.feed(name, number)
+            dividing = subprocess.Popen([self.suite.program, *map(str, command), "3"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=self.suite.folder)
+            before = self.map_commits(name)
+            wait_until(lambda: dividing.poll() is not None or self.map_commits(name) > before, "the division's beginning")
+            engine = self.engine(name, f"meets{number}", "--until-end", "--at-end", "stop", groups=None)
+            code, said = engine.wait(), dividing.communicate(timeout=60)[0].decode()
+            if code not in (0, 4, 6) or dividing.returncode not in (0, 4):
+                raise AssertionError(f"the engine ended with {code}, divide with {dividing.returncode}: {said}\n{engine.log_tail()}")
+            if dividing.returncode == 0:
+                break
+        for number in range(number + 1, PORTIONS):
+            self.feed(name, number)
+        self.finish(name, groups=None)
+
     def run(self):
         tests = [("groups are shared, an engine is killed", self.shared), ("an engine of groups is stopped and wakes", self.paused), ("what groups refuse", self.refused)]
         if not self.suite.quick:
-            tests += [("groups and servers that are killed", self.servers), ("tools know groups", self.tools), ("groups and misplaced events", self.misplaced)]
+            tests += [("groups and servers that are killed", self.servers), ("tools know groups", self.tools), ("groups and misplaced events", self.misplaced),
+                      ("groups that are divided anew", self.redivided), ("groups: dividing beside engines", self.divided_beside)]
         for name, test in tests:
             self.suite.test(name, test)

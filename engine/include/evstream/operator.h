@@ -45,6 +45,8 @@ struct evs_operator {
     uint8_t emit_max;   /* batches emitted by one call, at most */
     uint16_t
         everywhere; /* sections (a bit each) whose records every worker holds: restored on all, put by the one that evs_op_owns them */
+    uint16_t
+        stored_rows; /* sections (a bit each) whose variable bytes begin with a kept row (evstream/rows.h); of several inputs section i is input i's */
     struct evs_stored_key
         stored_key; /* stateful: where records name their key, for tools and erasures; none: records of one key are known by its hash alone */
 

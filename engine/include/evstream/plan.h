@@ -103,6 +103,9 @@ struct evs_plan_node {
     uint64_t state_identity; /* operators with state: hash of (kind, keys, window, lineage, state columns) */
     const struct evs_state_shape *
         shape; /* operators with state: what a later version of the pipeline knows it by; NULL: no other can take it over */
+    uint64_t partition_identity
+        [2]; /* of the key column, by input, that decides on the partition of its rows, among the parts of `shape`; 0: none */
+    uint32_t partition_count;     /* and of how many partitions */
     const char *state_bound;      /* explain: what bounds the state; NULL: no state */
     bool replay_stable;           /* sinks: rows depend on the contents of partitions alone (exactness, 4) */
     const char *unstable_because; /* name of the operator that makes it unstable; NULL */

@@ -43,6 +43,9 @@ struct evs_run_options {
     uint32_t group_index, group_count; /* it reads the partitions p with p % group_count == group_index; 0 or 1: all */
     uint32_t groups;          /* into how many a new pipeline is divided (evstream/groups.h); 0: as the plan says */
     struct evs_run_gate gate; /* no enter: none */
+    /* Behind the take-over of the state, before anything is read: is this run still one that there shall be? NULL: yes. */
+    evs_status (*still)(void *argument, struct evs_error *error);
+    void *still_argument;
     struct evs_hash128 incarnation; /* of a first start; zero: a new one is drawn */
     enum evs_state_lost state_lost;
     bool republish;                  /* what the receivers' logs hold already is sent again when it is derived again */
