@@ -1,20 +1,31 @@
 /* evstream divide: the stored state of a pipeline into another number of groups, so that more or fewer engines share it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd.h"
 #include "evstream/groups.h"
 #include "evstream/memory.h"
+#include "format_json.h"
 #include "redis_tools.h"
 #include "state_store.h"
 #include "store_redis.h"
 
 #define RETRY_US INT64_C(5000000)
+#define NATS_URL_DEFAULT "nats://127.0.0.1:4222"
+#define BUCKET_DEFAULT "evstream"
+#define LEASE_US INT64_C(10000000)
+#define CHECKPOINT_US INT64_C(1000000)
+#define OUTBOX_BYTES_MAX (UINT64_C(256) << 20)
 
-enum { ARG_GROUPS = 1, ARG_REDIS, ARG_YES };
+enum { ARG_GROUPS = 1, ARG_NATS, ARG_NATS_CREDS, ARG_BUCKET, ARG_REDIS, ARG_YES };
 static const struct evs_arg options[] = {
     {ARG_GROUPS, "--groups", "N", "into how many groups, 1 to 64 and no more than a source has partitions", NULL},
     {EVS_ARG_PARAM, "--param", "NAME=VALUE", "sets a parameter of the pipeline", NULL},
+    {ARG_NATS, "--nats", "URL[,URL]", "NATS servers (EVSTREAM_NATS_URL; " NATS_URL_DEFAULT ")", NULL},
+    {ARG_NATS_CREDS, "--nats-creds", "FILE", "credentials file for NATS", NULL},
+    {ARG_BUCKET, "--bucket", "NAME",
+     "NATS key-value bucket in which engines agree who runs what (EVSTREAM_BUCKET; " BUCKET_DEFAULT ")", NULL},
     {ARG_REDIS, "--redis", "URL", "Redis server (EVSTREAM_REDIS_URL; " EVS_REDIS_URL_DEFAULT ")", NULL},
     {ARG_YES, "--yes", NULL, "does not ask", NULL},
     {0},
@@ -23,6 +34,7 @@ static const struct evs_arg options[] = {
 struct request {
     struct evs_compile_args compile;
     struct evs_state_server server;
+    const char *nats_url, *nats_credentials, *bucket;
     int64_t groups;
     bool yes;
     const struct evs_plan *plan;
@@ -146,13 +158,30 @@ static evs_status clean_up(struct request *request, const struct evs_group_names
 
 /* --- the command ------------------------------------------------------------------------------------------------------------------- */
 
+static const char *first_of(const char *option, const char *environment, const char *fallback)
+{
+    const char *set = option != NULL ? option : getenv(environment);
+    return set != NULL && set[0] != '\0' ? set : fallback;
+}
+
 static evs_status divide(struct request *request, struct evs_error *error)
 {
-    const struct evs_run_options how = {.os = evs_os_system(),
-                                        .log = request->server.log,
-                                        .store = &evs_store_redis,
-                                        .redis_url = request->server.url,
-                                        .retry_us = RETRY_US};
+    const struct evs_run_options how = {
+        .os = evs_os_system(),
+        .log = request->server.log,
+        .worker_count = 1,
+        .batch_rows = EVS_BATCH_ROWS,
+        .checkpoint_interval_us = CHECKPOINT_US,
+        .store = &evs_store_redis,
+        .nats_url = first_of(request->nats_url, "EVSTREAM_NATS_URL", NATS_URL_DEFAULT),
+        .nats_credentials = request->nats_credentials,
+        .redis_url = request->server.url,
+        .retry_us = RETRY_US,
+        .lease_us = LEASE_US,
+        .bucket = first_of(request->bucket, "EVSTREAM_BUCKET", BUCKET_DEFAULT),
+        .outbox_bytes_max = OUTBOX_BYTES_MAX,
+        .row_format = &evs_format_json,
+    };
     struct evs_group_names now;
     evs_status status = evs_divide(request->plan, &how, (uint32_t)request->groups, error);
     bool was_so = status == EVS_E_CANCELLED;
@@ -208,6 +237,9 @@ static const char *take_option(struct request *request, int id, const char *valu
     }
     request->yes = request->yes || id == ARG_YES;
     request->server.url = id == ARG_REDIS ? value : request->server.url;
+    request->nats_url = id == ARG_NATS ? value : request->nats_url;
+    request->nats_credentials = id == ARG_NATS_CREDS ? value : request->nats_credentials;
+    request->bucket = id == ARG_BUCKET ? value : request->bucket;
     return NULL;
 }
 
@@ -249,7 +281,7 @@ const struct evs_command evs_command_divide = {
     .description =
         "Divides the stored state of a pipeline that no engine runs into N groups, for as many engines as are to "
         "share\n"
-        "it; 1 puts it together again. Stop all engines first (SIGTERM: what waits for delivery is delivered). The\n"
+        "it; 1 puts it together again. Stop all engines first. What waits for delivery is delivered by the way. The\n"
         "pipeline is the one that has run, unchanged; `set groups`, where the file has it, is changed afterwards, or\n"
         "left out. Nothing is changed until one commit decides: cut off, it is given again. Asks first; without a\n"
         "terminal it wants --yes. Savepoints are of one division, and have to be deleted before.",

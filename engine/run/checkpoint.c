@@ -132,7 +132,8 @@ static bool housekeeping(struct checkpointer *c, int64_t us)
  * with columns that only this start knows how to read, and begins anew with that copy. */
 static struct evs_ranges ranges_due(const struct checkpointer *c)
 {
-    return c->next == 1 || (c->first && (c->run->match.is_changed || c->run->restored.erasure_count > 0))
+    return c->next == 1 || (c->first && (c->run->options.copies_all || c->run->match.is_changed ||
+                                         c->run->restored.erasure_count > 0))
                ? (struct evs_ranges){c->sweep.next, EVS_RANGES}
                : evs_sweep_next(&c->sweep, c->state_bytes_min);
 }

@@ -1,5 +1,7 @@
 /* Dividing a pipeline's state anew (the contract is in evstream/groups.h).
  *
+ *   0  every old group is run once more without reading anything: what waits for delivery is delivered, and its last checkpoint holds a copy of all state. Operators
+ *      leave much to be forgotten by their watermark when they restore; new groups may stand at another one, so what is over has to be gone
  *   1  the map is taken over, and says what it said before: from here on an engine that starts takes it over, too (evs_groups_still)
  *   2  every old log is taken over: whoever still worked with it is fenced, and the last commit counts
  *   3  the old logs are read, twice; their records go to the new groups (engine/state/split.h)
@@ -44,39 +46,86 @@ static evs_status open_group(const struct dividing *all, const struct evs_divisi
     return all->options->store->open(&open, store, error);
 }
 
-/* --- 1, 2 ------------------------------------------------------------------------------------------------------------------------ */
+/* --- 0 --------------------------------------------------------------------------------------------------------------------------- */
 
-static evs_status begin(struct dividing *all, uint32_t group_count, struct evs_error *error)
+static evs_status peek(const struct dividing *all, const char *name, uint32_t index, struct evs_error *error)
 {
-    bool is_there = false;
-    evs_status status = evs_map_open(all->options, all->plan->pipeline, &all->map, error);
+    struct evs_store_terms terms = {0};
+    void *store = NULL;
+    evs_status status = open_group(all, &all->before, index, &store, error);
     if (status == EVS_OK) {
-        status = evs_map_begin(all->map, &all->arena, &all->before, &is_there, error);
+        status = all->options->store->peek(store, &terms, error);
+        all->options->store->close(store);
+    }
+    if (status == EVS_OK && !terms.has_commit) {
+        return evs_fail(error, EVS_E_STATE,
+                        all->before.generation == 0
+                            ? "Redis has no state of pipeline %s: say `set groups`, and its first start divides it"
+                            : "group %s has no state: start the pipeline once, and stop it",
+                        all->before.generation == 0 ? all->plan->pipeline : name);
+    }
+    return status;
+}
+
+static evs_status settle(struct dividing *all, uint32_t index, struct evs_error *error)
+{
+    struct evs_run_options options = *all->options;
+    struct evs_run_summary summary = {0};
+    struct evs_run *run = NULL;
+    char name[EVS_GROUP_NAME_MAX];
+    evs_division_name(&all->before, index, name);
+    options.group = all->before.generation == 0 ? NULL : name;
+    options.group_index = index;
+    options.group_count = all->before.group_count;
+    options.copies_all = true;
+    evs_status status = peek(all, name, index, error);
+    if (status == EVS_OK) {
+        status = evs_run_start(all->plan, &options, &run, error);
     }
     if (status != EVS_OK) {
         return status;
     }
-    if (all->before.group_count == group_count) {
+    evs_run_stop(run);
+    status = evs_run_wait(run, &summary, error);
+    evs_run_free(run);
+    return status != EVS_OK || summary.ran
+               ? status
+               : evs_fail(error, EVS_E_STATE, "an engine runs pipeline %s, or was cut off a moment ago: stop it first",
+                          all->plan->pipeline);
+}
+
+/* --- 1, 2 ------------------------------------------------------------------------------------------------------------------------ */
+
+static evs_status look(struct dividing *all, uint32_t group_count, struct evs_error *error)
+{
+    bool is_there = false;
+    evs_status status = evs_map_open(all->options, all->plan->pipeline, &all->map, error);
+    if (status == EVS_OK) {
+        status = evs_map_read(all->map, &all->arena, &all->before, &is_there, error);
+    }
+    if (status == EVS_OK && all->before.group_count == group_count) {
         return evs_fail(error, EVS_E_CANCELLED, "pipeline %s has %u group%s already", all->plan->pipeline, group_count,
                         group_count == 1 ? "" : "s");
     }
-    return evs_map_decide(all->map, &all->before, error);
+    return status == EVS_OK ? evs_division_fits(&all->before, all->plan, error) : status;
+}
+
+static evs_status begin(struct dividing *all, struct evs_error *error)
+{
+    struct evs_division now;
+    bool is_there = false;
+    evs_status status = evs_map_begin(all->map, &all->arena, &now, &is_there, error);
+    if (status == EVS_OK && now.generation != all->before.generation) {
+        return evs_fail(error, EVS_E_STATE, "pipeline %s is being divided by somebody else", all->plan->pipeline);
+    }
+    return status == EVS_OK ? evs_map_decide(all->map, &all->before, error) : status;
 }
 
 static evs_status take_old(struct dividing *all, uint32_t index, struct evs_error *error)
 {
-    char name[EVS_GROUP_NAME_MAX];
-    evs_division_name(&all->before, index, name);
     evs_status status = open_group(all, &all->before, index, &all->old[index], error);
     if (status == EVS_OK) {
         status = all->options->store->acquire(all->old[index], &all->terms[index], error);
-    }
-    if (status == EVS_OK && !all->terms[index].has_commit) {
-        return evs_fail(error, EVS_E_STATE,
-                        all->before.generation == 0
-                            ? "Redis has no state of it: say `set groups` in the file, and its first start divides it"
-                            : "group %s has no state: start the pipeline once, and stop it",
-                        name);
     }
     return status;
 }
@@ -171,7 +220,13 @@ static evs_status decide(struct dividing *all, struct evs_error *error)
 
 static evs_status divide(struct dividing *all, uint32_t group_count, struct evs_error *error)
 {
-    evs_status status = begin(all, group_count, error);
+    evs_status status = look(all, group_count, error);
+    if (status == EVS_OK) {
+        status = for_old(all, settle, error);
+    }
+    if (status == EVS_OK) {
+        status = begin(all, error);
+    }
     if (status == EVS_OK) {
         status = for_old(all, take_old, error);
     }

@@ -136,6 +136,19 @@ static evs_status check_plan(const struct evs_split *split, const struct evs_rec
                               "a checkpoint of each group");
 }
 
+/* Nothing but a copy of all state, and the closing commit behind it. */
+static evs_status check_settled(const struct evs_record *record, struct evs_error *error)
+{
+    for (uint32_t i = 0; i < EVS_RANGES; i++) {
+        if (record->sweep.copies[i].checkpoint + 1 < record->checkpoint) {
+            return evs_fail(error, EVS_E_STATE,
+                            "an engine has started meanwhile, and nothing was changed: stop it, "
+                            "and try again");
+        }
+    }
+    return EVS_OK;
+}
+
 static evs_status check_delivered(const struct evs_record *record, struct evs_error *error)
 {
     for (uint32_t i = 0; i < record->sink_count; i++) {
@@ -143,8 +156,7 @@ static evs_status check_delivered(const struct evs_record *record, struct evs_er
             const struct evs_record_lane *lane = &record->sinks[i].lanes[k];
             if (lane->cursor != lane->last) {
                 return evs_fail(error, EVS_E_STATE,
-                                "rows of sink %s are not delivered yet: run the pipeline and stop it (SIGTERM), which "
-                                "delivers them",
+                                "rows of sink %s are not delivered yet: run the pipeline, and stop it by SIGTERM",
                                 record->sinks[i].name);
             }
         }
@@ -173,6 +185,9 @@ evs_status evs_split_begin(struct evs_split *split, struct evs_slice bytes, stru
         return evs_fail(error, EVS_E_STATE, "an erasure is under way: run the pipeline until it is carried out");
     }
     status = check_plan(split, record, error);
+    if (status == EVS_OK) {
+        status = check_settled(record, error);
+    }
     return status == EVS_OK ? check_delivered(record, error) : status;
 }
 

@@ -31,7 +31,7 @@ struct evs_groups;
 
 /* Divides the stored state of a pipeline that no engine runs into another number of groups, at least 1 and at most plan->groups_max; the plan is the one that
  * the state is of. EVS_E_CANCELLED: it has so many already. EVS_E_STATE: it cannot be, and why; nothing was changed then. The old groups' logs are left,
- * for the caller to remove. Of the options os, log, store, redis_url and retry_us are read. */
+ * for the caller to remove. The options are those of a run of one worker. */
 EVS_MUST_CHECK evs_status evs_divide(const struct evs_plan *plan, const struct evs_run_options *options,
                                      uint32_t group_count, struct evs_error *error);
 

@@ -43,6 +43,7 @@ struct evs_run_options {
     uint32_t group_index, group_count; /* it reads the partitions p with p % group_count == group_index; 0 or 1: all */
     uint32_t groups;          /* into how many a new pipeline is divided (evstream/groups.h); 0: as the plan says */
     struct evs_run_gate gate; /* no enter: none */
+    bool copies_all;          /* the first checkpoint holds a copy of all state, whatever the log has */
     /* Behind the take-over of the state, before anything is read: is this run still one that there shall be? NULL: yes. */
     evs_status (*still)(void *argument, struct evs_error *error);
     void *still_argument;
