@@ -311,7 +311,7 @@ static struct evs_http_answer answer_of(struct slot *slot, CURLcode result)
         .text = slot->error[0] != '\0' ? slot->error : curl_easy_strerror(result),
         .body = {slot->body, slot->kept},
     };
-    const curl_off_t most_s = 366 * 86400;
+    const curl_off_t most_s = INT64_C(366) * 86400;
     answer.retry_after_us = (int64_t)(retry_after_s < 0        ? 0
                                       : retry_after_s < most_s ? retry_after_s
                                                                : most_s) *

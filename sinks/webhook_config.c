@@ -543,24 +543,25 @@ static struct evs_slice next_part(struct evs_slice *rest)
 
 #define RATE_MAX 100000
 
+/* "100 per second", "3000 per 3 seconds". */
 static bool read_rate(struct evs_slice part, struct evs_webhook_rate *rate)
 {
-    char text[64], unit[32];
-    long long count = 0, periods = 1;
-    if (part.count >= sizeof text) {
+    static const char per[] = " per ";
+    char period[64];
+    int64_t count = 0;
+    const char *middle = part.count == 0 ? NULL : memmem(part.data, part.count, per, sizeof per - 1);
+    if (middle == NULL) {
         return false;
     }
-    snprintf(text, sizeof text, "%.*s", (int)part.count, part.data);
-    int end = 0;
-    bool is_plain = sscanf(text, "%lld per %31[a-z]%n", &count, unit, &end) == 2 && text[end] == '\0';
-    bool is_counted =
-        !is_plain && sscanf(text, "%lld per %lld %31[a-z]%n", &count, &periods, unit, &end) == 3 && text[end] == '\0';
-    if ((!is_plain && !is_counted) || count < 1 || count > RATE_MAX || periods < 1) {
+    struct evs_slice number = {part.data, (size_t)(middle - part.data)};
+    struct evs_slice rest = {middle + sizeof per - 1, part.count - number.count - (sizeof per - 1)};
+    if (rest.count == 0 || rest.count > sizeof period - 3 || !evs_parse_int64(number, &count)) {
         return false;
     }
-    snprintf(text, sizeof text, "%lld %s", periods, unit);
-    rate->count = (uint32_t)count;
-    return evs_parse_duration(evs_slice_of(text), &rate->period_us) && rate->period_us > 0;
+    const char *one = isdigit((unsigned char)rest.data[0]) ? "" : "1 ";
+    snprintf(period, sizeof period, "%s%.*s", one, (int)rest.count, rest.data);
+    rate->count = count >= 1 && count <= RATE_MAX ? (uint32_t)count : 0;
+    return rate->count > 0 && evs_parse_duration(evs_slice_of(period), &rate->period_us) && rate->period_us > 0;
 }
 
 evs_status evs_webhook_read_rates(struct evs_slice text, struct evs_webhook *webhook, struct evs_error *error)

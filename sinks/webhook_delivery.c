@@ -114,6 +114,16 @@ static struct line **find_line(struct evs_webhook_delivery *delivery, uint64_t o
     return at;
 }
 
+static struct line *take_line(struct evs_webhook_delivery *delivery)
+{
+    struct line *line = delivery->free_lines;
+    if (line == NULL) {
+        return evs_alloc_zero(sizeof *line);
+    }
+    delivery->free_lines = line->next;
+    return line;
+}
+
 static void queue_message(struct evs_webhook_delivery *delivery, struct evs_webhook_message *message)
 {
     message->sequence = ++delivery->sequence;
@@ -129,8 +139,7 @@ static void queue_message(struct evs_webhook_delivery *delivery, struct evs_webh
         line->last = message;
         return;
     }
-    line = delivery->free_lines != NULL ? delivery->free_lines : evs_alloc_zero(sizeof *line);
-    delivery->free_lines = line == delivery->free_lines ? line->next : delivery->free_lines;
+    line = take_line(delivery);
     *line = (struct line){.order = message->order, .first = message, .last = message};
     *place = line;
     heap_push(delivery, message);

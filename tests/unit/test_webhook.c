@@ -325,9 +325,9 @@ START_TEST(bodies_are_filled)
                      " \"Hi \\n\\\\: -1, {\\\"a\\\":[1]}\\u007b\" ");
     ck_assert_str_eq(body_of("{\"{name}\": {}, \"o\": {\"p\": [{n}, {n}]}}", EVS_BODY_JSON, "k", 1),
                      "{\"k\": {}, \"o\": {\"p\": [1, 1]}}");
-    ck_assert_str_eq(
-        body_of("[{_id}, \"{_id}\", {_time}, {_unix}]", EVS_BODY_JSON, "", 0),
-        "[\"00000000000000010000000000000002\", \"00000000000000010000000000000002\", \"1969-12-31T23:59:58.500Z\", -2]");
+    ck_assert_str_eq(body_of("[{_id}, \"{_id}\", {_time}, {_unix}]", EVS_BODY_JSON, "", 0),
+                     "[\"00000000000000010000000000000002\", \"00000000000000010000000000000002\", "
+                     "\"1969-12-31T23:59:58.500Z\", -2]");
     ck_assert_str_eq(body_of("{*}", EVS_BODY_JSON, "x", 1), "{\"name\":\"x\",\"n\":1,\"raw\":{\"a\":[1]}}");
     ck_assert_str_eq(body_of("{name}", EVS_BODY_JSON, NULL, 1), "null");
     ck_assert_ptr_null(body_of("\"{name}\"", EVS_BODY_JSON, NULL, 1));
