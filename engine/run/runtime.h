@@ -243,6 +243,7 @@ struct evs_run {
     struct evs_thread *keeper, *starter;
     struct evs_park *keeper_park, *starter_park;
     _Atomic bool lease_won, keeper_ends;
+    bool is_stale; /* the keeper's: it renews no more, and has told it */
     _Atomic int64_t committed_us; /* boot time of the last commit; 0: none yet in this run */
     struct evs_marker marker;     /* as it was before this run; written before lease_won is */
     uint64_t marker_revision;

@@ -64,8 +64,12 @@ static void renew(struct evs_run *run)
 {
     struct evs_error error = {0};
     int64_t before_us = evs_lease_renewed_us(run->lease);
-    if (!works(run)) {
-        tell_stale(run);
+    bool was_stale = run->is_stale;
+    run->is_stale = !works(run);
+    if (run->is_stale) {
+        if (!was_stale) { /* once, not at every tick */
+            tell_stale(run);
+        }
         return;
     }
     evs_status status = evs_lease_renew(run->lease, &error);
