@@ -167,9 +167,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: evs_bench_receiver PORT DELAY_MS\n");
         return 2;
     }
-    int64_t delay_us = atoll(argv[2]) * 1000;
+    int64_t delay_us = strtoll(argv[2], NULL, 10) * 1000;
     signal(SIGTERM, end);
-    int listener = listen_at((uint16_t)atoi(argv[1])), epoll = epoll_create1(EPOLL_CLOEXEC);
+    int listener = listen_at((uint16_t)strtoul(argv[1], NULL, 10)), epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = listener}, events[256];
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
     while (!is_over) {
