@@ -350,11 +350,15 @@ def no_stream_for_triggers(world):
 
 
 def stream_of_triggers_full(world):
+    """Room for some more, then none. A limit below what is stored would remove the oldest triggers, so it must still lie above when the server takes it."""
     info = patiently(world.nats_address, "STREAM.INFO.TRIGGERS")
     config = info["config"]
-    patiently(world.nats_address, "STREAM.UPDATE.TRIGGERS", **{**config, "discard": "new", "max_msgs": info["state"]["messages"] + 5})
+    patiently(world.nats_address, "STREAM.UPDATE.TRIGGERS", **{**config, "discard": "new", "max_msgs": info["state"]["messages"] + 3000})
     moment(world, 0.5, 3)
     patiently(world.nats_address, "STREAM.UPDATE.TRIGGERS", **config)
+    after = patiently(world.nats_address, "STREAM.INFO.TRIGGERS")
+    if after["state"]["first_seq"] != info["state"]["first_seq"]:
+        raise RuntimeError("the limit was below what the stream held: this fault itself has removed triggers")
 
 
 # --- other settings ---------------------------------------------------------------------------------------------------------
