@@ -180,11 +180,15 @@ class World:
         with self.lock:
             old = self.engine
             old.signal(signal.SIGSTOP)
+            said = len(old.log())
             new = self.start_engine()
         wait_until(lambda: self.failure or new.has_ended() or new is not self.engine or b"term " in open(new.log_path, "rb").read(), "a take-over")
         time.sleep(while_s)
         old.signal(signal.SIGCONT)
         heal()
+        # It ends. One that had just begun anew, because Redis had gone back, finds another at work and stands by, as at any start; then it is told to end.
+        wait_until(lambda: old.has_ended() or " standby: " in old.log()[said:], "the engine that was replaced", 60)
+        old.signal(signal.SIGTERM)
         code = old.wait()
         self.ends.append(code)
         if code not in (6, -signal.SIGKILL, 3, 0):
