@@ -274,8 +274,8 @@ static bool has_stopped(struct evs_simulation *simulation)
     return evs_sim_living_engines(simulation) == 0;
 }
 
-/* Of several, those that had been overtaken and did not know it yet are fenced, and one that was still waiting for an answer from before the
- * end of the faults may give up; the one that ran stops in order. */
+/* Of several, those that had been overtaken and did not know it yet are fenced, or find first that Redis was started again, and one that was still
+ * waiting for an answer from before the end of the faults may give up; the one that ran stops in order. */
 static void judge_stop(struct evs_simulation *simulation)
 {
     uint32_t in_order = 0;
@@ -285,7 +285,8 @@ static void judge_stop(struct evs_simulation *simulation)
             continue;
         }
         in_order += engine->status == EVS_OK;
-        if (engine->status != EVS_OK && engine->status != EVS_E_FENCED && !is_server_trouble(engine->status)) {
+        bool is_overtaken = engine->status == EVS_E_FENCED || engine->status == EVS_E_GAP;
+        if (engine->status != EVS_OK && !is_overtaken && !is_server_trouble(engine->status)) {
             evs_sim_violate(&simulation->world, "%s does not stop in order: %s", engine->process->name,
                             engine->error.text);
         }
