@@ -401,8 +401,12 @@ static evs_status file_flush(void *instance, bool sync, uint64_t *offset, struct
 
 static evs_status file_committed(void *instance, uint64_t offset, struct evs_error *error)
 {
-    struct file_sink *sink = instance;
-    return rotates(sink->config) ? name_closed(sink, offset >> OFFSET_BITS, error) : EVS_OK;
+    return name_closed(instance, offset >> OFFSET_BITS, error);
+}
+
+static bool file_awaits_commit(void *instance)
+{
+    return ((const struct file_sink *)instance)->closed_count > 0;
 }
 
 static void file_finish(void *instance)
@@ -422,6 +426,7 @@ const struct evs_sink evs_sink_file = {
     .append = file_append,
     .flush = file_flush,
     .committed = file_committed,
+    .awaits_commit = file_awaits_commit,
     .finish = file_finish,
     .close = file_close,
 };

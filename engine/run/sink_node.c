@@ -414,7 +414,8 @@ static void bytes_barrier(struct sink_node *node, uint64_t checkpoint)
         finish_bytes(node);
     }
     bytes_flush(node, run->store != NULL);
-    if (run->store != NULL && node->plan->connector->committed != NULL) {
+    const struct evs_sink *connector = node->plan->connector;
+    if (run->store != NULL && connector->committed != NULL && connector->awaits_commit(node->connector)) {
         tell_later(node, checkpoint, node->offset);
     }
 }

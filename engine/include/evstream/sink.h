@@ -184,8 +184,10 @@ struct evs_sink {
     /* bytes: appends; may buffer. flush: all of it is with the operating system (sync == true: on disk); *offset is where it ends. */
     evs_status (*append)(void *instance, struct evs_slice bytes, struct evs_error *error);
     evs_status (*flush)(void *instance, bool sync, uint64_t *offset, struct evs_error *error);
-    /* bytes: the commit that holds this offset may be told to others. NULL: nothing hangs on it. */
+    /* bytes: the commit that holds this offset may be told to others. NULL: nothing hangs on it. A run does not end before it was told, where
+     * awaits_commit said behind the flush that something does: with `appendfsync everysec` that takes seconds. */
     evs_status (*committed)(void *instance, uint64_t offset, struct evs_error *error);
+    bool (*awaits_commit)(void *instance);
     /* bytes: the input is over; flushes follow, and perhaps a few rows. NULL: it does not matter. */
     void (*finish)(void *instance);
     /* messages: EVS_OK: taken (bytes copied or written); EVS_AGAIN: no room now, nothing taken. Retries, reconnects and time-outs are
