@@ -120,8 +120,11 @@ static evs_status take_over_outbox(struct evs_redis_store *store, struct evs_err
     evs_status status = call_for_text(store, command, EVS_COUNT(command), "hand over the outbox", &last, error);
     if (status == EVS_OK &&
         (!evs_redis_id_parse((struct evs_slice){last.data, last.count}, &id) || id.ms != store->epoch)) {
-        status = evs_redis_refused(store->address.text, "hand over the outbox",
-                                   "EVSFENCED it already belongs to a newer owner", error);
+        char refusal[160];
+        snprintf(refusal, sizeof refusal,
+                 "EVSFENCED it already belongs to a newer owner: it ends at '%.*s', ours is %s",
+                 (int)(last.count < 60 ? last.count : 60), last.count > 0 ? last.data : "", epoch);
+        status = evs_redis_refused(store->address.text, "hand over the outbox", refusal, error);
     }
     evs_buffer_fini(&last);
     return status;
