@@ -231,6 +231,7 @@ START_TEST(test_silence_must_be_proven)
     begin(2);
     const struct evs_plan *plan = fake_compile(text);
     struct evs_run_summary summary;
+    fake_senders(fake_world, 1); /* registered, and nothing proven yet */
     struct evs_run *run = fake_start(plan, follow(1));
     event(0, 0);
     event(1, 0);
