@@ -236,14 +236,35 @@ evs_status evs_map_read(struct evs_map *map, struct evs_arena *arena, struct evs
     return status == EVS_OK ? decode(map, arena, division, is_there, error) : status;
 }
 
+/* A take-over has steps, and another one may come between them: groups and engines that start look at the map all at once. Whoever is overtaken there has changed nothing, and
+ * begins again, behind a pause that is drawn so that they do not meet again for ever. */
+#define TAKE_OVERS_MAX 1000
+#define TAKE_OVER_US 500 /* the first pause, at most; longer from time to time */
+#define TAKE_OVER_US_MAX 50000
+
+static void give_way(const struct evs_map *map, uint32_t times)
+{
+    const struct evs_os *os = map->open.os;
+    int64_t most_us = TAKE_OVER_US << (times < 7 ? times : 7);
+    most_us = most_us < TAKE_OVER_US_MAX ? most_us : TAKE_OVER_US_MAX;
+    os->clock.sleep_us(os->clock.self, (int64_t)(os->random.next(os->random.self) % (uint64_t)most_us));
+}
+
 evs_status evs_map_begin(struct evs_map *map, struct evs_arena *arena, struct evs_division *division, bool *is_there,
                          struct evs_error *error)
 {
-    evs_status status = fresh(map, error);
-    if (status == EVS_OK) {
-        status = map->type->acquire(map->store, &map->terms, error);
-        map->has_term = status == EVS_OK;
+    evs_status status = EVS_E_FENCED;
+    for (uint32_t i = 0; i < TAKE_OVERS_MAX && status == EVS_E_FENCED; i++) {
+        if (i > 0) {
+            give_way(map, i);
+        }
+        status = fresh(map, error);
+        if (status == EVS_OK) {
+            map->has_term = true; /* or a part of one: never taken over twice by one instance */
+            status = map->type->acquire(map->store, &map->terms, error);
+        }
     }
+    map->has_term = map->has_term && status == EVS_OK;
     return status == EVS_OK ? decode(map, arena, division, is_there, error) : status;
 }
 
@@ -264,6 +285,25 @@ evs_status evs_map_decide(struct evs_map *map, const struct evs_division *divisi
     if (status == EVS_OK) {
         map->terms.has_commit = true;
         map->terms.checkpoint = checkpoint;
+    }
+    return status;
+}
+
+/* Who is overtaken before its decision may look before the other one has decided: it begins again. */
+evs_status evs_map_first(struct evs_map *map, const struct evs_division *first, struct evs_arena *arena,
+                         struct evs_division *division, struct evs_error *error)
+{
+    evs_status status = EVS_E_FENCED;
+    for (uint32_t i = 0; i < TAKE_OVERS_MAX && status == EVS_E_FENCED; i++) {
+        if (i > 0) {
+            give_way(map, i);
+        }
+        bool is_there = false;
+        status = evs_map_begin(map, arena, division, &is_there, error);
+        if (status == EVS_OK && division->generation == 0) {
+            *division = *first;
+            status = evs_map_decide(map, first, error);
+        }
     }
     return status;
 }

@@ -61,5 +61,8 @@ EVS_MUST_CHECK evs_status evs_map_begin(struct evs_map *map, struct evs_arena *a
 /* Behind begin. EVS_E_FENCED: somebody else has begun since; nothing was changed. */
 EVS_MUST_CHECK evs_status evs_map_decide(struct evs_map *map, const struct evs_division *division,
                                          struct evs_error *error);
+/* Decides `first` where nothing is divided yet; *division is what holds then, be it decided by this instance or by another one in the same moment. */
+EVS_MUST_CHECK evs_status evs_map_first(struct evs_map *map, const struct evs_division *first, struct evs_arena *arena,
+                                        struct evs_division *division, struct evs_error *error);
 
 #endif

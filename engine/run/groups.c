@@ -14,7 +14,7 @@
 struct group {
     char name[EVS_GROUP_NAME_MAX];
     struct evs_run_options options;
-    _Atomic bool is_held, is_done;
+    _Atomic bool is_held;
     _Atomic bool gives_back; /* until its run has ended */
 };
 
@@ -25,7 +25,6 @@ struct evs_groups {
     struct evs_division division;
     struct group groups[EVS_GROUPS_MAX];
     uint32_t count;
-    uint64_t remembered; /* the newest generation that NATS knows of: names of groups are never used again */
 
     const struct evs_bucket *bucket_kind;
     void *bucket;
@@ -33,6 +32,8 @@ struct evs_groups {
     struct evs_park *park;
     struct evs_thread *steward;
     _Atomic bool ends, leaves;
+    _Atomic bool
+        is_guest; /* has ended a group for good: it looks once at each of the others, and no share is left for it */
     _Atomic bool is_entered; /* one at a time tries to win, so that nobody takes more than its share */
     _Atomic uint32_t share;  /* how many this engine may hold */
     uint64_t told;           /* a bit for each group that was held when it was last told */
@@ -47,7 +48,7 @@ static uint32_t held_count(const struct evs_groups *all)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < all->count; i++) {
-        count += atomic_load(&all->groups[i].is_held) || atomic_load(&all->groups[i].is_done);
+        count += atomic_load(&all->groups[i].is_held);
     }
     return count;
 }
@@ -94,6 +95,10 @@ static void give_back_one(struct evs_groups *all)
 
 static void balance(struct evs_groups *all)
 {
+    if (atomic_load(&all->is_guest)) {
+        atomic_store(&all->share, all->count);
+        return;
+    }
     uint32_t engines = evs_roll_engines(all->roll), held = held_count(all);
     uint32_t most = (all->count + engines - 1) / engines, least = all->count / engines;
     uint32_t share = evs_roll_least(all->roll) < least ? least : most; /* what another one lacks is left to it */
@@ -134,7 +139,8 @@ static void tell(struct evs_groups *all)
 static void look(struct evs_groups *all)
 {
     struct evs_error error = {0};
-    evs_status status = evs_roll_call(all->roll, held_count(all), &error);
+    evs_status status = atomic_load(&all->is_guest) ? evs_roll_leave(all->roll, &error)
+                                                    : evs_roll_call(all->roll, held_count(all), &error);
     if (status == EVS_OK) {
         balance(all);
         tell(all);
@@ -249,23 +255,6 @@ static struct evs_hash128 draw(const struct evs_os *os)
     return (struct evs_hash128){os->random.next(os->random.self) | 1, os->random.next(os->random.self)};
 }
 
-/* Several engines begin a pipeline at the same time: one decides, the others find its decision. */
-static evs_status decide_first(struct evs_groups *all, struct evs_map *map, struct evs_error *error)
-{
-    bool is_there = false;
-    evs_status status = refuse_undivided(all, error);
-    if (status == EVS_OK) {
-        status = evs_map_begin(map, &all->arena, &all->division, &is_there, error);
-    }
-    if (status != EVS_OK || all->division.generation > 0) {
-        return status;
-    }
-    all->division.generation = all->remembered;
-    all->division = evs_division_next(all->plan, &all->division, wanted(all), draw(all->options.os), &all->arena);
-    status = evs_map_decide(map, &all->division, error);
-    return status == EVS_E_FENCED ? evs_map_read(map, &all->arena, &all->division, &is_there, error) : status;
-}
-
 /* --- what NATS remembers of it -------------------------------------------------------------------------------------------------------- */
 
 static void put_key(const struct evs_groups *all, struct evs_buffer *key)
@@ -290,20 +279,16 @@ static evs_status judge_map(const struct evs_groups *all, const struct evs_divis
                     all->options.bucket, all->plan->pipeline, remembered->group_count, all->plan->pipeline);
 }
 
-/* Before the first decision: a Redis without a map may have had one. */
-static evs_status ask_memory(struct evs_groups *all, bool has_map, struct evs_error *error)
+/* What it remembers is written behind the map's commit: it is asked before the map is read, or it could know of a decision that came between. */
+static evs_status ask_memory(struct evs_groups *all, struct evs_division *remembered, struct evs_error *error)
 {
     struct evs_buffer key = {0}, text = {0};
-    struct evs_division remembered;
     uint64_t revision = 0;
+    *remembered = evs_division_of_one();
     put_key(all, &key);
     evs_status status = all->bucket_kind->read(all->bucket, key.data, &text, &revision, error);
     if (status == EVS_OK && text.count > 0) {
-        status = evs_division_decode((struct evs_slice){text.data, text.count}, &all->arena, &remembered, error);
-        if (status == EVS_OK) {
-            all->remembered = remembered.generation;
-            status = judge_map(all, &remembered, has_map, error);
-        }
+        status = evs_division_decode((struct evs_slice){text.data, text.count}, &all->arena, remembered, error);
     }
     evs_buffer_fini(&key);
     evs_buffer_fini(&text);
@@ -329,24 +314,41 @@ static evs_status remember(struct evs_groups *all, struct evs_error *error)
     return status;
 }
 
+/* Several engines begin a pipeline at the same time: one decides, the others find its decision. */
+static evs_status decide_first(struct evs_groups *all, uint64_t generation, struct evs_map *map,
+                               struct evs_error *error)
+{
+    evs_status status = refuse_undivided(all, error);
+    if (status != EVS_OK) {
+        return status;
+    }
+    struct evs_division before = {.generation = generation}; /* names of groups are never used again */
+    struct evs_division first = evs_division_next(all->plan, &before, wanted(all), draw(all->options.os), &all->arena);
+    return evs_map_first(map, &first, &all->arena, &all->division, error);
+}
+
 /* --- opening, closing ----------------------------------------------------------------------------------------------------------------- */
 
 static evs_status read_map(struct evs_groups *all, struct evs_error *error)
 {
+    struct evs_division remembered;
     struct evs_map *map = NULL;
     bool has_map = false;
-    evs_status status = evs_map_open(&all->options, all->plan->pipeline, &map, error);
+    evs_status status = open_bucket(all, error);
+    if (status == EVS_OK) {
+        status = ask_memory(all, &remembered, error);
+    }
+    if (status == EVS_OK) {
+        status = evs_map_open(&all->options, all->plan->pipeline, &map, error);
+    }
     if (status == EVS_OK) {
         status = evs_map_read(map, &all->arena, &all->division, &has_map, error);
     }
-    if (status == EVS_OK) {
-        status = open_bucket(all, error);
-    }
-    if (status == EVS_OK) {
-        status = ask_memory(all, has_map, error);
+    if (status == EVS_OK) { /* a Redis without a map may have had one */
+        status = judge_map(all, &remembered, has_map, error);
     }
     if (status == EVS_OK && all->division.generation == 0 && wanted(all) > 1) {
-        status = decide_first(all, map, error);
+        status = decide_first(all, remembered.generation, map, error);
     }
     evs_map_close(map);
     if (status == EVS_OK && wanted(all) != 0 && wanted(all) != all->division.group_count) {
@@ -499,7 +501,8 @@ void evs_groups_close(struct evs_groups *all)
         atomic_store(&all->ends, true);
         threads->wake(all->park);
         threads->join(all->steward);
-        evs_roll_leave(all->roll);
+        struct evs_error ignored;
+        (void)evs_roll_leave(all->roll, &ignored);
     }
     evs_roll_free(all->roll);
     close_bucket(all);
@@ -537,7 +540,9 @@ void evs_groups_ended(struct evs_groups *all, uint32_t index, bool is_done)
 {
     EVS_ASSERT(index < all->count);
     struct group *group = &all->groups[index];
-    atomic_store(&group->is_done, is_done);
+    if (is_done) {
+        atomic_store(&all->is_guest, true);
+    }
     atomic_store(&group->is_held, false);
     atomic_store(&group->gives_back, false);
     all->options.os->threads.wake(all->park);

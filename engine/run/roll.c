@@ -159,11 +159,9 @@ evs_status evs_roll_call(struct evs_roll *roll, uint32_t held, struct evs_error 
     return call(roll, held, false, error);
 }
 
-void evs_roll_leave(struct evs_roll *roll)
+evs_status evs_roll_leave(struct evs_roll *roll, struct evs_error *error)
 {
-    struct evs_error ignored;
-    evs_status status = call(roll, 0, true, &ignored);
-    (void)status;
+    return call(roll, 0, true, error);
 }
 
 /* --- making --------------------------------------------------------------------------------------------------------------------- */

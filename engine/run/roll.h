@@ -26,8 +26,8 @@ struct evs_roll *evs_roll_new(const struct evs_roll_open *open);
 void evs_roll_free(struct evs_roll *roll); /* NULL is allowed */
 /* One call: says what we hold, learns what the others hold. Anything but EVS_OK: the bucket is in trouble, and the others are as they were. */
 EVS_MUST_CHECK evs_status evs_roll_call(struct evs_roll *roll, uint32_t held, struct evs_error *error);
-/* Takes our line out. What fails is not told: then the others wait for a lease. */
-void evs_roll_leave(struct evs_roll *roll);
+/* Takes our line out, and learns what the others hold. When it fails the others wait for a lease. */
+evs_status evs_roll_leave(struct evs_roll *roll, struct evs_error *error);
 
 uint32_t evs_roll_engines(const struct evs_roll *roll); /* with this one */
 uint32_t evs_roll_held(const struct evs_roll *roll);    /* by all others */

@@ -300,8 +300,19 @@ class Division(Groups):
         if not events or not 0.8 * events < dead < 0.95 * events:  # one of eight lies right by chance
             raise AssertionError(f"{dead} of {events} events are dead letters:\n{engine.log_tail()}")
 
+    def at_once(self):
+        """Engines that begin a pipeline in the same moment go by one division, whoever decides it."""
+        for turn in range(5):
+            name = f"begun{turn}"
+            self.feed(name, 0)
+            arguments = self.arguments(name, "--until-end", "--at-end", "stop", "--listen", "off")
+            engines = [Engine(self.suite, arguments, f"{name}-{who}") for who in range(4)]
+            for engine in engines:
+                if engine.wait() != 0:
+                    raise AssertionError(f"an engine ended with {engine.process.returncode}:\n{engine.log_tail()}")
+
     def run(self):
-        tests = [("groups are shared, an engine is killed", self.shared), ("an engine of groups is stopped and wakes", self.paused), ("what groups refuse", self.refused)]
+        tests = [("groups begin at once", self.at_once), ("groups are shared, an engine is killed", self.shared), ("an engine of groups is stopped and wakes", self.paused), ("what groups refuse", self.refused)]
         if not self.suite.quick:
             tests += [("tools know groups", self.tools), ("groups and misplaced events", self.misplaced)]
         if self.suite.full or self.suite.only:

@@ -1,6 +1,8 @@
 /* The map: its text, what of it is refused, and who may decide about it, on a real Redis. */
 #include "run/division.h"
 
+#include <pthread.h>
+
 #include "server_redis.h"
 #include "store_redis.h"
 #include "unit.h"
@@ -127,11 +129,8 @@ START_TEST(test_map)
     struct evs_error error = {0};
     server_redis_start(&server, NULL);
     struct evs_log *log = evs_log_new(evs_os_system(), EVS_LOG_ERROR, false);
-    struct evs_run_options options = {.os = evs_os_system(),
-                                      .log = log,
-                                      .store = &evs_store_redis,
-                                      .redis_url = server.url,
-                                      .retry_us = 5000000};
+    struct evs_run_options options = {
+        .os = evs_os_system(), .log = log, .store = &evs_store_redis, .redis_url = server.url, .retry_us = 5000000};
     struct evs_map *a = map_of(&options), *b = map_of(&options);
     struct evs_division division, first = divided(3), second = divided(2);
     bool is_there = true;
@@ -156,6 +155,113 @@ START_TEST(test_map)
 }
 END_TEST
 
+#define BEGINNERS 4
+#define BEGINS 100
+
+static void *begin_often(void *argument)
+{
+    struct evs_map *map = map_of(argument);
+    uintptr_t refused = 0;
+    for (int i = 0; i < BEGINS; i++) {
+        struct evs_arena own = {0};
+        struct evs_division division;
+        struct evs_error error = {0};
+        bool is_there;
+        refused += evs_map_begin(map, &own, &division, &is_there, &error) != EVS_OK;
+        evs_arena_fini(&own);
+    }
+    evs_map_close(map);
+    return (void *)refused;
+}
+
+/* Groups that start at the same time take the map over between one another's steps: that is no reason for any of them to end. */
+START_TEST(test_map_at_the_same_time)
+{
+    struct server_redis server;
+    server_redis_start(&server, NULL);
+    struct evs_log *log = evs_log_new(evs_os_system(), EVS_LOG_ERROR, false);
+    struct evs_run_options options = {
+        .os = evs_os_system(), .log = log, .store = &evs_store_redis, .redis_url = server.url, .retry_us = 5000000};
+    pthread_t threads[BEGINNERS];
+    for (int i = 0; i < BEGINNERS; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, begin_often, &options), 0);
+    }
+    for (int i = 0; i < BEGINNERS; i++) {
+        void *refused = NULL;
+        ck_assert_int_eq(pthread_join(threads[i], &refused), 0);
+        ck_assert_uint_eq((uintptr_t)refused, 0);
+    }
+    evs_log_free(log);
+    server_redis_stop(&server);
+}
+END_TEST
+
+struct beginner {
+    const struct evs_run_options *options;
+    const char *pipeline;
+    pthread_barrier_t *barrier;
+    struct evs_division first;
+    struct evs_arena arena;
+    struct evs_division found;
+    evs_status status;
+};
+
+static void *decide_first(void *argument)
+{
+    struct beginner *own = argument;
+    struct evs_map *map = NULL;
+    struct evs_error error = {0};
+    own->status = evs_map_open(own->options, own->pipeline, &map, &error);
+    pthread_barrier_wait(own->barrier);
+    if (own->status == EVS_OK) {
+        own->status = evs_map_first(map, &own->first, &own->arena, &own->found, &error);
+    }
+    evs_map_close(map);
+    return NULL;
+}
+
+/* Engines that begin a pipeline at the same time all go by the one decision. */
+static void begin_at_once(const struct evs_run_options *options, const char *pipeline)
+{
+    pthread_barrier_t barrier;
+    pthread_t threads[BEGINNERS];
+    struct beginner beginners[BEGINNERS] = {0};
+    pthread_barrier_init(&barrier, NULL, BEGINNERS);
+    for (uint32_t i = 0; i < BEGINNERS; i++) {
+        beginners[i] = (struct beginner){options, pipeline, &barrier, .first = divided(2 + i)};
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, decide_first, &beginners[i]), 0);
+    }
+    for (uint32_t i = 0; i < BEGINNERS; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    }
+    for (uint32_t i = 0; i < BEGINNERS; i++) {
+        ck_assert_int_eq(beginners[i].status, EVS_OK);
+        ck_assert_uint_ge(beginners[i].found.group_count, 2);
+        ck_assert_uint_eq(beginners[i].found.group_count, beginners[0].found.group_count);
+    }
+    for (uint32_t i = 0; i < BEGINNERS; i++) {
+        evs_arena_fini(&beginners[i].arena);
+    }
+    pthread_barrier_destroy(&barrier);
+}
+
+START_TEST(test_first_at_the_same_time)
+{
+    struct server_redis server;
+    server_redis_start(&server, NULL);
+    struct evs_log *log = evs_log_new(evs_os_system(), EVS_LOG_ERROR, false);
+    struct evs_run_options options = {
+        .os = evs_os_system(), .log = log, .store = &evs_store_redis, .redis_url = server.url, .retry_us = 5000000};
+    for (int i = 0; i < 50; i++) {
+        char pipeline[16];
+        snprintf(pipeline, sizeof pipeline, "p%d", i);
+        begin_at_once(&options, pipeline);
+    }
+    evs_log_free(log);
+    server_redis_stop(&server);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("division");
@@ -165,6 +271,8 @@ int main(void)
     tcase_add_test(tests, test_refused);
     tcase_add_test(tests, test_fits);
     tcase_add_test(tests, test_map);
+    tcase_add_test(tests, test_map_at_the_same_time);
+    tcase_add_test(tests, test_first_at_the_same_time);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
 }

@@ -103,6 +103,7 @@ static void call(struct evs_roll *roll, uint32_t held)
 START_TEST(test_counts)
 {
     begin();
+    struct evs_error error = {0};
     struct evs_roll *a = engine("host/1"), *b = engine("host/2");
     call(a, 4);
     ck_assert_uint_eq(evs_roll_engines(a), 1);
@@ -113,7 +114,7 @@ START_TEST(test_counts)
     call(a, 4);
     ck_assert_uint_eq(evs_roll_engines(a), 2);
     ck_assert_uint_eq(evs_roll_least(a), 0);
-    evs_roll_leave(b);
+    ck_assert_int_eq(evs_roll_leave(b, &error), EVS_OK);
     call(a, 4);
     ck_assert_uint_eq(evs_roll_engines(a), 1);
     evs_roll_free(a);

@@ -50,7 +50,8 @@ const struct evs_run_options *evs_groups_options(const struct evs_groups *groups
 
 /* Another engine shall have it: stop the run, and start it again, to stand by. */
 bool evs_groups_gives_back(const struct evs_groups *groups, uint32_t index);
-/* The run of a group is over. is_done: for good, its input is complete; it counts as held. */
+/* The run of a group is over. is_done: for good, its input is complete. From then on this engine is a guest: it looks at each of the other groups once, when nobody
+ * runs it, and others share them as if it were not there. */
 void evs_groups_ended(struct evs_groups *groups, uint32_t index, bool is_done);
 /* No more groups are taken: this engine is about to end. Async-signal-safe. */
 void evs_groups_leave(struct evs_groups *groups);
