@@ -5,7 +5,7 @@
  *   scope ──► project, with keys and arguments as columns ──► over ──► over ──► … ──► scope, where each call is a column
  *
  * When the items are bound, such a call is looked up (scope->overs). Ranks inside a window that are ordered by something else than time are the work of
- * `top` (op_top); behind `row_number() … as r`, a condition `r <= N` in the next where gives it its limit. */
+ * `top` (op_top); behind `row_number() … as r` or `rank() … as r`, a condition `r <= N` in the next where gives it its limit. */
 #include "bind_over.h"
 
 #include <string.h>
@@ -330,6 +330,7 @@ struct bound_over {
     uint32_t call_count;
     int64_t retain_us;
     uint64_t limit;               /* top */
+    bool keeps_ties;              /* … by rank() */
     struct evs_order_term *terms; /* of ranks: over the columns of the base */
     uint32_t term_count;
     uint64_t bytes_max;
@@ -430,11 +431,12 @@ static const void *configure_ranks(const struct evs_rel_layout *layout)
     config->terms = terms;
     config->term_count = bound->term_count;
     config->limit = bound->limit;
+    config->keeps_ties = bound->keeps_ties;
     config->numbers = numbers;
     return config;
 }
 
-/* --- `where r <= N` behind `row_number() … as r` ----------------------------------------------------------------------------------------- */
+/* --- `where r <= N` behind `row_number()` or `rank() … as r` ------------------------------------------------------------------------------ */
 
 static const struct evs_ident *alias_of(const struct overs *overs, const struct evs_ast_expr *call)
 {
@@ -488,8 +490,8 @@ static uint64_t find_limit(const struct overs *overs, const struct bound_over *b
 {
     const struct evs_ast_pipe *next = overs->scope->next;
     if (next == NULL || next->kind != EVS_PIPE_WHERE || next->is_broken || evs_ident_given(&next->otherwise_into) ||
-        bound->call_count != 1 || bound->calls[0].call.kind != EVS_OVER_ROW_NUMBER) {
-        return UINT64_MAX;
+        bound->call_count != 1 || bound->calls[0].call.kind == EVS_OVER_DENSE_RANK) {
+        return UINT64_MAX; /* dense_rank: as many rows may be better as there are */
     }
     const struct evs_ident *alias = alias_of(overs, bound->calls[0].ast);
     int64_t limit = alias == NULL ? INT64_MAX : limit_of(next->expr, alias);
@@ -581,9 +583,9 @@ static const char *bound_of(struct overs *overs, const struct over_group *group,
 {
     struct evs_arena *arena = overs->binder->arena;
     if (group->is_top && bound->limit != UINT64_MAX) {
-        return evs_arena_printf(arena,
-                                "%llu rows a partition of a window; a window goes when the watermark passes its end",
-                                (unsigned long long)bound->limit);
+        return evs_arena_printf(
+            arena, "%llu rows a partition of a window%s; a window goes when the watermark passes its end",
+            (unsigned long long)bound->limit, bound->keeps_ties ? ", and those that tie with the last" : "");
     }
     if (group->is_top) {
         return "a window's rows; a window goes when the watermark passes its end";
@@ -623,6 +625,7 @@ static struct bound_over *bound_group(struct overs *overs, uint32_t number, cons
     if (group->is_top) {
         bind_terms(overs, group, orders, bound);
         bound->limit = find_limit(overs, bound);
+        bound->keeps_ties = bound->limit != UINT64_MAX && bound->calls[0].call.kind == EVS_OVER_RANK;
     }
     return bound;
 }

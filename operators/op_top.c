@@ -5,7 +5,8 @@
  *
  *      (window_start, window_end, partition) ──► table entry ──► heap of N rows          timer at window_end
  *
- * rank and dense_rank need all rows that tie with the last one, so they have no limit and keep the window's rows.
+ * `rank() <= N` keeps the rows that tie with the last one, too: a row goes when N rows are better. dense_rank, and ranks without a condition, have no limit
+ * and keep the window's rows.
  *
  * Event time of a result: window_end - 1 µs, as of everything that a window decides; caused by the window; its ordinal is its place, and its identity in
  * trigger ids the partition.
@@ -13,7 +14,7 @@
  * NULL in the partition is one group; NULL in the order is below everything (GoogleSQL). Ties: order of the key, then the columns.
  * Order: windows by their end, then by their start, partitions by their values, then the place.
  * Update streams are refused at compile time: a revision would be ranked beside the one that it replaces.
- * State: 16 bytes + 16 the window + 8 or 16 a partition column + 16 + 16 a row of the heap + the row itself (evstream/rows.h).
+ * State: 16 bytes + 16 the window + 8 or 16 a partition column + 24 + 16 a row of the heap + the row itself (evstream/rows.h).
  * Recovery: one record a row that entered a heap. None is deleted: rows that were pushed out are offered again and pushed out again, and windows that the
  * watermark of the commit has closed are left out. Rejected: sorting the window's rows at its end (they would all be kept). */
 #include "op_top.h"
@@ -118,6 +119,10 @@ static void offer(struct top *top, struct evs_entry *entry, struct evs_row *row,
 {
     struct evs_ranking ranking = ranking_of(top);
     struct evs_ranked_row offered = {.row = row, .saved = saved};
+    if (top->config->keeps_ties) {
+        evs_ranked_offer_tied(ranked_of(top, entry), &top->keeper.pool, &ranking, top->config->limit, offered);
+        return;
+    }
     struct evs_row *out =
         evs_ranked_offer(ranked_of(top, entry), &top->keeper.pool, &ranking, top->config->limit, offered);
     if (out != NULL) {

@@ -12,7 +12,8 @@ struct evs_top_config {
     uint32_t key_count;   /* 2 or more */
     const struct evs_order_term *terms;
     uint32_t term_count;
-    uint64_t limit; /* rows of a partition of a window; UINT64_MAX: all */
+    uint64_t limit;  /* rows of a partition of a window; UINT64_MAX: all */
+    bool keeps_ties; /* the limit is of rank(): rows that tie with the last one stay, too */
     /* Columns of the output behind those of the input, in this order: which number of the row they show. */
     const enum evs_top_number *numbers;
     uint32_t number_count;

@@ -76,6 +76,64 @@ struct evs_row *evs_ranked_offer(struct evs_ranked *ranked, struct evs_row_pool 
     return worst;
 }
 
+/* --- by rank ------------------------------------------------------------------------------------------------------------------------ */
+
+static int compare_to_worst(const struct evs_ranking *ranking, const struct evs_ranked *ranked,
+                            const struct evs_row *row)
+{
+    return evs_order_compare(ranking->layout, ranking->terms, ranking->term_count, row, ranked->rows[0].row);
+}
+
+/* A row between two that tie is one of them, so those that tie with the root are reached through their like. */
+static uint32_t count_tied(const struct evs_ranking *ranking, const struct evs_ranked *ranked, uint32_t at)
+{
+    if (at >= ranked->count || compare_to_worst(ranking, ranked, ranked->rows[at].row) != 0) {
+        return 0;
+    }
+    return 1 + count_tied(ranking, ranked, at * 2 + 1) + count_tied(ranking, ranked, at * 2 + 2);
+}
+
+static void push(struct evs_ranked *ranked, struct evs_row_pool *pool, const struct evs_ranking *ranking,
+                 struct evs_ranked_row row)
+{
+    if (ranked->count == ranked->capacity) {
+        grow(ranked, pool);
+    }
+    ranked->rows[ranked->count++] = row;
+    sift_up(ranked, ranking);
+}
+
+static void drop_worst(struct evs_ranked *ranked, struct evs_row_pool *pool, const struct evs_ranking *ranking)
+{
+    EVS_ASSERT(ranked->count > 0);
+    evs_row_free(pool, ranked->rows[0].row);
+    ranked->rows[0] = ranked->rows[--ranked->count];
+    sift_down(ranked, ranking);
+}
+
+void evs_ranked_offer_tied(struct evs_ranked *ranked, struct evs_row_pool *pool, const struct evs_ranking *ranking,
+                           uint64_t limit, struct evs_ranked_row offered)
+{
+    int order = ranked->count == 0 ? 1 : compare_to_worst(ranking, ranked, offered.row);
+    if (order > 0 && ranked->count >= limit) {
+        evs_row_free(pool, offered.row);
+        return;
+    }
+    push(ranked, pool, ranking, offered);
+    ranked->tied = order > 0 ? 1 : ranked->tied + (order == 0);
+    EVS_ASSERT(ranked->tied >= 1 && ranked->tied <= ranked->count);
+    if (ranked->count - ranked->tied < limit) {
+        return;
+    }
+    while (ranked->tied-- > 0) {
+        drop_worst(ranked, pool, ranking);
+    }
+    ranked->tied = count_tied(ranking, ranked, 0);
+    EVS_ASSERT(ranked->count == limit);
+}
+
+/* --- all of them ------------------------------------------------------------------------------------------------------------------ */
+
 static int best_first(const void *a, const void *b, void *ranking)
 {
     const struct evs_ranked_row *left = a, *right = b;

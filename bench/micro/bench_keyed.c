@@ -167,7 +167,10 @@ int main(int argc, char **argv)
     struct evs_sample_config sample = {.key = ID, .salt = evs_slice_of("salt"), .threshold = UINT64_MAX / 10};
     struct evs_hold_config hold = {.until = UNTIL, .at_most_us = -1, .keys = by_until, .key_count = 1};
     struct evs_order_term term = {PRICE, true, true};
-    struct evs_top_config top = {by_window, 2, &term, 1, 10, NULL, 0};
+    struct evs_top_config top = {.keys = by_window, .key_count = 2, .terms = &term, .term_count = 1, .limit = 10};
+    struct evs_top_config best = top;
+    best.limit = 1;
+    best.keeps_ties = true;
     const struct {
         const char *name;
         const struct evs_operator *operator_;
@@ -181,6 +184,7 @@ int main(int argc, char **argv)
         {"sample 10 percent by id", &evs_op_sample, &sample, 1},
         {"hold for an hour, 1 M rows", &evs_op_hold, &hold, 1},
         {"top 10 of 60000 rows a window", &evs_op_top, &top, 1},
+        {"rank 1 of 60000 rows a window", &evs_op_top, &best, 1},
     };
     for (size_t i = 0; i < EVS_COUNT(cases); i++) {
         run(cases[i].name, cases[i].operator_, cases[i].config, cases[i].users, 0);

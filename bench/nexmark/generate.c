@@ -1,12 +1,13 @@
 /* Nexmark's auctions to measure with: seeded, so that every machine measures the same bytes.
  *
- *   evs_bench_nexmark EVENTS FOLDER [--seed N]        writes FOLDER/person.ndjson, auction.ndjson, bid.ndjson
+ *   evs_bench_nexmark EVENTS FOLDER [--seed N] [--rate N]        writes FOLDER/person.ndjson, auction.ndjson, bid.ndjson, side.ndjson
  *
  * The proportions of the benchmark's own generator (Tucker, Tufte, Papadimos, Maier: NEXMark, 2002; Apache Beam's and Flink's editions): of 50 events 1 is a
  * person, 3 are auctions, 46 bids; every second bid is for the hot auction of the last hundred, three of four come from the hot bidder, three of four
- * auctions are a hot seller's; prices are spread over six powers of ten; half of the bids come over four hot channels. 10,000 events a second of event time,
- * in order. Texts are this program's own. */
+ * auctions are a hot seller's; prices are spread over six powers of ten; half of the bids come over four hot channels. 10,000 events a second of event time
+ * (--rate), in order. side.ndjson is the bounded input of q13. Texts are this program's own. */
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +23,9 @@
 #define HOT_EVERY 100u    /* the hot ones are the first of each hundred */
 #define BASE_S 1436918400 /* 2015-07-15T00:00:00Z, as everywhere */
 #define EVENTS_A_SECOND 10000u
+#define SIDE_ROWS 10000u
 
-static uint64_t state;
+static uint64_t state, rate = EVENTS_A_SECOND;
 
 static uint64_t next_random(void) /* splitmix64 */
 {
@@ -122,7 +124,7 @@ static void put_auction(FILE *to, uint64_t number, uint64_t ms)
             letters(10, 20));
     fprintf(to, ",\"description\":\"%s\"", letters(40, 100));
     /* It ends when about a hundred more have begun. */
-    uint64_t lasts_ms = 1 + below(2 * AUCTIONS_IN_FLIGHT * EVENTS_A_TURN / AUCTIONS_A_TURN * 1000 / EVENTS_A_SECOND);
+    uint64_t lasts_ms = 1 + below(2 * AUCTIONS_IN_FLIGHT * EVENTS_A_TURN / AUCTIONS_A_TURN * 1000 / rate);
     fprintf(to,
             ",\"initial_bid\":%llu,\"reserve\":%llu,\"date_time\":\"%s\",\"expires\":\"%s\",\"seller\":%llu,"
             "\"category\":%llu,\"extra\":\"%s\"}\n",
@@ -176,18 +178,21 @@ static void shut(FILE *file)
     }
 }
 
-int main(int argc, char **argv)
+static void write_side(const char *folder)
 {
-    if (argc != 3 && (argc != 5 || strcmp(argv[3], "--seed") != 0)) {
-        fprintf(stderr, "usage: evs_bench_nexmark EVENTS FOLDER [--seed N]\n");
-        return 2;
+    FILE *side = open_in(folder, "side.ndjson");
+    for (uint64_t key = 0; key < SIDE_ROWS; key++) {
+        fprintf(side, "{\"key\":%llu,\"value\":\"%s\"}\n", (unsigned long long)key, letters(10, 30));
     }
-    uint64_t events = strtoull(argv[1], NULL, 10);
-    state = argc == 5 ? strtoull(argv[4], NULL, 10) : 1;
-    FILE *persons = open_in(argv[2], "person.ndjson"), *auctions = open_in(argv[2], "auction.ndjson"),
-         *bids = open_in(argv[2], "bid.ndjson");
+    shut(side);
+}
+
+static void write_events(const char *folder, uint64_t events)
+{
+    FILE *persons = open_in(folder, "person.ndjson"), *auctions = open_in(folder, "auction.ndjson"),
+         *bids = open_in(folder, "bid.ndjson");
     for (uint64_t number = 0; number < events; number++) {
-        uint64_t place = number % EVENTS_A_TURN, ms = number * 1000 / EVENTS_A_SECOND;
+        uint64_t place = number % EVENTS_A_TURN, ms = number * 1000 / rate;
         if (place < PERSONS_A_TURN) {
             put_person(persons, number, ms);
         } else if (place < PERSONS_A_TURN + AUCTIONS_A_TURN) {
@@ -199,5 +204,25 @@ int main(int argc, char **argv)
     shut(persons);
     shut(auctions);
     shut(bids);
+}
+
+int main(int argc, char **argv)
+{
+    const char *folder = argc > 2 ? argv[2] : NULL;
+    bool is_right = argc > 2 && argc % 2 == 1;
+    state = 1;
+    for (int i = 3; is_right && i < argc; i += 2) {
+        uint64_t *number = strcmp(argv[i], "--seed") == 0 ? &state : strcmp(argv[i], "--rate") == 0 ? &rate : NULL;
+        is_right = number != NULL;
+        if (is_right) {
+            *number = strtoull(argv[i + 1], NULL, 10);
+        }
+    }
+    if (!is_right || rate == 0) {
+        fprintf(stderr, "usage: evs_bench_nexmark EVENTS FOLDER [--seed N] [--rate N]\n");
+        return 2;
+    }
+    write_events(folder, strtoull(argv[1], NULL, 10));
+    write_side(folder);
     return 0;
 }

@@ -311,7 +311,7 @@ static void expect_top(const struct world *world, const struct op_row *rows, uin
         values[WORLD_COLUMNS + 1] = count_value(better + 1);
         values[WORLD_COLUMNS + 2] = count_value(levels + 1);
         struct evs_cause cause = {(uint64_t)values[WORLD_START].int64, (uint64_t)values[WORLD_END].int64};
-        if ((uint64_t)before < config->limit) {
+        if ((uint64_t)(config->keeps_ties ? better : before) < config->limit) {
             op_lines_row(lines, values[WORLD_END].int64 - 1, cause, (uint32_t)before, values,
                          WORLD_COLUMNS + config->number_count);
         }
@@ -330,9 +330,14 @@ static void check_top(uint64_t seed)
     order_sign = seed % 2 == 0 ? 1 : -1;
     nulls_last = seed % 4 < 2;
     struct evs_order_term term = {WORLD_NUMBER, order_sign < 0, nulls_last};
-    struct evs_top_config config = {keys, 2 + (uint32_t)(seed % 3 == 0), &term, 1, 1 + seed % 4, numbers, 3};
-    config.limit = seed % 5 == 4 ? UINT64_MAX : config.limit;
-    config.number_count = config.limit == UINT64_MAX ? 3 : 1;
+    struct evs_top_config config = {.keys = keys,
+                                    .key_count = 2 + (uint32_t)(seed % 3 == 0),
+                                    .terms = &term,
+                                    .term_count = 1,
+                                    .limit = seed % 5 == 4 ? UINT64_MAX : 1 + seed % 4,
+                                    .keeps_ties = seed % 7 < 3 && seed % 5 != 4,
+                                    .numbers = numbers};
+    config.number_count = config.limit == UINT64_MAX || config.keeps_ties ? 3 : 1;
     for (uint32_t i = 0; i < config.number_count; i++) {
         world_add_output(&world);
     }
