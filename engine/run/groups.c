@@ -279,7 +279,7 @@ static evs_status judge_map(const struct evs_groups *all, const struct evs_divis
                     all->options.bucket, all->plan->pipeline, remembered->group_count, all->plan->pipeline);
 }
 
-/* What it remembers is written behind the map's commit: it is asked before the map is read, or it could know of a decision that came between. */
+/* What it remembers is written behind the map's commit: what it knows, a map that is read later knows. */
 static evs_status ask_memory(struct evs_groups *all, struct evs_division *remembered, struct evs_error *error)
 {
     struct evs_buffer key = {0}, text = {0};
@@ -334,14 +334,17 @@ static evs_status read_map(struct evs_groups *all, struct evs_error *error)
     struct evs_division remembered;
     struct evs_map *map = NULL;
     bool has_map = false;
-    evs_status status = open_bucket(all, error);
+    evs_status status = evs_map_open(&all->options, all->plan->pipeline, &map, error);
+    if (status == EVS_OK) {
+        status = evs_map_read(map, &all->arena, &all->division, &has_map, error);
+    }
+    if (status == EVS_OK) {
+        status = open_bucket(all, error);
+    }
     if (status == EVS_OK) {
         status = ask_memory(all, &remembered, error);
     }
-    if (status == EVS_OK) {
-        status = evs_map_open(&all->options, all->plan->pipeline, &map, error);
-    }
-    if (status == EVS_OK) {
+    if (status == EVS_OK && remembered.generation > all->division.generation) { /* decided since by another engine? */
         status = evs_map_read(map, &all->arena, &all->division, &has_map, error);
     }
     if (status == EVS_OK) { /* a Redis without a map may have had one */
