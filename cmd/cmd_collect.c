@@ -6,6 +6,7 @@
 
 #include "cmd.h"
 #include "collector.h"
+#include "event_log.h"
 
 #define ARG_CONFIG EVS_SETTING_COUNT
 
@@ -99,7 +100,9 @@ static int collect(const struct evs_config *config, struct given *given)
     struct evs_log *log = evs_log_new(evs_os_system(), (enum evs_log_level)config->log_level, config->log_json != 0);
     struct evs_collector_options how = {
         .config = config, .os = evs_os_system(), .log = log, .load = load_again, .context = given};
+    evs_event_log_to(log);
     evs_status status = evs_collector_run(&how, &error);
+    evs_event_log_to(NULL);
     if (status != EVS_OK) {
         fprintf(stderr, "evstream collect: %s\n", error.text);
     }

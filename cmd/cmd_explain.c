@@ -7,6 +7,7 @@
 #include "evstream/memory.h"
 #include "evstream/option.h"
 #include "measured.h"
+#include "usual.h"
 
 #define OVER_MIN_US 100000
 
@@ -14,7 +15,7 @@ enum { ARG_FORMAT = 1, ARG_LIVE, ARG_AT, ARG_OVER };
 static const struct evs_arg options[] = {
     {ARG_FORMAT, "--format", "text|dot|mermaid|json", "how the plan is written (text)", "text|dot|mermaid|json"},
     {ARG_LIVE, "--live", NULL, "what was measured of a pipeline that runs; FILE is its name, or its file", NULL},
-    {ARG_AT, "--at", "HOST:PORT", "with --live: where the program listens (" EVS_LISTEN_DEFAULT ")", NULL},
+    {ARG_AT, "--at", "HOST:PORT", "with --live: where the program listens (" EVS_USUAL_RANGE ")", NULL},
     {ARG_OVER, "--over", "DURATION", "with --live: measures for so long (since the pipeline started)", NULL},
     EVS_COMPILE_ARGS,
     {0},
@@ -181,7 +182,7 @@ static int take_live(struct evs_args *args, int id, struct live *live)
     return EVS_EXIT_DONE;
 }
 
-static int run_live(struct evs_args *args, const struct live *live, const struct evs_compile_args *compile,
+static int run_live(struct evs_args *args, struct live *live, const struct evs_compile_args *compile,
                     const struct form *form)
 {
     bool as_json = form->write == evs_explain_json;
@@ -191,6 +192,8 @@ static int run_live(struct evs_args *args, const struct live *live, const struct
     if (!as_json && form != &forms[0]) {
         return evs_args_refuse(args, "--live is written as text or json.");
     }
+    char found[EVS_USUAL_BYTES];
+    live->address = live->address == NULL ? evs_usual_find(compile->files[0], found) : live->address;
     return explain_live(live, compile->files[0], as_json);
 }
 
@@ -199,7 +202,7 @@ static int run_command(int argc, char **argv)
     struct evs_args args = evs_args_of(&evs_command_explain, argc, argv);
     struct evs_compile_args compile = {0};
     const struct form *form = &forms[0];
-    struct live live = {.address = EVS_LISTEN_DEFAULT};
+    struct live live = {0};
     int id;
     while ((id = evs_args_next(&args)) != EVS_ARG_END) {
         if (id == ARG_FORMAT) {

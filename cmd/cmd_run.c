@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "event_log.h"
 #include "evstream/memory.h"
 #include "evstream/option.h"
 #include "evstream/run.h"
@@ -13,6 +14,7 @@
 #include "run_pipelines.h"
 #include "run_traces.h"
 #include "store_redis.h"
+#include "usual.h"
 
 #define NATS_URL_DEFAULT "nats://127.0.0.1:4222"
 #define REDIS_URL_DEFAULT "redis://127.0.0.1:6379"
@@ -91,7 +93,9 @@ static const struct evs_arg options[] = {
     {ARG_CHECKPOINT_BATCHES, "--checkpoint-batches", "N",
      "a checkpoint after every N-th batch instead of by time (tests)", NULL},
     {ARG_LISTEN, "--listen", "HOST:PORT|off",
-     "where metrics, health and the live page are shown (" EVS_LISTEN_DEFAULT "; off for files alone)", NULL},
+     "where metrics, health and the live page are shown (" EVS_LISTEN_DEFAULT
+     " or the next free port; off for files alone)",
+     NULL},
     {ARG_TOKEN_FILE, "--token-file", "FILE",
      "token that the live page asks for before it changes something (EVSTREAM_TOKEN; none: read-only)", NULL},
     {ARG_OTLP, "--otlp", "URL",
@@ -101,7 +105,8 @@ static const struct evs_arg options[] = {
     {ARG_LOG_FORMAT, "--log-format", "text|json", "how log lines look on standard error (text)", "text|json"},
     {ARG_LOG_LEVEL, "--log-level", "LEVEL", "debug, info, warn or error (info)", "debug|info|warn|error"},
     {ARG_QUIET, "--quiet", NULL, "only warnings and errors, no summary", NULL},
-    {ARG_PROGRESS, "--progress", "auto|always|never", "a progress line on a terminal when the input is bounded (auto)",
+    {ARG_PROGRESS, "--progress", "auto|always|never",
+     "a progress line on a terminal, while state is restored and when the input is bounded (auto)",
      "auto|always|never"},
     {0},
 };
@@ -317,6 +322,16 @@ static bool wants_progress(const struct settings *settings, const struct evs_pla
     return isatty(STDERR_FILENO) && !isatty(STDOUT_FILENO) && (plan->only_files || settings->until_end);
 }
 
+/* Lines of several pipelines would write over each other. */
+static bool wants_restore_progress(const struct settings *settings, bool is_only_one)
+{
+    const char *progress = settings->progress == NULL ? "auto" : settings->progress;
+    if (settings->quiet || settings->log_json || !is_only_one || strcmp(progress, "never") == 0) {
+        return false;
+    }
+    return strcmp(progress, "always") == 0 || isatty(STDERR_FILENO);
+}
+
 static void set_options(struct evs_pipeline *pipeline, const struct settings *settings, struct evs_log *log,
                         bool is_only_one)
 {
@@ -351,6 +366,7 @@ static void set_options(struct evs_pipeline *pipeline, const struct settings *se
         .bucket = first_of(settings->bucket, "EVSTREAM_BUCKET", BUCKET_DEFAULT),
         .row_format = &evs_format_json,
         .progress = wants_progress(settings, plan),
+        .restore_progress = wants_restore_progress(settings, is_only_one),
         .outbox_bytes_max = OUTBOX_BYTES_MAX,
         .checkpoint_batches = (uint32_t)settings->checkpoint_batches,
     };
@@ -387,8 +403,29 @@ static int compile_all(const struct settings *settings, const struct evs_paths *
     return refuse_same_name(pipelines, files->count);
 }
 
-/* Without --listen the usual port is taken when it is free: a second program beside the first runs all the same. A run over files is over soon,
- * and nobody looks. */
+/* The first of the usual addresses that is free: a second program beside the first is seen, too. */
+static int listen_somewhere(struct evs_live *live, struct evs_log *log)
+{
+    char address[EVS_USUAL_BYTES];
+    struct evs_error error = {0}, first = {0};
+    for (uint32_t i = 0; i < EVS_USUAL_COUNT; i++) {
+        if (evs_live_listen(live, evs_usual_address(i, address), &error) == EVS_OK) {
+            evs_log(log, EVS_LOG_INFO, "listening", "metrics, health and the live page at http://%s%s",
+                    evs_live_address(live),
+                    i == 0 ? "" : " (another program has the usual port; `evstream status` finds both)");
+            return EVS_EXIT_DONE;
+        }
+        first = i == 0 ? error : first;
+    }
+    evs_log(
+        log, EVS_LOG_WARN, "not_listening",
+        "No metrics and no live page: %s, and the %u ports behind it are taken, too. Give a free address with --listen "
+        "HOST:PORT, or say --listen off.",
+        first.text, EVS_USUAL_COUNT - 1);
+    return EVS_EXIT_DONE;
+}
+
+/* A run over files is over soon, and nobody looks. */
 static int listen_for(const struct settings *settings, const struct evs_pipeline *pipelines, uint32_t count,
                       struct evs_live *live, struct evs_log *log)
 {
@@ -399,14 +436,14 @@ static int listen_for(const struct settings *settings, const struct evs_pipeline
     if (settings->listen == NULL ? only_files : strcmp(settings->listen, "off") == 0) {
         return EVS_EXIT_DONE;
     }
-    struct evs_error error = {0};
-    evs_status status = evs_live_listen(live, settings->listen == NULL ? EVS_LISTEN_DEFAULT : settings->listen, &error);
-    if (status == EVS_OK) {
-        evs_log(log, EVS_LOG_INFO, "listening", "metrics, health and the live page at http://%s", evs_live_address(live));
-        return EVS_EXIT_DONE;
-    }
     if (settings->listen == NULL) {
-        evs_log(log, EVS_LOG_INFO, "not_listening", "no metrics: %s; choose another address with --listen", error.text);
+        return listen_somewhere(live, log);
+    }
+    struct evs_error error = {0};
+    evs_status status = evs_live_listen(live, settings->listen, &error);
+    if (status == EVS_OK) {
+        evs_log(log, EVS_LOG_INFO, "listening", "metrics, health and the live page at http://%s",
+                evs_live_address(live));
         return EVS_EXIT_DONE;
     }
     fprintf(stderr, "evstream run: --listen: %s\n", error.text);
@@ -459,6 +496,7 @@ static int run_files(const struct settings *settings, const struct evs_paths *fi
     struct evs_log *log = evs_log_new(
         evs_os_system(), settings->quiet && settings->log_level < EVS_LOG_WARN ? EVS_LOG_WARN : settings->log_level,
         settings->log_json);
+    evs_event_log_to(log);
     evs_pipelines_catch_signals(); /* first of all: a signal while pipelines compile and open is a drain, too */
     int exit_code = compile_all(settings, files, pipelines, log);
     if (exit_code == EVS_EXIT_DONE) {
@@ -468,6 +506,7 @@ static int run_files(const struct settings *settings, const struct evs_paths *fi
         evs_plan_free(pipelines[i].plan);
         evs_log_free(pipelines[i].options.log);
     }
+    evs_event_log_to(NULL);
     evs_log_free(log);
     return exit_code;
 }

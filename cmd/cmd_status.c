@@ -4,10 +4,11 @@
 
 #include "cmd.h"
 #include "seen.h"
+#include "usual.h"
 
 enum { ARG_AT = 1, ARG_JSON };
 static const struct evs_arg options[] = {
-    {ARG_AT, "--at", "HOST:PORT", "where the program listens (" EVS_LISTEN_DEFAULT ")", NULL},
+    {ARG_AT, "--at", "HOST:PORT", "where the program listens (" EVS_USUAL_RANGE ": all that answer)", NULL},
     {ARG_JSON, "--json", NULL, "everything that it tells, as JSON", NULL},
     {0},
 };
@@ -36,10 +37,10 @@ static void fill_row(char cells[COLUMNS][EVS_SEEN_TEXT * 2], const struct evs_se
                      const struct evs_seen_pipeline *pipeline)
 {
     struct evs_seen_totals totals = evs_seen_totals(pipeline);
-    char text[EVS_SEEN_TEXT];
+    char text[EVS_SEEN_TEXT], state[EVS_SEEN_STATE];
     const size_t room = sizeof cells[0];
     snprintf(cells[0], room, "%s", pipeline->name);
-    snprintf(cells[1], room, "%s", pipeline->state);
+    snprintf(cells[1], room, "%s", evs_seen_state(state, pipeline));
     snprintf(cells[2], room, "%s", evs_seen_count(text, totals.events));
     snprintf(cells[3], room, "%s", evs_seen_count(text, totals.rows_out));
     snprintf(cells[4], room, "%s", evs_seen_count(text, totals.late));
@@ -66,6 +67,15 @@ static void print_pipelines(const struct evs_seen *seen)
     evs_free(cells);
 }
 
+static void print_seen(const struct evs_seen *seen, bool as_json)
+{
+    if (as_json) {
+        fputs(seen->json, stdout);
+    } else {
+        print_pipelines(seen);
+    }
+}
+
 static int show(const char *address, bool as_json)
 {
     struct evs_seen seen = {0};
@@ -73,19 +83,41 @@ static int show(const char *address, bool as_json)
     evs_status status = evs_seen_fetch(address, &seen, &error);
     if (status != EVS_OK) {
         fprintf(stderr, "evstream status: %s\n", error.text);
-    } else if (as_json) {
-        fputs(seen.json, stdout);
     } else {
-        print_pipelines(&seen);
+        print_seen(&seen, as_json);
     }
     evs_seen_fini(&seen);
     return status == EVS_OK ? EVS_EXIT_DONE : evs_status_exit_code(status);
 }
 
+/* Every program at the usual addresses; of several, each under its own. */
+static int show_all(bool as_json)
+{
+    char addresses[EVS_USUAL_COUNT][EVS_USUAL_BYTES];
+    struct evs_seen seen[EVS_USUAL_COUNT] = {0};
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < EVS_USUAL_COUNT; i++) {
+        struct evs_error ignored = {0};
+        if (evs_seen_fetch(evs_usual_address(i, addresses[count]), &seen[count], &ignored) == EVS_OK) {
+            count++;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (count > 1 && !as_json) {
+            printf("%s%s\n", i == 0 ? "" : "\n", addresses[i]);
+        }
+        print_seen(&seen[i], as_json);
+    }
+    for (uint32_t i = 0; i < EVS_USUAL_COUNT; i++) {
+        evs_seen_fini(&seen[i]);
+    }
+    return count > 0 ? EVS_EXIT_DONE : show(EVS_LISTEN_DEFAULT, as_json); /* which says that nobody is there */
+}
+
 static int run_command(int argc, char **argv)
 {
     struct evs_args args = evs_args_of(&evs_command_status, argc, argv);
-    const char *address = EVS_LISTEN_DEFAULT;
+    const char *address = NULL;
     bool as_json = false;
     int id;
     while ((id = evs_args_next(&args)) != EVS_ARG_END) {
@@ -98,7 +130,7 @@ static int run_command(int argc, char **argv)
         address = id == ARG_AT ? args.value : address;
         as_json |= id == ARG_JSON;
     }
-    return show(address, as_json);
+    return address == NULL ? show_all(as_json) : show(address, as_json);
 }
 
 const struct evs_command evs_command_status = {
@@ -110,6 +142,7 @@ const struct evs_command evs_command_status = {
     .usage = "evstream status [OPTION]…",
     .description = "Asks a running program how its pipelines fare, and prints a line for each: events read, rows\n"
                    "delivered, late rows, dead letters, how far the watermark is behind the clock, memory of state,\n"
-                   "and how long ago the last checkpoint was.",
+                   "and how long ago the last checkpoint was. Programs that were started without --listen are found.\n"
+                   "With --json each is one line.",
     .run = run_command,
 };

@@ -10,6 +10,7 @@
 #include "json_reader.h"
 #include "json_tree.h"
 #include "live.h"
+#include "usual.h"
 
 enum { ARG_AT = 1, ARG_WHERE, ARG_LIMIT, ARG_RATE, ARG_JSON, ARG_TOKEN_FILE };
 static const struct evs_arg options[] = {
@@ -17,7 +18,7 @@ static const struct evs_arg options[] = {
     {ARG_LIMIT, "--limit", "N", "ends after N rows", NULL},
     {ARG_RATE, "--rate", "N", "rows a second at most, about; 1 to 1000 (100)", NULL},
     {ARG_JSON, "--json", NULL, "the row with its cause, time, key and id, one JSON object a line", NULL},
-    {ARG_AT, "--at", "HOST:PORT", "where the program listens (" EVS_LISTEN_DEFAULT ")", NULL},
+    {ARG_AT, "--at", "HOST:PORT", "where the program listens (" EVS_USUAL_RANGE ")", NULL},
     {ARG_TOKEN_FILE, "--token-file", "FILE", "token of a program on another machine (EVSTREAM_TOKEN)", NULL},
     {0},
 };
@@ -178,10 +179,19 @@ static int take_option(struct evs_args *args, int id, struct tail *tail)
     return EVS_EXIT_DONE;
 }
 
+static const char *find_address(const char *target, char found[EVS_USUAL_BYTES])
+{
+    size_t count = target == NULL ? 0 : strcspn(target, "/");
+    char *pipeline = count == 0 ? NULL : evs_strndup(target, count);
+    const char *address = evs_usual_find(pipeline, found);
+    evs_free(pipeline);
+    return address;
+}
+
 static int run_command(int argc, char **argv)
 {
     struct evs_args args = evs_args_of(&evs_command_tail, argc, argv);
-    struct tail tail = {.address = EVS_LISTEN_DEFAULT};
+    struct tail tail = {0};
     int id;
     while ((id = evs_args_next(&args)) != EVS_ARG_END) {
         if (id == EVS_ARG_HELP || id == EVS_ARG_BAD) {
@@ -192,6 +202,8 @@ static int run_command(int argc, char **argv)
             return exit_code;
         }
     }
+    char found[EVS_USUAL_BYTES];
+    tail.address = tail.address == NULL ? find_address(tail.target, found) : tail.address;
     return follow(&tail);
 }
 

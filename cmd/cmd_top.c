@@ -8,10 +8,11 @@
 #include "cmd.h"
 #include "evstream/os.h"
 #include "seen.h"
+#include "usual.h"
 
 enum { ARG_AT = 1, ARG_EVERY };
 static const struct evs_arg options[] = {
-    {ARG_AT, "--at", "HOST:PORT", "where the program listens (" EVS_LISTEN_DEFAULT ")", NULL},
+    {ARG_AT, "--at", "HOST:PORT", "where the program listens (" EVS_USUAL_RANGE ": the first that answers)", NULL},
     {ARG_EVERY, "--every", "DURATION", "how often to look (1s)", NULL},
     {0},
 };
@@ -81,12 +82,12 @@ static const char *watermark_text(char out[EVS_SEEN_TEXT], const struct evs_seen
 
 static void draw_pipeline(const struct top *top, int line, const struct evs_seen_pipeline *pipeline)
 {
-    char texts[7][EVS_SEEN_TEXT];
+    char texts[7][EVS_SEEN_TEXT], state[EVS_SEEN_STATE];
     const struct evs_seen_pipeline *last = before(top, pipeline);
     struct evs_seen_totals now = evs_seen_totals(pipeline);
     struct evs_seen_totals then = last == NULL ? now : evs_seen_totals(last);
-    mvprintw(line, 0, "%-20.20s %-9.9s %12s %12s %10s %8s %8s %10s %10s", pipeline->name, pipeline->state,
-             rate_text(texts[0], rate(pipeline, last, now.events - then.events)),
+    mvprintw(line, 0, "%-20.20s %-14.14s %12s %12s %10s %8s %8s %10s %10s", pipeline->name,
+             evs_seen_state(state, pipeline), rate_text(texts[0], rate(pipeline, last, now.events - then.events)),
              rate_text(texts[1], rate(pipeline, last, now.rows_out - then.rows_out)),
              evs_seen_count(texts[2], now.lag_messages), evs_seen_count(texts[3], now.late),
              evs_seen_count(texts[4], now.dead), watermark_text(texts[5], this_look(top), now.watermark_us),
@@ -119,7 +120,7 @@ static void draw_head(const struct top *top)
         attroff(A_BOLD);
     }
     attron(A_REVERSE);
-    mvprintw(2, 0, "%-20s %-9s %12s %12s %10s %8s %8s %10s %10s", "pipeline", "state", "events/s", "rows out/s", "lag",
+    mvprintw(2, 0, "%-20s %-14s %12s %12s %10s %8s %8s %10s %10s", "pipeline", "state", "events/s", "rows out/s", "lag",
              "late", "dead", "watermark", "checkpoint");
     attroff(A_REVERSE);
 }
@@ -231,7 +232,8 @@ static int show(struct top *top)
 static int run_command(int argc, char **argv)
 {
     struct evs_args args = evs_args_of(&evs_command_top, argc, argv);
-    struct top top = {.address = EVS_LISTEN_DEFAULT, .every_us = EVERY_US};
+    struct top top = {.every_us = EVERY_US};
+    char found[EVS_USUAL_BYTES];
     int id;
     while ((id = evs_args_next(&args)) != EVS_ARG_END) {
         if (id == EVS_ARG_HELP || id == EVS_ARG_BAD) {
@@ -246,6 +248,7 @@ static int run_command(int argc, char **argv)
         }
         top.address = id == ARG_AT ? args.value : top.address;
     }
+    top.address = top.address == NULL ? evs_usual_find(NULL, found) : top.address;
     int exit_code = show(&top);
     evs_seen_fini(&top.seen[0]);
     evs_seen_fini(&top.seen[1]);

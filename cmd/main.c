@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "event_log.h"
 
 static const char *const group_titles[EVS_GROUP_COUNT] = {
     [EVS_GROUP_WRITE] = "write pipelines", [EVS_GROUP_RUN] = "run them", [EVS_GROUP_OTHER] = "the rest"};
@@ -62,6 +63,7 @@ static int help_on(char *name)
 
 int main(int argc, char **argv)
 {
+    evs_event_log_to(NULL);
     if (argc < 2) {
         print_help(stderr);
         return EVS_EXIT_USAGE;

@@ -125,9 +125,10 @@ static struct evs_run *volatile *running_at(const struct evs_pipeline *pipeline,
 static int start(struct evs_pipeline *pipeline, struct slot *slot)
 {
     struct evs_error error = {0};
+    struct evs_run_options options = *evs_groups_options(pipeline->groups, slot->index);
+    options.notes = evs_live_notes(pipeline->live, pipeline->live_number, slot->index);
     slot->started_us = evs_monotonic_us(pipeline->options.os);
-    evs_status status =
-        evs_run_start(pipeline->plan, evs_groups_options(pipeline->groups, slot->index), &slot->run, &error);
+    evs_status status = evs_run_start(pipeline->plan, &options, &slot->run, &error);
     if (status != EVS_OK) {
         slot->run = NULL;
         evs_live_ended(pipeline->live, pipeline->live_number, slot->index, status);

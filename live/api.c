@@ -109,10 +109,23 @@ static void put_checkpoints(struct evs_buffer *out, const struct gallery *galler
     evs_put_number(out, ",", "last_bytes", (int64_t)checkpoints->last_bytes);
     evs_put_number(out, ",", "duration_us", checkpoints->duration_us);
     evs_put_number(out, ",", "align_us", checkpoints->align_us);
+    evs_put_number(out, ",", "failures", (int64_t)shot->notes.commit_failures);
     if (checkpoints->finished_us == 0) {
         evs_buffer_puts(out, ",\"age_us\":null}");
     } else {
         evs_put_number(out, ",", "age_us", gallery->monotonic_us - checkpoints->finished_us);
+        evs_buffer_puts(out, "}");
+    }
+}
+
+/* The last restore, or the one that goes on. */
+static void put_restore(struct evs_buffer *out, const struct evs_view_notes *notes)
+{
+    if (notes->has_restored) {
+        evs_put_key(out, ",", "restore");
+        evs_put_number(out, "{", "bytes", (int64_t)notes->restore_bytes);
+        evs_put_number(out, ",", "bytes_about", (int64_t)notes->restore_bytes_about);
+        evs_put_number(out, ",", "elapsed_us", notes->restore_us);
         evs_buffer_puts(out, "}");
     }
 }
@@ -124,6 +137,7 @@ static void put_pipeline(struct evs_buffer *out, const struct gallery *gallery, 
     evs_put_text(out, ",", "file", shot->pipeline->file);
     evs_put_text(out, ",", "state", evs_live_state_name(shot->state));
     evs_put_number(out, ",", "starts", (int64_t)shot->pipeline->starts);
+    put_restore(out, &shot->notes);
     if (shot->is_live) {
         evs_put_number(out, ",", "uptime_us", shot->run.elapsed_us);
         evs_put_number(out, ",", "workers", shot->run.worker_count);

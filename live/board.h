@@ -8,13 +8,14 @@
 
 enum pipeline_state {
     PIPELINE_STARTING,
+    PIPELINE_RESTORING,
     PIPELINE_STANDBY,
     PIPELINE_RUNNING,
     PIPELINE_DRAINING,
     PIPELINE_ENDED,
     PIPELINE_FAILED,
 };
-#define PIPELINE_STATES 6u
+#define PIPELINE_STATES 7u
 const char *evs_live_state_name(enum pipeline_state state);
 
 #define EVS_LIVE_TRIGGER_TAPS 16u
@@ -26,6 +27,7 @@ struct pipeline {
     const char *file;
     struct evs_run *runs[EVS_GROUPS_MAX]; /* one a group; NULL: not running */
     uint32_t group_count;                 /* groups that ever ran */
+    struct evs_run_notes notes[EVS_GROUPS_MAX];
     uint64_t starts, fenced;
     bool has_ended, has_failed;
     struct evs_tap *taps[EVS_LIVE_TRIGGER_TAPS]; /* triggers.c */
@@ -49,7 +51,8 @@ struct shot {
     const struct pipeline *pipeline;
     enum pipeline_state state;
     uint32_t held_count; /* groups that run here */
-    bool is_live;        /* the rest is there */
+    struct evs_view_notes notes;
+    bool is_live; /* the rest is there */
     struct evs_view_run run;
     struct evs_view_node *nodes; /* run.node_count */
     struct evs_view_reason *reasons;

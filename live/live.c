@@ -9,7 +9,8 @@
 
 const char *evs_live_state_name(enum pipeline_state state)
 {
-    static const char *const names[PIPELINE_STATES] = {"starting", "standby", "running", "draining", "ended", "failed"};
+    static const char *const names[PIPELINE_STATES] = {"starting", "restoring", "standby", "running",
+                                                       "draining", "ended",     "failed"};
     EVS_ASSERT(state < PIPELINE_STATES);
     return names[state];
 }
@@ -63,6 +64,12 @@ void evs_live_started(struct evs_live *live, uint32_t number, uint32_t group, st
     pthread_mutex_unlock(&live->lock);
 }
 
+struct evs_run_notes *evs_live_notes(struct evs_live *live, uint32_t number, uint32_t group)
+{
+    EVS_ASSERT(number < live->pipeline_count && group < EVS_GROUPS_MAX);
+    return &live->pipelines[number].notes[group];
+}
+
 void evs_live_ended(struct evs_live *live, uint32_t number, uint32_t group, evs_status status)
 {
     pthread_mutex_lock(&live->lock);
@@ -95,6 +102,9 @@ const char *evs_live_address(const struct evs_live *live)
 static enum pipeline_state state_of(const struct shot *shot)
 {
     const struct pipeline *pipeline = shot->pipeline;
+    if (shot->notes.is_restoring && (!shot->is_live || shot->run.is_standing_by)) {
+        return PIPELINE_RESTORING;
+    }
     if (shot->is_live) {
         return shot->run.has_failed       ? PIPELINE_FAILED
                : shot->run.is_standing_by ? PIPELINE_STANDBY
@@ -160,6 +170,7 @@ enum pipeline_state evs_live_state_of(struct evs_live *live, uint32_t number)
     pthread_mutex_lock(&live->lock);
     uint32_t count = evs_live_runs(&live->pipelines[number], runs);
     struct shot shot = {.pipeline = &live->pipelines[number], .is_live = count > 0};
+    evs_run_notes_view(shot.pipeline->notes, EVS_GROUPS_MAX, evs_monotonic_us(live->os), &shot.notes);
     if (shot.is_live) {
         evs_runs_view(runs, count, &shot.run);
     }
@@ -168,11 +179,12 @@ enum pipeline_state evs_live_state_of(struct evs_live *live, uint32_t number)
     return state;
 }
 
-static void look_at(const struct pipeline *pipeline, struct shot *shot)
+static void look_at(const struct pipeline *pipeline, int64_t monotonic_us, struct shot *shot)
 {
     const struct evs_run *runs[EVS_GROUPS_MAX];
     uint32_t count = evs_live_runs(pipeline, runs);
     *shot = (struct shot){.pipeline = pipeline, .is_live = count > 0, .held_count = count};
+    evs_run_notes_view(pipeline->notes, EVS_GROUPS_MAX, monotonic_us, &shot->notes);
     if (shot->is_live) {
         evs_runs_view(runs, count, &shot->run);
         shot->nodes = evs_alloc(shot->run.node_count * sizeof *shot->nodes);
@@ -195,7 +207,7 @@ void evs_live_look(struct evs_live *live, struct gallery *gallery)
         .shots = evs_alloc((live->pipeline_count + 1u) * sizeof *gallery->shots),
     };
     for (uint32_t i = 0; i < gallery->count; i++) {
-        look_at(&live->pipelines[i], &gallery->shots[i]);
+        look_at(&live->pipelines[i], gallery->monotonic_us, &gallery->shots[i]);
     }
 }
 

@@ -33,6 +33,8 @@ EVS_MUST_CHECK evs_status evs_live_token(const char *path, char **token, struct 
 uint32_t evs_live_add(struct evs_live *live, const struct evs_plan *plan, const char *file);
 /* A group of it runs (evstream/groups.h; 0: the only one). What is shown of a pipeline is of all its groups here together, as of workers. */
 void evs_live_started(struct evs_live *live, uint32_t number, uint32_t group, struct evs_run *run);
+/* Where the runs of a group write down what outlives them; it lives as long as `live`. */
+struct evs_run_notes *evs_live_notes(struct evs_live *live, uint32_t number, uint32_t group);
 /* That run is over; called before the run is freed, and returns when nobody looks at it any more. */
 void evs_live_ended(struct evs_live *live, uint32_t number, uint32_t group, evs_status status);
 /* Answers at `address`, HOST:PORT, from a thread of its own on. Errors name the address. */

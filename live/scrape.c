@@ -240,6 +240,7 @@ static bool has_checkpoints(const struct shot *shot)
 static bool pipeline_value(const struct gallery *gallery, const struct shot *shot, enum evs_metric_id id, double *value)
 {
     const struct evs_view_checkpoints *checkpoints = &shot->run.checkpoints;
+    const struct evs_view_notes *notes = &shot->notes;
     switch (id) {
     case EVS_METRIC_PIPELINE_UPTIME:
         *value = (double)shot->run.elapsed_us / MICRO;
@@ -256,6 +257,18 @@ static bool pipeline_value(const struct gallery *gallery, const struct shot *sho
     case EVS_METRIC_PIPELINE_OUTBOX:
         *value = (double)shot->run.outbox_bytes;
         return shot->is_live;
+    case EVS_METRIC_RESTORE_READ:
+        *value = (double)notes->restore_bytes;
+        return notes->has_restored || has_checkpoints(shot);
+    case EVS_METRIC_RESTORE_EXPECTED:
+        *value = (double)notes->restore_bytes_about;
+        return notes->has_restored || has_checkpoints(shot);
+    case EVS_METRIC_RESTORE_TIME:
+        *value = (double)notes->restore_us / MICRO;
+        return notes->has_restored || has_checkpoints(shot);
+    case EVS_METRIC_CHECKPOINT_FAILURES:
+        *value = (double)notes->commit_failures;
+        return notes->has_restored || notes->commit_failures > 0 || has_checkpoints(shot);
     case EVS_METRIC_CHECKPOINT_NUMBER:
         *value = (double)checkpoints->number;
         return has_checkpoints(shot);

@@ -100,6 +100,17 @@ static void read_edges(struct evs_arena *arena, const struct evs_tree *edges, st
     }
 }
 
+/* How much there is, is a guess: it is never told to be done. */
+static int64_t restored_percent(const struct evs_tree *tree, const char *state)
+{
+    const struct evs_tree *restore = evs_tree_get(tree, "restore");
+    int64_t bytes = number(restore, "bytes", 0), about = number(restore, "bytes_about", 0);
+    if (strcmp(state, "restoring") != 0) {
+        return -1;
+    }
+    return about <= 0 || bytes >= about ? 99 : bytes * 99 / about;
+}
+
 static void read_pipeline(struct evs_arena *arena, const struct evs_tree *tree, struct evs_seen_pipeline *pipeline)
 {
     const struct evs_tree *checkpoints = evs_tree_get(tree, "checkpoints"), *nodes = evs_tree_get(tree, "nodes");
@@ -115,6 +126,7 @@ static void read_pipeline(struct evs_arena *arena, const struct evs_tree *tree, 
         .nodes = made,
         .node_count = count,
     };
+    pipeline->restored_percent = restored_percent(tree, pipeline->state);
     for (const struct evs_tree *node = count == 0 ? NULL : nodes->first; node != NULL; node = node->next) {
         read_node(arena, node, made++);
     }
@@ -178,6 +190,16 @@ struct evs_seen_totals evs_seen_totals(const struct evs_seen_pipeline *pipeline)
         }
     }
     return totals;
+}
+
+const char *evs_seen_state(char out[EVS_SEEN_STATE], const struct evs_seen_pipeline *pipeline)
+{
+    if (pipeline->restored_percent >= 0) {
+        snprintf(out, EVS_SEEN_STATE, "%.15s %u %%", pipeline->state, (unsigned)pipeline->restored_percent);
+    } else {
+        snprintf(out, EVS_SEEN_STATE, "%s", pipeline->state);
+    }
+    return out;
 }
 
 const char *evs_seen_count(char out[EVS_SEEN_TEXT], int64_t count)

@@ -24,6 +24,7 @@ struct evs_seen_pipeline {
     int64_t starts, uptime_us;
     int64_t workers;
     int64_t checkpoint_age_us; /* -1: none */
+    int64_t restored_percent;  /* of a pipeline that is restoring, roughly; else -1 */
     const struct evs_seen_node *nodes;
     uint32_t node_count;
     const struct evs_seen_edge *edges;
@@ -42,6 +43,10 @@ struct evs_seen {
  * arena is reset. */
 evs_status evs_seen_fetch(const char *address, struct evs_seen *seen, struct evs_error *error);
 void evs_seen_fini(struct evs_seen *seen);
+
+/* "running"; "restoring 40 %". Valid until the next call with the same `out`. */
+#define EVS_SEEN_STATE 40
+const char *evs_seen_state(char out[EVS_SEEN_STATE], const struct evs_seen_pipeline *pipeline);
 
 /* Over the nodes of one pipeline. */
 struct evs_seen_totals {

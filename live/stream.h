@@ -52,6 +52,7 @@ struct evs_channel {
     struct evs_buffer reasons; /* JSON */
     struct evs_view_checkpoint checkpoints[EVS_VIEW_CHECKPOINTS];
     uint32_t checkpoint_count;
+    uint64_t newest_checkpoints[EVS_GROUPS_MAX]; /* the highest number that was seen of each group */
     struct evs_history *history;
     struct evs_kept_trigger *triggers; /* a ring */
     uint64_t trigger_count;

@@ -18,6 +18,16 @@ static void take_reasons(struct evs_buffer *out, const struct shot *shot)
     evs_buffer_puts(out, "]");
 }
 
+static void take_checkpoints(struct evs_channel *now, const struct evs_run *const *runs, uint32_t run_count)
+{
+    now->checkpoint_count = evs_runs_view_checkpoints(runs, run_count, now->checkpoints);
+    for (uint32_t i = 0; i < now->checkpoint_count; i++) {
+        const struct evs_view_checkpoint *checkpoint = &now->checkpoints[i];
+        uint64_t *newest = &now->newest_checkpoints[checkpoint->group_index % EVS_GROUPS_MAX];
+        *newest = checkpoint->number > *newest ? checkpoint->number : *newest;
+    }
+}
+
 void evs_channel_look(struct evs_channel *now, const struct gallery *gallery, const struct shot *shot)
 {
     const struct evs_plan *plan = shot->pipeline->plan;
@@ -40,8 +50,7 @@ void evs_channel_look(struct evs_channel *now, const struct gallery *gallery, co
             now->edges[i] += evs_run_view_edge(runs[k], i);
         }
     }
-    /* One group's show what the others' are like, too. */
-    now->checkpoint_count = run_count > 0 ? evs_run_view_checkpoints(runs[0], now->checkpoints) : 0;
+    take_checkpoints(now, runs, run_count);
     take_reasons(&now->reasons, shot);
 }
 
@@ -111,9 +120,9 @@ static void put_edges(struct evs_buffer *out, const struct evs_plan *plan, const
     evs_buffer_puts(out, "}");
 }
 
-static bool is_known(const struct evs_channel *then, uint64_t number)
+static bool is_known(const struct evs_channel *then, const struct evs_view_checkpoint *checkpoint)
 {
-    return then != NULL && then->checkpoint_count > 0 && number <= then->checkpoints[then->checkpoint_count - 1].number;
+    return then != NULL && checkpoint->number <= then->newest_checkpoints[checkpoint->group_index % EVS_GROUPS_MAX];
 }
 
 static void put_checkpoints(struct evs_buffer *out, const struct evs_channel *now, const struct evs_channel *then)
@@ -123,10 +132,13 @@ static void put_checkpoints(struct evs_buffer *out, const struct evs_channel *no
     evs_buffer_puts(out, "[");
     for (uint32_t i = 0; i < now->checkpoint_count; i++) {
         const struct evs_view_checkpoint *checkpoint = &now->checkpoints[i];
-        if (is_known(then, checkpoint->number)) {
+        if (is_known(then, checkpoint)) {
             continue;
         }
         evs_put_number(out, count++ == 0 ? "{" : ",{", "number", (int64_t)checkpoint->number);
+        if (checkpoint->group[0] != '\0') {
+            evs_put_text(out, ",", "group", checkpoint->group);
+        }
         evs_put_number(out, ",", "time_us", checkpoint->finished_us + now->clock_offset_us);
         evs_put_number(out, ",", "duration_us", checkpoint->duration_us);
         evs_put_number(out, ",", "align_us", checkpoint->align_us);

@@ -396,15 +396,16 @@ evs_status evs_redis_store_commit(void *instance, const struct evs_store_commit 
     EVS_ASSERT(commit->checkpoint <
                UINT64_C(1) << (53 - EVS_REDIS_SLOT_BITS)); /* exact in the doubles of the server's functions */
     struct attempt attempt = {.commit = commit};
+    store->retries = commit->retries;
     evs_status status = evs_redis_store_try(store, try_commit, &attempt, error);
-    if (status != EVS_OK) {
-        return status;
+    if (status == EVS_OK) {
+        EVS_ASSERT(attempt.done);
+        conclude(store, &attempt);
     }
-    EVS_ASSERT(attempt.done);
-    conclude(store, &attempt);
-    if (store->facts.replicas > 0) {
+    if (status == EVS_OK && store->facts.replicas > 0) {
         status = evs_redis_store_try(store, await_replicas, &attempt, error);
     }
+    store->retries = NULL;
     if (status == EVS_OK) {
         trim(store);
     }

@@ -1,5 +1,6 @@
 #include "redis_store.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 /* --- entries ------------------------------------------------------------------------------------------------------ */
@@ -85,6 +86,9 @@ evs_status evs_redis_store_try(struct evs_redis_store *store, evs_redis_step *st
         int64_t pause_us = status == EVS_E_UNREACHABLE ? evs_redis_retry_pause(&retry) : -1;
         if (pause_us < 0) {
             return evs_fail(error, status, "%s%s", why.text, status == EVS_E_UNREACHABLE ? given_up : "");
+        }
+        if (store->retries != NULL) {
+            atomic_fetch_add(store->retries, 1);
         }
         pause_after(store, pause_us, &why);
     }

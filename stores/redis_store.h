@@ -16,6 +16,7 @@ struct evs_redis_store {
     struct evs_redis_address address;
     struct evs_redis_link *link;
     int64_t retry_us;
+    _Atomic uint64_t *retries; /* of the commit at hand (evs_store_commit); NULL: nobody counts them */
     bool has_followers;
     char *keys[EVS_BLOCK_KINDS]; /* :log, :ob */
     struct evs_redis_facts facts;

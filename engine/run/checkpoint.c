@@ -367,6 +367,7 @@ static bool commit(struct checkpointer *c, bool finished)
         .outbox_count = outbox.block_count,
         .outbox_restart = rewrite,
         .record = {c->record.data, c->record.count},
+        .retries = &evs_run_notes_of(run)->commit_failures,
     };
     struct evs_error error = {0};
     int64_t asked_us = boot_us(run);
@@ -375,6 +376,7 @@ static bool commit(struct checkpointer *c, bool finished)
     evs_blocks_fini(&state);
     evs_blocks_fini(&outbox);
     if (status != EVS_OK) {
+        atomic_fetch_add(request.retries, 1);
         evs_run_fail(run, status, &error);
         return false;
     }

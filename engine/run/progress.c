@@ -66,3 +66,12 @@ void evs_progress_line(const struct evs_run *run, bool last)
             last ? "\n" : "");
     fflush(stderr);
 }
+
+void evs_progress_restoring(const struct evs_run *run, const struct evs_view_notes *notes, bool last)
+{
+    double seconds = (double)notes->restore_us / 1e6;
+    fprintf(stderr, "\rrestoring checkpoint %llu: %.1f of at most about %.1f MB, %.1f s   %s",
+            (unsigned long long)run->terms.checkpoint, (double)notes->restore_bytes / 1e6,
+            (double)notes->restore_bytes_about / 1e6, seconds, last ? "\n" : "");
+    fflush(stderr);
+}

@@ -231,7 +231,8 @@ static evs_status take_record(void *argument, const struct evs_section_header *h
 /* --- lanes: the store is read by one thread, and each worker's state is built by one of its own --------------------------------------- */
 
 #define LANE_BLOCKS 16u /* at most so many on their way to a worker: 4 MiB */
-#define PROGRESS_US (INT64_C(2) * 1000 * 1000)
+#define PROGRESS_LINE_US (INT64_C(100) * 1000)
+#define PROGRESS_LOG_US (INT64_C(2) * 1000 * 1000)
 
 /* A block that all lanes read; the last one frees it. */
 struct shared_block {
@@ -258,8 +259,9 @@ struct restorer {
     struct evs_run *run;
     struct lane *lanes;
     struct evs_park *park;
-    uint64_t bytes;
+    struct evs_run_notes *notes;
     int64_t told_us;
+    bool has_line; /* a progress line stands on the terminal, and is to be ended */
 };
 
 static void block_unref(struct shared_block *block)
@@ -322,19 +324,50 @@ static void lane_put(struct restorer *all, struct lane *lane, struct shared_bloc
 }
 
 /* How much there is, is known only roughly: a copy of the state, and changes since. */
+static void begin_progress(struct restorer *all)
+{
+    struct evs_run_notes *notes = all->notes;
+    int64_t now_us = evs_monotonic_us(all->run->options.os);
+    all->told_us = now_us;
+    atomic_store(&notes->restore_bytes, 0);
+    atomic_store(&notes->restore_bytes_about, 2 * evs_sweep_state_bytes(&all->run->restored.sweep));
+    atomic_store(&notes->restore_ended_us, 0);
+    atomic_store(&notes->restore_begun_us, now_us);
+}
+
 static void tell_progress(struct restorer *all)
 {
     const struct evs_run *run = all->run;
+    bool as_line = run->options.restore_progress && run->options.group == NULL; /* groups restore beside each other */
     int64_t now_us = evs_monotonic_us(run->options.os);
-    if (now_us - all->told_us < PROGRESS_US) {
+    if (now_us - all->told_us < (as_line ? PROGRESS_LINE_US : PROGRESS_LOG_US)) {
         return;
     }
     all->told_us = now_us;
-    uint64_t about = 2 * evs_sweep_state_bytes(&run->restored.sweep);
+    struct evs_view_notes view;
+    evs_run_notes_view(all->notes, 1, now_us, &view);
+    if (as_line) {
+        evs_progress_restoring(run, &view, false);
+        all->has_line = true;
+        return;
+    }
     evs_log(run->options.log, EVS_LOG_INFO, "restoring",
             "restoring checkpoint %llu: %.0f MB read, of at most about %.0f MB",
-            (unsigned long long)run->terms.checkpoint, (double)all->bytes / 1e6,
-            (double)(about > all->bytes ? about : all->bytes) / 1e6);
+            (unsigned long long)run->terms.checkpoint, (double)view.restore_bytes / 1e6,
+            (double)view.restore_bytes_about / 1e6);
+}
+
+static void end_progress(struct restorer *all)
+{
+    struct evs_run_notes *notes = all->notes;
+    int64_t now_us = evs_monotonic_us(all->run->options.os);
+    struct evs_view_notes view;
+    atomic_store(&notes->restore_bytes_about, atomic_load(&notes->restore_bytes));
+    atomic_store(&notes->restore_ended_us, now_us);
+    if (all->has_line) {
+        evs_run_notes_view(notes, 1, now_us, &view);
+        evs_progress_restoring(all->run, &view, true);
+    }
 }
 
 static evs_status take_block(void *argument, enum evs_block_kind kind, uint64_t checkpoint, struct evs_slice block,
@@ -353,7 +386,7 @@ static evs_status take_block(void *argument, enum evs_block_kind kind, uint64_t 
     for (uint32_t i = 0; i < count; i++) {
         lane_put(all, &all->lanes[i], shared);
     }
-    all->bytes += block.count;
+    atomic_fetch_add(&all->notes->restore_bytes, block.count);
     tell_progress(all);
     return EVS_OK;
 }
@@ -444,12 +477,14 @@ evs_status evs_restore(struct evs_run *run, struct evs_error *error)
         run->erasing = NULL;
         return collected;
     }
-    struct restorer all = {.run = run, .told_us = evs_monotonic_us(run->options.os)};
+    struct restorer all = {.run = run, .notes = evs_run_notes_of(run)};
+    begin_progress(&all);
     evs_status status = start_lanes(&all, error);
     if (status == EVS_OK) {
         status = run->options.store->restore(run->store, take_block, &all, error);
     }
     status = end_lanes(&all, status, error);
+    end_progress(&all);
     evs_erasing_free(run->erasing);
     run->erasing = NULL;
     for_ops(run, end_migration);

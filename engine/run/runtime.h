@@ -243,7 +243,7 @@ struct evs_run {
     struct evs_thread *keeper, *starter;
     struct evs_park *keeper_park, *starter_park;
     _Atomic bool lease_won, keeper_ends;
-    bool is_stale; /* the keeper's: it renews no more, and has told it */
+    bool is_stale;                /* the keeper's: it renews no more, and has told it */
     _Atomic int64_t committed_us; /* boot time of the last commit; 0: none yet in this run */
     struct evs_marker marker;     /* as it was before this run; written before lease_won is */
     uint64_t marker_revision;
@@ -252,6 +252,7 @@ struct evs_run {
     bool keeps_incarnation;                   /* the store has forgotten it, the marker has not */
     struct evs_tap *taps[EVS_TAPS_MAX];       /* by number; a slot is filled before a bit names it, and stays */
 
+    struct evs_run_notes own_notes; /* when nobody has given any */
     struct {
         _Atomic uint64_t count, bytes, last_bytes;
         _Atomic int64_t finished_us, duration_us, align_us;
@@ -262,6 +263,11 @@ struct evs_run {
     _Atomic uint32_t error_taken;
     struct evs_error error;
 };
+
+static inline struct evs_run_notes *evs_run_notes_of(struct evs_run *run)
+{
+    return run->options.notes == NULL ? &run->own_notes : run->options.notes;
+}
 
 #define EVS_GROUP_ONLY "0"
 
@@ -405,6 +411,7 @@ void evs_run_free_taps(struct evs_run *run);                        /* all are c
 /* --- checkpoint.c, restore.c, progress.c --- */
 struct evs_run_totals evs_run_totals(const struct evs_run *run);
 void evs_progress_line(const struct evs_run *run, bool last);
+void evs_progress_restoring(const struct evs_run *run, const struct evs_view_notes *notes, bool last);
 void evs_checkpointer_main(void *run);
 /* Does the pipeline fit the record? Nothing is touched. */
 evs_status evs_restore_check(struct evs_run *run, struct evs_error *error);

@@ -1,4 +1,7 @@
 /* What a run shows of itself (evstream/view.h): workers write, anybody reads. */
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "ring.h"
 #include "runtime.h"
 
@@ -151,6 +154,29 @@ void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_
     atomic_store_explicit(&run->shown.align_us, aligned_us - begun_us, memory_order_relaxed);
     atomic_store_explicit(&run->shown.finished_us, now_us, memory_order_relaxed);
     evs_histogram_add(&run->shown.durations, now_us - begun_us);
+}
+
+/* --- notes ---------------------------------------------------------------------------------------------------------------------- */
+
+static void add_notes(const struct evs_run_notes *notes, int64_t now_us, struct evs_view_notes *view)
+{
+    int64_t begun_us = atomic_load(&notes->restore_begun_us), ended_us = atomic_load(&notes->restore_ended_us);
+    uint64_t bytes = atomic_load(&notes->restore_bytes), about = atomic_load(&notes->restore_bytes_about);
+    int64_t us = begun_us == 0 ? 0 : (ended_us == 0 ? now_us : ended_us) - begun_us;
+    view->has_restored = view->has_restored || begun_us != 0;
+    view->is_restoring = view->is_restoring || (begun_us != 0 && ended_us == 0);
+    view->restore_bytes += bytes;
+    view->restore_bytes_about += about > bytes ? about : bytes;
+    view->restore_us = us > view->restore_us ? us : view->restore_us;
+    view->commit_failures += atomic_load(&notes->commit_failures);
+}
+
+void evs_run_notes_view(const struct evs_run_notes *notes, uint32_t count, int64_t now_us, struct evs_view_notes *view)
+{
+    *view = (struct evs_view_notes){0};
+    for (uint32_t i = 0; i < count; i++) {
+        add_notes(&notes[i], now_us, view);
+    }
 }
 
 /* --- read by anybody ------------------------------------------------------------------------------------------------------------- */
@@ -349,8 +375,11 @@ uint64_t evs_run_view_edge(const struct evs_run *run, uint32_t edge)
     return rows;
 }
 
-static bool take_checkpoint(const struct shown_checkpoint *from, struct evs_view_checkpoint *to)
+static bool take_checkpoint(const struct evs_run *run, const struct shown_checkpoint *from,
+                            struct evs_view_checkpoint *to)
 {
+    *to = (struct evs_view_checkpoint){.group_index = run->options.group_index};
+    snprintf(to->group, sizeof to->group, "%s", run->options.group == NULL ? "" : run->options.group);
     to->number = atomic_load_explicit(&from->number, memory_order_acquire);
     to->bytes = atomic_load_explicit(&from->bytes, memory_order_relaxed);
     to->finished_us = atomic_load_explicit(&from->finished_us, memory_order_relaxed);
@@ -366,9 +395,30 @@ uint32_t evs_run_view_checkpoints(const struct evs_run *run, struct evs_view_che
     uint64_t begin = end > EVS_VIEW_CHECKPOINTS ? end - EVS_VIEW_CHECKPOINTS : 0;
     uint32_t count = 0;
     for (uint64_t i = begin; i < end; i++) {
-        count += take_checkpoint(&run->shown.last[i % EVS_VIEW_CHECKPOINTS], &checkpoints[count]);
+        count += take_checkpoint(run, &run->shown.last[i % EVS_VIEW_CHECKPOINTS], &checkpoints[count]);
     }
     return count;
+}
+
+static int older_first(const void *a, const void *b)
+{
+    const struct evs_view_checkpoint *left = a, *right = b;
+    return (left->finished_us > right->finished_us) - (left->finished_us < right->finished_us);
+}
+
+uint32_t evs_runs_view_checkpoints(const struct evs_run *const *runs, uint32_t count,
+                                   struct evs_view_checkpoint *checkpoints)
+{
+    struct evs_view_checkpoint *all = evs_alloc((count * EVS_VIEW_CHECKPOINTS + 1) * sizeof *all);
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        found += evs_run_view_checkpoints(runs[i], &all[found]);
+    }
+    qsort(all, found, sizeof *all, older_first);
+    uint32_t kept = found < EVS_VIEW_CHECKPOINTS ? found : EVS_VIEW_CHECKPOINTS;
+    memcpy(checkpoints, &all[found - kept], kept * sizeof *all);
+    evs_free(all);
+    return kept;
 }
 
 uint32_t evs_run_view_reasons(const struct evs_run *run, struct evs_view_reason *reasons)

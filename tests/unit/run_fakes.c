@@ -68,6 +68,17 @@ void fake_lose_commits(struct fake_world *world)
     world->commit_count = 0;
 }
 
+void fake_spoil_state(struct fake_world *world)
+{
+    uint32_t i = world->commit_count;
+    while (i > 0 && world->commits[i - 1].block_count == 0) {
+        i--;
+    }
+    ck_assert_uint_gt(i, 0);
+    struct evs_slice *block = &world->commits[i - 1].blocks[0];
+    memset((char *)block->data, 0xff, block->count);
+}
+
 void fake_world_free(struct fake_world *world)
 {
     topic_fini(&world->topics[0]);
@@ -385,6 +396,19 @@ static evs_status store_acquire(void *instance, struct evs_store_terms *terms, s
     return status;
 }
 
+typedef evs_status take_block(void *argument, enum evs_block_kind kind, uint64_t checkpoint, struct evs_slice block,
+                              struct evs_error *error);
+
+static evs_status tell_block(struct fake_world *world, take_block *take, void *argument, enum evs_block_kind kind,
+                             uint64_t checkpoint, struct evs_slice block, struct evs_error *error)
+{
+    evs_status status = take(argument, kind, checkpoint, block, error);
+    if (world->at_block != NULL) {
+        world->at_block(world, block.count);
+    }
+    return status;
+}
+
 static evs_status store_restore(void *instance,
                                 evs_status (*take)(void *argument, enum evs_block_kind kind, uint64_t checkpoint,
                                                    struct evs_slice block, struct evs_error *error),
@@ -402,12 +426,14 @@ static evs_status store_restore(void *instance,
     evs_status status = EVS_OK;
     for (uint32_t i = state_from; i < world->commit_count; i++) {
         for (uint32_t j = 0; status == EVS_OK && j < world->commits[i].block_count; j++) {
-            status = take(argument, EVS_BLOCK_STATE, world->commits[i].checkpoint, world->commits[i].blocks[j], error);
+            status = tell_block(world, take, argument, EVS_BLOCK_STATE, world->commits[i].checkpoint,
+                                world->commits[i].blocks[j], error);
         }
     }
     for (uint32_t i = outbox_from; i < world->commit_count; i++) {
         for (uint32_t j = 0; status == EVS_OK && j < world->commits[i].outbox_count; j++) {
-            status = take(argument, EVS_BLOCK_OUTBOX, world->commits[i].checkpoint, world->commits[i].outbox[j], error);
+            status = tell_block(world, take, argument, EVS_BLOCK_OUTBOX, world->commits[i].checkpoint,
+                                world->commits[i].outbox[j], error);
         }
     }
     return status;
@@ -591,6 +617,8 @@ evs_status fake_try_start(const struct evs_plan *plan, struct fake_how how, stru
         .outbox_bytes_max = 1 << 20,
         .checkpoint_batches = how.checkpoint_batches,
         .full_bytes_min = how.full_bytes_min,
+        .notes = how.notes,
+        .restore_progress = how.restore_progress,
     };
     evs_status status = evs_run_start(plan, &options, run, error);
     if (status != EVS_OK) {

@@ -49,10 +49,11 @@ struct fake_world {
     uint32_t fence_commit;       /* after the n-th commit another engine takes the group over … */
     int64_t asleep_us;           /* … while this process is stopped for so long: the boot clock is that much ahead */
     bool fenced;
-    int64_t confirm_delay_us; /* of the store */
-    uint32_t state_moves;     /* commits that let the state begin later than before */
-    int64_t clock_factor;     /* the monotonic clock of fake_os runs so many times faster; 0: 1 */
-    struct evs_os os;         /* see fake_os */
+    int64_t confirm_delay_us;                                   /* of the store */
+    uint32_t state_moves;                                       /* commits that let the state begin later than before */
+    void (*at_block)(struct fake_world *world, uint64_t bytes); /* behind each block of a restore; NULL: nothing */
+    int64_t clock_factor; /* the monotonic clock of fake_os runs so many times faster; 0: 1 */
+    struct evs_os os;     /* see fake_os */
 };
 
 extern struct fake_world *fake_world; /* of the running test */
@@ -61,6 +62,8 @@ struct fake_world *fake_world_new(uint32_t partition_count);
 void fake_world_free(struct fake_world *world);
 /* The store forgets everything. */
 void fake_lose_commits(struct fake_world *world);
+/* The last commit that has state blocks has a damaged one. */
+void fake_spoil_state(struct fake_world *world);
 /* Appends a message (NDJSON, borrowed text is copied), also while an engine runs. */
 void fake_publish(struct fake_world *world, uint32_t partition, const char *payload);
 /* The partition loses its newest message, and gets this one instead, under the same sequence. */
@@ -78,6 +81,8 @@ struct fake_how {
     bool follow;         /* not until the end */
     bool at_end_stop, at_end_cut, in_memory, allow_drop;
     uint64_t full_bytes_min; /* see evs_run_options */
+    struct evs_run_notes *notes;
+    bool restore_progress;
 };
 #define FAKE_HOW(worker_count, rows, batches)                                                                          \
     {                                                                                                                  \

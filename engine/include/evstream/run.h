@@ -16,6 +16,7 @@ struct evs_run_gate {
 };
 
 struct evs_tracer;
+struct evs_run_notes;
 struct evs_run_options {
     const struct evs_os *os;
     struct evs_log *log;
@@ -36,6 +37,8 @@ struct evs_run_options {
     int64_t retry_us;                    /* the retry policy: how long a server may be away */
     const struct evs_format *row_format; /* shows a row inside its dead letter: json; NULL: rows are not shown */
     bool progress;                       /* a progress line on standard error */
+    bool restore_progress;               /* the same while state is restored */
+    struct evs_run_notes *notes; /* where the run writes down what outlives it (evstream/view.h); NULL: nowhere */
     int64_t lease_us;   /* how long an engine that is silent keeps the pipeline; 0: no lease, who starts last runs it */
     const char *bucket; /* where leases are: a name at the broker of the sources */
     const char

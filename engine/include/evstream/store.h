@@ -44,8 +44,9 @@ struct evs_store_commit {
     uint32_t block_count;
     const struct evs_slice *outbox; /* outbox blocks */
     uint32_t outbox_count;
-    bool outbox_restart;     /* nothing before this commit's outbox blocks is needed any more */
-    struct evs_slice record; /* positions, watermarks, cursors, hashes: engine/state/record.h */
+    bool outbox_restart;       /* nothing before this commit's outbox blocks is needed any more */
+    struct evs_slice record;   /* positions, watermarks, cursors, hashes: engine/state/record.h */
+    _Atomic uint64_t *retries; /* grows by one for each try that failed and is made again; NULL: nobody counts */
 };
 
 #define EVS_BLOCK_BYTES (256u << 10)

@@ -5,6 +5,8 @@
 #ifndef EVS_VIEW_H
 #define EVS_VIEW_H
 
+#include <stdatomic.h>
+
 #include "evstream/operator.h"
 #include "evstream/run.h"
 
@@ -103,11 +105,15 @@ struct evs_view_checkpoints {
     struct evs_view_latency durations;
 };
 
+#define EVS_VIEW_GROUP_BYTES 24u
+
 /* One of the last checkpoints. */
 struct evs_view_checkpoint {
     uint64_t number, bytes;
     int64_t finished_us; /* monotonic */
     int64_t duration_us, align_us;
+    uint32_t group_index;
+    char group[EVS_VIEW_GROUP_BYTES]; /* cut; "": the only one */
 };
 #define EVS_VIEW_CHECKPOINTS 64u
 
@@ -123,6 +129,26 @@ struct evs_view_run {
 };
 
 void evs_run_view(const struct evs_run *run, struct evs_view_run *view);
+
+/* What is told of a group beside its run: how far a restore has come, while no run is there that could tell it, and failures, which may be what ends one.
+ * Zero at first; it belongs to whoever starts the runs of the group, and outlives them. Written by a run, read by anybody. */
+struct evs_run_notes {
+    _Atomic uint64_t restore_bytes;       /* read by the last restore … */
+    _Atomic uint64_t restore_bytes_about; /* … of at most about so many; of one that is over the same */
+    _Atomic int64_t restore_begun_us;     /* monotonic; 0: nothing was restored yet */
+    _Atomic int64_t restore_ended_us;     /* 0: it goes on */
+    _Atomic uint64_t commit_failures;     /* tries to commit a checkpoint that failed */
+};
+
+struct evs_view_notes {
+    bool has_restored, is_restoring;
+    uint64_t restore_bytes, restore_bytes_about;
+    int64_t restore_us; /* how long it took, or has taken so far */
+    uint64_t commit_failures;
+};
+/* Of all groups of a pipeline together: sums, and the time of the slowest. `now_us` is monotonic. */
+void evs_run_notes_view(const struct evs_run_notes *notes, uint32_t count, int64_t now_us, struct evs_view_notes *view);
+
 /* Of node number `node` of the plan, over all workers. */
 void evs_run_view_node(const struct evs_run *run, uint32_t node, struct evs_view_node *view);
 /* Rows that went along edge number `edge` of the plan, over all workers. */
@@ -137,5 +163,8 @@ uint32_t evs_run_view_reasons(const struct evs_run *run, struct evs_view_reason 
 void evs_runs_view(const struct evs_run *const *runs, uint32_t count, struct evs_view_run *view);
 void evs_runs_view_node(const struct evs_run *const *runs, uint32_t count, uint32_t node, struct evs_view_node *view);
 uint32_t evs_runs_view_reasons(const struct evs_run *const *runs, uint32_t count, struct evs_view_reason *reasons);
+/* The last ones of them all. */
+uint32_t evs_runs_view_checkpoints(const struct evs_run *const *runs, uint32_t count,
+                                   struct evs_view_checkpoint *checkpoints);
 
 #endif

@@ -7,6 +7,7 @@ const SHOWN = 12;
 
 export function Checkpoints({ model }: { model: Model }) {
     const last = model.checkpoints.slice(-SHOWN).reverse();
+    const isDivided = last.some((one) => one.group !== undefined);
     return (
         <section aria-labelledby="checkpoints-title">
             <h2 id="checkpoints-title">Checkpoints</h2>
@@ -22,6 +23,7 @@ export function Checkpoints({ model }: { model: Model }) {
                         </caption>
                         <thead>
                             <tr>
+                                {isDivided && <th scope="col">group</th>}
                                 <th scope="col">number</th>
                                 <th scope="col">at</th>
                                 <th scope="col" class="right">took</th>
@@ -31,7 +33,8 @@ export function Checkpoints({ model }: { model: Model }) {
                         </thead>
                         <tbody>
                             {last.map((one) => (
-                                <tr key={one.number}>
+                                <tr key={`${one.group ?? ''} ${one.number}`}>
+                                    {isDivided && <td>{one.group}</td>}
                                     <td>{count(one.number)}</td>
                                     <td>{clock(one.time_us)}</td>
                                     <td class="right">{duration(one.duration_us)}</td>

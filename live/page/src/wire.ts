@@ -58,6 +58,7 @@ export interface Short {
 
 export interface Checkpoint {
     number: number;
+    group?: string; // of a pipeline that is divided
     time_us: number;
     duration_us: number;
     align_us: number;
