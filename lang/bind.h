@@ -77,7 +77,8 @@ struct evs_bound_source {
     int64_t idle_timeout_us, future_skew_us, row_bytes_max;
     bool future_keep, fail_on_error;
     uint32_t partitions;
-    const uint32_t *partition_key; /* columns: the first that is not NULL decides on the partition; count 0: not known */
+    const uint32_t
+        *partition_key; /* columns: the first that is not NULL decides on the partition; count 0: not known */
     uint32_t partition_key_count;
     struct evs_entity *dead_letter; /* a sink, or NULL */
     struct evs_rel *scan;
@@ -96,8 +97,8 @@ struct evs_bound_table {
     const uint32_t *values;                /* a column → that of the looked-up value; EVS_NO_COLUMN: it is a key */
     struct evs_slice key_text;             /* template of the key; count 0: the connector wants the columns */
     struct evs_place key_place;
-    const char *label;     /* "redis (key = 'profile:{user_id}')" */
-    struct evs_rel *rows;  /* kept: the query's rows, one column for each of the table's */
+    const char *label;    /* "redis (key = 'profile:{user_id}')" */
+    struct evs_rel *rows; /* kept: the query's rows, one column for each of the table's */
     int64_t retain_us;
 };
 
@@ -120,6 +121,7 @@ struct evs_bound_sink {
     struct evs_place address_place;
     struct evs_slice file; /* that it writes; count 0: none */
     const char *label;
+    bool is_replaced;            /* its connector, by --sink */
     bool delivery_is_set, exact; /* `delivery` of the sink or of the pipeline */
     struct evs_place delivery_place;
     struct evs_place dead_place; /* who sends dead rows; a file of NULL: nobody */
@@ -146,7 +148,7 @@ struct evs_binder {
     struct evs_entity **entities;
     uint32_t entity_count, entity_capacity;
     struct evs_name_index entity_names, param_names; /* into entities */
-    struct evs_name_index used_files; /* what sources read and sinks write: into entities */
+    struct evs_name_index used_files;                /* what sources read and sinks write: into entities */
     struct evs_file_name *files;
     uint32_t file_count, file_capacity;
     struct evs_settings settings;
@@ -294,7 +296,7 @@ struct evs_scope {
     /* In a query inside an expression: columns behind those of the base, the elements and offsets of the arrays that are open. */
     const struct evs_field *elements;
     uint32_t element_count;
-    bool is_broken; /* an operator was wrong: nothing more is known */
+    bool is_broken;                      /* an operator was wrong: nothing more is known */
     const struct evs_ast_pipe *next;     /* the operator behind the one that is being bound; NULL: none */
     const struct evs_over_column *overs; /* of the operator that is being bound: its window functions as columns */
     uint32_t over_count;
@@ -335,10 +337,10 @@ struct evs_context {
     struct evs_scope *scope; /* NULL: constants only */
     const char *place;       /* for messages when there are no columns: "a default" */
     struct evs_aggregation
-        *aggregation;   /* the items of an aggregate: calls of aggregate functions are collected there */
+        *aggregation;              /* the items of an aggregate: calls of aggregate functions are collected there */
     struct evs_match_scope *match; /* conditions and results of sequence and match_recognize (bind_measure.h) */
     bool in_aggregate;             /* inside the argument of such a call */
-    bool used_computed; /* out: a pending computed column was read */
+    bool used_computed;            /* out: a pending computed column was read */
 };
 
 /* NULL: reported. */

@@ -161,6 +161,7 @@ static bool bind_override(struct evs_binder *binder, struct evs_bound_sink *sink
     struct evs_slice name = {text, strcspn(text, ":")};
     struct evs_nearest nearest = evs_nearest_begin(name);
     sink->connector = find_connector(binder, name, &nearest);
+    sink->is_replaced = true;
     sink->address_place = sink->place;
     const struct evs_option_value *values = NULL;
     if (sink->connector == NULL) {

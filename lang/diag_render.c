@@ -10,9 +10,10 @@
  *      |  ^^^^ close the list
  *      = note: …                                     remarks without a place; others follow as blocks of their own
  *
- * A line that is longer than a terminal is shown around its span only. */
+ * A line that is longer than a terminal is shown around its span only. What looks like a password in it is shown as asterisks. */
 #include "diag_private.h"
 #include "lexer.h"
+#include "mask.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -131,9 +132,9 @@ static void put_bar(struct block *block)
 }
 
 /* A line with carets under its bytes [from, to), and the hint when it is the last one. */
-static void put_marked_line(struct block *block, uint32_t number, uint32_t from, uint32_t to, bool is_last)
+static void put_marks(struct block *block, struct evs_slice line, uint32_t number, uint32_t from, uint32_t to,
+                      bool is_last)
 {
-    struct evs_slice line = evs_source_line(block->text, number);
     uint32_t first = columns_of(line, from), end = columns_of(line, to);
     uint32_t columns = columns_of(line, (uint32_t)line.count);
     struct window window = window_for(columns, first);
@@ -153,6 +154,16 @@ static void put_marked_line(struct block *block, uint32_t number, uint32_t from,
         evs_buffer_printf(block->out, " %s", block->hint);
     }
     evs_buffer_printf(block->out, "%s\n", block->style.end);
+}
+
+static void put_marked_line(struct block *block, uint32_t number, uint32_t from, uint32_t to, bool is_last)
+{
+    struct evs_slice line = evs_source_line(block->text, number);
+    struct evs_buffer shown = {0};
+    evs_buffer_put(&shown, line.data, line.count);
+    evs_mask_secrets(shown.data, shown.count);
+    put_marks(block, (struct evs_slice){shown.data, shown.count}, number, from, to, is_last);
+    evs_buffer_fini(&shown);
 }
 
 static uint32_t indentation(struct evs_slice line)

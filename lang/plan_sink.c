@@ -33,6 +33,24 @@ static void lay_inputs(struct evs_builder *builder, const struct evs_rel *rel, s
     }
 }
 
+/* Who has replaced a connector from outside (--sink out=file:-) wants to see the rows, not what they travel in. */
+static void check_headers(struct evs_builder *builder, const struct evs_bound_sink *sink,
+                          const struct evs_plan_sink *out)
+{
+    const struct evs_format *format = sink->format;
+    bool are_dropped = sink->connector->shape == EVS_SINK_BYTES || sink->connector->drops_headers;
+    bool is_lost = are_dropped && !sink->is_replaced && format->needs_headers != NULL;
+    const char *instead = is_lost ? format->needs_headers(out->format_config) : NULL;
+    if (instead != NULL) {
+        struct evs_diag *diag =
+            evs_report(builder->binder, EVS_E0504, sink->format_place,
+                       "the format %s writes a part of each row as headers, which %s does not carry: it would be lost",
+                       format->kind, sink->connector->kind);
+        evs_diag_hint(diag, "%s", instead);
+        builder->is_broken = true;
+    }
+}
+
 static void bind_format(struct evs_builder *builder, const struct evs_bound_sink *sink, const struct evs_schema *schema,
                         struct evs_plan_sink *out)
 {
@@ -41,7 +59,9 @@ static void bind_format(struct evs_builder *builder, const struct evs_bound_sink
         sink->format->configure(sink->format_values, schema, builder->arena, &out->format_config, &error) != EVS_OK) {
         evs_report_error(builder->binder, EVS_E0504, sink->format_place, &error);
         builder->is_broken = true;
+        return;
     }
+    check_headers(builder, sink, out);
 }
 
 static void check_columns(struct evs_builder *builder, const struct evs_bound_sink *sink,

@@ -11,7 +11,7 @@
  *   content-type: application/json
  *
  * Structured mode: the payload is an object of the attributes, the row is its `data`; one header says what it is. A connector
- * without headers (a file) should be given structured mode: in binary mode only the data would be left.
+ * without headers (a file, a Redis stream) is given structured mode; the compiler refuses the other, of which only the data would be left.
  *
  * `time` is the row's event time. A column `traceparent` of type string goes on as the attribute of that name (the distributed tracing
  * extension), so that the trigger belongs to the trace of the click. Header values are percent-encoded where the protocol binding
@@ -316,10 +316,17 @@ static void cloudevents_encode(const void *config, const struct evs_schema *sche
     evs_buffer_puts(payload, "}");
 }
 
+static const char *cloudevents_needs_headers(const void *config)
+{
+    const struct cloudevents_config *cloudevents = config;
+    return cloudevents->mode == MODE_BINARY ? "mode = 'structured' writes the attributes into the payload" : NULL;
+}
+
 const struct evs_format evs_format_cloudevents = {
     .kind = "cloudevents",
     .options = cloudevents_options,
     .configure = cloudevents_configure,
     .encode = cloudevents_encode,
     .headers = cloudevents_headers,
+    .needs_headers = cloudevents_needs_headers,
 };

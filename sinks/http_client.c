@@ -22,8 +22,6 @@
 
 #include "http_guard.h"
 
-#define BODY_KEPT 512u
-#define BODY_MAX (1u << 20) /* of an answer; what is longer is cut off there */
 #define EVENTS_MAX 64
 #define CONNECT_MS 10000L
 
@@ -35,8 +33,7 @@ struct slot {
     struct slot *next_free;
     size_t got;
     bool saw_private;
-    uint32_t kept;
-    char body[BODY_KEPT];
+    struct evs_buffer body;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -99,11 +96,11 @@ static curl_socket_t on_open(void *argument, curlsocktype purpose, struct curl_s
 static size_t on_body(char *data, size_t size, size_t count, void *argument)
 {
     struct slot *slot = argument;
-    size_t bytes = size * count, room = BODY_KEPT - slot->kept;
-    memcpy(slot->body + slot->kept, data, bytes < room ? bytes : room);
-    slot->kept += (uint32_t)(bytes < room ? bytes : room);
+    size_t most = slot->http->how.reads_answers ? EVS_HTTP_ANSWER_MAX : EVS_HTTP_START_MAX;
+    size_t bytes = size * count, room = most - slot->body.count;
+    evs_buffer_put(&slot->body, data, bytes < room ? bytes : room);
     slot->got += bytes;
-    return slot->got > BODY_MAX ? 0 : bytes;
+    return slot->got > EVS_HTTP_ANSWER_MAX ? 0 : bytes;
 }
 
 /* --- open and close ---------------------------------------------------------------------------------------------------- */
@@ -204,6 +201,7 @@ static void slot_fini(struct slot *slot)
         curl_easy_cleanup(slot->easy);
         curl_slist_free_all(slot->headers);
     }
+    evs_buffer_fini(&slot->body);
 }
 
 void evs_http_free(struct evs_http *http)
@@ -258,7 +256,7 @@ void evs_http_start(struct evs_http *http, const struct evs_http_request *reques
     http->under_way++;
     slot->tag = request->tag;
     slot->got = 0;
-    slot->kept = 0;
+    slot->body.count = 0;
     slot->saw_private = false;
     slot->error[0] = '\0';
     set_headers(slot, request->headers);
@@ -300,7 +298,7 @@ static struct evs_http_answer answer_of(struct slot *slot, CURLcode result)
     curl_off_t retry_after_s = 0;
     curl_easy_getinfo(slot->easy, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(slot->easy, CURLINFO_RETRY_AFTER, &retry_after_s);
-    bool is_long = result == CURLE_WRITE_ERROR && slot->got > BODY_MAX;
+    bool is_long = result == CURLE_WRITE_ERROR && slot->got > EVS_HTTP_ANSWER_MAX;
     bool is_private = result == CURLE_COULDNT_CONNECT && slot->saw_private;
     struct evs_http_answer answer = {
         .tag = slot->tag,
@@ -309,7 +307,8 @@ static struct evs_http_answer answer_of(struct slot *slot, CURLcode result)
                                                  : EVS_HTTP_UNREACHABLE,
         .status = (uint32_t)status,
         .text = slot->error[0] != '\0' ? slot->error : curl_easy_strerror(result),
-        .body = {slot->body, slot->kept},
+        .body = {slot->body.data, slot->body.count},
+        .is_cut = slot->got > slot->body.count,
     };
     const curl_off_t most_s = INT64_C(366) * 86400;
     answer.retry_after_us = (int64_t)(retry_after_s < 0        ? 0

@@ -8,6 +8,9 @@
 #include "evstream/memory.h"
 #include "evstream/text.h"
 
+#define EVS_HTTP_ANSWER_MAX (1u << 20) /* bytes of a body; what is longer is cut off there */
+#define EVS_HTTP_START_MAX 512u        /* that are kept of one that nobody reads */
+
 struct evs_http_how {
     uint32_t concurrency; /* requests under way; connections, too */
     int64_t timeout_us;   /* of a request, from its beginning to its last byte */
@@ -18,6 +21,7 @@ struct evs_http_how {
     const char *ca_file;              /* PEM; NULL: the system's */
     const char *cert_file, *key_file; /* of the client; NULL: none */
     const char *user_agent;
+    bool reads_answers; /* whole, up to EVS_HTTP_ANSWER_MAX; else only their start is kept */
 };
 
 struct evs_http_request {
@@ -38,7 +42,8 @@ struct evs_http_answer {
     uint32_t status;        /* 0: none came */
     int64_t retry_after_us; /* what the answer asked for, in seconds or as a date; 0: nothing */
     const char *text;       /* of a failure: why */
-    struct evs_slice body;  /* the start of it */
+    struct evs_slice body;  /* the start of it, or all of it */
+    bool is_cut;            /* there was more */
 };
 
 struct evs_http;

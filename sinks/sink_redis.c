@@ -608,6 +608,7 @@ static void sink_state(void *instance, struct evs_sink_state *state)
 const struct evs_sink evs_sink_redis = {
     .kind = "redis",
     .shape = EVS_SINK_MESSAGES,
+    .drops_headers = true,
     .single = true,
     .always_exact = true,
     .follows_store = true,

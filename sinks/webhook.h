@@ -5,6 +5,7 @@
  *   webhook_preset.c    what Braze, Klaviyo, Customer.io and Iterable want
  *   webhook_delivery.c  the thread that delivers: order, pace, retries
  *   webhook_endpoint.c  what answers mean; whether the receiver is asked at all: rate, circuit
+ *   webhook_items.c     answers that tell of each row of a list
  *   webhook_request.c   one request: headers, signature, a list of several messages */
 #ifndef EVS_WEBHOOK_H
 #define EVS_WEBHOOK_H
@@ -43,6 +44,8 @@ struct evs_webhook {
     enum evs_body_kind body_kind;
     struct evs_slice batch_head, batch_tail; /* round the list of messages */
     uint32_t items_max;
+    const char *refused_items;  /* "errors.index": the array of an answer; NULL: answers are not read */
+    const char *refused_member; /* and the member of its elements that is a row's place */
     struct evs_secret auth, signing, url_secret; /* names alone: each delivery has values of its own */
     bool is_ordered;
     struct evs_slice key; /* a template; count 0: the rows' own key */
@@ -66,6 +69,7 @@ EVS_MUST_CHECK evs_status evs_webhook_check_url(const struct evs_webhook *webhoo
 struct evs_webhook_preset {
     const char *name, *server, *path, *headers, *content_type, *body, *batch, *rate;
     uint32_t items_max;
+    const char *refused_items;
     const char *needs; /* columns, and what the credential is: for messages */
 };
 const struct evs_webhook_preset *evs_webhook_preset(struct evs_slice name);
@@ -146,6 +150,11 @@ enum evs_webhook_verdict {
     EVS_VERDICT_GONE,      /* the receiver wants nothing any more */
 };
 enum evs_webhook_verdict evs_webhook_judge(const struct evs_webhook *webhook, const struct evs_http_answer *answer);
+
+/* What an answer that has taken a list says of its rows. EVS_E_CORRUPT: it says that some were not taken, and not which. */
+EVS_MUST_CHECK evs_status evs_webhook_read_items(const struct evs_webhook *webhook,
+                                                 const struct evs_http_answer *answer, uint32_t count,
+                                                 struct evs_slice *refused);
 
 /* Figures, read by any thread. */
 struct evs_webhook_figures {

@@ -21,6 +21,7 @@ enum {
     OPTION_BODY,
     OPTION_MAX_ITEMS,
     OPTION_BATCH,
+    OPTION_REFUSED_ITEMS,
     OPTION_AUTH_ENV,
     OPTION_AUTH_FILE,
     OPTION_SECRET_ENV,
@@ -84,6 +85,11 @@ const struct evs_option evs_webhook_options[] = {
     [OPTION_BATCH] = {.name = "batch",
                       .kind = EVS_OPTION_STRING,
                       .help = "What is round a list, as in {\"events\": {items}}; without it the list alone."},
+    [OPTION_REFUSED_ITEMS] = {.name = "refused_items",
+                              .kind = EVS_OPTION_STRING,
+                              .help = "Where an answer of 2xx names rows of the list that it has not taken, as in "
+                                      "errors.index: an array, and the member of its elements that is the row's place, "
+                                      "from 0."},
     [OPTION_AUTH_ENV] = {.name = "auth_env",
                          .kind = EVS_OPTION_STRING,
                          .help = "The environment variable with the credential for {auth}; without a header that names "
@@ -528,6 +534,30 @@ static evs_status set_body(const struct making *making)
     return webhook->items_max > 1 ? read_batch(making, batch != NULL ? batch : "{items}") : EVS_OK;
 }
 
+/* "body.errors.index": the path of an array, and a member of its elements. */
+static evs_status set_refused_items(const struct making *making)
+{
+    const struct evs_webhook_preset *preset = making->preset;
+    struct evs_webhook *webhook = making->webhook;
+    const char *path = text_or(making, OPTION_REFUSED_ITEMS, preset == NULL ? NULL : preset->refused_items, NULL);
+    if (path == NULL) {
+        return EVS_OK;
+    }
+    const char *dot = strrchr(path, '.');
+    bool is_path = dot != NULL && dot > path && dot[1] != '\0' && path[0] != '.' && strstr(path, "..") == NULL &&
+                   strpbrk(path, " $[]{}\"'") == NULL;
+    if (!is_path) {
+        return REFUSE(making,
+                      "`refused_items` has `%s`; it takes the names on the way to an array, and the member of its "
+                      "elements that is a row's place in the list, with dots between them, as in errors.index.",
+                      path);
+    }
+    webhook->refused_items = evs_arena_strndup(making->arena, path, (size_t)(dot - path));
+    webhook->refused_member = dot + 1;
+    webhook->how.reads_answers = true;
+    return EVS_OK;
+}
+
 /* --- pace -------------------------------------------------------------------------------------------------------------- */
 
 /* The next part between commas; count 0: there is none. */
@@ -649,7 +679,8 @@ evs_status evs_webhook_configure(const struct evs_option_value *values, struct e
         making.webhook->preset = making.preset->name;
     }
     making.webhook->method = text_of(&making, OPTION_METHOD);
-    evs_status (*const steps[])(const struct making *making) = {set_how, name_secrets, set_url, set_body, set_pace};
+    evs_status (*const steps[])(const struct making *making) = {set_how,  name_secrets,      set_url,
+                                                                set_body, set_refused_items, set_pace};
     evs_status status = EVS_OK;
     for (size_t i = 0; status == EVS_OK && i < EVS_COUNT(steps); i++) {
         status = steps[i](&making);

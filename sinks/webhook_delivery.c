@@ -212,15 +212,17 @@ static void put_foreign(struct evs_buffer *out, struct evs_slice text)
     }
 }
 
-static void remember_answer(struct evs_webhook_message *message, const struct evs_http_answer *answer)
+static void remember_answer(struct evs_webhook_message *message, const struct evs_http_answer *answer,
+                            struct evs_slice words)
 {
     struct evs_buffer *out = &message->answer;
+    words.count = words.count < EVS_HTTP_START_MAX ? words.count : EVS_HTTP_START_MAX;
     const char *times = message->attempts == 1 ? "try" : "tries";
     out->count = 0;
     if (answer->failure == EVS_HTTP_ANSWERED) {
         evs_buffer_printf(out, "status %u after %u %s%s", answer->status, message->attempts, times,
-                          answer->body.count > 0 ? ": " : "");
-        put_foreign(out, answer->body);
+                          words.count > 0 ? ": " : "");
+        put_foreign(out, words);
     } else {
         evs_buffer_printf(
             out, "%s after %u %s: ", answer->failure == EVS_HTTP_FORBIDDEN ? "private address refused" : "no answer",
@@ -281,7 +283,7 @@ static void take_message(struct evs_webhook_delivery *delivery, struct evs_webho
         settle(delivery, message, NULL, NULL);
         return;
     }
-    remember_answer(message, answer);
+    remember_answer(message, answer, answer->body);
     if (verdict == EVS_VERDICT_REFUSED && was_list) { /* one of them is the reason: each goes alone */
         message->is_alone = true;
         message->due_us = delivery->now_us;
@@ -295,19 +297,55 @@ static void take_message(struct evs_webhook_delivery *delivery, struct evs_webho
     }
 }
 
+/* Of a request that was taken: each row of it, by what the answer says of it (webhook_items.c). */
+static void take_items(struct evs_webhook_delivery *delivery, const struct evs_webhook_request *request,
+                       const struct evs_http_answer *answer)
+{
+    struct evs_slice *refused = evs_alloc_zero(request->count * sizeof *refused);
+    bool is_known = evs_webhook_read_items(delivery->webhook, answer, request->count, refused) == EVS_OK;
+    uint32_t place = 0;
+    for (struct evs_webhook_message *at = request->messages, *next; at != NULL; at = next, place++) {
+        struct evs_webhook_lane *lane = at->lane;
+        next = at->next;
+        if (is_known && refused[place].count == 0) {
+            settle(delivery, at, NULL, NULL);
+        } else {
+            remember_answer(at, answer, is_known ? refused[place] : answer->body);
+            settle(delivery, at, "refused", "R0501");
+        }
+        atomic_fetch_sub(&lane->under_way, 1); /* behind what was given back */
+    }
+    evs_free(refused);
+}
+
+static bool tells_of_items(const struct evs_webhook_delivery *delivery, enum evs_webhook_verdict verdict,
+                           const struct evs_http_answer *answer)
+{
+    return verdict == EVS_VERDICT_TAKEN && (delivery->webhook->refused_items != NULL || answer->status == 207);
+}
+
+static void take_messages(struct evs_webhook_delivery *delivery, const struct evs_webhook_request *request,
+                          enum evs_webhook_verdict verdict, const struct evs_http_answer *answer)
+{
+    for (struct evs_webhook_message *at = request->messages, *next; at != NULL; at = next) {
+        struct evs_webhook_lane *lane = at->lane;
+        next = at->next;
+        take_message(delivery, at, request->count > 1, verdict, answer);
+        atomic_fetch_sub(&lane->under_way, 1); /* behind what was given back */
+    }
+}
+
 static void take_answer(void *argument, const struct evs_http_answer *answer)
 {
     struct evs_webhook_delivery *delivery = argument;
     struct evs_webhook_request *request = answer->tag;
     enum evs_webhook_verdict verdict = evs_webhook_judge(delivery->webhook, answer);
     bool works_again = evs_webhook_answered(&delivery->endpoint, verdict, answer, request->is_probe);
-    bool was_list = request->count > 1;
     delivery->now_us = evs_monotonic_us(delivery->os);
-    for (struct evs_webhook_message *at = request->messages, *next; at != NULL; at = next) {
-        struct evs_webhook_lane *lane = at->lane;
-        next = at->next;
-        take_message(delivery, at, was_list, verdict, answer);
-        atomic_fetch_sub(&lane->under_way, 1); /* behind what was given back */
+    if (tells_of_items(delivery, verdict, answer)) {
+        take_items(delivery, request, answer);
+    } else {
+        take_messages(delivery, request, verdict, answer);
     }
     request->messages = NULL;
     request->next_free = delivery->free_requests;

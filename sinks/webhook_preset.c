@@ -15,6 +15,7 @@ static const struct evs_webhook_preset presets[] = {
      .body = "{\"external_id\": {user_id}, \"name\": {event}, \"time\": {_time}, \"properties\": {*}}",
      .batch = "{\"events\": {items}}",
      .items_max = 75,
+     .refused_items = "errors.index",
      .rate = "3000 per 3 seconds",
      .needs = "a REST API key with the permission users.track, and rows with the columns user_id and event"},
     /* POST /api/events: 350 a second in bursts, 3,500 a minute. unique_id makes a repeated event one. */

@@ -124,6 +124,14 @@ bool evs_nats_json_find(struct evs_slice object, const char *path, struct evs_sl
     return true;
 }
 
+bool evs_nats_json_next(struct evs_slice *rest, struct evs_slice *value)
+{
+    struct json_cursor c = {rest->data, rest->data + rest->count};
+    bool is_there = (json_take(&c, '[') || json_take(&c, ',')) && json_take_value(&c, value);
+    *rest = (struct evs_slice){c.at, (size_t)(c.end - c.at)};
+    return is_there;
+}
+
 bool evs_nats_json_element(struct evs_slice array, uint32_t index, struct evs_slice *value)
 {
     struct json_cursor c = {array.data, array.data + array.count};

@@ -10,6 +10,8 @@
 
 /* The value at `path` ("config.subjects"): its raw text, strings with their quotes. False when any step is missing. */
 bool evs_nats_json_find(struct evs_slice object, const char *path, struct evs_slice *value);
+/* The next element of an array, raw: `rest` begins as the array, and moves behind what was taken. False: there is none left. */
+bool evs_nats_json_next(struct evs_slice *rest, struct evs_slice *value);
 /* The element `index` of an array, raw. */
 bool evs_nats_json_element(struct evs_slice array, uint32_t index, struct evs_slice *value);
 

@@ -34,6 +34,8 @@ struct evs_format {
     /* Appends header lines "Name: value\r\n" for transports that have them; may be NULL. */
     void (*headers)(const void *config, const struct evs_schema *schema, const struct evs_batch *batch, uint32_t row,
                     const struct evs_format_place *place, struct evs_buffer *headers);
+    /* Where nothing carries headers: what to write instead, so that nothing is lost. NULL, or no such slot: nothing is. */
+    const char *(*needs_headers)(const void *config);
     /* Appends what a file of such rows begins with, line end included; NULL: nothing. */
     void (*header)(const void *config, const struct evs_schema *schema, struct evs_buffer *out);
     /* A payload that it made, of this run or an earlier one, as a JSON value for people (dead letters). NULL: the payload is JSON. False: it is
@@ -166,6 +168,7 @@ struct evs_sink {
     const struct evs_option *options;
     /* `address` options of kind TEMPLATE are bound by the planner; the connector gets their text. */
     const char *address_option; /* the option whose template fills evs_sink_message.address; NULL: none */
+    bool drops_headers;         /* its messages have none; bytes never have */
     bool plain_address;         /* values stand in it as they are, not percent-encoded */
     const char *file_option;    /* the option that names the file to write, which begins empty; NULL: none */
     const struct evs_format
