@@ -108,7 +108,7 @@ static int64_t restored_percent(const struct evs_tree *tree, const char *state)
     if (strcmp(state, "restoring") != 0) {
         return -1;
     }
-    return about <= 0 || bytes >= about ? 99 : bytes * 99 / about;
+    return about <= 0 ? 0 : bytes * 99 / about;
 }
 
 static void read_pipeline(struct evs_arena *arena, const struct evs_tree *tree, struct evs_seen_pipeline *pipeline)

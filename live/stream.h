@@ -42,6 +42,7 @@ struct evs_kept_trigger {
 struct evs_channel {
     bool is_seen; /* there is a last tick */
     enum pipeline_state state;
+    int64_t restored_percent; /* -1: it does not restore */
     uint64_t starts;
     struct evs_live_moment moment;
     struct evs_view_run run; /* when is_live */

@@ -18,6 +18,12 @@ static void take_reasons(struct evs_buffer *out, const struct shot *shot)
     evs_buffer_puts(out, "]");
 }
 
+/* How much there is, is a guess: it is never told to be done. */
+static int64_t restored_percent(const struct evs_view_notes *notes)
+{
+    return notes->restore_bytes_about == 0 ? 0 : (int64_t)(notes->restore_bytes * 99 / notes->restore_bytes_about);
+}
+
 static void take_checkpoints(struct evs_channel *now, const struct evs_run *const *runs, uint32_t run_count)
 {
     now->checkpoint_count = evs_runs_view_checkpoints(runs, run_count, now->checkpoints);
@@ -35,6 +41,7 @@ void evs_channel_look(struct evs_channel *now, const struct gallery *gallery, co
     uint32_t run_count = evs_live_runs(shot->pipeline, runs);
     now->is_seen = true;
     now->state = shot->state;
+    now->restored_percent = shot->state == PIPELINE_RESTORING ? restored_percent(&shot->notes) : -1;
     now->starts = shot->pipeline->starts;
     now->is_live = shot->is_live;
     now->run = shot->run;
@@ -74,6 +81,9 @@ uint32_t evs_channel_put_short(struct evs_buffer *out, const char *before, const
     uint32_t count = 0;
     if (then == NULL || then->state != now->state) {
         evs_put_text(out, next(before, count++), "state", evs_live_state_name(now->state));
+    }
+    if (then == NULL || then->restored_percent != now->restored_percent) {
+        evs_put_number(out, next(before, count++), "restored", now->restored_percent);
     }
     if (then == NULL || then->starts != now->starts) {
         evs_put_number(out, next(before, count++), "starts", (int64_t)now->starts);

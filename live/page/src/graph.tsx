@@ -3,9 +3,10 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 
 import { count, duration, percent, rate } from './format.ts';
-import { NODE_HEIGHT, NODE_WIDTH, draw } from './layout.ts';
+import { draw, sizeOf } from './layout.ts';
 import type { Model } from './model.ts';
 import type { PlanNode } from './wire.ts';
+import { detailOf, isPlumbing, titleOf } from './words.ts';
 
 const NARROW = '(max-width: 720px)';
 const BLOCKED = 0.1; // from this share on a node is said to be held up
@@ -63,21 +64,24 @@ function Node({ model, number, selected, onSelect }: { model: Model; number: num
     const blocked = model.nodeShare(number, 'blocked_us');
     const dead = node.dead_letter === true;
     const rows = model.nodeRate(number, node.kind === 'sink' ? 'rows_in' : 'rows_out');
+    const small = isPlumbing(node);
     return (
         <button
             type="button"
-            class={`node ${node.kind}${dead ? ' dead' : ''}${blocked > BLOCKED ? ' blocked' : ''}`}
+            class={`node ${node.kind}${small ? ' small' : ''}${dead ? ' dead' : ''}${blocked > BLOCKED ? ' blocked' : ''}`}
+            title={`${node.name}: ${node.label}`}
             aria-expanded={selected}
             onClick={() => onSelect(selected ? null : number)}
             data-node={node.name}
         >
-            <span class="name">{node.name}</span>
-            <span class="kind">{kindOf(node)}</span>
-            <span class="figure">
-                <b>{rate(rows)}</b>
-            </span>
-            <span class="more">{second(node, figures)}</span>
-            {blocked > BLOCKED && <span class="held">held up {percent(blocked)}</span>}
+            <span class="name">{titleOf(node)}</span>
+            {!small && (
+                <>
+                    <span class="detail">{detailOf(node)}</span>
+                    {blocked > BLOCKED ? <span class="held">held up {percent(blocked)}</span> : <span class="more">{second(node, figures)}</span>}
+                    <b class="figure">{rate(rows)}</b>
+                </>
+            )}
         </button>
     );
 }
@@ -113,15 +117,15 @@ export function Graph({ model, selected, onSelect }: { model: Model; selected: n
                         {rate(model.edgeRate(i))}
                     </span>
                 ))}
-                {plan.nodes.map((_, i) => (
+                {plan.nodes.map((node, i) => (
                     <div
                         key={i}
                         class="place"
                         style={{
                             left: `${drawing.nodes[i].x}px`,
                             top: `${drawing.nodes[i].y}px`,
-                            width: `${NODE_WIDTH}px`,
-                            height: `${NODE_HEIGHT}px`,
+                            width: `${sizeOf(node).width}px`,
+                            height: `${sizeOf(node).height}px`,
                         }}
                     >
                         <Node model={model} number={i} selected={selected === i} onSelect={onSelect} />

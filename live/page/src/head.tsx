@@ -105,7 +105,7 @@ export function Head({ model, link, token, onChoose, onToken }: Props) {
                     <strong>{state.pipeline}</strong>
                 )}
                 <span class={`badge ${short.state}`} id="state">
-                    {short.state}
+                    {short.state === 'restoring' && short.restored !== undefined && short.restored >= 0 ? `restoring ${short.restored} %` : short.state}
                 </span>
                 <span role="status" class={link.connected ? 'muted' : 'warning'}>
                     {link.connected ? 'live' : link.why || 'connecting …'}
@@ -116,13 +116,13 @@ export function Head({ model, link, token, onChoose, onToken }: Props) {
             </div>
             <dl class="facts">
                 <Fact name="events" id="events" value={count(short.events)} />
-                <Fact name="now" id="events-rate" value={rate(model.shortRate('events'))} />
+                <Fact name="events/s" id="events-rate" value={rate(model.shortRate('events'))} />
                 <Fact name="triggers" id="triggers" value={count(short.triggers)} />
                 <Fact name="dead letters" id="dead" value={count(short.dead)} alarm={model.shortRate('dead') > 0} />
                 <Fact name="late rows" id="late" value={count(short.late)} />
                 <Fact name="waiting" id="lag" value={count(short.lag_messages)} />
                 <Fact name="behind" value={duration(short.lag_us)} alarm={short.lag_us > 60e6} />
-                <Fact name="up" value={duration(state.uptime_us)} />
+                <Fact name="running for" value={duration(state.uptime_us)} />
             </dl>
         </header>
     );

@@ -2,10 +2,15 @@
 
 import { Graph, layout } from '@dagrejs/dagre';
 
-import type { Plan } from './wire.ts';
+import type { Plan, PlanNode } from './wire.ts';
+import { isPlumbing } from './words.ts';
 
-export const NODE_WIDTH = 172;
-export const NODE_HEIGHT = 74;
+const CARD = { width: 168, height: 76 };
+const PILL = { width: 98, height: 34 };
+
+export function sizeOf(node: PlanNode): { width: number; height: number } {
+    return isPlumbing(node) ? PILL : CARD;
+}
 
 export interface Place {
     x: number;
@@ -32,10 +37,10 @@ export function smooth(points: Place[]): string {
 
 export function draw(plan: Plan, vertical: boolean): Drawing {
     const graph = new Graph({ multigraph: true });
-    graph.setGraph({ rankdir: vertical ? 'TB' : 'LR', nodesep: 22, ranksep: vertical ? 44 : 66, marginx: 8, marginy: 8 });
+    graph.setGraph({ rankdir: vertical ? 'TB' : 'LR', nodesep: 22, ranksep: vertical ? 40 : 48, marginx: 8, marginy: 8 });
     graph.setDefaultEdgeLabel(() => ({}));
     const numbers = new Map(plan.nodes.map((node, i) => [node.name, i]));
-    plan.nodes.forEach((_, i) => graph.setNode(String(i), { width: NODE_WIDTH, height: NODE_HEIGHT }));
+    plan.nodes.forEach((_, i) => graph.setNode(String(i), { ...sizeOf(plan.nodes[i]) }));
     const edges = plan.edges.map((edge) => ({ from: numbers.get(edge.from) ?? 0, to: numbers.get(edge.to) ?? 0 }));
     edges.forEach(({ from, to }, i) => graph.setEdge(String(from), String(to), {}, String(i)));
     layout(graph);
@@ -43,9 +48,10 @@ export function draw(plan: Plan, vertical: boolean): Drawing {
     return {
         width: size.width ?? 0,
         height: size.height ?? 0,
-        nodes: plan.nodes.map((_, i) => {
+        nodes: plan.nodes.map((node, i) => {
             const { x, y } = graph.node(String(i));
-            return { x: (x ?? 0) - NODE_WIDTH / 2, y: (y ?? 0) - NODE_HEIGHT / 2 };
+            const { width, height } = sizeOf(node);
+            return { x: (x ?? 0) - width / 2, y: (y ?? 0) - height / 2 };
         }),
         edges: edges.map(({ from, to }, i) => {
             const points = (graph.edge({ v: String(from), w: String(to), name: String(i) }) as { points: Place[] }).points;

@@ -7,6 +7,7 @@ import { ask } from './feed.ts';
 import { cell, count, time } from './format.ts';
 import type { Model } from './model.ts';
 import type { Row } from './wire.ts';
+import { reasonText } from './words.ts';
 
 export interface Letter {
     id: string;
@@ -152,7 +153,9 @@ export function Letters({ model, context }: { model: Model; context: Context }) 
                     <tbody>
                         {model.reasons.map((one) => (
                             <tr key={`${one.source} ${one.reason}`}>
-                                <th scope="row">{one.reason}</th>
+                                <th scope="row">
+                                    {one.reason} <span class="muted">{reasonText(one.reason)}</span>
+                                </th>
                                 <td>{one.source}</td>
                                 <td class="right">{count(one.count)}</td>
                             </tr>

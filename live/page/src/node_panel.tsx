@@ -9,6 +9,7 @@ import { kindOf, watermarkText } from './graph.tsx';
 import type { Model } from './model.ts';
 import { causeText } from './triggers.tsx';
 import type { Cause, PlanNode, Row } from './wire.ts';
+import { titleOf } from './words.ts';
 
 const SAMPLES = 8;
 
@@ -148,7 +149,7 @@ export function NodePanel({ model, node: number, context, onClose }: Props) {
         <div class="panel" role="region" aria-label={node.name} onKeyDown={(event) => event.key === 'Escape' && onClose()}>
             <div class="bar">
                 <h3 ref={title} tabIndex={-1}>
-                    {node.name} <span class="muted">{kindOf(node)}</span>
+                    {titleOf(node)} <span class="muted">{titleOf(node) === node.name ? kindOf(node) : node.name}</span>
                 </h3>
                 <button type="button" onClick={onClose}>
                     Close

@@ -15,17 +15,14 @@ interface Plot {
 const PLOTS: Plot[] = [
     { title: 'Events', lines: [{ name: 'events', label: 'events' }], show: rate },
     { title: 'Triggers', lines: [{ name: 'triggers', label: 'triggers' }], show: rate },
-    { title: 'Lag', lines: [{ name: 'lag_us', label: 'age of what is read' }, { name: 'delay_us', label: 'watermark' }], show: duration },
+    { title: 'Behind', lines: [{ name: 'lag_us', label: 'reading' }, { name: 'delay_us', label: 'watermark' }], show: duration },
     { title: 'Messages waiting', lines: [{ name: 'lag_messages', label: 'messages' }], show: count },
     { title: 'Checkpoint', lines: [{ name: 'checkpoint_us', label: 'took' }], show: duration },
     { title: 'State', lines: [{ name: 'state_bytes', label: 'bytes' }], show: bytes },
-    {
-        title: 'Left out',
-        lines: [{ name: 'dead', label: 'dead letters' }, { name: 'late', label: 'late rows' }],
-        show: rate,
-    },
+    { title: 'Dead letters', lines: [{ name: 'dead', label: 'dead letters' }], show: rate },
+    { title: 'Late rows', lines: [{ name: 'late', label: 'late rows' }], show: rate },
 ];
-const HEIGHT = 130;
+const HEIGHT = 120;
 
 function colour(name: string): string {
     return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -40,12 +37,12 @@ function options(plot: Plot, width: number): uPlot.Options {
         cursor: { drag: { x: false, y: false } },
         scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } },
         axes: [
-            { ...axis, space: 80, values: (_, splits) => splits.map((s) => new Date(s * 1000).toLocaleTimeString(undefined, { hour12: false })) },
-            { ...axis, size: 64, space: 34, values: (_, splits) => splits.map((value) => plot.show(value)) },
+            { ...axis, size: 28, space: 90, values: (_, splits) => splits.map((s) => new Date(s * 1000).toLocaleTimeString(undefined, { hour12: false })) },
+            { ...axis, size: 58, space: 34, values: (_, splits) => splits.map((value) => (plot.show === count && !Number.isInteger(value) ? '' : plot.show(value))) },
         ],
         series: [
             {},
-            ...plot.lines.map((line, i) => ({ label: line.label, stroke: colour(i === 0 ? '--first' : '--second'), width: 2, points: { show: false } })),
+            ...plot.lines.map((line, i) => ({ label: line.label, stroke: colour(i === 0 ? '--first' : '--second'), fill: i === 0 ? colour('--fill') : undefined, width: 2, points: { show: false } })),
         ],
     };
 }

@@ -7,6 +7,7 @@ import { ask } from './feed.ts';
 import { cell, clock, count, time } from './format.ts';
 import type { Model } from './model.ts';
 import type { Cause, Row, Trigger } from './wire.ts';
+import { readable } from './words.ts';
 
 interface Behind {
     partition: number;
@@ -48,6 +49,25 @@ export function Pairs({ row }: { row: Row }) {
     );
 }
 
+/** The event for people; as it was sent, when somebody wants to see that. */
+function Event({ text }: { text: string }) {
+    const found = readable(text);
+    if (!found) {
+        return <code>{text}</code>;
+    }
+    return (
+        <>
+            <p>
+                <b>{found.title}</b> <Pairs row={Object.fromEntries(found.pairs)} />
+            </p>
+            <details>
+                <summary>as it was sent</summary>
+                <code>{text}</code>
+            </details>
+        </>
+    );
+}
+
 function Events({ why }: { why: Why }) {
     return (
         <>
@@ -60,7 +80,7 @@ function Events({ why }: { why: Why }) {
                                 {time(event.event_time_us)} · message {count(event.sequence)}
                                 {event.is_cause ? ' · this one completed it' : ''}
                             </span>
-                            <code>{event.text}</code>
+                            <Event text={event.text} />
                         </li>
                     ))}
                 </ol>

@@ -42,6 +42,7 @@ export interface Short {
     name: string;
     file: string;
     state: string;
+    restored?: number; // percent, while it restores; else -1
     starts: number;
     events: number;
     triggers: number;

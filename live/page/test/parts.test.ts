@@ -8,6 +8,7 @@ import { bytes, count, duration, rate, time } from '../src/format.ts';
 import { draw, smooth } from '../src/layout.ts';
 import { Model, plotted } from '../src/model.ts';
 import type { PlanNode, Short, State, Tick, Trigger } from '../src/wire.ts';
+import { detailOf, isPlumbing, keysOf, readable, titleOf } from '../src/words.ts';
 
 const SECOND = 1_000_000;
 
@@ -103,4 +104,31 @@ test('the plan goes from left to right, or down on a phone', () => {
     assert.ok(across[0].x < across[1].x && across[1].x < across[2].x && across[0].y === across[2].y);
     assert.ok(down[0].y < down[1].y && down[1].y < down[2].y && down[0].x === down[2].x);
     assert.equal(smooth([{ x: 0, y: 0 }, { x: 10, y: 0 }, { x: 20, y: 10 }]), 'M0,0 Q10,0 15,5 L20,10');
+});
+
+test('nodes are called as their author wrote them', () => {
+    const operator = (name: string, kind: string, label: string, more: Partial<PlanNode> = {}): PlanNode => ({ ...node(name, 'operator'), operator: kind, label, ...more });
+    const words = (one: PlanNode) => [titleOf(one), detailOf(one), isPlumbing(one)];
+    assert.deepEqual(words(operator('filter_1', 'where', "where type = 'add'")), ['where', "type = 'add'", false]);
+    assert.deepEqual(words(operator('aggregate_user_id_e6f6fcea', 'aggregate', 'aggregate count(*) by user_id')), ['aggregate', 'count(*) by user_id', false]);
+    assert.equal(keysOf(operator('aggregate_user_id_e6f6fcea', 'aggregate', '')), 'by user_id');
+    assert.equal(keysOf(operator('aggregate_06e90031', 'aggregate', '')) + keysOf(operator('mine', 'aggregate', '')), '');
+    assert.deepEqual(words(operator('version_join_sku_3f1ff334', 'version_join', 'left join bought')), ['version join', 'left join bought', false]);
+    assert.deepEqual(words(operator('full', 'aggregate', 'aggregate count(*)')), ['full', 'aggregate count(*)', false]);
+    assert.deepEqual(words(operator('project_1', 'select', 'keep columns')), ['columns', 'keep columns', true]);
+    assert.deepEqual(words(operator('named', 'select', 'keep columns')), ['named', 'keep columns', false]);
+    assert.deepEqual(words({ ...node('exchange_1', 'exchange'), label: 'exchange by user_id', keys: ['user_id'] }), ['by user_id', 'exchange by user_id', true]);
+    assert.deepEqual(titleOf({ ...node('exchange_2', 'exchange'), keys: [], gather: true }), 'to one worker');
+    assert.deepEqual(words({ ...node('carts', 'sink'), label: 'sink carts to nats (stream = 1)' }), ['carts', 'to nats (stream = 1)', false]);
+});
+
+test('an event is shown as pairs, and what is none as it is', () => {
+    assert.deepEqual(readable('{"type":"add","user_id":"ann","gone":null,"properties":{"sku":"lamp","price":5,"deep":{"x":1}},"context":{"a":1}}'), {
+        title: 'add',
+        pairs: [['sku', 'lamp'], ['price', 5], ['user_id', 'ann']],
+    });
+    assert.deepEqual(readable('{"v":1}'), { title: '', pairs: [['v', 1]] });
+    for (const text of ['{', '[1]', 'null', '7']) {
+        assert.equal(readable(text), null);
+    }
 });
