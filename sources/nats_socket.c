@@ -13,6 +13,9 @@
  * boundary, so that the kernel copies to a page-aligned address: a destination a few bytes beside its source modulo 4 KiB
  * costs three times as much. A frame larger than the buffer makes it grow once.
  *
+ * A socket that gave less than there was room for is empty. It is not asked again before its owner has waited for it, or has gone about other things for
+ * a while: of the calls that a poll makes, and of the polls that a worker makes before it sleeps, one asks the kernel.
+ *
  * Names are looked up on a short thread of their own: a broken DNS must not stop the worker. */
 #include <errno.h>
 #include <netdb.h>
@@ -27,6 +30,7 @@
 #define SOCKET_BUFFER_BYTES (512u << 10)
 #define SOCKET_OUT_MAX (2u << 20) /* unsent bytes above which publish says EVS_AGAIN */
 #define SOCKET_STEP_US 3000000    /* for each step of connecting */
+#define SOCKET_EMPTY_US 20        /* how long an empty socket counts as empty while nobody waits for it */
 #define SOCKET_PING_US 20000000
 #define SOCKET_PINGS_MAX 2
 #define SOCKET_BACKOFF_MIN_US 50000
@@ -64,7 +68,10 @@ struct socket_wire {
 
     char *data;
     size_t capacity, begin, filled;
-    bool given; /* slices into the buffer are out */
+    bool given;         /* slices into the buffer are out */
+    bool drained;       /* nothing was left in the socket … */
+    int64_t drained_us; /* … then */
+    int64_t now_us;     /* of the last drive */
 
     struct evs_buffer out;
     size_t out_sent;
@@ -155,6 +162,7 @@ static void socket_connect(struct socket_wire *w)
 {
     EVS_ASSERT(w->address != NULL && w->fd < 0);
     socket_enter(w, SOCKET_CONNECTING);
+    w->drained = false;
     w->fd = w->os->sockets.connect(w->os->sockets.self, w->address->ai_addr, w->address->ai_addrlen);
     if (w->fd < 0) {
         socket_note(w, "%s", strerror(errno));
@@ -371,13 +379,14 @@ static void socket_compact(struct socket_wire *w)
     }
 }
 
-/* EVS_OK: bytes came; EVS_AGAIN: none wait. *drained: the socket held less than there was room for. */
-static evs_status socket_receive(struct socket_wire *w, bool *drained)
+/* EVS_OK: bytes came; EVS_AGAIN: none wait. */
+static evs_status socket_receive(struct socket_wire *w)
 {
     EVS_ASSERT(w->fd >= 0 && w->filled < w->capacity);
     size_t room = w->capacity - w->filled;
     ssize_t got = w->os->sockets.receive(w->os->sockets.self, w->fd, w->data + w->filled, room);
-    *drained = got < (ssize_t)room;
+    w->drained = got < (ssize_t)room;
+    w->drained_us = w->now_us;
     if (got > 0) {
         w->filled += (size_t)got;
         w->pings_out = 0;
@@ -447,7 +456,6 @@ static void socket_make_room(struct socket_wire *w, size_t needed)
 static evs_status socket_next(struct evs_nats_wire *base, struct evs_nats_message *message)
 {
     struct socket_wire *w = (struct socket_wire *)base;
-    bool drained = false;
     for (;;) {
         size_t needed = 0;
         evs_status status = socket_take_frame(w, message, &needed);
@@ -458,14 +466,14 @@ static evs_status socket_next(struct evs_nats_wire *base, struct evs_nats_messag
         if (status == EVS_MORE) {
             continue;
         }
-        if (w->phase != SOCKET_UP || drained) {
+        if (w->phase != SOCKET_UP || w->drained) {
             return EVS_AGAIN;
         }
         if (w->given) {
             return EVS_MORE;
         }
         socket_make_room(w, needed);
-        if (socket_receive(w, &drained) != EVS_OK) {
+        if (socket_receive(w) != EVS_OK) {
             return EVS_AGAIN;
         }
     }
@@ -562,7 +570,6 @@ static void socket_unsubscribe(struct evs_nats_wire *base, uint64_t sid)
 static void socket_drive_handshake(struct socket_wire *w)
 {
     struct evs_nats_message message;
-    bool drained = false;
     while (w->phase == SOCKET_GREETING || w->phase == SOCKET_LOGIN) {
         size_t needed = 0;
         evs_status status = socket_take_frame(w, &message, &needed);
@@ -570,11 +577,11 @@ static void socket_drive_handshake(struct socket_wire *w)
             continue;
         }
         EVS_ASSERT(status == EVS_AGAIN); /* no message comes before a subscription */
-        if (drained || w->given) {
+        if (w->drained || w->given) {
             break; /* slices of the old connection are still out */
         }
         socket_make_room(w, needed);
-        if (socket_receive(w, &drained) != EVS_OK) {
+        if (socket_receive(w) != EVS_OK) {
             break;
         }
     }
@@ -599,7 +606,8 @@ static void socket_drive_up(struct socket_wire *w, int64_t now_us)
 static void socket_drive(struct evs_nats_wire *base)
 {
     struct socket_wire *w = (struct socket_wire *)base;
-    int64_t now_us = socket_now(w);
+    int64_t now_us = w->now_us = socket_now(w);
+    w->drained = w->drained && now_us - w->drained_us < SOCKET_EMPTY_US;
     if (w->phase == SOCKET_DOWN && now_us >= w->deadline_us && !w->state.gives_up) {
         if (w->address != NULL) {
             socket_connect(w);
@@ -631,10 +639,11 @@ static void socket_state(struct evs_nats_wire *base, struct evs_nats_wire_state 
 
 static uint32_t socket_wait_fds(struct evs_nats_wire *base, struct evs_wait_fd *fds, uint32_t max)
 {
-    const struct socket_wire *w = (const struct socket_wire *)base;
+    struct socket_wire *w = (struct socket_wire *)base;
     if (w->fd < 0 || max == 0) {
         return 0;
     }
+    w->drained = false;
     bool connecting = w->phase == SOCKET_CONNECTING;
     fds[0] = (struct evs_wait_fd){
         .fd = w->fd, .want_read = !connecting, .want_write = connecting || w->out_sent < w->out.count};

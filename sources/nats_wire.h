@@ -79,6 +79,7 @@ struct evs_nats_wire_type {
      * in the socket, so a silence is the server's. */
     evs_status (*next)(struct evs_nats_wire *wire, struct evs_nats_message *message);
     void (*release)(struct evs_nats_wire *wire);
+    /* What to wait for now. Ask each time: whoever asks is about to wait, so the socket is looked into again afterwards. */
     uint32_t (*wait_fds)(struct evs_nats_wire *wire, struct evs_wait_fd *fds, uint32_t max);
     void (*reconnect)(
         struct evs_nats_wire *wire); /* drops the connection: something above does not trust it any more */

@@ -1,6 +1,8 @@
 /* Byte strings: comparison and hashes. */
 #include "evstream/text.h"
 
+#include "hash_long.h"
+
 /* Inlined, short keys cost no call through the dynamic linker. */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -37,7 +39,8 @@ int evs_str_compare(const struct evs_str *a, const struct evs_str *b)
 uint64_t evs_hash64(const void *bytes, size_t count)
 {
     EVS_ASSERT(bytes != NULL || count == 0);
-    return XXH3_64bits_withSeed(bytes, count, HASH_SEED);
+    return count < EVS_HASH_LONG_BYTES ? XXH3_64bits_withSeed(bytes, count, HASH_SEED)
+                                       : evs_hash64_long(bytes, count, HASH_SEED);
 }
 
 struct evs_hash128 evs_hash128(const void *bytes, size_t count)

@@ -39,6 +39,70 @@ START_TEST(drains_to_the_end)
 }
 END_TEST
 
+/* A clock that is moved by hand, and a count of what the socket is asked. */
+struct counting_os {
+    struct evs_os os;
+    int64_t now_us;
+    uint32_t received;
+};
+
+static int64_t counting_now_us(void *self)
+{
+    return ((struct counting_os *)self)->now_us;
+}
+
+static ssize_t counting_receive(void *self, int fd, void *data, size_t bytes)
+{
+    const struct evs_sockets *real = &evs_os_system()->sockets;
+    ((struct counting_os *)self)->received++;
+    return real->receive(real->self, fd, data, bytes);
+}
+
+static struct counting_os counting_os(void)
+{
+    struct counting_os counting = {.os = *evs_os_system(), .now_us = evs_monotonic_us(evs_os_system())};
+    counting.os.clock.monotonic_us = counting_now_us;
+    counting.os.sockets.receive = counting_receive;
+    return counting;
+}
+
+/* Polls without waiting in between, as a worker does that has other things to do or makes ready to sleep: how often the socket was asked. */
+static uint32_t receives_of_polls(struct reading *reading, struct counting_os *counting, uint32_t polls)
+{
+    uint32_t before = counting->received;
+    for (uint32_t i = 0; i < polls; i++) {
+        struct evs_message message;
+        uint32_t count;
+        ck_assert_int_eq(evs_source_nats.poll(reading->instance, &message, 1, &count, &reading->error), EVS_AGAIN);
+    }
+    return counting->received - before;
+}
+
+START_TEST(an_empty_socket_is_asked_once)
+{
+    server_nats_create(&server, "CLICKS", "clicks.>");
+    struct counting_os counting = counting_os();
+    counting.os.clock.self = counting.os.sockets.self = &counting;
+    struct reading reading;
+    reading_init(&reading, (const char *[]){"stream=CLICKS", "transport=socket", "heartbeat=10s", NULL});
+    reading.open.os = &counting.os;
+    reading.open.until_end = false;
+    reading_open(&reading);
+    struct evs_wait_fd fd;
+    /* What the opening has left is read; from then on the server is silent, for its heartbeats are ten seconds apart. */
+    (void)receives_of_polls(&reading, &counting, 1);
+    ck_assert_uint_eq(receives_of_polls(&reading, &counting, 50), 0);
+    ck_assert_uint_eq(evs_source_nats.wait_fds(reading.instance, &fd, 1), 1);
+    ck_assert_uint_eq(receives_of_polls(&reading, &counting, 50), 1); /* whoever has waited looks */
+    counting.now_us += 1000;
+    ck_assert_uint_eq(receives_of_polls(&reading, &counting, 50), 1); /* and who has not, after a while */
+    server_nats_feed(&server, "clicks.web", 1, 0, 1, 1);
+    counting.now_us += 1000;
+    ck_assert_int_eq(read_until(&reading, 1), EVS_OK);
+    reading_fini(&reading);
+}
+END_TEST
+
 START_TEST(ends_at_once_on_an_empty_stream)
 {
     server_nats_create(&server, "CLICKS", "clicks.>");
@@ -703,6 +767,7 @@ static Suite *source_suite(void)
     tcase_add_checked_fixture(alone, start_server, end_server);
     tcase_set_timeout(alone, 100);
     tcase_add_test(alone, checks_its_options);
+    tcase_add_test(alone, an_empty_socket_is_asked_once);
     if (access("/usr/bin/openssl", X_OK) == 0) {
         tcase_add_test(alone, speaks_tls);
     }
