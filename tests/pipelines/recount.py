@@ -121,7 +121,7 @@ def price_drop(events, p):
             views[e["sku"]].append(e)
         elif e["type"] == "purchase" and e["user"]:
             bought.update({(e["user"], line["sku"]): e["at"] for line in e["products"]})
-        elif e["type"] == "price_change":
+        elif e["type"] == "price_change" and e["price"] < e["was"]:
             last = {}
             for view in views[e["sku"]]:
                 if view["at"] >= e["at"] - p["interest_days"] * DAY:
