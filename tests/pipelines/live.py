@@ -7,6 +7,7 @@ import re
 import signal
 
 from cases import CASES, expected
+from control import Control
 from evs import ROOT, Engine, Nats, Redis, Suite, same, wait_until
 from shop import load
 
@@ -142,3 +143,10 @@ def add_tests(suite, weeks, compare_rows):
         suite.test(f"live {name}, killed", lambda name=name: live.killed(name))
     suite.test("a replay of a shop with one customer", live.one_customer)
     suite.test("live campaign_control, killed", live.control)
+
+    def waves():
+        live.start_servers()
+        Control(live, waves=20 if suite.full else 4, people=80).run()
+
+    if not suite.quick:
+        suite.test("live campaign_control, recounted", waves)

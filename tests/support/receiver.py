@@ -61,6 +61,7 @@ class Receiver:
                 pass
 
         class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+            address_family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
             daemon_threads = True
             allow_reuse_address = True
             request_queue_size = 512
