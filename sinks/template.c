@@ -201,8 +201,3 @@ bool evs_template_fill_header(const struct evs_template *template_, const struct
     }
     return true;
 }
-
-bool evs_template_has_holes(const struct evs_template *template_)
-{
-    return template_->count > 1 || (template_->count == 1 && template_->pieces[0].column >= 0);
-}

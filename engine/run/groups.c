@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "bucket.h"
 #include "division.h"
 #include "lines.h"
 #include "roll.h"
@@ -176,40 +177,10 @@ static void steward_main(void *argument)
 
 /* --- which division ------------------------------------------------------------------------------------------------------------------- */
 
-static const struct evs_plan_source *source_with_bucket(const struct evs_plan *plan)
-{
-    for (uint32_t i = 0; i < plan->node_count; i++) {
-        const struct evs_plan_source *source = plan->nodes[i].kind == EVS_NODE_SOURCE ? plan->nodes[i].source : NULL;
-        if (source != NULL && source->connector->bucket != NULL) {
-            return source;
-        }
-    }
-    return NULL;
-}
-
 /* How many groups were asked for; 0: nobody said. */
 static uint32_t wanted(const struct evs_groups *all)
 {
     return all->options.groups != 0 ? all->options.groups : all->plan->groups;
-}
-
-static evs_status open_bucket(struct evs_groups *all, struct evs_error *error)
-{
-    const struct evs_run_options *options = &all->options;
-    const struct evs_plan_source *source = source_with_bucket(all->plan);
-    struct evs_bucket_open open = {
-        .os = options->os,
-        .log = options->log,
-        .park = all->park,
-        .name = options->bucket,
-        .source_config = source->config,
-        .nats_url = options->nats_url,
-        .nats_credentials = options->nats_credentials,
-        .retry_us = options->retry_us,
-        .timeout_us = options->lease_us / 4,
-    };
-    all->bucket_kind = source->connector->bucket;
-    return all->bucket_kind->open(&open, &all->bucket, error);
 }
 
 /* A pipeline that has worked in one group is not divided by the way. */
@@ -339,7 +310,7 @@ static evs_status read_map(struct evs_groups *all, struct evs_error *error)
         status = evs_map_read(map, &all->arena, &all->division, &has_map, error);
     }
     if (status == EVS_OK) {
-        status = open_bucket(all, error);
+        status = evs_plan_open_bucket(all->plan, &all->options, all->park, &all->bucket_kind, &all->bucket, error);
     }
     if (status == EVS_OK) {
         status = ask_memory(all, &remembered, error);
@@ -481,7 +452,7 @@ evs_status evs_groups_open(const struct evs_plan *plan, const struct evs_run_opt
     all->options = *options;
     all->division = evs_division_of_one();
     all->park = options->os->threads.park_new(options->os->threads.self);
-    bool is_shared = options->store != NULL && options->lease_us > 0 && source_with_bucket(plan) != NULL;
+    bool is_shared = options->store != NULL && options->lease_us > 0 && evs_plan_has_bucket(plan);
     evs_status status = is_shared ? open_shared(all, error) : open_alone(all, error);
     if (status != EVS_OK) {
         evs_groups_close(all);

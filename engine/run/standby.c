@@ -10,6 +10,7 @@
  * A holder renews only while it does its work: when no checkpoint was committed for three leases (a worker that hangs, a store that only this
  * machine cannot reach), it lets the lease run out for another one to try. Until the first checkpoint of a term it renews in any case: a large state may take
  * minutes to restore. */
+#include "bucket.h"
 #include "lease.h"
 #include "runtime.h"
 
@@ -185,34 +186,12 @@ static void starter_main(void *argument)
 
 /* --- opening, closing -------------------------------------------------------------------------------------------------------------- */
 
-static const struct evs_plan_source *source_with_bucket(const struct evs_plan *plan)
-{
-    for (uint32_t i = 0; i < plan->node_count; i++) {
-        const struct evs_plan_source *source = plan->nodes[i].kind == EVS_NODE_SOURCE ? plan->nodes[i].source : NULL;
-        if (source != NULL && source->connector->bucket != NULL) {
-            return source;
-        }
-    }
-    return NULL;
-}
-
-static evs_status open_bucket(struct evs_run *run, const struct evs_plan_source *source, struct evs_error *error)
+static evs_status open_lease(struct evs_run *run, struct evs_error *error)
 {
     const struct evs_run_options *options = &run->options;
-    struct evs_bucket_open open = {
-        .os = options->os,
-        .log = options->log,
-        .park = run->keeper_park,
-        .name = options->bucket,
-        .source_config = source->config,
-        .nats_url = options->nats_url,
-        .nats_credentials = options->nats_credentials,
-        .retry_us = options->retry_us,
-        .timeout_us = options->lease_us / 4,
-    };
-    evs_status status = source->connector->bucket->open(&open, &run->bucket, error);
+    evs_status status =
+        evs_plan_open_bucket(run->plan, options, run->keeper_park, &run->bucket_kind, &run->bucket, error);
     if (status == EVS_OK) {
-        run->bucket_kind = source->connector->bucket;
         run->lease = evs_lease_new(&(struct evs_lease_open){.os = options->os,
                                                             .bucket = run->bucket_kind,
                                                             .instance = run->bucket,
@@ -242,12 +221,11 @@ static void tell_standby(const struct evs_run *run)
 
 evs_status evs_standby_begin(struct evs_run *run, bool *waits, struct evs_error *error)
 {
-    const struct evs_plan_source *source = source_with_bucket(run->plan);
     *waits = false;
-    if (run->store == NULL || run->options.lease_us == 0 || source == NULL) {
+    if (run->store == NULL || run->options.lease_us == 0 || !evs_plan_has_bucket(run->plan)) {
         return EVS_OK;
     }
-    evs_status status = open_bucket(run, source, error);
+    evs_status status = open_lease(run, error);
     if (status == EVS_OK) { /* groups restore beside each other, each on a thread of its own */
         status = run->options.gate.enter == NULL ? win(run, error) : EVS_AGAIN;
     }

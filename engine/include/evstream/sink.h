@@ -58,8 +58,6 @@ bool evs_template_fill_plain(const struct evs_template *template_, const struct 
 /* The same for the value of a header: printable ASCII stays, everything else is percent-encoded, a value may be empty. */
 bool evs_template_fill_header(const struct evs_template *template_, const struct evs_batch *batch, uint32_t row,
                               struct evs_buffer *out);
-/* Has the text a hole at all? */
-bool evs_template_has_holes(const struct evs_template *template_);
 
 /* --- connectors --- */
 
