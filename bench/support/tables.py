@@ -50,4 +50,16 @@ def pairs(results):
     return table(("", "a second", "CPU seconds a million", "MB at most"), rows + ratios), []
 
 
-SHOWN = {"nexmark": nexmark, "clickstream": clickstream}
+def peers(results):
+    """What another engine takes for each CPU second of ours."""
+    rows = []
+    for row in results.of("cpu_ratio"):
+        figures = {name: results.find(row["case"], name) for name in ("wall_ratio", "event_ratio", "theirs_cpu_s", "theirs_start", "theirs_peak_mb", "ours_cpu_s", "ours_peak_mb")}
+        rows.append((row["question"], f"{row['title']} {row['version']}, {row['setting']}", f"**{spread(row, three)}**", spread(figures["wall_ratio"], three),
+                     spread(figures["event_ratio"], three), *(three(figures[name]["median"]) for name in ("theirs_cpu_s", "theirs_start", "ours_cpu_s")),
+                     f"{three(figures['theirs_peak_mb']['median'])} / {three(figures['ours_peak_mb']['median'])}", f"{row['events']:,}"))
+    head = ("", "", "CPU seconds by ours", "seconds by ours", "CPU an event by ours", "CPU-s", "of them to start", "ours", "MB / ours", "events")
+    return table(head, rows), []
+
+
+SHOWN = {"nexmark": nexmark, "clickstream": clickstream, "peers": peers}
