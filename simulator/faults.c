@@ -249,6 +249,23 @@ static void lose_nats_tail(struct evs_simulation *simulation)
     }
 }
 
+/* The sinks' stream: what it had acknowledged has to come again, under the same ids. */
+static void lose_triggers(struct evs_simulation *simulation)
+{
+    struct evs_sim_log *log = simulation->triggers;
+    uint32_t have = log->count - log->first;
+    if (!simulation->nats.server.is_up || have == 0) {
+        return;
+    }
+    kill_nats(simulation);
+    uint32_t count = 1 + (uint32_t)evs_sim_below(&simulation->world, have < 40 ? have : 40);
+    for (uint32_t i = log->count - count; i < log->count; i++) {
+        EVS_GROW(simulation->cut, simulation->cut_count, simulation->cut_capacity);
+        simulation->cut[simulation->cut_count++] = log->messages[i];
+    }
+    evs_sim_nats_lose_tail(&simulation->nats, log, count);
+}
+
 static void expire_messages(struct evs_simulation *simulation)
 {
     struct evs_sim_log *log = simulation->clicks;
@@ -261,24 +278,42 @@ static void expire_messages(struct evs_simulation *simulation)
 
 /* --- all of them --------------------------------------------------------------------------------------------------------- */
 
+enum loss {
+    LOSES_NOTHING,
+    LOSES_INPUT, /* only with the pipeline that shows each event by itself */
+    LOSES_ROWS,  /* only of a sink in NATS */
+    LOSES_STATE, /* only where no answer that was given can be taken back: exact delivery, or no idle clock */
+};
+
 static const struct {
     void (*happen)(struct evs_simulation *simulation);
     uint32_t weight;
-    bool loses_input; /* only with the pipeline that shows each event by itself */
-    bool loses_state; /* only where no answer that was given can be taken back: exact delivery, or no idle clock */
+    enum loss loss;
 } kinds[] = {
-    {kill_engine, 6, false, false},     {freeze_engine, 3, false, false},  {second_engine, 1, false, false},
-    {cut_connection, 4, false, false},  {cut_off_server, 3, false, false}, {slow_server, 2, false, false},
-    {kill_redis, 2, false, false},      {cut_redis_power, 2, false, true}, {refuse_writes, 3, false, false},
-    {flush_functions, 1, false, false}, {kill_nats, 2, false, false},      {elect_leader, 2, false, false},
-    {delete_consumer, 1, false, false}, {move_clock, 1, false, false},     {lose_nats_tail, 2, true, false},
-    {expire_messages, 1, true, false},
+    {kill_engine, 6, LOSES_NOTHING},     {freeze_engine, 3, LOSES_NOTHING},  {second_engine, 1, LOSES_NOTHING},
+    {cut_connection, 4, LOSES_NOTHING},  {cut_off_server, 3, LOSES_NOTHING}, {slow_server, 2, LOSES_NOTHING},
+    {kill_redis, 2, LOSES_NOTHING},      {cut_redis_power, 2, LOSES_STATE},  {refuse_writes, 3, LOSES_NOTHING},
+    {flush_functions, 1, LOSES_NOTHING}, {kill_nats, 2, LOSES_NOTHING},      {elect_leader, 2, LOSES_NOTHING},
+    {delete_consumer, 1, LOSES_NOTHING}, {move_clock, 1, LOSES_NOTHING},     {lose_nats_tail, 2, LOSES_INPUT},
+    {expire_messages, 1, LOSES_INPUT},   {lose_triggers, 2, LOSES_ROWS},
 };
 
 static bool may_happen(const struct evs_sim_choice *choice, size_t kind)
 {
-    return (choice->faults >> kind & 1) != 0 && (!kinds[kind].loses_input || choice->pipeline == EVS_SIM_TRACE) &&
-           (!kinds[kind].loses_state || choice->delivery != EVS_SIM_FAST || !choice->has_idle);
+    if ((choice->faults >> kind & 1) == 0) {
+        return false;
+    }
+    switch (kinds[kind].loss) {
+    case LOSES_NOTHING:
+        return true;
+    case LOSES_INPUT:
+        return choice->pipeline == EVS_SIM_TRACE;
+    case LOSES_ROWS:
+        return choice->delivery != EVS_SIM_TO_REDIS;
+    case LOSES_STATE:
+        return choice->delivery != EVS_SIM_FAST || !choice->has_idle;
+    }
+    return false;
 }
 
 static void happen(void *target, uint64_t number)

@@ -82,6 +82,8 @@ struct evs_simulation {
     const struct evs_plan *plan;
     struct evs_buffer text; /* of the pipeline */
     struct evs_sim_log *clicks, *triggers;
+    struct evs_sim_message **cut; /* triggers that were stored, told, and lost with the tail of their stream */
+    uint32_t cut_count, cut_capacity;
     struct evs_sim_click *events;
     uint32_t event_count, event_capacity;
     struct evs_sim_engine engines[EVS_SIM_ENGINES_MAX];

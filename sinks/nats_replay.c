@@ -18,8 +18,57 @@ static void tell_loss(const struct evs_nats_replay *replay, const struct evs_nat
     }
 }
 
+/* The stream is cut above the last kept message that lies where it was acknowledged: kept ones are in order of their places. */
+static evs_status find_cut(const struct evs_sink_open *open, const struct evs_nats_replay_log *log, uint64_t *holds,
+                           struct evs_error *error)
+{
+    uint32_t low = 0, high = open->kept_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        enum evs_nats_receipt verdict;
+        evs_status status =
+            evs_nats_kept_check(log->asker, log->prefix, log->name, log->info, &open->kept[middle], &verdict, error);
+        if (status != EVS_OK) {
+            return status;
+        }
+        if (verdict == EVS_NATS_RECEIPT_FITS) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    *holds = low == 0 ? 0 : open->kept[low - 1].place;
+    return EVS_OK;
+}
+
+/* The newest receipt, and behind it the newest of what is kept: of a receipt the id is not always known. */
+static evs_status judge(const struct evs_sink_open *open, const struct evs_nats_replay_log *log,
+                        const struct evs_sink_receipt *newest, enum evs_nats_receipt *verdict, struct evs_error *error)
+{
+    evs_status status = evs_nats_receipt_check(log->asker, log->prefix, log->name, log->info, newest, verdict, error);
+    if (status == EVS_OK && *verdict == EVS_NATS_RECEIPT_FITS && open->kept_count > 0) {
+        status = evs_nats_kept_check(log->asker, log->prefix, log->name, log->info, &open->kept[open->kept_count - 1],
+                                     verdict, error);
+    }
+    return status;
+}
+
+/* The floor goes back to the cut, or, where nothing that is kept tells where that is, far. */
+static evs_status go_back(const struct evs_sink_open *open, const struct evs_nats_replay_log *log, bool is_other,
+                          uint64_t *floor, struct evs_error *error)
+{
+    uint64_t last = log->info->last_sequence, back = last < RESCAN ? 0 : last - RESCAN, holds = 0;
+    evs_status status = is_other ? EVS_OK : find_cut(open, log, &holds, error);
+    back = is_other ? 0 : holds > 0 ? holds : back;
+    *floor = back < *floor ? back : *floor;
+    if (status == EVS_OK && open->holds != NULL) {
+        *open->holds = holds;
+    }
+    return status;
+}
+
 /* Where to read from: above the lowest floor of the receipts, further back when the stream is not the one that they tell of. */
-static evs_status floor_of(const struct evs_nats_replay *replay, const struct evs_sink_open *open,
+static evs_status floor_of(struct evs_nats_replay *replay, const struct evs_sink_open *open,
                            const struct evs_nats_replay_log *log, uint64_t *floor, struct evs_error *error)
 {
     const struct evs_sink_receipt *newest = NULL;
@@ -35,12 +84,11 @@ static evs_status floor_of(const struct evs_nats_replay *replay, const struct ev
     if (newest == NULL) {
         return EVS_OK;
     }
-    evs_status status = evs_nats_receipt_check(log->asker, log->prefix, log->name, log->info, newest, &verdict, error);
+    evs_status status = judge(open, log, newest, &verdict, error);
     if (status == EVS_OK && verdict != EVS_NATS_RECEIPT_FITS) {
-        uint64_t last = log->info->last_sequence, back = last < RESCAN ? 0 : last - RESCAN;
-        bool is_other = verdict == EVS_NATS_RECEIPT_OTHER_STREAM;
         tell_loss(replay, log, verdict, newest);
-        *floor = is_other ? 0 : back < *floor ? back : *floor;
+        status = go_back(open, log, verdict == EVS_NATS_RECEIPT_OTHER_STREAM, floor, error);
+        replay->own = open->holds == NULL || *open->holds == UINT64_MAX ? replay->own : 0;
     }
     return status;
 }
@@ -50,7 +98,7 @@ static evs_status read_back(struct evs_nats_replay *replay, const struct evs_sin
 {
     uint64_t floor = 0;
     evs_status status = floor_of(replay, open, log, &floor, error);
-    replay->seen = evs_nats_seen_new(floor);
+    replay->seen = evs_nats_seen_new(floor, open->holds == NULL ? UINT64_MAX : *open->holds);
     if (status != EVS_OK) {
         return status;
     }
@@ -80,27 +128,37 @@ static void tell(const struct evs_nats_replay *replay, const struct evs_nats_rep
     }
 }
 
-void evs_nats_replay_open(struct evs_nats_replay *replay, const struct evs_sink_open *open,
-                          const struct evs_nats_replay_log *log)
+evs_status evs_nats_replay_open(struct evs_nats_replay *replay, const struct evs_sink_open *open,
+                                const struct evs_nats_replay_log *log, struct evs_error *error)
 {
-    struct evs_error error = {0};
     *replay = (struct evs_nats_replay){
         .log = open->log, .sink = open->name, .top = log->info->last_sequence, .created_us = log->info->created_us};
+    replay->has_orphans = open->replay != EVS_REPLAY_CUT;
+    if (open->kept_count > 0) {
+        const struct evs_sink_kept *last = &open->kept[open->kept_count - 1];
+        replay->own = last->place;
+        replay->own_fingerprint = evs_nats_id_fingerprint(last->id);
+    }
     if (open->shared == NULL || open->replay == EVS_REPLAY_NOTHING) {
-        return;
+        return EVS_OK;
     }
     if (*open->shared != NULL) {
         replay->seen = evs_nats_seen_ref(*open->shared);
-        return;
+        if (open->holds != NULL) {
+            *open->holds = evs_nats_seen_holds(replay->seen);
+        }
+        return EVS_OK;
     }
-    evs_status status = read_back(replay, open, log, &error);
+    evs_status status = read_back(replay, open, log, error);
     *open->shared = replay->seen;
-    tell(replay, log, status, &error);
+    tell(replay, log, status, error);
+    return status == EVS_E_UNREACHABLE && open->kept_count > 0 ? status : EVS_OK;
 }
 
-bool evs_nats_replay_has(struct evs_nats_replay *replay, struct evs_hash128 id, int64_t now_us, uint64_t *floor)
+bool evs_nats_replay_has(struct evs_nats_replay *replay, struct evs_hash128 id, int64_t now_us, uint64_t *floor,
+                         uint64_t *sequence)
 {
-    if (replay->seen == NULL || !evs_nats_seen_take(replay->seen, id, now_us)) {
+    if (replay->seen == NULL || !evs_nats_seen_take(replay->seen, id, now_us, sequence)) {
         return false;
     }
     *floor = evs_nats_seen_floor(replay->seen);
@@ -114,6 +172,8 @@ void evs_nats_replay_stored(struct evs_nats_replay *replay, uint64_t sequence, s
     if (sequence > replay->top) {
         replay->top = sequence;
         replay->top_fingerprint = evs_nats_seen_id(headers, &id) ? evs_nats_id_fingerprint(id) : 0;
+        replay->own = sequence;
+        replay->own_fingerprint = replay->top_fingerprint;
     }
 }
 
@@ -128,8 +188,8 @@ void evs_nats_replay_ends(struct evs_nats_replay *replay, const struct evs_nats_
 void evs_nats_replay_tend(struct evs_nats_replay *replay, int64_t now_us)
 {
     uint32_t orphans = replay->seen == NULL ? 0 : evs_nats_seen_give_up(replay->seen, now_us);
-    replay->orphans += orphans;
-    if (orphans > 0) {
+    if (orphans > 0 && replay->has_orphans) {
+        replay->orphans += orphans;
         evs_log(replay->log, EVS_LOG_WARN, "triggers_orphaned",
                 "Sink %s: %u triggers of an earlier run are in the stream, and were not derived again.", replay->sink,
                 orphans);
@@ -148,7 +208,7 @@ void evs_nats_replay_receipt(const struct evs_nats_replay *replay, uint64_t lowe
 void evs_nats_replay_close(struct evs_nats_replay *replay)
 {
     uint32_t left;
-    if (evs_nats_seen_unref(replay->seen, &left) && left > 0) {
+    if (evs_nats_seen_unref(replay->seen, &left) && left > 0 && replay->has_orphans) {
         evs_log(replay->log, EVS_LOG_INFO, "nats_seen",
                 "Sink %s: %u triggers of an earlier run were not derived again in this one.", replay->sink, left);
     }

@@ -18,16 +18,18 @@
 struct evs_nats_seen {
     _Atomic uint32_t users, left;
     _Atomic int64_t met_us; /* when one was last met; 0: none was asked for yet */
-    uint64_t floor;
+    uint64_t floor, holds;
     uint32_t count, capacity; /* a power of two */
     struct evs_hash128 *ids;  /* all zero: free. No id is: it is a hash of 88 bytes. */
+    uint64_t *sequences;
     _Atomic bool *taken;
 };
 
-struct evs_nats_seen *evs_nats_seen_new(uint64_t floor)
+struct evs_nats_seen *evs_nats_seen_new(uint64_t floor, uint64_t holds)
 {
     struct evs_nats_seen *seen = evs_alloc_zero(sizeof *seen);
     seen->floor = floor;
+    seen->holds = holds;
     atomic_store(&seen->users, 1);
     return seen;
 }
@@ -46,6 +48,7 @@ bool evs_nats_seen_unref(struct evs_nats_seen *seen, uint32_t *orphans)
     }
     *orphans = atomic_load(&seen->left);
     evs_free(seen->ids);
+    evs_free(seen->sequences);
     evs_free(seen->taken);
     evs_free(seen);
     return true;
@@ -70,20 +73,25 @@ static uint32_t place_of(const struct evs_nats_seen *seen, struct evs_hash128 id
 static void grow(struct evs_nats_seen *seen)
 {
     struct evs_hash128 *before = seen->ids;
+    uint64_t *sequences = seen->sequences;
     uint32_t count = seen->capacity;
     seen->capacity = count == 0 ? 256 : count * 2;
     seen->ids = evs_alloc_zero(seen->capacity * sizeof *seen->ids);
+    seen->sequences = evs_alloc(seen->capacity * sizeof *seen->sequences);
     evs_free(seen->taken);
     seen->taken = evs_alloc_zero(seen->capacity * sizeof *seen->taken);
     for (uint32_t i = 0; i < count; i++) {
         if (before[i].low != 0 || before[i].high != 0) {
-            seen->ids[place_of(seen, before[i])] = before[i];
+            uint32_t at = place_of(seen, before[i]);
+            seen->ids[at] = before[i];
+            seen->sequences[at] = sequences[i];
         }
     }
     evs_free(before);
+    evs_free(sequences);
 }
 
-bool evs_nats_seen_add(struct evs_nats_seen *seen, struct evs_hash128 id)
+bool evs_nats_seen_add(struct evs_nats_seen *seen, struct evs_hash128 id, uint64_t sequence)
 {
     EVS_ASSERT(atomic_load(&seen->left) == seen->count); /* nothing was taken yet: growing forgets the marks */
     if (id.low == 0 && id.high == 0) {
@@ -100,12 +108,13 @@ bool evs_nats_seen_add(struct evs_nats_seen *seen, struct evs_hash128 id)
         return false;
     }
     seen->ids[at] = id;
+    seen->sequences[at] = sequence;
     seen->count++;
     atomic_fetch_add(&seen->left, 1);
     return true;
 }
 
-bool evs_nats_seen_take(struct evs_nats_seen *seen, struct evs_hash128 id, int64_t now_us)
+bool evs_nats_seen_take(struct evs_nats_seen *seen, struct evs_hash128 id, int64_t now_us, uint64_t *sequence)
 {
     if (atomic_load(&seen->left) == 0) {
         return false;
@@ -115,6 +124,7 @@ bool evs_nats_seen_take(struct evs_nats_seen *seen, struct evs_hash128 id, int64
     if (!is_there || atomic_exchange(&seen->taken[at], true)) {
         return false;
     }
+    *sequence = seen->sequences[at];
     atomic_store(&seen->met_us, now_us);
     uint32_t left = atomic_load(&seen->left); /* another lane may have given all up meanwhile */
     while (left > 0 && !atomic_compare_exchange_weak(&seen->left, &left, left - 1)) {
@@ -140,6 +150,11 @@ uint32_t evs_nats_seen_left(const struct evs_nats_seen *seen)
 uint64_t evs_nats_seen_floor(const struct evs_nats_seen *seen)
 {
     return seen->floor;
+}
+
+uint64_t evs_nats_seen_holds(const struct evs_nats_seen *seen)
+{
+    return seen->holds;
 }
 
 /* --- ids ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -267,7 +282,7 @@ static evs_status take_message(struct reading *reading, const struct evs_nats_me
     reading->is_over = delivery.stream_sequence >= reading->read->last;
     bool is_ours = delivery.stream_sequence <= reading->read->last && has_subject(reading, message->subject) &&
                    is_of_group(reading->read, message->headers) && evs_nats_seen_id(message->headers, &id);
-    return !is_ours || evs_nats_seen_add(reading->seen, id) ? EVS_OK : EVS_E_LIMIT;
+    return !is_ours || evs_nats_seen_add(reading->seen, id, delivery.stream_sequence) ? EVS_OK : EVS_E_LIMIT;
 }
 
 static void wait_for_bytes(struct evs_nats_asker *asker, int64_t us)
@@ -344,14 +359,25 @@ evs_status evs_nats_seen_read(const struct evs_nats_seen_read *read, struct evs_
 
 /* --- receipts ---------------------------------------------------------------------------------------------------------------------------------- */
 
-/* The id of a stored message. EVS_AGAIN: there is no such message any more. */
-static evs_status stored_id(struct evs_nats_asker *asker, const char *prefix, const char *stream, uint64_t sequence,
-                            struct evs_hash128 *id, struct evs_error *error)
+bool evs_nats_stored_is(struct evs_slice answer, uint32_t fingerprint)
+{
+    struct evs_slice headers;
+    struct evs_buffer decoded = {0};
+    struct evs_hash128 id = {0};
+    if (evs_nats_json_find(answer, "message.hdrs", &headers) && evs_nats_json_base64(headers, &decoded)) {
+        (void)evs_nats_seen_id((struct evs_slice){decoded.data, decoded.count}, &id);
+    }
+    evs_buffer_fini(&decoded);
+    return evs_nats_id_fingerprint(id) == fingerprint;
+}
+
+/* Of a stored message. EVS_AGAIN: there is no such message any more. */
+static evs_status is_stored(struct evs_nats_asker *asker, const char *prefix, const char *stream, uint64_t sequence,
+                            uint32_t fingerprint, bool *is_it, struct evs_error *error)
 {
     char subject[320], body[64];
     struct evs_nats_message answer = {0};
     struct evs_nats_api_error failure;
-    struct evs_slice headers;
     snprintf(subject, sizeof subject, "%s.STREAM.MSG.GET.%s", prefix, stream);
     int count = snprintf(body, sizeof body, "{\"seq\":%" PRIu64 "}", sequence);
     evs_status status = evs_nats_request(asker, subject, (struct evs_slice){body, (size_t)count}, &answer, error);
@@ -361,13 +387,28 @@ static evs_status stored_id(struct evs_nats_asker *asker, const char *prefix, co
     if (evs_nats_api_failed(&answer, &failure)) {
         return failure.number == EVS_NATS_E_NO_MESSAGE ? EVS_AGAIN : evs_fail(error, EVS_E_REFUSED, "%s", failure.text);
     }
-    struct evs_buffer decoded = {0};
-    *id = (struct evs_hash128){0};
-    if (evs_nats_json_find(answer.payload, "message.hdrs", &headers) && evs_nats_json_base64(headers, &decoded)) {
-        (void)evs_nats_seen_id((struct evs_slice){decoded.data, decoded.count}, id);
-    }
-    evs_buffer_fini(&decoded);
+    *is_it = evs_nats_stored_is(answer.payload, fingerprint);
     return EVS_OK;
+}
+
+static evs_status check_place(struct evs_nats_asker *asker, const char *prefix, const char *stream, uint64_t sequence,
+                              uint32_t fingerprint, enum evs_nats_receipt *verdict, struct evs_error *error)
+{
+    bool is_it = true;
+    evs_status status = is_stored(asker, prefix, stream, sequence, fingerprint, &is_it, error);
+    *verdict = is_it ? EVS_NATS_RECEIPT_FITS : EVS_NATS_RECEIPT_LOST_TAIL;
+    return status == EVS_AGAIN ? EVS_OK : status;
+}
+
+evs_status evs_nats_kept_check(struct evs_nats_asker *asker, const char *prefix, const char *stream,
+                               const struct evs_nats_stream_info *info, const struct evs_sink_kept *kept,
+                               enum evs_nats_receipt *verdict, struct evs_error *error)
+{
+    if (kept->place > info->last_sequence) {
+        *verdict = EVS_NATS_RECEIPT_LOST_TAIL;
+        return EVS_OK;
+    }
+    return check_place(asker, prefix, stream, kept->place, evs_nats_id_fingerprint(kept->id), verdict, error);
 }
 
 evs_status evs_nats_receipt_check(struct evs_nats_asker *asker, const char *prefix, const char *stream,
@@ -383,13 +424,7 @@ evs_status evs_nats_receipt_check(struct evs_nats_asker *asker, const char *pref
         *verdict = EVS_NATS_RECEIPT_LOST_TAIL;
         return EVS_OK;
     }
-    if (receipt->fingerprint == 0) {
-        return EVS_OK;
-    }
-    struct evs_hash128 id;
-    evs_status status = stored_id(asker, prefix, stream, receipt->sequence, &id, error);
-    if (status == EVS_OK && evs_nats_id_fingerprint(id) != receipt->fingerprint) {
-        *verdict = EVS_NATS_RECEIPT_LOST_TAIL;
-    }
-    return status == EVS_AGAIN ? EVS_OK : status;
+    return receipt->fingerprint == 0
+               ? EVS_OK
+               : check_place(asker, prefix, stream, receipt->sequence, receipt->fingerprint, verdict, error);
 }

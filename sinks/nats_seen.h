@@ -23,18 +23,20 @@
 
 struct evs_nats_seen;
 
-struct evs_nats_seen *evs_nats_seen_new(uint64_t floor);
+/* `holds`: what of the log was there when it was found cut; UINT64_MAX: it was not. */
+struct evs_nats_seen *evs_nats_seen_new(uint64_t floor, uint64_t holds);
 struct evs_nats_seen *evs_nats_seen_ref(struct evs_nats_seen *seen);
 /* The last one frees it. True: it was the last, and *orphans ids were never met. */
 bool evs_nats_seen_unref(struct evs_nats_seen *seen, uint32_t *orphans);
 /* False: the set is full. */
-bool evs_nats_seen_add(struct evs_nats_seen *seen, struct evs_hash128 id);
-/* True once for each id that was added. Any lane's thread. */
-bool evs_nats_seen_take(struct evs_nats_seen *seen, struct evs_hash128 id, int64_t now_us);
+bool evs_nats_seen_add(struct evs_nats_seen *seen, struct evs_hash128 id, uint64_t sequence);
+/* True once for each id that was added; *sequence is where it was seen first. Any lane's thread. */
+bool evs_nats_seen_take(struct evs_nats_seen *seen, struct evs_hash128 id, int64_t now_us, uint64_t *sequence);
 /* How many ids were not met for so long that they are given up; 0 but once. Any lane's thread. */
 uint32_t evs_nats_seen_give_up(struct evs_nats_seen *seen, int64_t now_us);
 uint32_t evs_nats_seen_left(const struct evs_nats_seen *seen);
 uint64_t evs_nats_seen_floor(const struct evs_nats_seen *seen);
+uint64_t evs_nats_seen_holds(const struct evs_nats_seen *seen);
 
 /* Which of several groups of a pipeline has sent a message. */
 #define EVS_NATS_GROUP_HEADER "Evs-Group"
@@ -58,10 +60,17 @@ EVS_MUST_CHECK evs_status evs_nats_seen_read(const struct evs_nats_seen_read *re
 
 /* How a receipt of the last commit fits the stream as it is now. */
 enum evs_nats_receipt { EVS_NATS_RECEIPT_FITS, EVS_NATS_RECEIPT_OTHER_STREAM, EVS_NATS_RECEIPT_LOST_TAIL };
+/* Is the message of this id at its place? *verdict as of a receipt: LOST_TAIL: the stream does not reach so far, or has another one there. One that is there no more
+ * (limits, a queue) fits. */
+EVS_MUST_CHECK evs_status evs_nats_kept_check(struct evs_nats_asker *asker, const char *prefix, const char *stream,
+                                              const struct evs_nats_stream_info *info, const struct evs_sink_kept *kept,
+                                              enum evs_nats_receipt *verdict, struct evs_error *error);
 EVS_MUST_CHECK evs_status evs_nats_receipt_check(struct evs_nats_asker *asker, const char *prefix, const char *stream,
                                                  const struct evs_nats_stream_info *info,
                                                  const struct evs_sink_receipt *receipt, enum evs_nats_receipt *verdict,
                                                  struct evs_error *error);
+/* Does the answer to STREAM.MSG.GET, which is no error, show a message with an id of this fingerprint? */
+bool evs_nats_stored_is(struct evs_slice answer, uint32_t fingerprint);
 /* Of an id, never 0. */
 uint32_t evs_nats_id_fingerprint(struct evs_hash128 id);
 

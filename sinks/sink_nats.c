@@ -19,9 +19,11 @@
 #include <stdlib.h>
 
 #include "nats_api.h"
+#include "nats_intact.h"
 #include "nats_json.h"
 #include "nats_protocol.h"
 #include "nats_replay.h"
+#include "nats_sink_config.h"
 #include "nats_window.h"
 #include "nats_wire.h"
 
@@ -34,23 +36,14 @@
 #define SINK_DUPLICATES_US 2000000 /* one line tells of those that come within this */
 #define SINK_REPLAY_US 60000000    /* what is sent so soon after the opening may have been sent by the engine before */
 #define SINK_NOBODY_US 30000000    /* a recovering server has no streams for a while */
-#define SINK_SUBJECT_MAX 512
-
-struct sink_config {
-    const char *subject; /* the template's text */
-    const char *stream;  /* "": whichever stores the subject */
-    int64_t ack_timeout_us, max_age_us, max_bytes, duplicate_window_us;
-    const char *domain, *inbox_prefix, *tls_ca, *tls_cert, *tls_key;
-    enum evs_nats_transport transport;
-};
 
 /* A number that poll has not told yet. */
 struct sink_acknowledgement {
-    uint64_t number, floor;
+    uint64_t number, floor, sequence;
 };
 
 struct sink_instance {
-    const struct sink_config *config;
+    const struct evs_nats_sink_config *config;
     const struct evs_os *os;
     struct evs_log *log;
     const char *name, *group;
@@ -62,9 +55,10 @@ struct sink_instance {
     struct evs_nats_window window;
     struct sink_acknowledgement *acknowledged; /* at most EVS_NATS_WINDOW_MESSAGES */
     uint32_t acknowledged_count;
+    uint64_t *told; /* sequences of those that the last poll has told */
     struct evs_nats_replay replay;
-    char info_subject[SINK_SUBJECT_MAX + 100]; /* asks for the stream's end */
     int64_t top_due_us;
+    struct evs_nats_intact check;
     evs_status failed;
     struct evs_error failure;
     struct evs_sink_nats_counters counters;
@@ -72,87 +66,6 @@ struct sink_instance {
     uint64_t duplicates_told;
     char duplicate_id[80]; /* the first that was not told yet */
 };
-
-static const struct evs_option sink_nats_options[] = {
-    {.name = "subject",
-     .kind = EVS_OPTION_TEMPLATE,
-     .required = true,
-     .help = "Subject of each message; {column} is replaced by the row's value."},
-    {.name = "stream",
-     .kind = EVS_OPTION_STRING,
-     .fallback = "",
-     .help = "JetStream stream that must store the subject; empty: whichever does. Also the name of a stream that "
-             "--create makes."},
-    {.name = "ack_timeout",
-     .kind = EVS_OPTION_DURATION,
-     .fallback = "5s",
-     .min = 100000,
-     .max = 300000000,
-     .help = "How long to wait for JetStream's acknowledgement before a message is sent again under the same id."},
-    {.name = "max_age",
-     .kind = EVS_OPTION_DURATION,
-     .fallback = "7d",
-     .help = "How long a stream that --create makes keeps messages; 0: for ever."},
-    {.name = "max_bytes",
-     .kind = EVS_OPTION_BYTES,
-     .fallback = "0",
-     .help = "How many bytes a stream that --create makes keeps; 0: as many as there is room for."},
-    {.name = "duplicate_window",
-     .kind = EVS_OPTION_DURATION,
-     .fallback = "10 minute",
-     .help = "How long a stream that --create makes remembers ids: longer than a connection may be away."},
-    {.name = "domain", .kind = EVS_OPTION_STRING, .fallback = "", .help = "JetStream domain, for leaf nodes."},
-    {.name = "inbox_prefix",
-     .kind = EVS_OPTION_STRING,
-     .fallback = "_INBOX",
-     .help = "Prefix of the subjects that answers come to; for users who may subscribe to few subjects."},
-    {.name = "tls_ca", .kind = EVS_OPTION_STRING, .fallback = "", .help = "File of the server's authority."},
-    {.name = "tls_cert",
-     .kind = EVS_OPTION_STRING,
-     .fallback = "",
-     .help = "File of our own certificate, if the server asks for it."},
-    {.name = "tls_key", .kind = EVS_OPTION_STRING, .fallback = "", .help = "File of the key of tls_cert."},
-    {.name = "transport",
-     .kind = EVS_OPTION_ENUM,
-     .fallback = "auto",
-     .choices = "auto|socket|library",
-     .help = "Who speaks the protocol: our own connection, or the cnats library (for TLS and credentials files); auto "
-             "takes the first that can."},
-    {.name = NULL},
-};
-
-static evs_status sink_nats_configure(const struct evs_option_value *values, struct evs_arena *arena,
-                                      const void **result, struct evs_error *error)
-{
-    struct sink_config *config = EVS_ARENA_NEW(arena, struct sink_config);
-    int64_t max_bytes = evs_option_find(values, "max_bytes")->integer;
-    *config = (struct sink_config){
-        .subject = evs_option_find(values, "subject")->text.data,
-        .stream = evs_option_find(values, "stream")->text.data,
-        .ack_timeout_us = evs_option_find(values, "ack_timeout")->integer,
-        .max_age_us = evs_option_find(values, "max_age")->integer,
-        .max_bytes = max_bytes > 0 ? max_bytes : -1,
-        .duplicate_window_us = evs_option_find(values, "duplicate_window")->integer,
-        .domain = evs_option_find(values, "domain")->text.data,
-        .inbox_prefix = evs_option_find(values, "inbox_prefix")->text.data,
-        .tls_ca = evs_option_find(values, "tls_ca")->text.data,
-        .tls_cert = evs_option_find(values, "tls_cert")->text.data,
-        .tls_key = evs_option_find(values, "tls_key")->text.data,
-        .transport = (enum evs_nats_transport)evs_option_find(values, "transport")->integer,
-    };
-    *result = config;
-    if (config->stream[0] != '\0' && !evs_nats_stream_name_is_valid(evs_slice_of(config->stream))) {
-        return evs_fail(error, EVS_E_PIPELINE,
-                        "Option stream: '%s' is no name of a stream; letters, digits, '-' and '_' are allowed.",
-                        config->stream);
-    }
-    if (strpbrk(config->subject, " \t\r\n*>\"\\") != NULL || strlen(config->subject) >= SINK_SUBJECT_MAX) {
-        return evs_fail(error, EVS_E_PIPELINE,
-                        "Option subject: '%s' is no subject to publish to; it may hold no spaces, quotes or wildcards.",
-                        config->subject);
-    }
-    return EVS_OK;
-}
 
 /* --- open: the stream behind the subject ------------------------------------------------------------------------------ */
 
@@ -187,15 +100,8 @@ static void sink_pattern(const char *text, char *pattern, char *root)
     }
 }
 
-void evs_sink_nats_place(const void *config, struct evs_sink_nats_place *place)
-{
-    const struct sink_config *from = config;
-    *place = (struct evs_sink_nats_place){from->subject, from->stream,   from->domain,  from->inbox_prefix,
-                                          from->tls_ca,  from->tls_cert, from->tls_key, from->transport};
-}
-
 /* The name of a stream that --create makes: the option, or the subject's first token in capitals. */
-static bool sink_stream_name(const struct sink_config *config, const char *root, char *name, size_t bytes)
+static bool sink_stream_name(const struct evs_nats_sink_config *config, const char *root, char *name, size_t bytes)
 {
     snprintf(name, bytes, "%s", config->stream[0] != '\0' ? config->stream : root);
     for (char *c = name; config->stream[0] == '\0' && *c != '\0'; c++) {
@@ -238,8 +144,8 @@ static evs_status sink_find_stream(struct evs_nats_asker *asker, const char *pre
 static evs_status sink_create_stream(struct sink_instance *sink, struct evs_nats_asker *asker, const char *prefix,
                                      const char *root, const char *name, struct evs_error *error)
 {
-    const struct sink_config *config = sink->config;
-    char below[SINK_SUBJECT_MAX + 8];
+    const struct evs_nats_sink_config *config = sink->config;
+    char below[EVS_NATS_SINK_SUBJECT_MAX + 8];
     snprintf(below, sizeof below, "%s.>", root);
     struct evs_nats_stream_config stream = {
         .name = name,
@@ -269,10 +175,13 @@ static evs_status sink_no_stream(struct sink_instance *sink, const char *root, c
 }
 
 /* What a restart sends again is found in the stream. Within a run the server's memory must outlast a connection that is away with acknowledgements. */
-static void sink_tell_window(struct sink_instance *sink, const char *name, const struct evs_nats_stream_info *info)
+static void sink_tell_window(struct sink_instance *sink, const char *pipeline, const char *name,
+                             const struct evs_nats_stream_info *info)
 {
     int64_t needed_us = sink->retry_us + sink->config->ack_timeout_us;
-    if (info->duplicate_window_us < needed_us) {
+    char text[400];
+    snprintf(text, sizeof text, "duplicate window of %s: %s of %s", name, sink->name, pipeline != NULL ? pipeline : "");
+    if (info->duplicate_window_us < needed_us && evs_log_first(sink->log, text)) {
         evs_log(sink->log, EVS_LOG_WARN, "nats_duplicate_window",
                 "Sink %s: stream %s forgets ids after %.3g s, and a connection may be away for %" PRId64
                 " s (--retry): a row whose acknowledgement is lost for longer would be stored twice. Give the stream a "
@@ -285,9 +194,9 @@ static void sink_tell_window(struct sink_instance *sink, const char *name, const
 static evs_status sink_check_stream(struct sink_instance *sink, const struct evs_sink_open *open,
                                     struct evs_error *error)
 {
-    const struct sink_config *config = sink->config;
-    char prefix[80], pattern[SINK_SUBJECT_MAX + 1], root[SINK_SUBJECT_MAX + 1], created[SINK_SUBJECT_MAX + 1],
-        name[SINK_SUBJECT_MAX + 1];
+    const struct evs_nats_sink_config *config = sink->config;
+    char prefix[80], pattern[EVS_NATS_SINK_SUBJECT_MAX + 1], root[EVS_NATS_SINK_SUBJECT_MAX + 1],
+        created[EVS_NATS_SINK_SUBJECT_MAX + 1], name[EVS_NATS_SINK_SUBJECT_MAX + 1];
     struct evs_nats_asker asker = {sink->wire, sink->os, open->park, sink->inbox, 0, SINK_ASK_US, 0};
     struct evs_nats_stream_info info;
     evs_nats_api_prefix(config->domain, prefix, sizeof prefix);
@@ -308,10 +217,10 @@ static evs_status sink_check_stream(struct sink_instance *sink, const struct evs
         return evs_fail(error, EVS_E_REFUSED, "Sink %s: stream %s vanished while it was looked at.", sink->name, name);
     }
     if (status == EVS_OK) {
-        sink_tell_window(sink, name, &info);
+        sink_tell_window(sink, open->pipeline, name, &info);
+        evs_nats_intact_init(&sink->check, prefix, name);
         struct evs_nats_replay_log log = {&asker, prefix, name, pattern, &info};
-        evs_nats_replay_open(&sink->replay, open, &log);
-        snprintf(sink->info_subject, sizeof sink->info_subject, "%s.STREAM.INFO.%s", prefix, name);
+        status = evs_nats_replay_open(&sink->replay, open, &log, error);
     }
     return status;
 }
@@ -359,12 +268,13 @@ static void sink_nats_close(void *instance)
     evs_nats_window_fini(&sink->window);
     evs_nats_replay_close(&sink->replay);
     evs_free(sink->acknowledged);
+    evs_free(sink->told);
     evs_free(sink);
 }
 
 static evs_status sink_nats_open(const struct evs_sink_open *open, void **instance, struct evs_error *error)
 {
-    const struct sink_config *config = open->config;
+    const struct evs_nats_sink_config *config = open->config;
     struct sink_instance *sink = evs_alloc_zero(sizeof *sink);
     sink->config = config;
     sink->os = open->os;
@@ -374,6 +284,7 @@ static evs_status sink_nats_open(const struct evs_sink_open *open, void **instan
     sink->group = open->group;
     sink->retry_us = open->retry_us;
     sink->acknowledged = evs_alloc(EVS_NATS_WINDOW_MESSAGES * sizeof *sink->acknowledged);
+    sink->told = evs_alloc(EVS_NATS_WINDOW_MESSAGES * sizeof *sink->told);
     evs_nats_window_init(&sink->window);
     char name[160];
     snprintf(name, sizeof name, "evstream %s sink %s lane %u", open->pipeline != NULL ? open->pipeline : "", open->name,
@@ -423,12 +334,17 @@ static void sink_fail(struct sink_instance *sink, evs_status status, const char 
 static void sink_acknowledge(struct sink_instance *sink, struct evs_nats_slot *slot, struct evs_slice answer)
 {
     EVS_ASSERT(sink->acknowledged_count < EVS_NATS_WINDOW_MESSAGES);
-    if (slot->attempts == 1 && evs_nats_json_true(answer, "duplicate")) {
+    uint64_t sequence = evs_nats_json_uint(answer, "seq", 0);
+    bool is_duplicate = evs_nats_json_true(answer, "duplicate");
+    if (slot->attempts == 1 && is_duplicate) {
         sink_note_duplicate(sink, slot);
     }
-    evs_nats_replay_stored(&sink->replay, evs_nats_json_uint(answer, "seq", 0), evs_nats_slot_headers(slot));
+    if (!is_duplicate && sequence <= slot->floor) {
+        evs_nats_intact_begin(&sink->check); /* a number is used again */
+    }
+    evs_nats_replay_stored(&sink->replay, sequence, evs_nats_slot_headers(slot));
     sink->counters.acknowledged++;
-    sink->acknowledged[sink->acknowledged_count++] = (struct sink_acknowledgement){slot->number, slot->floor};
+    sink->acknowledged[sink->acknowledged_count++] = (struct sink_acknowledgement){slot->number, slot->floor, sequence};
     evs_nats_window_done(&sink->window, slot);
 }
 
@@ -503,20 +419,20 @@ static struct evs_nats_slot *sink_oldest_sent(struct sink_instance *sink)
     return at == EVS_NATS_NO_SLOT ? NULL : &sink->window.slots[at];
 }
 
-static bool sink_take_info(struct sink_instance *sink, const struct evs_nats_message *answer)
+static bool sink_is_connected(const struct sink_instance *sink)
 {
-    struct evs_nats_stream_info info;
-    size_t skip = strlen(sink->inbox) + 1;
-    bool is_info = answer->subject.count > skip + 5 && memcmp(answer->subject.data + skip, "info.", 5) == 0;
-    if (is_info && answer->status == 0 && evs_nats_api_stream_info(answer->payload, &info)) {
-        evs_nats_replay_ends(&sink->replay, &info);
-    }
-    return is_info;
+    return sink->connection != 0 && sink->state.connection == sink->connection;
+}
+
+static struct evs_nats_intact_world sink_world(struct sink_instance *sink)
+{
+    return (struct evs_nats_intact_world){sink->wire, sink->inbox, &sink->replay, sink->now_us};
 }
 
 static void sink_take_answer(struct sink_instance *sink, const struct evs_nats_message *answer)
 {
-    if (sink_take_info(sink, answer)) {
+    struct evs_nats_intact_world world = sink_world(sink);
+    if (evs_nats_intact_take(&sink->check, &world, answer)) {
         return;
     }
     /* The library tells that nobody answered, but not whom: answers come in order, so it was the oldest. */
@@ -557,6 +473,9 @@ static bool sink_publish(struct sink_instance *sink, struct evs_nats_slot *slot)
 static void sink_pump(struct sink_instance *sink)
 {
     struct evs_nats_window *window = &sink->window;
+    if (evs_nats_intact_holds(&sink->check)) {
+        return;
+    }
     for (uint32_t at = window->first; at != EVS_NATS_NO_SLOT && window->waiting > 0; at = window->slots[at].next) {
         struct evs_nats_slot *slot = &window->slots[at];
         if (slot->state == EVS_NATS_SLOT_WAITING && (slot->due_us > sink->now_us || !sink_publish(sink, slot))) {
@@ -602,7 +521,11 @@ static void sink_take_connection(struct sink_instance *sink)
     if (sink->wire->type->subscribe(sink->wire, inbox, SINK_ANSWER_SID) != EVS_OK) {
         return;
     }
+    bool is_again = sink->connection != 0;
     sink->connection = sink->state.connection;
+    if (is_again) {
+        evs_nats_intact_begin(&sink->check);
+    }
     for (uint32_t at = sink->window.first; at != EVS_NATS_NO_SLOT; at = sink->window.slots[at].next) {
         struct evs_nats_slot *slot = &sink->window.slots[at];
         if (slot->state == EVS_NATS_SLOT_SENT) {
@@ -625,11 +548,11 @@ static void sink_look(struct sink_instance *sink)
 static bool sink_has(struct sink_instance *sink, const struct evs_sink_message *message)
 {
     bool room = sink->acknowledged_count + sink->window.used < EVS_NATS_WINDOW_MESSAGES;
-    uint64_t floor;
-    if (!room || !evs_nats_replay_has(&sink->replay, message->id, sink->now_us, &floor)) {
+    uint64_t floor, sequence;
+    if (!room || !evs_nats_replay_has(&sink->replay, message->id, sink->now_us, &floor, &sequence)) {
         return false;
     }
-    sink->acknowledged[sink->acknowledged_count++] = (struct sink_acknowledgement){message->number, floor};
+    sink->acknowledged[sink->acknowledged_count++] = (struct sink_acknowledgement){message->number, floor, sequence};
     return true;
 }
 
@@ -659,7 +582,7 @@ static evs_status sink_nats_send(void *instance, const struct evs_sink_message *
         return EVS_AGAIN;
     }
     slot->floor = sink->replay.top;
-    if (sink->window.waiting == 1) {
+    if (sink->window.waiting == 1 && !evs_nats_intact_holds(&sink->check)) {
         (void)sink_publish(sink, slot); /* else it waits its turn */
     }
     return EVS_OK;
@@ -668,17 +591,20 @@ static evs_status sink_nats_send(void *instance, const struct evs_sink_message *
 /* Others may fill the stream while this sink has nothing to send: a restart should not read all that. An answer that is lost is asked for again. */
 static void sink_ask_top(struct sink_instance *sink)
 {
-    char reply[160];
-    if (sink->window.used > 0 || sink->now_us < sink->top_due_us || sink->connection == 0 ||
-        sink->state.connection != sink->connection) {
-        return;
+    struct evs_nats_intact_world world = sink_world(sink);
+    if (sink->window.used == 0 && sink->now_us >= sink->top_due_us && sink_is_connected(sink) &&
+        !evs_nats_intact_holds(&sink->check)) {
+        sink->top_due_us = sink->now_us + SINK_TOP_US;
+        evs_nats_intact_ask_end(&sink->check, &world);
     }
-    sink->top_due_us = sink->now_us + SINK_TOP_US;
-    int count = snprintf(reply, sizeof reply, "%s.info.1", sink->inbox);
-    evs_status status =
-        sink->wire->type->publish(sink->wire, evs_slice_of(sink->info_subject),
-                                  (struct evs_slice){reply, (size_t)count}, EVS_SLICE(""), EVS_SLICE(""));
-    (void)status;
+}
+
+static void sink_tend_check(struct sink_instance *sink)
+{
+    struct evs_nats_intact_world world = sink_world(sink);
+    if (sink_is_connected(sink)) {
+        evs_nats_intact_tend(&sink->check, &world);
+    }
 }
 
 static evs_status sink_check(struct sink_instance *sink, struct evs_error *error)
@@ -723,6 +649,7 @@ static evs_status sink_nats_poll(void *instance, uint64_t *acknowledged, uint32_
     sink_look(sink);
     sink_receive(sink);
     sink_scan_overdue(sink);
+    sink_tend_check(sink);
     sink_pump(sink);
     sink_ask_top(sink);
     sink->wire->type->drive(sink->wire);
@@ -730,10 +657,24 @@ static evs_status sink_nats_poll(void *instance, uint64_t *acknowledged, uint32_
     *count = sink->acknowledged_count < max ? sink->acknowledged_count : max;
     for (uint32_t i = 0; i < *count; i++) {
         acknowledged[i] = sink->acknowledged[i].number;
+        sink->told[i] = sink->acknowledged[i].sequence;
     }
     sink->acknowledged_count -= *count;
     memmove(sink->acknowledged, sink->acknowledged + *count, sink->acknowledged_count * sizeof *sink->acknowledged);
     return *count > 0 ? EVS_OK : sink_check(sink, error);
+}
+
+static uint64_t sink_nats_placed(const void *instance, uint32_t i)
+{
+    const struct sink_instance *sink = instance;
+    EVS_ASSERT(i < EVS_NATS_WINDOW_MESSAGES);
+    return sink->told[i];
+}
+
+static bool sink_nats_has_lost(const void *instance)
+{
+    const struct sink_instance *sink = instance;
+    return sink->check.state == EVS_NATS_INTACT_LOST;
 }
 
 /* Everything that is not told yet was stored above its own floor. */
@@ -787,14 +728,17 @@ static void sink_nats_state(void *instance, struct evs_sink_state *state)
 const struct evs_sink evs_sink_nats = {
     .kind = "nats",
     .shape = EVS_SINK_MESSAGES,
-    .options = sink_nats_options,
+    .options = evs_nats_sink_options,
     .address_option = "subject",
-    .configure = sink_nats_configure,
+    .configure = evs_nats_sink_configure,
     .open = sink_nats_open,
     .send = sink_nats_send,
     .poll = sink_nats_poll,
     .wait_fds = sink_nats_wait_fds,
     .receipt = sink_nats_receipt,
+    .keeps = evs_nats_sink_keeps,
+    .placed = sink_nats_placed,
+    .has_lost = sink_nats_has_lost,
     .close = sink_nats_close,
     .state = sink_nats_state,
 };

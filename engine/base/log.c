@@ -21,10 +21,12 @@
 
 #include "evstream/memory.h"
 #include "evstream/os.h"
+#include "evstream/text.h"
 #include "utf8.h"
 
 #define WINDOW_US INT64_C(10000000)
 #define CAUSES_MAX 64
+#define FIRSTS_MAX 256 /* texts that are told once; further ones always */
 #define CAUSE_BYTES 48
 #define NAME_BYTES 128
 #define MESSAGE_BYTES 4096
@@ -56,6 +58,8 @@ struct journal {
     uint32_t cause_count;
     char line[LINE_BYTES];
     size_t line_count;
+    uint64_t firsts[FIRSTS_MAX]; /* hashes */
+    uint32_t first_count;
 };
 
 struct evs_log {
@@ -415,6 +419,25 @@ static bool is_heard(const struct evs_log *log, enum evs_log_level level, const 
     EVS_ASSERT(cause != NULL);
     EVS_ASSERT((size_t)level < EVS_COUNT(level_names));
     return log != NULL && level >= log->journal->level;
+}
+
+bool evs_log_first(struct evs_log *log, const char *text)
+{
+    if (log == NULL) {
+        return false;
+    }
+    struct journal *journal = log->journal;
+    uint64_t hash = evs_hash64(text, strlen(text));
+    bool is_first = true;
+    pthread_mutex_lock(&journal->lock);
+    for (uint32_t i = 0; i < journal->first_count && is_first; i++) {
+        is_first = journal->firsts[i] != hash;
+    }
+    if (is_first && journal->first_count < FIRSTS_MAX) {
+        journal->firsts[journal->first_count++] = hash;
+    }
+    pthread_mutex_unlock(&journal->lock);
+    return is_first;
 }
 
 void evs_log(struct evs_log *log, enum evs_log_level level, const char *cause, const char *format, ...)

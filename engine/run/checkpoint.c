@@ -40,7 +40,6 @@ struct checkpointer {
     bool has_erasures; /* in the last record */
     struct evs_sweep sweep;
     uint64_t state_bytes_min;
-    uint64_t outbox_bytes;
     struct evs_marker_maker marker;
 };
 
@@ -141,9 +140,13 @@ static struct evs_ranges ranges_due(const struct checkpointer *c)
 static bool pass_barrier(struct checkpointer *c, bool final)
 {
     struct evs_run *run = c->run;
-    uint64_t waiting = atomic_load(&run->outbox_bytes);
-    bool rewrite = c->first || (c->outbox_bytes > OUTBOX_BYTES_MIN && c->outbox_bytes > 2 * waiting) ||
-                   (waiting == 0 && c->outbox_bytes > 0);
+    uint64_t needed = atomic_load(&run->outbox_bytes) + atomic_load(&run->kept_bytes);
+    uint64_t stored = atomic_load(&run->stored_bytes);
+    bool rewrite = c->first || (stored > OUTBOX_BYTES_MIN && stored > 2 * needed) || (needed == 0 && stored > 0);
+    rewrite = atomic_exchange(&run->wants_rewrite, false) || rewrite;
+    if (rewrite) {
+        atomic_store(&run->stored_bytes, 0);
+    }
     atomic_store(&run->workers_at_barrier, 0);
     atomic_store(&run->workers_idle, 0);
     run->barrier_ranges = ranges_due(c);
@@ -327,13 +330,6 @@ static uint64_t encode_blocks(struct evs_run *run, struct evs_block_list *state,
     return changed_bytes;
 }
 
-static void account(struct checkpointer *c, const struct evs_block_list *state, const struct evs_block_list *outbox,
-                    bool rewrite)
-{
-    c->outbox_bytes = rewrite ? outbox->bytes : c->outbox_bytes + outbox->bytes;
-    evs_view_commit(c->run, state->bytes + outbox->bytes + c->record.count);
-}
-
 /* `asked_us` is the boot time before the store was asked: its answer may have waited while the process was stopped. */
 static void committed(struct checkpointer *c, int64_t asked_us)
 {
@@ -353,7 +349,6 @@ static bool commit(struct checkpointer *c, bool finished)
 {
     struct evs_run *run = c->run;
     struct evs_block_list state = {0}, outbox = {0};
-    bool rewrite = atomic_load(&run->barrier_rewrite);
     uint64_t changed_bytes = encode_blocks(run, &state, &outbox);
     evs_sweep_committed(&c->sweep, c->next, run->barrier_ranges, state.bytes - changed_bytes,
                         changed_bytes + c->record.count + COMMIT_BYTES, c->state_bytes_min);
@@ -365,14 +360,14 @@ static bool commit(struct checkpointer *c, bool finished)
         .block_count = state.block_count,
         .outbox = outbox.blocks,
         .outbox_count = outbox.block_count,
-        .outbox_restart = rewrite,
+        .outbox_restart = atomic_load(&run->barrier_rewrite),
         .record = {c->record.data, c->record.count},
         .retries = &evs_run_notes_of(run)->commit_failures,
     };
     struct evs_error error = {0};
     int64_t asked_us = boot_us(run);
     evs_status status = run->options.store->commit(run->store, &request, &error);
-    account(c, &state, &outbox, rewrite);
+    evs_view_commit(run, state.bytes + outbox.bytes + c->record.count);
     evs_blocks_fini(&state);
     evs_blocks_fini(&outbox);
     if (status != EVS_OK) {
@@ -446,8 +441,9 @@ static bool closing_commit(struct checkpointer *c, bool finished)
         }
     }
     EVS_ASSERT(is_empty || !finished);
+    bool keeps = !finished && atomic_load(&run->kept_bytes) > 0;
     run->barrier_ranges = (struct evs_ranges){c->sweep.next, 0};
-    atomic_store(&run->barrier_rewrite, is_empty);
+    atomic_store(&run->barrier_rewrite, is_empty && !keeps);
     return commit(c, finished);
 }
 

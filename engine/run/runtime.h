@@ -222,6 +222,7 @@ struct evs_run {
     _Atomic uint64_t barrier; /* sources inject barriers up to this number */
     struct evs_ranges barrier_ranges; /* that barrier asks for a copy of these; written before `barrier` is */
     _Atomic bool barrier_rewrite;     /* … and for every undelivered message, so that the outbox can begin anew */
+    _Atomic bool wants_rewrite;       /* the next barrier shall: delivered messages are undelivered again */
     _Atomic bool
         erases; /* a source has met an erasure: a commit behind it is due, and then another beginning (erase.h) */
     _Atomic bool barrier_final; /* it is the last one: nothing comes after it */
@@ -231,6 +232,8 @@ struct evs_run {
     _Atomic int64_t owner_us;        /* boot time at which the store last said that we own the group (exactness, 15) */
     _Atomic uint64_t refusals;       /* how often sinks have told dead rows of messages */
     _Atomic uint64_t outbox_bytes;   /* messages waiting in sinks */
+    _Atomic uint64_t kept_bytes;     /* delivered ones that stay in the outbox for a while (sink_pending.h) */
+    _Atomic uint64_t stored_bytes;   /* of messages that sinks have written for the outbox, as they are in memory */
     _Atomic uint64_t source_batches; /* for checkpoint_batches */
 
     struct evs_thread *checkpointer;

@@ -13,40 +13,15 @@
  * fast:  sendable == last. At a barrier, messages that are not acknowledged go into the checkpoint's outbox (exactness, 12).
  * exact: a barrier puts all messages since the one before into the outbox; they become sendable when that commit may be told (8).
  * Either way a message stands in the outbox of the last commit or was acknowledged before it, so a restore sends what is missing, under the
- * same ids (6). A message that the receiver refuses for good becomes a dead letter on this thread, between two barriers: the commit that has the
+ * same ids (6). A receiver that can lose what it has acknowledged gets it again, under the same ids: messages of such connectors are kept for a while (sink_pending.h),
+ * those of exact delivery in the outbox, so that a restart has them too; those of fast delivery in memory alone, for it would cost a fast row what an exact one costs (13). A message that the receiver refuses for good becomes a dead letter on this thread, between two barriers: the commit that has the
  * dead letter is the one that counts the message as done. A sink never stops a checkpoint: rows are always taken; above the limit of waiting bytes it is the sources that stop. */
-#include "sink_pending.h"
+#include "sink_node.h"
 
 #define ACKS_MAX 512u
 #define SENDS_MAX 512u /* a poll: other ops want to run, too */
 #define FLUSH_IDLE_US 200000
 #define INDEX_BITS 20 /* ids in a stream: checkpoint · 2^20 + index (exactness, 7) */
-
-struct told { /* a barrier whose commit may not be told yet */
-    uint64_t checkpoint;
-    uint64_t last; /* message of it; bytes sinks: their offset */
-};
-
-struct sink_node {
-    const struct evs_plan_sink *plan;
-    struct evs_op *op;
-    void *connector;
-    struct evs_buffer encoded, headers, address, row;
-    struct evs_buffer header; /* of a file */
-    int64_t appended_us;      /* bytes sinks: when something was appended that is not flushed; 0: nothing */
-    uint64_t offset;
-
-    struct evs_pendings pendings;
-    uint64_t sent, sendable;
-    uint64_t acknowledged; /* how many, of this run */
-    uint64_t refused;      /* for good, of this run */
-    bool rests;            /* the run ends, and nothing is under way: what is left is the next start's */
-    struct told *told;
-    uint32_t told_count, told_capacity;
-    uint64_t stream_sequence; /* of the last message that a checkpoint has numbered: checkpoint · 2^20 + index */
-    struct evs_record_lane at_barrier;
-    uint64_t id_salt[4]; /* incarnation, sink and operator path */
-};
 
 /* --- messages ---------------------------------------------------------------------------------------------------------------- */
 
@@ -171,8 +146,9 @@ static evs_status send_some(struct sink_node *node, bool *did)
     struct evs_error error = {0};
     for (uint32_t i = 0; i < SENDS_MAX && node->sent < node->sendable && evs_run_may_send(node->op->worker->run); i++) {
         const struct evs_pending *pending = evs_pendings_find(&node->pendings, node->sent + 1);
-        if (pending == NULL || pending->is_done) { /* by an earlier run */
+        if (pending == NULL || pending->is_done) { /* by an earlier run, or between two that the receiver has lost */
             node->sent++;
+            *did = true;
             continue;
         }
         struct evs_sink_message message = evs_pending_message(pending);
@@ -264,7 +240,8 @@ static evs_status take_acknowledgements(struct sink_node *node, bool *did)
         struct evs_pending *pending = under_way(node, numbers[i]);
         evs_histogram_add(&node->op->delivery, node->op->worker->now_us - pending->taken_us);
         evs_trace_sent(node->op, pending->span);
-        evs_pendings_finish(&node->pendings, pending);
+        uint64_t place = evs_sink_keeps(node) ? node->plan->connector->placed(node->connector, i) : 0;
+        evs_pendings_deliver(&node->pendings, pending, place, node->op->worker->now_us);
         node->acknowledged++;
         *did = true;
     }
@@ -346,13 +323,14 @@ static evs_status sink_poll(struct evs_op *op)
         }
         return EVS_AGAIN;
     }
-    if (node->rests || send_some(node, &did) != EVS_OK) {
+    if (node->rests || !evs_sink_has_connector(node) || send_some(node, &did) != EVS_OK) {
         return EVS_AGAIN;
     }
     if (take_acknowledgements(node, &did) != EVS_OK) {
         return EVS_AGAIN;
     }
     take_refusals(node, &did);
+    evs_sink_tend_kept(node);
     return did ? EVS_OK : EVS_AGAIN;
 }
 
@@ -385,6 +363,12 @@ static void pass_message(void *argument, struct evs_pending *pending)
     }
 }
 
+static void store_again(void *argument, struct evs_pending *pending)
+{
+    struct evs_op *op = argument;
+    evs_pending_store(op->worker->run, &op->writer, op->worker->number, pending);
+}
+
 static void tell_later(struct sink_node *node, uint64_t checkpoint, uint64_t last)
 {
     EVS_GROW(node->told, node->told_count, node->told_capacity);
@@ -394,6 +378,9 @@ static void tell_later(struct sink_node *node, uint64_t checkpoint, uint64_t las
 static void messages_barrier(struct sink_node *node, uint64_t checkpoint)
 {
     struct at_barrier at = {node, checkpoint, atomic_load(&node->op->worker->run->barrier_rewrite)};
+    if (at.rewrite && node->pendings.stores_kept) {
+        evs_pendings_each_kept(&node->pendings, store_again, node->op);
+    }
     evs_pendings_each(&node->pendings, pass_message, &at);
     evs_pendings_store_done(&node->pendings, &node->op->writer, node->op->worker->number, at.rewrite);
     tell_later(node, checkpoint, node->pendings.last);
@@ -440,7 +427,9 @@ static evs_status sink_barrier(struct evs_op *op, uint64_t checkpoint)
     }
     node->at_barrier = (struct evs_record_lane){
         op->worker->number, node->pendings.last, evs_pendings_cursor(&node->pendings), node->offset, {0}};
-    if (node->plan->connector->receipt != NULL) {
+    if (node->cut_us != 0) {
+        node->at_barrier.receipt = node->last_receipt;
+    } else if (node->plan->connector->receipt != NULL) {
         node->plan->connector->receipt(node->connector, &node->at_barrier.receipt);
     }
     return EVS_OK;
@@ -516,7 +505,7 @@ static bool sink_is_idle(struct evs_op *op)
         return node->told_count == 0;
     }
     if (evs_pendings_count(&node->pendings) == 0) {
-        return true;
+        return node->cut_us == 0;
     }
     node->rests = may_rest(node) && node->plan->connector->rest(node->connector, tries_first(node));
     return node->rests;
@@ -525,7 +514,8 @@ static bool sink_is_idle(struct evs_op *op)
 static uint32_t sink_wait_fds(struct evs_op *op, struct evs_wait_fd *fds, uint32_t max)
 {
     const struct sink_node *node = op->impl;
-    return node->plan->connector->wait_fds == NULL ? 0 : node->plan->connector->wait_fds(node->connector, fds, max);
+    bool has_none = node->plan->connector->wait_fds == NULL || node->connector == NULL;
+    return has_none ? 0 : node->plan->connector->wait_fds(node->connector, fds, max);
 }
 
 static void sink_close(struct evs_op *op)
@@ -551,12 +541,11 @@ static void sink_close(struct evs_op *op)
 static void sink_show(const struct evs_op *op, int64_t *figures)
 {
     const struct sink_node *node = op->impl;
-    struct evs_sink_state state = {0};
-    if (node->plan->connector->state != NULL) {
-        node->plan->connector->state(node->connector, &state);
-    }
+    struct evs_sink_state state = evs_sink_figures(node);
     figures[EVS_FIGURE_WAITING] = evs_pendings_count(&node->pendings);
     figures[EVS_FIGURE_WAITING_BYTES] = (int64_t)node->pendings.waiting_bytes;
+    figures[EVS_FIGURE_KEPT_BYTES] = (int64_t)node->pendings.kept_bytes;
+    figures[EVS_FIGURE_SENT_AGAIN] = (int64_t)node->sent_again;
     figures[EVS_FIGURE_ACKNOWLEDGED] = (int64_t)node->acknowledged;
     figures[EVS_FIGURE_RECONNECTS] = (int64_t)state.reconnects;
     figures[EVS_FIGURE_RETRIES] = (int64_t)state.retries;
@@ -587,6 +576,20 @@ const struct op_class evs_class_sink = {
 
 /* --- opening, restoring ------------------------------------------------------------------------------------------------------------ */
 
+/* Not what another division of the groups would have to hand on. */
+static void set_keeping(struct sink_node *node)
+{
+    const struct evs_run *run = node->op->worker->run;
+    const struct evs_sink *connector = node->plan->connector;
+    uint64_t bytes = 0;
+    if (connector->keeps == NULL || run->options.copies_all) {
+        return;
+    }
+    connector->keeps(node->plan->config, &node->pendings.keep_us, &bytes);
+    node->pendings.keep_bytes_max = (size_t)(bytes / run->options.worker_count);
+    node->pendings.stores_kept = waits_for_commit(node);
+}
+
 void evs_sink_node_prepare(struct evs_op *op)
 {
     struct sink_node *node = evs_alloc_zero(sizeof *node);
@@ -594,6 +597,7 @@ void evs_sink_node_prepare(struct evs_op *op)
     node->plan = op->node->sink;
     node->pendings.run = op->worker->run;
     op->impl = node;
+    set_keeping(node);
 }
 
 static uint64_t restored_offset(const struct evs_run *run, const char *name, bool *known)
@@ -609,38 +613,13 @@ static uint64_t restored_offset(const struct evs_run *run, const char *name, boo
     return 0;
 }
 
-static struct evs_sink_open how_to_open(const struct sink_node *node)
-{
-    const struct evs_op *op = node->op;
-    const struct evs_run *run = op->worker->run;
-    return (struct evs_sink_open){
-        .os = run->options.os,
-        .log = op->log,
-        .pipeline = run->plan->pipeline,
-        .name = op->node->name,
-        .group = run->options.group,
-        .config = node->plan->config,
-        .schema = &op->node->schema,
-        .lane = op->worker->number,
-        .park = op->worker->park,
-        .nats_url = run->options.nats_url,
-        .nats_credentials = run->options.nats_credentials,
-        .redis_url = run->options.redis_url,
-        .create = run->options.create,
-        .epoch = run->terms.epoch,
-        .nonce = run->terms.nonce,
-        .store_forgets = run->terms.forgets,
-        .retry_us = run->options.retry_us,
-    };
-}
-
 evs_status evs_sink_node_probe(struct evs_op *op, struct evs_error *error)
 {
     const struct sink_node *node = op->impl;
     if (node->plan->connector->shape != EVS_SINK_MESSAGES || op->worker->number != 0) {
         return EVS_OK;
     }
-    struct evs_sink_open open = how_to_open(node);
+    struct evs_sink_open open = evs_sink_how_to_open(node);
     void *connector = NULL;
     evs_status status = node->plan->connector->open(&open, &connector, error);
     if (status == EVS_OK) {
@@ -671,6 +650,18 @@ static void tell_receipts(const struct sink_node *node, struct evs_sink_open *op
     }
 }
 
+/* What was delivered and names a person who is to be forgotten is kept no longer; nobody looks into messages, so nothing is. */
+static void take_restored(struct sink_node *node)
+{
+    const struct evs_run *run = node->op->worker->run;
+    int64_t keep_us = node->pendings.keep_us;
+    if (run->restored.erasure_count > 0) {
+        node->pendings.keep_us = 0;
+    }
+    evs_pendings_restored(&node->pendings, evs_monotonic_us(run->options.os));
+    node->pendings.keep_us = keep_us;
+}
+
 evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
 {
     struct sink_node *node = op->impl;
@@ -680,11 +671,13 @@ evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
     node->id_salt[1] = run->incarnation.high;
     node->id_salt[2] = evs_hash64(op->node->name, strlen(op->node->name));
     node->id_salt[3] = path.low;
-    evs_pendings_restored(&node->pendings);
+    take_restored(node);
     node->sendable = node->pendings.last;
     node->sent = evs_pendings_cursor(&node->pendings);
-    struct evs_sink_open open = how_to_open(node);
+    struct evs_sink_open open = evs_sink_how_to_open(node);
+    uint64_t holds = UINT64_MAX;
     tell_receipts(node, &open);
+    open.holds = &holds;
     open.shared = &run->sink_shared[op->node_index];
     if (is_bytes(node) && node->plan->format->header != NULL) {
         node->plan->format->header(node->plan->format_config, &op->node->schema, &node->header);
@@ -694,7 +687,14 @@ evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
         open.resume_offset = restored_offset(run, op->node->name, &open.resume);
         node->offset = open.resume_offset;
     }
-    return node->plan->connector->open(&open, &node->connector, error);
+    struct evs_sink_kept *kept =
+        evs_sink_keeps(node) && open.replay != EVS_REPLAY_NOTHING ? evs_sink_tell_kept(node, &open) : NULL;
+    evs_status status = node->plan->connector->open(&open, &node->connector, error);
+    evs_free(kept);
+    if (status == EVS_OK && holds != UINT64_MAX) {
+        evs_sink_send_lost_again(node, holds);
+    }
+    return status;
 }
 
 uint32_t evs_sink_node_stored_lane(const struct evs_snapshot_record *record)

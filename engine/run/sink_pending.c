@@ -62,23 +62,30 @@ struct evs_pending *evs_pendings_add(struct evs_pendings *pendings, const struct
     return pending;
 }
 
+/* Done, and not kept any more. */
+static bool is_gone(const struct evs_pending *pending)
+{
+    return pending->is_done && pending->text == NULL;
+}
+
 static void ring_pop(struct evs_pendings *pendings)
 {
     const struct evs_pending *front = ring_at(pendings, 0);
     EVS_ASSERT(front->number == pendings->base + 1);
-    pendings->done_in_ring -= front->is_done;
+    pendings->gone_in_ring -= is_gone(front);
     pendings->base = front->number;
     pendings->first = (pendings->first + 1) & (pendings->capacity - 1);
     pendings->count--;
 }
 
-/* Done messages leave the front; while most of a long ring is done, so do the others. */
+/* Messages that are gone leave the front; while most of a long ring is gone, so do the others. */
 static void ring_trim(struct evs_pendings *pendings)
 {
     while (pendings->count > 0) {
         const struct evs_pending *front = ring_at(pendings, 0);
-        if (!front->is_done) {
-            if (pendings->count < ASIDE_MIN || pendings->done_in_ring <= pendings->count / 2) {
+        if (!is_gone(front)) {
+            bool is_long = pendings->count >= ASIDE_MIN && pendings->gone_in_ring > pendings->count / 2;
+            if (!is_long || front->is_done) {
                 return;
             }
             EVS_GROW(pendings->aside, pendings->aside_count, pendings->aside_capacity);
@@ -152,40 +159,150 @@ struct evs_sink_message evs_pending_message(const struct evs_pending *pending)
     };
 }
 
-void evs_pendings_finish(struct evs_pendings *pendings, struct evs_pending *pending)
+static size_t bytes_of(const struct evs_pending *pending)
+{
+    return text_bytes(pending) + sizeof *pending;
+}
+
+static void move_done_up(struct evs_pendings *pendings)
+{
+    if (pendings->done_up_to < pendings->base) {
+        pendings->done_up_to = pendings->base;
+    }
+    while (pendings->done_up_to < pendings->last &&
+           ring_at(pendings, (uint32_t)(pendings->done_up_to - pendings->base))->is_done) {
+        pendings->done_up_to++;
+    }
+}
+
+static void take_done(struct evs_pendings *pendings, struct evs_pending *pending)
 {
     EVS_ASSERT(!pending->is_done);
-    size_t bytes = text_bytes(pending) + sizeof *pending;
-    atomic_fetch_sub(&pendings->run->outbox_bytes, bytes);
-    pendings->waiting_bytes -= bytes;
-    evs_free(pending->text);
+    atomic_fetch_sub(&pendings->run->outbox_bytes, bytes_of(pending));
+    pendings->waiting_bytes -= bytes_of(pending);
     evs_free(pending->span);
-    pending->text = NULL;
     pending->span = NULL;
     pending->is_done = true;
     if (pending->in_outbox) {
         EVS_GROW(pendings->done, pendings->done_count, pendings->done_capacity);
-        pendings->done[pendings->done_count++] = pending->number;
+        pendings->done[pendings->done_count++] = (struct evs_pending_place){pending->number, pending->place};
     }
+    move_done_up(pendings);
+}
+
+/* Its text goes, and it with it as soon as it is the oldest. */
+static void let_go(struct evs_pendings *pendings, struct evs_pending *pending)
+{
+    EVS_ASSERT(pending->is_done && pending->text != NULL);
+    evs_free(pending->text);
+    pending->text = NULL;
     if (pending->number <= pendings->base) {
         pendings->done_aside++;
         aside_trim(pendings);
     } else {
-        pendings->done_in_ring++;
+        pendings->gone_in_ring++;
         ring_trim(pendings);
     }
+    move_done_up(pendings);
+}
+
+void evs_pendings_finish(struct evs_pendings *pendings, struct evs_pending *pending)
+{
+    take_done(pendings, pending);
+    let_go(pendings, pending);
 }
 
 uint64_t evs_pendings_cursor(const struct evs_pendings *pendings)
 {
     bool any_aside = pendings->aside_first < pendings->aside_count;
-    return any_aside ? pendings->aside[pendings->aside_first].number - 1 : pendings->base;
+    return any_aside ? pendings->aside[pendings->aside_first].number - 1 : pendings->done_up_to;
 }
 
 uint32_t evs_pendings_count(const struct evs_pendings *pendings)
 {
-    return pendings->count - pendings->done_in_ring + pendings->aside_count - pendings->aside_first -
-           pendings->done_aside;
+    return pendings->count - pendings->gone_in_ring - pendings->kept_count + pendings->aside_count -
+           pendings->aside_first - pendings->done_aside;
+}
+
+/* --- kept messages ------------------------------------------------------------------------------------------------------- */
+
+static void count_kept(struct evs_pendings *pendings, const struct evs_pending *pending, bool is_kept)
+{
+    size_t bytes = bytes_of(pending);
+    pendings->kept_count += is_kept ? 1 : UINT32_MAX;
+    pendings->kept_bytes += is_kept ? bytes : (size_t)0 - bytes;
+    if (pendings->stores_kept) {
+        atomic_fetch_add(&pendings->run->kept_bytes, is_kept ? bytes : (uint64_t)0 - bytes);
+    }
+}
+
+void evs_pendings_deliver(struct evs_pendings *pendings, struct evs_pending *pending, uint64_t place, int64_t now_us)
+{
+    if (pendings->keep_us == 0 || place == 0 || pending->number <= pendings->base) {
+        evs_pendings_finish(pendings, pending);
+        return;
+    }
+    pending->place = place;
+    pending->done_us = now_us;
+    take_done(pendings, pending);
+    count_kept(pendings, pending, true);
+}
+
+static bool is_kept(const struct evs_pending *pending)
+{
+    return pending->is_done && pending->text != NULL;
+}
+
+/* Only the front goes: behind a message that waits there are at most as many as a connector sends ahead. */
+void evs_pendings_tend(struct evs_pendings *pendings, int64_t now_us)
+{
+    while (pendings->count > 0 && is_kept(ring_at(pendings, 0))) {
+        struct evs_pending *front = ring_at(pendings, 0);
+        int64_t age_us = now_us - front->done_us;
+        if (age_us < pendings->keep_us && pendings->kept_bytes <= pendings->keep_bytes_max) {
+            return;
+        }
+        if (age_us < pendings->keep_us) {
+            pendings->dropped_age_us = age_us > 0 ? age_us : 1;
+        }
+        count_kept(pendings, front, false);
+        let_go(pendings, front);
+    }
+}
+
+static void revive(struct evs_pendings *pendings, struct evs_pending *pending)
+{
+    count_kept(pendings, pending, false);
+    pending->is_done = false;
+    pending->place = 0;
+    atomic_fetch_add(&pendings->run->outbox_bytes, bytes_of(pending));
+    pendings->waiting_bytes += bytes_of(pending);
+    if (pending->number <= pendings->done_up_to) {
+        pendings->done_up_to = pending->number - 1;
+    }
+}
+
+uint32_t evs_pendings_revive(struct evs_pendings *pendings, uint64_t holds)
+{
+    uint32_t revived = 0;
+    for (uint32_t i = 0; i < pendings->count; i++) {
+        struct evs_pending *pending = ring_at(pendings, i);
+        if (is_kept(pending) && pending->place > holds) {
+            revive(pendings, pending);
+            revived++;
+        }
+    }
+    return revived;
+}
+
+void evs_pendings_each_kept(struct evs_pendings *pendings, void (*see)(void *argument, struct evs_pending *pending),
+                            void *argument)
+{
+    for (uint32_t i = 0; i < pendings->count; i++) {
+        if (is_kept(ring_at(pendings, i))) {
+            see(argument, ring_at(pendings, i));
+        }
+    }
 }
 
 void evs_pendings_each(struct evs_pendings *pendings, void (*see)(void *argument, struct evs_pending *pending),
@@ -213,6 +330,7 @@ static void free_text(void *argument, struct evs_pending *pending)
 void evs_pendings_fini(struct evs_pendings *pendings)
 {
     evs_pendings_each(pendings, free_text, NULL);
+    evs_pendings_each_kept(pendings, free_text, NULL);
     evs_free(pendings->ring);
     evs_free(pendings->aside);
     evs_free(pendings->done);
@@ -239,8 +357,12 @@ struct stored_message {
 };
 #define STORED_BYTES_MIN offsetof(struct stored_message, origin)
 
+/* A list of numbers; with places, where messages are kept, a list of pairs. */
 struct stored_done {
     uint64_t lane;
+};
+struct stored_places {
+    uint64_t lane, has_places;
 };
 
 static uint64_t source_hash(const struct evs_run *run, uint32_t source_index)
@@ -260,7 +382,7 @@ static uint32_t source_of(const struct evs_run *run, uint64_t hash)
     return 0;
 }
 
-void evs_pending_store(const struct evs_run *run, struct evs_snapshot_writer *writer, uint32_t lane,
+void evs_pending_store(struct evs_run *run, struct evs_snapshot_writer *writer, uint32_t lane,
                        struct evs_pending *pending)
 {
     struct stored_message stored = {
@@ -284,23 +406,56 @@ void evs_pending_store(const struct evs_run *run, struct evs_snapshot_writer *wr
                      (struct evs_slice){(const char *)&stored, sizeof stored},
                      (struct evs_slice){pending->text, text_bytes(pending)});
     pending->in_outbox = true;
+    atomic_fetch_add(&run->stored_bytes, bytes_of(pending));
+}
+
+static void store_numbers(struct evs_pendings *pendings, struct evs_snapshot_writer *writer, uint32_t lane)
+{
+    struct stored_done stored = {lane};
+    uint64_t *numbers = evs_alloc((pendings->done_count + 1) * sizeof *numbers);
+    uint64_t cursor = evs_pendings_cursor(pendings);
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < pendings->done_count; i++) {
+        if (pendings->done[i].number > cursor) {
+            numbers[count++] = pendings->done[i].number;
+        }
+    }
+    if (count > 0) {
+        evs_snapshot_put(writer, SECTION_DONE, EVS_RECORD_DELETE, 0,
+                         (struct evs_slice){(const char *)&stored, sizeof stored},
+                         (struct evs_slice){(const char *)numbers, count * sizeof *numbers});
+    }
+    evs_free(numbers);
+}
+
+static void store_places(struct evs_pendings *pendings, struct evs_snapshot_writer *writer, uint32_t lane)
+{
+    struct stored_places stored = {lane, 1};
+    if (pendings->done_count > 0) {
+        evs_snapshot_put(
+            writer, SECTION_DONE, EVS_RECORD_DELETE, 0, (struct evs_slice){(const char *)&stored, sizeof stored},
+            (struct evs_slice){(const char *)pendings->done, pendings->done_count * sizeof *pendings->done});
+    }
+}
+
+static void list_kept(void *argument, struct evs_pending *pending)
+{
+    struct evs_pendings *pendings = argument;
+    EVS_GROW(pendings->done, pendings->done_count, pendings->done_capacity);
+    pendings->done[pendings->done_count++] = (struct evs_pending_place){pending->number, pending->place};
 }
 
 void evs_pendings_store_done(struct evs_pendings *pendings, struct evs_snapshot_writer *writer, uint32_t lane,
                              bool drop)
 {
-    uint64_t cursor = evs_pendings_cursor(pendings);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; !drop && i < pendings->done_count; i++) {
-        if (pendings->done[i] > cursor) {
-            pendings->done[kept++] = pendings->done[i];
-        }
+    pendings->done_count = drop ? 0 : pendings->done_count;
+    if (drop && pendings->stores_kept) {
+        evs_pendings_each_kept(pendings, list_kept, pendings);
     }
-    if (kept > 0) {
-        struct stored_done stored = {lane};
-        evs_snapshot_put(writer, SECTION_DONE, EVS_RECORD_DELETE, 0,
-                         (struct evs_slice){(const char *)&stored, sizeof stored},
-                         (struct evs_slice){(const char *)pendings->done, kept * sizeof *pendings->done});
+    if (pendings->stores_kept) {
+        store_places(pendings, writer, lane);
+    } else {
+        store_numbers(pendings, writer, lane);
     }
     pendings->done_count = 0;
 }
@@ -330,12 +485,14 @@ uint32_t evs_pending_stored_lane(const struct evs_snapshot_record *record)
 static evs_status restore_done(struct evs_pendings *pendings, const struct evs_snapshot_record *record,
                                struct evs_error *error)
 {
-    if (record->fixed.count != sizeof(struct stored_done) || record->variable.count % sizeof(uint64_t) != 0) {
+    bool has_places = record->fixed.count == sizeof(struct stored_places);
+    size_t step = has_places ? sizeof(struct evs_pending_place) : sizeof(uint64_t);
+    if ((record->fixed.count != sizeof(struct stored_done) && !has_places) || record->variable.count % step != 0) {
         return evs_fail(error, EVS_E_CORRUPT, "a list of delivered messages has an unknown layout");
     }
-    for (size_t at = 0; at < record->variable.count; at += sizeof(uint64_t)) {
+    for (size_t at = 0; at < record->variable.count; at += step) {
         struct evs_pending_done done = {.lane = evs_pending_stored_lane(record)};
-        memcpy(&done.number, record->variable.data + at, sizeof done.number);
+        memcpy(&done.number, record->variable.data + at, step); /* and its place, where there is one */
         EVS_GROW(pendings->restored, pendings->restored_count, pendings->restored_capacity);
         pendings->restored[pendings->restored_count++] = done;
     }
@@ -379,8 +536,10 @@ evs_status evs_pendings_restore(struct evs_pendings *pendings, const struct evs_
     if (parts > record->variable.count) {
         return evs_fail(error, EVS_E_CORRUPT, "an outbox message is shorter than its parts");
     }
-    if (stored.number > delivered) {
+    bool was_delivered = stored.number <= delivered;
+    if (!was_delivered || pendings->keep_us > 0) {
         restore_message(pendings, &stored, record->variable);
+        ring_at(pendings, pendings->count - 1)->was_delivered = was_delivered;
     }
     return EVS_OK;
 }
@@ -394,21 +553,25 @@ static int compare_done(const void *left, const void *right)
     return a->number < b->number ? -1 : a->number > b->number;
 }
 
-void evs_pendings_restored(struct evs_pendings *pendings)
+void evs_pendings_restored(struct evs_pendings *pendings, int64_t now_us)
 {
-    if (pendings->restored_count == 0) {
-        return;
+    if (pendings->restored_count > 0) {
+        qsort(pendings->restored, pendings->restored_count, sizeof *pendings->restored, compare_done);
     }
-    qsort(pendings->restored, pendings->restored_count, sizeof *pendings->restored, compare_done);
     uint64_t last = pendings->last;
     for (uint64_t number = pendings->base + 1; number <= last; number++) {
         struct evs_pending *pending = evs_pendings_find(pendings, number);
         EVS_ASSERT(pending != NULL);
-        struct evs_pending_done wanted = {pending->stored_lane, pending->stored_number};
-        if (bsearch(&wanted, pendings->restored, pendings->restored_count, sizeof wanted, compare_done) != NULL) {
-            evs_pendings_finish(pendings, pending);
+        struct evs_pending_done wanted = {.lane = pending->stored_lane, .number = pending->stored_number};
+        const struct evs_pending_done *done =
+            pendings->restored_count == 0
+                ? NULL
+                : bsearch(&wanted, pendings->restored, pendings->restored_count, sizeof wanted, compare_done);
+        if (done != NULL || pending->was_delivered) {
+            evs_pendings_deliver(pendings, pending, done == NULL ? 0 : done->place, now_us);
         }
     }
+    evs_pendings_tend(pendings, now_us);
     evs_free(pendings->restored);
     pendings->restored = NULL;
     pendings->restored_count = pendings->restored_capacity = 0;

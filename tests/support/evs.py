@@ -246,6 +246,9 @@ class Skip(Exception):
     """A test that cannot run here, and why."""
 
 
+VALUED = ("--build", "--seed", "--runs", "--events", "--rounds", "--setting", "--faults", "--results", "--commit")  # what follows is no test's name
+
+
 class Suite:
     """Arguments, scratch folder and totals of a suite (tests/README.md, "The contract of a suite")."""
 
@@ -254,7 +257,7 @@ class Suite:
         self.full = "--full" in sys.argv
         build = sys.argv[sys.argv.index("--build") + 1] if "--build" in sys.argv else "build/release"
         self.build = os.path.join(ROOT, build)
-        self.only = [a for a in sys.argv[1:] if not a.startswith("-") and a != build]
+        self.only = [a for before, a in zip(sys.argv, sys.argv[1:]) if not a.startswith("-") and before not in VALUED]
         self.program = os.path.join(self.build, "evstream")
         self.folder = tempfile.mkdtemp(prefix="evs-")
         self.passed = self.failed = self.skipped = 0

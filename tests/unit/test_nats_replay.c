@@ -331,29 +331,203 @@ START_TEST(test_lost_streams)
 }
 END_TEST
 
+/* --- the stream loses what it had acknowledged ------------------------------------------------------------------------------ */
+
+static void fill_kept(struct evs_sink_kept *kept, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) { /* one lane alone: row n lies at n */
+        kept[i] = (struct evs_sink_kept){i + 1, {.low = i + 1, .high = 0xabc}};
+    }
+}
+
+/* 40 rows, of which a power cut takes the last 20 while the lane goes on. With `is_filled` somebody else has used their numbers before it is back. */
+static struct lane lane_with_cut_stream(const char *transport, bool is_filled)
+{
+    void *shared = NULL;
+    struct lane lane = lane_open(transport, EVS_REPLAY_NOTHING, NULL, 0, &shared);
+    lane_send(&lane, 1, 20);
+    lane_finish(&lane);
+    server_nats_stop(&server);
+    server_nats_save(&server);
+    server_nats_restart(&server);
+    lane_send(&lane, 21, 20);
+    lane_finish(&lane);
+    ck_assert(!evs_sink_nats.has_lost(lane.instance));
+    server_nats_stop(&server);
+    server_nats_load(&server);
+    server_nats_restart(&server);
+    for (uint32_t i = 0; i < 30 && is_filled; i++) {
+        server_nats_publish(&server, "triggers.other.ann", "x", 1, NULL);
+    }
+    return lane;
+}
+
+static void lane_await_loss(struct lane *lane)
+{
+    int64_t deadline_us = evs_monotonic_us(lane->open.os) + DEADLINE_US;
+    while (!evs_sink_nats.has_lost(lane->instance)) {
+        lane_poll(lane);
+        ck_assert_int_lt(evs_monotonic_us(lane->open.os), deadline_us);
+    }
+}
+
+/* Found out while the engine runs, before anything is sent: a new instance tells from where on rows are lost, and takes those that are there for sent. */
+START_TEST(test_cut_live)
+{
+    bool is_filled = _i / 2 == 1;
+    struct evs_sink_kept kept[40];
+    uint64_t holds = UINT64_MAX, others = is_filled ? 30 : 0;
+    struct lane lane = lane_with_cut_stream(transports[_i % 2], is_filled);
+    lane_send(&lane, 41, 5); /* held back until it is known what the stream has */
+    lane_await_loss(&lane);
+    ck_assert_uint_eq(server_nats_message_count(&server, "TRIGGERS"), 20 + others);
+    struct evs_sink_receipt receipt = receipt_of(&lane);
+    evs_sink_nats.close(lane.instance);
+    fill_kept(kept, 40);
+    void *shared = NULL;
+    lane.open.replay = EVS_REPLAY_CUT;
+    lane.open.receipts = &receipt;
+    lane.open.receipt_count = 1;
+    lane.open.kept = kept;
+    lane.open.kept_count = 40;
+    lane.open.holds = &holds;
+    lane.open.shared = &shared;
+    lane.number = lane.acknowledged = 0;
+    ck_assert_int_eq(evs_sink_nats.open(&lane.open, &lane.instance, NULL), EVS_OK);
+    ck_assert_uint_eq(holds, 20);
+    pass_window();
+    lane_send(&lane, 21, 25);
+    lane_finish(&lane);
+    ck_assert(!evs_sink_nats.has_lost(lane.instance));
+    ck_assert_uint_eq(server_nats_message_count(&server, "TRIGGERS"), 45 + others);
+    lane_close(&lane);
+}
+END_TEST
+
+/* The engine was away meanwhile. A lane that opens behind the first one is told the same; and of a stream that has everything nothing is said. */
+START_TEST(test_cut_restart)
+{
+    bool is_filled = _i == 1;
+    struct evs_sink_kept kept[40];
+    uint64_t holds[3] = {UINT64_MAX, UINT64_MAX, UINT64_MAX};
+    struct lane lane = lane_with_cut_stream(transports[0], is_filled);
+    struct evs_sink_receipt receipt = receipt_of(&lane);
+    fill_kept(kept, 40);
+    struct evs_sink_open open = lane.open;
+    evs_sink_nats.close(lane.instance);
+    void *shared = NULL, *instances[3];
+    open.replay = EVS_REPLAY_SINCE_RECEIPTS;
+    open.receipts = &receipt;
+    open.receipt_count = 1;
+    open.kept = kept;
+    open.kept_count = 40;
+    open.shared = &shared;
+    for (int i = 0; i < 2; i++) {
+        open.holds = &holds[i];
+        ck_assert_int_eq(evs_sink_nats.open(&open, &instances[i], NULL), EVS_OK);
+        ck_assert_uint_eq(holds[i], 20);
+    }
+    open.holds = &holds[2];
+    open.kept_count = 20;
+    receipt.sequence = receipt.floor = 20;
+    receipt.fingerprint = evs_nats_id_fingerprint(kept[19].id);
+    shared = NULL;
+    ck_assert_int_eq(evs_sink_nats.open(&open, &instances[2], NULL), EVS_OK);
+    ck_assert_uint_eq(holds[2], UINT64_MAX);
+    for (int i = 0; i < 3; i++) {
+        evs_sink_nats.close(instances[i]);
+    }
+    evs_log_free(open.log);
+}
+END_TEST
+
+/* Deleted and made again while the engine runs: nothing of it is there. */
+START_TEST(test_other_stream_live)
+{
+    struct evs_sink_kept kept[20];
+    uint64_t holds = UINT64_MAX;
+    void *shared = NULL;
+    struct lane lane = lane_open(transports[_i], EVS_REPLAY_NOTHING, NULL, 0, &shared);
+    lane_send(&lane, 1, 20);
+    lane_finish(&lane);
+    server_nats_delete(&server, "TRIGGERS");
+    server_nats_create(&server, "TRIGGERS", "triggers.>");
+    lane_await_loss(&lane); /* by an idle sink, which looks from time to time */
+    struct evs_sink_receipt receipt = receipt_of(&lane);
+    evs_sink_nats.close(lane.instance);
+    fill_kept(kept, 20);
+    shared = NULL;
+    lane.open.replay = EVS_REPLAY_CUT;
+    lane.open.receipts = &receipt;
+    lane.open.receipt_count = 1;
+    lane.open.kept = kept;
+    lane.open.kept_count = 20;
+    lane.open.holds = &holds;
+    lane.open.shared = &shared;
+    ck_assert_int_eq(evs_sink_nats.open(&lane.open, &lane.instance, NULL), EVS_OK);
+    ck_assert_uint_eq(holds, 0);
+    lane_close(&lane);
+}
+END_TEST
+
+/* Somebody has deleted the newest message, or all of them: a stream keeps its numbers, and nothing counts as lost. */
+START_TEST(test_removed_is_not_lost)
+{
+    struct evs_sink_kept kept[20];
+    uint64_t holds = UINT64_MAX;
+    void *shared = NULL;
+    struct lane lane = lane_open(transports[0], EVS_REPLAY_NOTHING, NULL, 0, &shared);
+    lane_send(&lane, 1, 20);
+    lane_finish(&lane);
+    struct evs_sink_receipt receipt = receipt_of(&lane);
+    server_nats_purge(&server, "TRIGGERS", 0);
+    evs_sink_nats_reconnect(lane.instance);
+    lane_send(&lane, 21, 1);
+    lane_finish(&lane);
+    ck_assert(!evs_sink_nats.has_lost(lane.instance));
+    lane_close(&lane);
+    fill_kept(kept, 20);
+    shared = NULL;
+    lane = lane_open(transports[0], EVS_REPLAY_NOTHING, NULL, 0, &shared);
+    evs_sink_nats.close(lane.instance);
+    lane.open.replay = EVS_REPLAY_SINCE_RECEIPTS;
+    lane.open.receipts = &receipt;
+    lane.open.receipt_count = 1;
+    lane.open.kept = kept;
+    lane.open.kept_count = 20;
+    lane.open.holds = &holds;
+    ck_assert_int_eq(evs_sink_nats.open(&lane.open, &lane.instance, NULL), EVS_OK);
+    ck_assert_uint_eq(holds, UINT64_MAX);
+    lane_close(&lane);
+}
+END_TEST
+
 /* The set alone: each id is met once, and what nothing derives again is given up ten minutes after the last one was met. */
 START_TEST(test_set)
 {
-    struct evs_nats_seen *seen = evs_nats_seen_new(7);
+    struct evs_nats_seen *seen = evs_nats_seen_new(7, UINT64_MAX);
     uint32_t count = 100000, left;
+    uint64_t sequence;
     for (uint64_t i = 1; i <= count; i++) {
-        UNIT_CHECK(evs_nats_seen_add(seen, (struct evs_hash128){.low = i % 977, .high = i}), "there is room");
-        UNIT_CHECK(i % 3 != 0 || evs_nats_seen_add(seen, (struct evs_hash128){.low = i % 977, .high = i}),
+        UNIT_CHECK(evs_nats_seen_add(seen, (struct evs_hash128){.low = i % 977, .high = i}, i), "there is room");
+        UNIT_CHECK(i % 3 != 0 || evs_nats_seen_add(seen, (struct evs_hash128){.low = i % 977, .high = i}, 0),
                    "it is there");
     }
     ck_assert_uint_eq(evs_nats_seen_left(seen), count);
     ck_assert_uint_eq(evs_nats_seen_give_up(seen, 5), 0); /* begins to count */
     for (uint64_t i = 1; i <= count - 10; i++) {
-        UNIT_CHECK(evs_nats_seen_take(seen, (struct evs_hash128){.low = i % 977, .high = i}, (int64_t)i), "%d", (int)i);
-        UNIT_CHECK(!evs_nats_seen_take(seen, (struct evs_hash128){.low = i % 977, .high = i}, (int64_t)i), "%d",
-                   (int)i);
+        UNIT_CHECK(evs_nats_seen_take(seen, (struct evs_hash128){.low = i % 977, .high = i}, (int64_t)i, &sequence),
+                   "%d", (int)i);
+        UNIT_CHECK(sequence == i, "%d was seen at %d", (int)i, (int)sequence);
+        UNIT_CHECK(!evs_nats_seen_take(seen, (struct evs_hash128){.low = i % 977, .high = i}, (int64_t)i, &sequence),
+                   "%d", (int)i);
     }
-    ck_assert(!evs_nats_seen_take(seen, (struct evs_hash128){.low = 1, .high = count + 5}, 1));
+    ck_assert(!evs_nats_seen_take(seen, (struct evs_hash128){.low = 1, .high = count + 5}, 1, &sequence));
     ck_assert_uint_eq(evs_nats_seen_left(seen), 10);
     ck_assert_uint_eq(evs_nats_seen_give_up(seen, EVS_NATS_SEEN_FOR_US), 0);
     ck_assert_uint_eq(evs_nats_seen_give_up(seen, count + EVS_NATS_SEEN_FOR_US), 10);
     ck_assert_uint_eq(evs_nats_seen_give_up(seen, 3 * EVS_NATS_SEEN_FOR_US), 0);
-    ck_assert(!evs_nats_seen_take(seen, (struct evs_hash128){.low = count % 977, .high = count}, 1));
+    ck_assert(!evs_nats_seen_take(seen, (struct evs_hash128){.low = count % 977, .high = count}, 1, &sequence));
     ck_assert(evs_nats_seen_unref(seen, &left) && left == 0);
 }
 END_TEST
@@ -375,6 +549,10 @@ int main(void)
     tcase_add_test(tests, test_floor_of_outstanding);
     tcase_add_loop_test(tests, test_idle_sink, 0, 2);
     tcase_add_test(tests, test_lost_streams);
+    tcase_add_loop_test(tests, test_cut_live, 0, 4);
+    tcase_add_loop_test(tests, test_cut_restart, 0, 2);
+    tcase_add_loop_test(tests, test_other_stream_live, 0, 2);
+    tcase_add_test(tests, test_removed_is_not_lost);
     tcase_add_test(alone, test_set);
     suite_add_tcase(suite, tests);
     suite_add_tcase(suite, alone);

@@ -205,7 +205,7 @@ START_TEST(a_restart_finds_what_is_left)
         for (uint32_t i = 0; i < outbox.block_count; i++) {
             ck_assert_int_eq(evs_block_decode(outbox.blocks[i], take, &restoring, NULL), EVS_OK);
         }
-        evs_pendings_restored(&restoring.pendings);
+        evs_pendings_restored(&restoring.pendings, 0);
         struct found found = {.model = model};
         evs_pendings_each(&restoring.pendings, find, &found);
         ck_assert_uint_eq(found.count, model_count(model));
@@ -218,12 +218,179 @@ START_TEST(a_restart_finds_what_is_left)
 }
 END_TEST
 
+/* --- kept messages --------------------------------------------------------------------------------------------------------- */
+
+#define KEEP_US 1000
+
+static void deliver(struct evs_pendings *pendings, uint64_t number, uint64_t place, int64_t now_us)
+{
+    struct evs_pending *pending = evs_pendings_find(pendings, number);
+    ck_assert(pending != NULL && !pending->is_done);
+    evs_pendings_deliver(pendings, pending, place, now_us);
+}
+
+struct places {
+    uint64_t numbers[64], places[64];
+    uint32_t count;
+};
+
+static void note_place(void *argument, struct evs_pending *pending)
+{
+    struct places *places = argument;
+    places->numbers[places->count] = pending->number;
+    places->places[places->count++] = pending->place;
+}
+
+static struct places kept_of(struct evs_pendings *pendings)
+{
+    struct places places = {0};
+    evs_pendings_each_kept(pendings, note_place, &places);
+    return places;
+}
+
+static struct places waiting_of(struct evs_pendings *pendings)
+{
+    struct places places = {0};
+    evs_pendings_each(pendings, note_place, &places);
+    ck_assert_uint_eq(evs_pendings_count(pendings), places.count);
+    return places;
+}
+
+/* Ten messages at the places 100, 200, …; number 7 waits. */
+static struct model *ten(struct evs_pendings *pendings)
+{
+    struct model *model = model_new();
+    *pendings = (struct evs_pendings){.run = model->run, .keep_us = KEEP_US, .keep_bytes_max = 1 << 20};
+    for (uint32_t i = 1; i <= 10; i++) {
+        add(model, pendings);
+    }
+    for (uint64_t i = 1; i <= 10; i++) {
+        if (i != 7) {
+            deliver(pendings, i, 100 * i, (int64_t)i);
+        }
+    }
+    return model;
+}
+
+/* What lay above the cut waits again, in order, and only that. */
+START_TEST(what_was_lost_waits_again)
+{
+    struct evs_pendings pendings;
+    struct model *model = ten(&pendings);
+    ck_assert_uint_eq(evs_pendings_cursor(&pendings), 6);
+    ck_assert_uint_eq(kept_of(&pendings).count, 9);
+    ck_assert_uint_eq(evs_pendings_revive(&pendings, 450), 5);
+    ck_assert_uint_eq(evs_pendings_cursor(&pendings), 4);
+    struct places waiting = waiting_of(&pendings);
+    ck_assert_uint_eq(waiting.count, 6);
+    for (uint32_t i = 0; i < waiting.count; i++) {
+        ck_assert_uint_eq(waiting.numbers[i], 5 + i);
+    }
+    ck_assert_uint_eq(evs_pendings_revive(&pendings, 450), 0);
+    for (uint64_t i = 5; i <= 10; i++) {
+        deliver(&pendings, i, 450 + i, 20);
+    }
+    ck_assert_uint_eq(evs_pendings_cursor(&pendings), 10);
+    ck_assert_uint_eq(evs_pendings_revive(&pendings, 0), 10);
+    ck_assert_uint_eq(evs_pendings_cursor(&pendings), 0);
+    ck_assert_uint_eq(pendings.kept_bytes, 0);
+    ck_assert_uint_eq(atomic_load(&model->run->outbox_bytes), pendings.waiting_bytes);
+    evs_pendings_fini(&pendings);
+    model_free(model);
+}
+END_TEST
+
+/* Kept as long as was asked for, counted from the delivery; longer where an older one waits; never more bytes than are allowed. */
+START_TEST(kept_for_a_while)
+{
+    struct evs_pendings pendings;
+    struct model *model = ten(&pendings);
+    evs_pendings_tend(&pendings, KEEP_US);
+    ck_assert_uint_eq(kept_of(&pendings).count, 9);
+    evs_pendings_tend(&pendings, KEEP_US + 3);
+    ck_assert_uint_eq(kept_of(&pendings).numbers[0], 4);
+    evs_pendings_tend(&pendings, 3 * KEEP_US);
+    ck_assert_uint_eq(kept_of(&pendings).count, 3);
+    ck_assert_int_eq(pendings.dropped_age_us, 0);
+    deliver(&pendings, 7, 1100, 3 * KEEP_US);
+    evs_pendings_tend(&pendings, 3 * KEEP_US);
+    ck_assert_uint_eq(kept_of(&pendings).count, 4); /* the oldest is the one that was delivered last */
+    pendings.keep_bytes_max = pendings.kept_bytes / 2;
+    evs_pendings_tend(&pendings, 3 * KEEP_US + 5);
+    ck_assert_uint_eq(kept_of(&pendings).count, 0); /* 7 went for the bytes, the others' time was over */
+    ck_assert_int_eq(pendings.dropped_age_us, 5);
+    ck_assert_uint_eq(evs_pendings_count(&pendings), 0);
+    ck_assert_uint_eq(evs_pendings_cursor(&pendings), 10);
+    ck_assert(pendings.kept_bytes == 0 && pendings.waiting_bytes == 0 && pendings.count == 0);
+    evs_pendings_fini(&pendings);
+    model_free(model);
+}
+END_TEST
+
+static void store_it(void *argument, struct evs_pending *pending)
+{
+    struct seen *seen = argument;
+    evs_pending_store(seen->model->run, seen->writer, 3, pending);
+}
+
+/* A restart has again what is kept, with its places, whether the outbox grew by commits or began anew. */
+START_TEST(kept_over_a_restart)
+{
+    struct evs_block_list outbox = {0};
+    struct evs_snapshot_writer writer = {0};
+    struct model *model = model_new();
+    struct evs_pendings pendings = {
+        .run = model->run, .keep_us = KEEP_US, .keep_bytes_max = 1 << 20, .stores_kept = true};
+    struct seen seen = {.model = model, .writer = &writer};
+    for (uint32_t i = 1; i <= 10; i++) {
+        add(model, &pendings);
+    }
+    evs_pendings_each(&pendings, store_it, &seen);
+    evs_pendings_store_done(&pendings, &writer, 3, false);
+    for (uint64_t i = 1; i <= 10; i++) {
+        if (i != 4) {
+            deliver(&pendings, i, 100 * i, 1);
+        }
+    }
+    if (_i == 1) { /* the outbox begins anew */
+        evs_snapshot_writer_clear(&writer);
+        evs_pendings_each_kept(&pendings, store_it, &seen);
+        evs_pendings_each(&pendings, store_it, &seen);
+    }
+    evs_pendings_store_done(&pendings, &writer, 3, _i == 1);
+    evs_blocks_add(&outbox, "triggers", 1, &writer);
+    evs_blocks_finish(&outbox);
+    struct restoring restoring = {
+        .pendings = {.run = model->run, .keep_us = _i == 2 ? 0 : KEEP_US, .keep_bytes_max = 1 << 20}, .cursor = 3};
+    for (uint32_t i = 0; i < outbox.block_count; i++) {
+        ck_assert_int_eq(evs_block_decode(outbox.blocks[i], take, &restoring, NULL), EVS_OK);
+    }
+    evs_pendings_restored(&restoring.pendings, 5);
+    struct places kept = kept_of(&restoring.pendings), waiting = waiting_of(&restoring.pendings);
+    ck_assert_uint_eq(kept.count, _i == 2 ? 0 : 9);
+    ck_assert_uint_eq(waiting.count, 1);
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < kept.count; i++) {
+        sum += kept.places[i];
+    }
+    ck_assert_uint_eq(sum, _i == 2 ? 0 : 5100);
+    evs_pendings_fini(&restoring.pendings);
+    evs_blocks_fini(&outbox);
+    evs_snapshot_writer_fini(&writer);
+    evs_pendings_fini(&pendings);
+    model_free(model);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sink_pending");
     TCase *cases = tcase_create("sink_pending");
     tcase_add_loop_test(cases, any_order_of_acknowledgements, 0, 4);
     tcase_add_loop_test(cases, a_restart_finds_what_is_left, 0, 4);
+    tcase_add_test(cases, what_was_lost_waits_again);
+    tcase_add_test(cases, kept_for_a_while);
+    tcase_add_loop_test(cases, kept_over_a_restart, 0, 3);
     suite_add_tcase(suite, cases);
     return unit_run(suite);
 }

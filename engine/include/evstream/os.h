@@ -149,6 +149,9 @@ struct evs_log_place {
 };
 /* A log whose lines go to `parent` and say where they come from; freed before it. What `place` does not say is taken from the parent. NULL parent: NULL. */
 struct evs_log *evs_log_at(struct evs_log *parent, struct evs_log_place place);
+/* True the first time that this text is asked about, of any log of the same root: what holds as long as the program runs is told once, and not by every worker, group and
+ * start. False for a NULL log. */
+bool evs_log_first(struct evs_log *log, const char *text);
 
 /* What a line is about, beside its words: fields in JSON. */
 struct evs_log_about {

@@ -98,6 +98,12 @@ enum evs_sink_replay {
     EVS_REPLAY_NOTHING,        /* nothing of ours, or it shall be sent again */
     EVS_REPLAY_SINCE_RECEIPTS, /* rows behind the last commit, which are derived again */
     EVS_REPLAY_ALL,            /* any row: the state is lost, its ids are not */
+    EVS_REPLAY_CUT, /* as with receipts, while the run goes on: has_lost was true. Others' rows are no orphans */
+};
+/* A message that was acknowledged and is kept for a while, because its receiver's log may lose its newest part (exactness, 13). */
+struct evs_sink_kept {
+    uint64_t place; /* in that log, from 1 */
+    struct evs_hash128 id;
 };
 
 struct evs_sink_open {
@@ -121,6 +127,10 @@ struct evs_sink_open {
     enum evs_sink_replay replay;
     const struct evs_sink_receipt *receipts; /* of all lanes of this sink at the last commit */
     uint32_t receipt_count;
+    const struct evs_sink_kept *kept; /* in order of places; of all lanes, or of this one behind has_lost */
+    uint32_t kept_count;
+    uint64_t *
+        holds; /* set where the log was cut: of what was acknowledged it has everything up to this place, and nothing above */
     void **
         shared; /* what its lanes have in common: NULL until the first of them makes it. They are opened one after the other */
     int64_t retry_us; /* how long the server may be away before poll returns EVS_E_UNREACHABLE; 0: for ever */
@@ -196,6 +206,12 @@ struct evs_sink {
     evs_status (*send)(void *instance, const struct evs_sink_message *message, struct evs_error *error);
     /* Numbers acknowledged since the last call, in any order; at most `max`. */
     evs_status (*poll)(void *instance, uint64_t *acknowledged, uint32_t max, uint32_t *count, struct evs_error *error);
+    /* For how long, and how many bytes of, acknowledged messages are kept, to be sent again should the receiver lose them. NULL: they are not. */
+    void (*keeps)(const void *config, int64_t *keep_us, uint64_t *bytes_max);
+    /* Where the i-th message that the last poll told lies in the receiver's log; 0: not known. With `keeps` only. */
+    uint64_t (*placed)(const void *instance, uint32_t i);
+    /* The log is found to be cut, and nothing is sent any more: the instance is closed and opened again, with what is kept. With `keeps` only. */
+    bool (*has_lost)(const void *instance);
     /* One message more that the receiver refuses for good, in any order among the acknowledged; poll does not tell its number, too. EVS_AGAIN:
      * none. NULL: it takes everything. */
     evs_status (*refused)(void *instance, struct evs_sink_refusal *refusal);

@@ -48,6 +48,8 @@ enum evs_merge { EVS_MERGE_SUM, EVS_MERGE_MIN, EVS_MERGE_MAX };
     F(RECONNECTS, SUM)     /* sources and sinks */                                                                     \
     F(WAITING, SUM)        /* sinks, from here: messages without an acknowledgement, now */                            \
     F(WAITING_BYTES, SUM)                                                                                              \
+    F(KEPT_BYTES, SUM) /* of acknowledged messages that stay for a while, should the receiver lose them */             \
+    F(SENT_AGAIN, SUM) /* of those, the ones that it has lost */                                                       \
     F(ACKNOWLEDGED, SUM)                                                                                               \
     F(RETRIES, SUM)    /* messages that were sent more than once */                                                    \
     F(DUPLICATES, SUM) /* messages that the receiver had already */                                                    \
