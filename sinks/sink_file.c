@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "file_keep.h"
 #include "file_name.h"
 #include "file_writer.h"
 
@@ -34,6 +35,7 @@ struct file_config {
     const char *path;
     int64_t rotate_us;     /* 0: not by time */
     uint64_t rotate_bytes; /* 0: not by size */
+    int64_t keep_us;       /* 0: for ever */
 };
 
 struct part {
@@ -43,6 +45,7 @@ struct part {
 
 struct file_sink {
     const struct evs_os *os;
+    struct evs_log *log;
     const struct file_config *config;
     const char *pipeline, *name;
     struct evs_slice header;
@@ -58,7 +61,7 @@ struct file_sink {
 
 /* --- options ------------------------------------------------------------------------------------------------------------------ */
 
-enum { OPTION_PATH, OPTION_ROTATE, OPTION_ROTATE_BYTES };
+enum { OPTION_PATH, OPTION_ROTATE, OPTION_ROTATE_BYTES, OPTION_KEEP };
 
 static const struct evs_option file_options[] = {
     [OPTION_PATH] = {.name = "path",
@@ -77,6 +80,11 @@ static const struct evs_option file_options[] = {
                              .min = 1,
                              .max = (int64_t)PART_BYTES_MAX,
                              .help = "About how large a file becomes before the next one begins; `path` has {part}."},
+    [OPTION_KEEP] = {.name = "keep",
+                     .kind = EVS_OPTION_DURATION,
+                     .min = INT64_C(3600) * 1000000,
+                     .help = "How old a file of the series becomes before it is removed, by the time in its name; "
+                             "without it none is. `path` has {date}."},
     {.name = NULL},
 };
 
@@ -96,13 +104,20 @@ static evs_status file_configure(const struct evs_option_value *values, struct e
     made->path = evs_arena_strndup(arena, path.data, path.count);
     made->rotate_us = values[OPTION_ROTATE].is_set ? values[OPTION_ROTATE].integer : 0;
     made->rotate_bytes = values[OPTION_ROTATE_BYTES].is_set ? (uint64_t)values[OPTION_ROTATE_BYTES].integer : 0;
+    made->keep_us = values[OPTION_KEEP].is_set ? values[OPTION_KEEP].integer : 0;
     *config = made;
+    if (made->keep_us > 0 && !rotates(made)) {
+        return evs_fail(error, EVS_E_PIPELINE,
+                        "`keep` removes old files of a series, and this is one file: add `rotate` or `rotate_bytes`.");
+    }
     if (rotates(made) && strcmp(made->path, "-") == 0) {
         return evs_fail(error, EVS_E_PIPELINE,
                         "Standard output does not rotate: give `path` a name, or leave `%s` out.",
                         made->rotate_us > 0 ? "rotate" : "rotate_bytes");
     }
-    return rotates(made) ? evs_file_name_check(made->path, made->rotate_us, made->rotate_bytes > 0, error) : EVS_OK;
+    evs_status status =
+        rotates(made) ? evs_file_name_check(made->path, made->rotate_us, made->rotate_bytes > 0, error) : EVS_OK;
+    return status == EVS_OK && made->keep_us > 0 ? evs_file_keep_check(made->path, error) : status;
 }
 
 const char *evs_sink_file_path(const void *config)
@@ -172,6 +187,29 @@ static evs_status give_name(const struct file_sink *sink, struct part part, stru
     return status;
 }
 
+static int64_t now_us(const struct file_sink *sink)
+{
+    return sink->os->clock.wall_us(sink->os->clock.self);
+}
+
+/* Rows are not stopped by a folder that cannot be cleared: it is told, and tried again behind the next file. */
+static void forget_old(const struct file_sink *sink)
+{
+    const struct file_config *config = sink->config;
+    struct evs_error error;
+    uint32_t removed;
+    if (config->keep_us == 0) {
+        return;
+    }
+    int64_t before_us =
+        now_us(sink) - config->keep_us - config->rotate_us; /* a file is written to until its time is over */
+    if (evs_file_forget(&sink->os->files, config->path, before_us, &removed, &error) != EVS_OK) {
+        evs_log(sink->log, EVS_LOG_WARN, "sink_file_keep", "%s: old files stay: %s", sink->name, error.text);
+    } else if (removed > 0) {
+        evs_log(sink->log, EVS_LOG_INFO, "sink_file_keep", "%s: %u old files are removed.", sink->name, removed);
+    }
+}
+
 /* Those whose numbers are below `limit`. */
 static evs_status name_closed(struct file_sink *sink, uint64_t limit, struct evs_error *error)
 {
@@ -184,6 +222,7 @@ static evs_status name_closed(struct file_sink *sink, uint64_t limit, struct evs
     sink->closed_count -= named;
     if (named > 0) {
         memmove(sink->closed, sink->closed + named, sink->closed_count * sizeof *sink->closed);
+        forget_old(sink);
     }
     return status;
 }
@@ -218,11 +257,6 @@ static evs_status close_part(struct file_sink *sink, struct evs_error *error)
     sink->closed[sink->closed_count++] = sink->open;
     sink->open.number++;
     return sink->is_durable ? EVS_OK : name_closed(sink, sink->open.number, error);
-}
-
-static int64_t now_us(const struct file_sink *sink)
-{
-    return sink->os->clock.wall_us(sink->os->clock.self);
 }
 
 static bool is_full(const struct file_sink *sink)
@@ -346,13 +380,18 @@ static evs_status open_series(struct file_sink *sink, const struct evs_sink_open
 {
     const struct evs_files *files = &sink->os->files;
     evs_status status = files->make_folders(files->self, sink->config->path, error);
-    return status == EVS_OK ? settle_parts(sink, open, error) : status;
+    status = status == EVS_OK ? settle_parts(sink, open, error) : status;
+    if (status == EVS_OK) {
+        forget_old(sink);
+    }
+    return status;
 }
 
 static evs_status file_open(const struct evs_sink_open *open, void **instance, struct evs_error *error)
 {
     struct file_sink *sink = evs_alloc_zero(sizeof *sink);
     sink->os = open->os;
+    sink->log = open->log;
     sink->config = open->config;
     sink->pipeline = open->pipeline;
     sink->name = open->name;

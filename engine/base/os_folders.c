@@ -54,7 +54,7 @@ evs_status evs_system_file_rename(void *self, const char *from, const char *to, 
 evs_status evs_system_file_remove(void *self, const char *path, struct evs_error *error)
 {
     (void)self;
-    return unlink(path) == 0 || errno == ENOENT ? EVS_OK : folder_fail(error, "remove the file", path);
+    return remove(path) == 0 || errno == ENOENT ? EVS_OK : folder_fail(error, "remove the file", path);
 }
 
 evs_status evs_system_make_folders(void *self, const char *path, struct evs_error *error)

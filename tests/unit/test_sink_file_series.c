@@ -43,7 +43,7 @@ static void tear_down(void)
 
 struct settings {
     const char *name; /* behind the folder */
-    int64_t rotate_us, rotate_bytes;
+    int64_t rotate_us, rotate_bytes, keep_us;
     const char *header;
     bool in_memory;
 };
@@ -56,6 +56,7 @@ static evs_status configure(const struct settings *settings, const void **config
         const char *name = evs_sink_file.options[i].name;
         int64_t integer = strcmp(name, "rotate") == 0         ? settings->rotate_us
                           : strcmp(name, "rotate_bytes") == 0 ? settings->rotate_bytes
+                          : strcmp(name, "keep") == 0         ? settings->keep_us
                                                               : 0;
         values[i] =
             (struct evs_option_value){.option = &evs_sink_file.options[i], .is_set = integer > 0, .integer = integer};
@@ -283,6 +284,83 @@ START_TEST(keeps_what_is_there)
 }
 END_TEST
 
+static void put_file(const char *name)
+{
+    const char *path = evs_arena_printf(&arena, "%s/%s", folder, name);
+    struct evs_error error;
+    ck_assert_int_eq(os.files.make_folders(os.files.self, path, &error), EVS_OK);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fclose(file);
+}
+
+static bool is_there(const char *name)
+{
+    return access(evs_arena_printf(&arena, "%s/%s", folder, name), F_OK) == 0;
+}
+
+/* Ten days are kept; the time in the name counts, and what could not be one of the series is somebody else's. */
+START_TEST(old_files_go)
+{
+    static const char *const old[] = {"s/dt=2025-12-26/11.csv.gz", "s/dt=2025-12-26/11-2.csv.gz",
+                                      "s/dt=2025-12-26/10-12.csv.gz", "s/dt=2024-02-29/23.csv.gz"};
+    static const char *const kept[] = {
+        "s/dt=2025-12-26/12.csv.gz",    "s/dt=2025-12-27/00.csv.gz",     "s/dt=2025-12-25/notes.txt",
+        "s/dt=2025-12-25/1.csv.gz",     "s/dt=2025-12-25/11.csv",        "s/dt=2025-12-25/11-.csv.gz",
+        "s/dt=2025-12-25/11-x.csv.gz",  "s/dt=2025-02-29/11.csv.gz",     "s/dt=2025-12-25x/11.csv.gz",
+        "s/xdt=2025-12-25/11.csv.gz",   "s/dt=2025-12-25/sub/11.csv.gz", "s/2025-12-25/11.csv.gz",
+        "s/dt=2025-12-25/11.csv.gz.bak"};
+    const struct settings settings = {
+        .name = "s/dt={date}/{hour}.csv.gz", .rotate_us = HOUR, .keep_us = 10 * 24 * HOUR - HOUR};
+    for (size_t i = 0; i < sizeof old / sizeof old[0]; i++) {
+        put_file(old[i]);
+    }
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        put_file(kept[i]);
+    }
+    void *sink = open_sink(&settings, 0);
+    for (size_t i = 0; i < sizeof old / sizeof old[0]; i++) {
+        ck_assert_msg(!is_there(old[i]), "%s", old[i]);
+    }
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        ck_assert_msg(is_there(kept[i]), "%s", kept[i]);
+    }
+    ck_assert_msg(!is_there("s/dt=2024-02-29"), "an empty folder goes with its last file");
+    append(sink, "a\n");
+    clock_us += HOUR;
+    committed(sink, flush(sink));
+    ck_assert_msg(!is_there("s/dt=2025-12-26/12.csv.gz") && is_there("s/dt=2025-12-27/00.csv.gz"),
+                  "behind the next file");
+    ck_assert(is_there("s/dt=2026-01-05/12.csv.gz"));
+    evs_sink_file.close(sink);
+}
+END_TEST
+
+/* A day without an hour is old when all of it is. */
+START_TEST(old_days_go)
+{
+    const struct settings settings = {.name = "{date}-{part}", .rotate_bytes = 1, .keep_us = 24 * HOUR};
+    put_file("2026-01-03-000007");
+    put_file("2026-01-04-000008");
+    evs_sink_file.close(open_sink(&settings, 0));
+    ck_assert(!is_there("2026-01-03-000007") && is_there("2026-01-04-000008"));
+}
+END_TEST
+
+START_TEST(keep_needs_a_date)
+{
+    const struct settings wrong[] = {{.name = "{part}.csv", .rotate_bytes = 5, .keep_us = HOUR},
+                                     {.name = "one.csv", .keep_us = HOUR}};
+    const char *const words[] = {"put {date} into `path`", "add `rotate`"};
+    for (int i = 0; i < 2; i++) {
+        const void *config;
+        struct evs_error error;
+        ck_assert_int_eq(configure(&wrong[i], &config, &error), EVS_E_PIPELINE);
+        ck_assert_msg(strstr(error.text, words[i]) != NULL, "%s", error.text);
+    }
+}
+END_TEST
+
 START_TEST(names_that_would_clash)
 {
     static const struct {
@@ -372,6 +450,9 @@ int main(void)
     tcase_add_test(tests, by_size_with_header);
     tcase_add_test(tests, in_folders);
     tcase_add_test(tests, keeps_what_is_there);
+    tcase_add_test(tests, old_files_go);
+    tcase_add_test(tests, old_days_go);
+    tcase_add_test(tests, keep_needs_a_date);
     tcase_add_test(tests, names_that_would_clash);
     tcase_add_loop_test(tests, random_deaths, 0, 40);
     return unit_run(suite);

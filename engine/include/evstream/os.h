@@ -48,7 +48,8 @@ struct evs_files {
     /* Gives a file another name, which survives a power cut, too. EVS_AGAIN: there is a file of that name,
      * and it stays. */
     evs_status (*rename)(void *self, const char *from, const char *to, struct evs_error *error);
-    evs_status (*remove)(void *self, const char *path, struct evs_error *error); /* one that is not there is removed */
+    /* A file, or a folder that is empty. One that is not there is removed. */
+    evs_status (*remove)(void *self, const char *path, struct evs_error *error);
     /* Makes the folders that the path of a file leads through. */
     evs_status (*make_folders)(void *self, const char *path, struct evs_error *error);
     /* Calls `each` with the name of every file of a folder, in no order. The folder may change meanwhile. */
