@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "evstream/trace.h"
 #include "value_order.h"
 
 /* --- keeping ------------------------------------------------------------------------------------------------------------------ */
@@ -249,7 +250,11 @@ evs_status evs_going_emit(struct evs_op *op, struct evs_keeper *keeper, struct e
         }
         const struct evs_going_row *rows = &going->rows[going->at];
         uint32_t count = evs_keeper_alike(keeper, rows, going->count - going->at);
-        evs_emit(op, 0, evs_keeper_batch(op, keeper, rows, count));
+        struct evs_batch *batch = evs_keeper_batch(op, keeper, rows, count);
+        if (EVS_UNLIKELY(evs_op_traces(op))) {
+            evs_op_trace_kept(op, batch);
+        }
+        evs_emit(op, 0, batch);
         for (uint32_t i = 0; i < count; i++) {
             evs_row_free(&keeper->pool, rows[i].row);
         }

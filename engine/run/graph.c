@@ -332,6 +332,7 @@ evs_status evs_graph_build(struct evs_run *run, struct evs_error *error)
         struct worker *worker = &run->workers[i];
         worker->run = run;
         worker->number = i;
+        evs_view_begin(worker);
         worker->park = os->threads.park_new(os->threads.self);
         worker->pool = evs_batch_pool_new();
         worker->now_us = evs_monotonic_us(os);

@@ -160,8 +160,11 @@ struct worker {
     bool ended_told;
     uint64_t idle_told; /* the last barrier behind which it was idle */
     int64_t published_us;
-    uint32_t unsampled;                            /* steps until one is timed … */
-    uint64_t sample_seed;                          /* … and what draws the next such number */
+    uint32_t unsampled;                  /* steps until one is timed … */
+    uint32_t sample_mean, sample_weight; /* … of so many, as it is drawn now, and for how many that one stands */
+    uint64_t sample_seed;                /* what draws the next such number */
+    uint32_t sample_count;               /* since paced_us */
+    int64_t paced_us;
     struct shown_reason reasons[EVS_VIEW_REASONS]; /* of dead letters, in the order of their first */
     _Atomic uint32_t reason_count;
     _Atomic uint32_t sleeping;
@@ -393,6 +396,7 @@ void evs_histogram_add(struct histogram *histogram, int64_t us);
 bool evs_view_step(struct evs_op *op, bool (*step)(struct evs_op *op));
 /* The worker had nothing to do for so long: who had work and no room was held up. */
 void evs_view_waited(struct worker *worker, int64_t us);
+void evs_view_begin(struct worker *worker);
 void evs_view_show(struct worker *worker);
 void evs_view_commit(struct evs_run *run, uint64_t bytes);
 void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_us);

@@ -371,6 +371,19 @@ void evs_op_trace_rows(struct evs_op *op, struct evs_batch *batch, uint32_t row,
     }
 }
 
+void evs_op_trace_kept(struct evs_op *op, struct evs_batch *batch)
+{
+    if (op->trace_rows == NULL) {
+        return;
+    }
+    EVS_FOR_ROWS(batch, position, row) {
+        const struct memory_entry *entry = find_entry(op->trace_rows, key_of_cause(batch->cause[row]));
+        if (entry != NULL) {
+            add_mark(batch, row)->context = entry->of[0].context;
+        }
+    }
+}
+
 /* Of the key's traced rows those whose time lies in the window. */
 static void trace_window(struct evs_op *op, struct evs_batch *batch, uint32_t row)
 {

@@ -5,7 +5,12 @@
 #include "ring.h"
 #include "runtime.h"
 
-#define SAMPLE_MEAN 16u /* one step of so many is timed, so that the clock costs nothing that could be measured */
+/* One step of so many is timed, as a mean that follows the pace: a few thousand a second say enough, and a worker that steps a million times a second must not
+ * look at the clock for each sixteenth. */
+#define SAMPLE_MEAN_MIN 16u
+#define SAMPLE_MEAN_MAX 4096u
+#define SAMPLES_A_SECOND 2000
+#define PACE_US 50000
 
 static const enum evs_merge merges[EVS_FIGURE_COUNT] = {
 #define EVS_FIGURE(name, merge) [EVS_FIGURE_##name] = EVS_MERGE_##merge,
@@ -38,8 +43,9 @@ void evs_histogram_add(struct histogram *histogram, int64_t us)
 /* Steps come in patterns, so every 16th would always be the same one: the distance is drawn, 1 to 31. */
 static void draw_sample(struct worker *worker)
 {
+    worker->sample_weight = worker->sample_mean;
     worker->sample_seed = worker->sample_seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    worker->unsampled = (uint32_t)(worker->sample_seed >> 33) % (2 * SAMPLE_MEAN - 1);
+    worker->unsampled = (uint32_t)(worker->sample_seed >> 33) % (2 * worker->sample_mean - 1);
 }
 
 bool evs_view_step(struct evs_op *op, bool (*step)(struct evs_op *op))
@@ -49,11 +55,13 @@ bool evs_view_step(struct evs_op *op, bool (*step)(struct evs_op *op))
         worker->unsampled--;
         return step(op);
     }
+    uint32_t weight = worker->sample_weight;
     draw_sample(worker);
+    worker->sample_count++;
     int64_t begun_us = evs_monotonic_us(worker->run->options.os);
     bool did = step(op);
     if (did) {
-        op->busy_us += SAMPLE_MEAN * (evs_monotonic_us(worker->run->options.os) - begun_us);
+        op->busy_us += weight * (evs_monotonic_us(worker->run->options.os) - begun_us);
     }
     return did;
 }
@@ -115,8 +123,32 @@ static void show_op(struct evs_op *op)
     }
 }
 
+static void keep_pace(struct worker *worker)
+{
+    int64_t passed_us = worker->now_us - worker->paced_us;
+    if (passed_us < PACE_US) {
+        return;
+    }
+    int64_t a_second = (int64_t)worker->sample_count * 1000000 / passed_us;
+    if (a_second > 2 * SAMPLES_A_SECOND && worker->sample_mean < SAMPLE_MEAN_MAX) {
+        worker->sample_mean *= 2;
+    } else if (a_second < SAMPLES_A_SECOND / 2 && worker->sample_mean > SAMPLE_MEAN_MIN) {
+        worker->sample_mean /= 2;
+    }
+    worker->paced_us = worker->now_us;
+    worker->sample_count = 0;
+}
+
+/* Before the worker starts. */
+void evs_view_begin(struct worker *worker)
+{
+    worker->sample_mean = worker->sample_weight = SAMPLE_MEAN_MIN;
+    worker->sample_seed = worker->number;
+}
+
 void evs_view_show(struct worker *worker)
 {
+    keep_pace(worker);
     for (uint32_t i = 0; i < worker->op_count; i++) {
         show_op(&worker->ops[i]);
     }

@@ -83,5 +83,7 @@ bool evs_op_traces(const struct evs_op *op);
 /* The result in this row was made of these input rows: it has links to those that were traced. Rows of a batch in ascending order. */
 void evs_op_trace_rows(struct evs_op *op, struct evs_batch *batch, uint32_t row, const struct evs_row *const *rows,
                        uint32_t count);
+/* The rows of the batch are rows that the operator had taken and kept: those that were traced go on as they came. The batch was not emitted yet. */
+void evs_op_trace_kept(struct evs_op *op, struct evs_batch *batch);
 
 #endif
