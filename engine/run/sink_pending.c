@@ -52,8 +52,8 @@ struct evs_pending *evs_pendings_add(struct evs_pendings *pendings, const struct
         .header_bytes = (uint32_t)texts->headers.count,
         .payload_bytes = (uint32_t)texts->payload.count,
         .row_bytes = (uint32_t)texts->row.count,
-        .text = evs_alloc(texts->address.count + texts->headers.count + texts->payload.count + texts->row.count + 1),
     };
+    pending->text = evs_text_pool_take(&pendings->texts, text_bytes(pending));
     char *end = append(append(pending->text, texts->address), texts->headers);
     append(append(end, texts->payload), texts->row);
     size_t bytes = text_bytes(pending) + sizeof *pending;
@@ -194,7 +194,7 @@ static void take_done(struct evs_pendings *pendings, struct evs_pending *pending
 static void let_go(struct evs_pendings *pendings, struct evs_pending *pending)
 {
     EVS_ASSERT(pending->is_done && pending->text != NULL);
-    evs_free(pending->text);
+    evs_text_pool_give(&pendings->texts, pending->text, text_bytes(pending));
     pending->text = NULL;
     if (pending->number <= pendings->base) {
         pendings->done_aside++;
@@ -322,15 +322,16 @@ void evs_pendings_each(struct evs_pendings *pendings, void (*see)(void *argument
 
 static void free_text(void *argument, struct evs_pending *pending)
 {
-    (void)argument;
-    evs_free(pending->text);
+    struct evs_pendings *pendings = argument;
+    evs_text_pool_give(&pendings->texts, pending->text, text_bytes(pending));
     evs_free(pending->span);
 }
 
 void evs_pendings_fini(struct evs_pendings *pendings)
 {
-    evs_pendings_each(pendings, free_text, NULL);
-    evs_pendings_each_kept(pendings, free_text, NULL);
+    evs_pendings_each(pendings, free_text, pendings);
+    evs_pendings_each_kept(pendings, free_text, pendings);
+    evs_text_pool_fini(&pendings->texts);
     evs_free(pendings->ring);
     evs_free(pendings->aside);
     evs_free(pendings->done);

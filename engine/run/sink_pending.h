@@ -24,6 +24,7 @@
 #define EVS_RUN_SINK_PENDING_H
 
 #include "runtime.h"
+#include "text_pool.h"
 
 struct evs_pending {
     uint64_t number;
@@ -78,6 +79,7 @@ struct evs_pendings {
     struct evs_pending_done *restored; /* until evs_pendings_restored */
     uint32_t restored_count, restored_capacity;
     size_t waiting_bytes;
+    struct evs_text_pool texts;
     struct evs_run *run;
 };
 

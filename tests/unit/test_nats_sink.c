@@ -599,6 +599,28 @@ START_TEST(checks_its_options)
 }
 END_TEST
 
+/* In a steady state the socket's path allocates nothing a message: slots, buffers and acknowledgements are used again. */
+START_TEST(steady_sending_allocates_nothing)
+{
+    server_nats_create(&server, "TRIGGERS", "triggers.>");
+    struct sending sending;
+    sending_init(&sending, (const char *[]){"subject=triggers.cart.u1", "transport=socket", NULL});
+    sending_open(&sending);
+    for (uint32_t i = 0; i < 2; i++) { /* two full windows: each slot and the output have their size */
+        while (send_row(&sending, sending.sent + 1, sending.sent + 1, "triggers.cart.u1", "{\"row\":100000}") ==
+               EVS_OK) {
+            sending.sent++;
+        }
+        ck_assert_int_eq(poll_until_acknowledged(&sending, (uint32_t)sending.sent), EVS_OK);
+    }
+    uint64_t before = evs_alloc_count();
+    send_until(&sending, sending.sent + 5000);
+    expect_all_acknowledged(&sending);
+    ck_assert_uint_eq(evs_alloc_count() - before, 0);
+    sending_fini(&sending);
+}
+END_TEST
+
 static Suite *sink_suite(void)
 {
     Suite *suite = suite_create("nats_sink");
@@ -620,6 +642,11 @@ static Suite *sink_suite(void)
         tcase_add_loop_test(both, tests[i], 0, 2);
     }
     tcase_add_test(alone, checks_its_options);
+    TCase *steady = tcase_create("steady");
+    tcase_add_checked_fixture(steady, start_server, end_server);
+    tcase_set_timeout(steady, 100);
+    tcase_add_test(steady, steady_sending_allocates_nothing);
+    suite_add_tcase(suite, steady);
     suite_add_tcase(suite, both);
     suite_add_tcase(suite, alone);
     return suite;
