@@ -377,90 +377,95 @@ START_TEST(kept_over_a_restart)
     evs_pendings_fini(&restoring.pendings);
     evs_blocks_fini(&outbox);
     evs_snapshot_writer_fini(&writer);
-    /* --- memory ------------------------------------------------------------------------------------------------------------ */
+    evs_pendings_fini(&pendings);
+    model_free(model);
+}
+END_TEST
 
-    /* Messages come and are acknowledged: once there are as many as ever wait at a time, nothing is allocated any more. */
-    START_TEST(a_message_costs_no_allocation)
-    {
-        struct model *model = model_new();
-        struct evs_pendings pendings = {.run = model->run};
-        uint64_t before = 0;
-        for (uint64_t i = 1; i <= 3000; i++) {
-            before = i == 1000 ? evs_alloc_count() : before;
-            add(model, &pendings);
-            if (i > 500) {
-                finish(model, &pendings, i - 500);
-            }
+/* --- memory ------------------------------------------------------------------------------------------------------------ */
+
+/* Messages come and are acknowledged: once there are as many as ever wait at a time, nothing is allocated any more. */
+START_TEST(a_message_costs_no_allocation)
+{
+    struct model *model = model_new();
+    struct evs_pendings pendings = {.run = model->run};
+    uint64_t before = 0;
+    for (uint64_t i = 1; i <= 3000; i++) {
+        before = i == 1000 ? evs_alloc_count() : before;
+        add(model, &pendings);
+        if (i > 500) {
+            finish(model, &pendings, i - 500);
         }
-        ck_assert_uint_eq(evs_alloc_count() - before, 0);
-        evs_pendings_fini(&pendings);
-        model_free(model);
     }
-    END_TEST
+    ck_assert_uint_eq(evs_alloc_count() - before, 0);
+    evs_pendings_fini(&pendings);
+    model_free(model);
+}
+END_TEST
 
-    /* Texts of all sizes, each whole until it is given back, whatever was there before. */
-    START_TEST(texts_are_used_again)
-    {
-        enum { TEXTS = 64 };
-        struct evs_text_pool pool = {0};
-        char *texts[TEXTS], expected[TEXTS * 64];
-        size_t bytes[TEXTS];
-        uint64_t before = 0;
-        for (uint32_t round = 0; round < 20; round++) {
-            before = round == 10 ? evs_alloc_count() : before;
-            for (uint32_t i = 0; i < TEXTS; i++) {
-                bytes[i] = i * 64; /* 0 to 4032 */
-                texts[i] = evs_text_pool_take(&pool, bytes[i]);
-                memset(texts[i], (int)i, bytes[i]);
-            }
-            for (uint32_t i = 0; i < TEXTS; i++) {
-                memset(expected, (int)i, bytes[i]);
-                ck_assert_mem_eq(texts[i], expected, bytes[i]);
-                evs_text_pool_give(&pool, texts[i], bytes[i]);
-            }
-        }
-        ck_assert_uint_eq(evs_alloc_count() - before, 0);
-        evs_text_pool_fini(&pool);
-        ck_assert_uint_eq(pool.spare_bytes, 0);
-    }
-    END_TEST
-
-    START_TEST(what_waits_is_bounded)
-    {
-        enum { TEXTS = 3000, BYTES = 4000 };
-        struct evs_text_pool pool = {0};
-        char **texts = evs_alloc(TEXTS * sizeof *texts);
+/* Texts of all sizes, each whole until it is given back, whatever was there before. */
+START_TEST(texts_are_used_again)
+{
+    enum { TEXTS = 64 };
+    struct evs_text_pool pool = {0};
+    char *texts[TEXTS], expected[TEXTS * 64];
+    size_t bytes[TEXTS];
+    uint64_t before = 0;
+    for (uint32_t round = 0; round < 20; round++) {
+        before = round == 10 ? evs_alloc_count() : before;
         for (uint32_t i = 0; i < TEXTS; i++) {
-            texts[i] = evs_text_pool_take(&pool, BYTES);
+            bytes[i] = i * 64; /* 0 to 4032 */
+            texts[i] = evs_text_pool_take(&pool, bytes[i]);
+            memset(texts[i], (int)i, bytes[i]);
         }
         for (uint32_t i = 0; i < TEXTS; i++) {
-            evs_text_pool_give(&pool, texts[i], BYTES);
+            memset(expected, (int)i, bytes[i]);
+            ck_assert_mem_eq(texts[i], expected, bytes[i]);
+            evs_text_pool_give(&pool, texts[i], bytes[i]);
         }
-        ck_assert_uint_le(pool.spare_bytes, EVS_TEXT_POOL_BYTES_MAX);
-        ck_assert_uint_gt(pool.spare_bytes, EVS_TEXT_POOL_BYTES_MAX - 5000);
-        size_t before = pool.spare_bytes;
-        char *large = evs_text_pool_take(&pool, 5000);
-        memset(large, 'x', 5000);
-        evs_text_pool_give(&pool, large, 5000);
-        evs_text_pool_give(&pool, NULL, 100);
-        ck_assert_uint_eq(pool.spare_bytes, before);
-        evs_text_pool_fini(&pool);
-        evs_free(texts);
     }
-    END_TEST
+    ck_assert_uint_eq(evs_alloc_count() - before, 0);
+    evs_text_pool_fini(&pool);
+    ck_assert_uint_eq(pool.spare_bytes, 0);
+}
+END_TEST
 
-    int main(void)
-    {
-        Suite *suite = suite_create("sink_pending");
-        TCase *cases = tcase_create("sink_pending");
-        tcase_add_loop_test(cases, any_order_of_acknowledgements, 0, 4);
-        tcase_add_loop_test(cases, a_restart_finds_what_is_left, 0, 4);
-        tcase_add_test(cases, what_was_lost_waits_again);
-        tcase_add_test(cases, kept_for_a_while);
-        tcase_add_loop_test(cases, kept_over_a_restart, 0, 3);
-        tcase_add_test(cases, a_message_costs_no_allocation);
-        tcase_add_test(cases, texts_are_used_again);
-        tcase_add_test(cases, what_waits_is_bounded);
-        suite_add_tcase(suite, cases);
-        return unit_run(suite);
+START_TEST(what_waits_is_bounded)
+{
+    enum { TEXTS = 3000, BYTES = 4000 };
+    struct evs_text_pool pool = {0};
+    char **texts = evs_alloc(TEXTS * sizeof *texts);
+    for (uint32_t i = 0; i < TEXTS; i++) {
+        texts[i] = evs_text_pool_take(&pool, BYTES);
     }
+    for (uint32_t i = 0; i < TEXTS; i++) {
+        evs_text_pool_give(&pool, texts[i], BYTES);
+    }
+    ck_assert_uint_le(pool.spare_bytes, EVS_TEXT_POOL_BYTES_MAX);
+    ck_assert_uint_gt(pool.spare_bytes, EVS_TEXT_POOL_BYTES_MAX - 5000);
+    size_t before = pool.spare_bytes;
+    char *large = evs_text_pool_take(&pool, 5000);
+    memset(large, 'x', 5000);
+    evs_text_pool_give(&pool, large, 5000);
+    evs_text_pool_give(&pool, NULL, 100);
+    ck_assert_uint_eq(pool.spare_bytes, before);
+    evs_text_pool_fini(&pool);
+    evs_free(texts);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sink_pending");
+    TCase *cases = tcase_create("sink_pending");
+    tcase_add_loop_test(cases, any_order_of_acknowledgements, 0, 4);
+    tcase_add_loop_test(cases, a_restart_finds_what_is_left, 0, 4);
+    tcase_add_test(cases, what_was_lost_waits_again);
+    tcase_add_test(cases, kept_for_a_while);
+    tcase_add_loop_test(cases, kept_over_a_restart, 0, 3);
+    tcase_add_test(cases, a_message_costs_no_allocation);
+    tcase_add_test(cases, texts_are_used_again);
+    tcase_add_test(cases, what_waits_is_bounded);
+    suite_add_tcase(suite, cases);
+    return unit_run(suite);
+}
