@@ -36,9 +36,34 @@ static void look_after_engines(void *target, uint64_t number)
     evs_sim_at(&simulation->world, EVS_SIM_SECOND / 5, look_after_engines, simulation, 0);
 }
 
+/* The newest one; of engines that share groups any. */
+static struct evs_sim_engine *some_engine(struct evs_simulation *simulation)
+{
+    uint32_t living = evs_sim_living_engines(simulation), wanted = 0;
+    if (simulation->choice.groups == 0 || living == 0) {
+        return evs_sim_newest_engine(simulation);
+    }
+    wanted = (uint32_t)evs_sim_below(&simulation->world, living);
+    for (uint32_t i = 0; i < simulation->engine_count; i++) {
+        if (evs_sim_is_alive(simulation->engines[i].process) && wanted-- == 0) {
+            return &simulation->engines[i];
+        }
+    }
+    return NULL;
+}
+
+/* One of several that share groups ends in order, as in a rollout. */
+static void drain_engine(struct evs_simulation *simulation)
+{
+    struct evs_sim_engine *engine = some_engine(simulation);
+    if (engine != NULL && simulation->choice.groups > 0 && evs_sim_living_engines(simulation) > 1) {
+        evs_sim_stop_engine(engine);
+    }
+}
+
 static void kill_engine(struct evs_simulation *simulation)
 {
-    struct evs_sim_engine *engine = evs_sim_newest_engine(simulation);
+    struct evs_sim_engine *engine = some_engine(simulation);
     if (engine != NULL) {
         engine->process->crash_step = engine->process->steps + 1 + evs_sim_below(&simulation->world, 300);
     }
@@ -65,7 +90,7 @@ static void start_another(void *target, uint64_t number)
 
 static void freeze_engine(struct evs_simulation *simulation)
 {
-    struct evs_sim_engine *engine = evs_sim_newest_engine(simulation);
+    struct evs_sim_engine *engine = some_engine(simulation);
     struct evs_sim_world *world = &simulation->world;
     if (engine == NULL || engine->process->is_frozen) {
         return;
@@ -156,8 +181,7 @@ static void kill_redis(struct evs_simulation *simulation)
 static void cut_redis_power(struct evs_simulation *simulation)
 {
     /* A log without any commit is a first start; with a marker outside Redis, engines would refuse it (marker.h). */
-    bool has_commit = evs_sim_newest_record(&simulation->redis.synced).count > 0;
-    if (simulation->redis.server.is_up && has_commit) {
+    if (simulation->redis.server.is_up && evs_sim_all_have_commits(simulation, &simulation->redis.synced)) {
         evs_sim_redis_power_cut(&simulation->redis);
         evs_sim_at(&simulation->world, draw_pause(&simulation->world), start_redis, simulation, 0);
     }
@@ -295,7 +319,7 @@ static const struct {
     {kill_redis, 2, LOSES_NOTHING},      {cut_redis_power, 2, LOSES_STATE},  {refuse_writes, 3, LOSES_NOTHING},
     {flush_functions, 1, LOSES_NOTHING}, {kill_nats, 2, LOSES_NOTHING},      {elect_leader, 2, LOSES_NOTHING},
     {delete_consumer, 1, LOSES_NOTHING}, {move_clock, 1, LOSES_NOTHING},     {lose_nats_tail, 2, LOSES_INPUT},
-    {expire_messages, 1, LOSES_INPUT},   {lose_triggers, 2, LOSES_ROWS},
+    {expire_messages, 1, LOSES_INPUT},   {lose_triggers, 2, LOSES_ROWS},     {drain_engine, 2, LOSES_NOTHING},
 };
 
 static bool may_happen(const struct evs_sim_choice *choice, size_t kind)

@@ -84,12 +84,12 @@ static void add_totals(struct evs_sim_totals *sum, const struct evs_sim_totals *
 static void print_totals(uint64_t seeds, uint64_t failed, const struct evs_sim_totals *sum, double seconds)
 {
     printf("seeds %" PRIu64 ", violated %" PRIu64 ", events %" PRIu64 ", rows %" PRIu64 ", faults %" PRIu64
-           ", engines %" PRIu64 ", commits %" PRIu64 ", fenced %" PRIu64 ", restored %" PRIu64
+           ", engines %" PRIu64 ", commits %" PRIu64 ", fenced %" PRIu64 ", restored %" PRIu64 ", given back %" PRIu64
            ", lost messages %" PRIu64 ", lost writes %" PRIu64 ", duplicates dropped %" PRIu64
            ", simulated seconds %" PRIu64 ", steps %" PRIu64 ", CPU seconds %.1f\n",
            seeds, failed, sum->events, sum->rows, sum->faults, sum->engines, sum->commits, sum->fenced, sum->gaps,
-           sum->lost_messages, sum->lost_writes, sum->duplicates, sum->virtual_us / EVS_SIM_SECOND, sum->steps,
-           seconds);
+           sum->given_back, sum->lost_messages, sum->lost_writes, sum->duplicates, sum->virtual_us / EVS_SIM_SECOND,
+           sum->steps, seconds);
 }
 
 static bool take_arguments(int argc, char **argv, struct wish *wish)

@@ -6,10 +6,10 @@
 
 static const char source_text[] =
     "pipeline simulated;\n"
-    "create source clicks (event_id string, type string, occurred_at timestamp not null, user_id string, n int64,\n"
+    "create source clicks (event_id string, type string, occurred_at timestamp not null, user_id string%s, n int64,\n"
     "    watermark for occurred_at as occurred_at - interval 3 second)\n"
     "  from nats (stream = 'CLICKS', subject = 'clicks.>', partitions = %u, idle_timeout = %s,\n"
-    "             max_future_skew = 'never')\n"
+    "             max_future_skew = 'never'%s)\n"
     "  dead letter into broken;\n";
 
 static const char *const sink_texts[] = {
@@ -65,7 +65,11 @@ static void put_sink(const struct evs_sim_choice *choice, const char *name, stru
 
 void evs_sim_write_pipeline(const struct evs_sim_choice *choice, struct evs_buffer *out)
 {
-    evs_buffer_printf(out, source_text, choice->partitions, choice->has_idle ? "'4s'" : "'never'");
+    evs_buffer_printf(out, source_text, choice->groups > 0 ? " not null" : "", choice->partitions,
+                      choice->has_idle ? "'4s'" : "'never'", choice->groups > 0 ? ", partition_key = 'user_id'" : "");
+    if (choice->groups > 0) {
+        evs_buffer_printf(out, "set groups = %u;\n", choice->groups);
+    }
     put_sink(choice, "result", out);
     put_sink(choice, "broken", out);
     if (choice->pipeline != EVS_SIM_TRACE && choice->pipeline != EVS_SIM_IDENTITY) {

@@ -5,19 +5,28 @@
 
 #include "cmd.h"
 #include "compile.h"
-#include "format_json.h"
 #include "simulation.h"
 #include "state/record.h"
-#include "store_redis.h"
 
 #define LOOK_US (EVS_SIM_SECOND / 4)
 #define CATCH_UP_US (180 * EVS_SIM_SECOND) /* longer than every time-out and retry of the engine */
 #define STOP_US (60 * EVS_SIM_SECOND)
-#define LEASE_US (4 * EVS_SIM_SECOND)
 #define SETTLE_US (20 * EVS_SIM_SECOND)
-#define RETRY_US (20 * EVS_SIM_SECOND)
 
 /* --- the choice ----------------------------------------------------------------------------------------------------------- */
+
+/* Rows of a person meet, and no others; sinks take several writers. Then most seeds are shared. */
+static void choose_groups(struct evs_sim_world *world, struct evs_sim_choice *choice)
+{
+    bool by_user = choice->pipeline == EVS_SIM_WINDOWS || choice->pipeline == EVS_SIM_SESSIONS ||
+                   choice->pipeline == EVS_SIM_SEQUENCES || choice->pipeline == EVS_SIM_JOINS;
+    if (by_user && choice->partitions > 1 && choice->delivery != EVS_SIM_TO_REDIS && evs_sim_chance(world, 800)) {
+        uint32_t most = choice->partitions < EVS_SIM_GROUPS_MAX ? choice->partitions : EVS_SIM_GROUPS_MAX;
+        choice->groups = (uint32_t)evs_sim_between(world, 2, most);
+        choice->users = EVS_SIM_NAMES;
+        choice->has_lease = true;
+    }
+}
 
 void evs_sim_choose(struct evs_simulation *simulation)
 {
@@ -46,6 +55,7 @@ void evs_sim_choose(struct evs_simulation *simulation)
         choice->late_per_thousand = 0;
         choice->has_idle = false;
     }
+    choose_groups(world, choice);
     if (choice->pipeline == EVS_SIM_IDENTITY) {
         choice->has_idle = false; /* whose a late row is depends on how far the clock had moved time */
     }
@@ -55,100 +65,17 @@ void evs_sim_describe(const struct evs_sim_choice *choice, struct evs_buffer *ou
 {
     static const char *const pipelines[] = {"windows", "totals", "sessions", "sequences", "joins", "identity", "trace"};
     static const char *const deliveries[] = {"fast", "exact", "to redis"};
-    evs_buffer_printf(
-        out,
-        "%s %s, %u partitions, %u messages in %d s, %u faults, checkpoints of %d ms%s%s, appendfsync %s, ids for %d s",
-        pipelines[choice->pipeline], deliveries[choice->delivery], choice->partitions, choice->messages,
-        (int)(choice->traffic_us / EVS_SIM_SECOND), choice->fault_count, (int)(choice->checkpoint_us / 1000),
-        choice->has_idle ? ", idle clock" : "", choice->has_lease ? ", lease" : "",
-        choice->syncs_always ? "always" : "everysec", (int)(choice->window_us / EVS_SIM_SECOND));
+    evs_buffer_printf(out,
+                      "%s %s, %u partitions, %u groups, %u messages in %d s, %u faults, checkpoints of %d ms%s%s, "
+                      "appendfsync %s, ids for %d s",
+                      pipelines[choice->pipeline], deliveries[choice->delivery], choice->partitions,
+                      evs_sim_group_count(choice), choice->messages, (int)(choice->traffic_us / EVS_SIM_SECOND),
+                      choice->fault_count, (int)(choice->checkpoint_us / 1000), choice->has_idle ? ", idle clock" : "",
+                      choice->has_lease ? ", lease" : "", choice->syncs_always ? "always" : "everysec",
+                      (int)(choice->window_us / EVS_SIM_SECOND));
 }
 
-/* --- engines ------------------------------------------------------------------------------------------------------------- */
-
-static void take_log_line(void *owner, const char *line, size_t bytes)
-{
-    struct evs_sim_engine *engine = owner;
-    struct evs_simulation *simulation = engine->simulation;
-    size_t skip = bytes > 31 ? 25 : 0; /* the line's own time */
-    evs_sim_note(&simulation->world, engine->process->name, "%.*s", (int)(bytes - skip - 1), line + skip);
-}
-
-static void run_engine(void *argument)
-{
-    struct evs_sim_engine *engine = argument;
-    struct evs_simulation *simulation = engine->simulation;
-    do {
-        struct evs_run_summary summary;
-        engine->status = evs_run_start(simulation->plan, &engine->options, &engine->run, &engine->error);
-        if (engine->status != EVS_OK) {
-            engine->run = NULL;
-            break;
-        }
-        if (engine->wants_stop) {
-            evs_run_stop(engine->run);
-        }
-        engine->status = evs_run_wait(engine->run, &summary, &engine->error);
-        struct evs_run *run = engine->run;
-        engine->run = NULL;
-        evs_run_free(run);
-        simulation->totals.gaps += engine->status == EVS_E_GAP;
-    } while (engine->status == EVS_E_GAP && !engine->wants_stop); /* as `evstream run` does */
-    evs_sim_note(&simulation->world, engine->process->name, "ends: %s %s", evs_status_name(engine->status),
-                 engine->status == EVS_OK ? "" : engine->error.text);
-}
-
-void evs_sim_start_engine(struct evs_simulation *simulation)
-{
-    struct evs_sim_world *world = &simulation->world;
-    if (simulation->engine_count == EVS_SIM_ENGINES_MAX) {
-        evs_sim_violate(world, "%u engines were started, and none stays", simulation->engine_count);
-        return;
-    }
-    struct evs_sim_engine *engine = &simulation->engines[simulation->engine_count++];
-    engine->simulation = simulation;
-    engine->process = evs_sim_spawn(&simulation->machine, run_engine, engine);
-    engine->process->log = take_log_line;
-    engine->process->owner = engine;
-    engine->log = evs_log_new(&engine->process->os, EVS_LOG_INFO, false);
-    engine->options = (struct evs_run_options){
-        .os = &engine->process->os,
-        .log = engine->log,
-        .worker_count = 1 + (uint32_t)evs_sim_below(world, 3),
-        .batch_rows = evs_sim_chance(world, 300) ? 1 + (uint32_t)evs_sim_below(world, 8) : EVS_BATCH_ROWS,
-        .checkpoint_interval_us = simulation->choice.checkpoint_us,
-        .store = &evs_store_redis,
-        .nats_url = "nats://127.0.0.1:4222",
-        .redis_url = "redis://127.0.0.1:6379",
-        .start = EVS_START_COMMITTED,
-        .retry_us = RETRY_US,
-        .lease_us = simulation->choice.has_lease ? LEASE_US : 0,
-        .bucket = simulation->choice.has_lease ? "evstream" : NULL,
-        .row_format = &evs_format_json,
-        .outbox_bytes_max = UINT64_C(64) << 20,
-        .full_bytes_min = 1 + evs_sim_below(world, 4096), /* copies of ranges go round soon */
-    };
-    evs_sim_note(world, engine->process->name, "starts with %u workers", engine->options.worker_count);
-}
-
-struct evs_sim_engine *evs_sim_newest_engine(struct evs_simulation *simulation)
-{
-    for (uint32_t i = simulation->engine_count; i-- > 0;) {
-        if (evs_sim_is_alive(simulation->engines[i].process)) {
-            return &simulation->engines[i];
-        }
-    }
-    return NULL;
-}
-
-uint32_t evs_sim_living_engines(const struct evs_simulation *simulation)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < simulation->engine_count; i++) {
-        count += evs_sim_is_alive(simulation->engines[i].process);
-    }
-    return count;
-}
+/* --- ends -------------------------------------------------------------------------------------------------------------------- */
 
 static bool is_server_trouble(evs_status status)
 {
@@ -179,9 +106,18 @@ static void judge_ends(struct evs_simulation *simulation)
 
 /* --- how far it is ---------------------------------------------------------------------------------------------------------- */
 
-struct evs_slice evs_sim_newest_record(const struct evs_sim_redis_data *data)
+uint32_t evs_sim_group_count(const struct evs_sim_choice *choice)
 {
-    const struct evs_sim_stream *log = evs_sim_redis_find(data, EVS_SLICE("evs:{simulated:0}:log"));
+    return choice->groups == 0 ? 1 : choice->groups;
+}
+
+struct evs_slice evs_sim_newest_record(const struct evs_simulation *simulation, const struct evs_sim_redis_data *data,
+                                       uint32_t group)
+{
+    char name[40], key[80];
+    snprintf(name, sizeof name, simulation->choice.groups == 0 ? "%u" : "1-%u", group);
+    snprintf(key, sizeof key, "evs:{simulated:%s}:log", name);
+    const struct evs_sim_stream *log = evs_sim_redis_find(data, evs_slice_of(key));
     for (uint32_t i = log == NULL ? 0 : log->count; log != NULL && i-- > log->first;) {
         const struct evs_sim_entry *entry = log->entries[i];
         if (entry->field_count == 8 && evs_slice_equal(entry->fields[1], EVS_SLICE("C"))) {
@@ -189,6 +125,15 @@ struct evs_slice evs_sim_newest_record(const struct evs_sim_redis_data *data)
         }
     }
     return (struct evs_slice){0};
+}
+
+bool evs_sim_all_have_commits(const struct evs_simulation *simulation, const struct evs_sim_redis_data *data)
+{
+    bool all = true;
+    for (uint32_t i = 0; i < evs_sim_group_count(&simulation->choice); i++) {
+        all = all && evs_sim_newest_record(simulation, data, i).count > 0;
+    }
+    return all;
 }
 
 /* The newest stored message of each partition. */
@@ -202,28 +147,38 @@ static void stored_sequences(const struct evs_simulation *simulation, uint64_t *
     }
 }
 
-/* Partitions that are not committed up to their newest message. */
-static uint32_t partitions_behind(struct evs_simulation *simulation)
+/* Of one group's partitions those that are committed up to their newest message. */
+static uint32_t committed_partitions(struct evs_simulation *simulation, uint32_t group, const uint64_t *stored)
 {
-    uint64_t stored[EVS_SIM_PARTITIONS_MAX] = {0};
-    struct evs_slice bytes = evs_sim_newest_record(&simulation->redis.data);
+    struct evs_slice bytes = evs_sim_newest_record(simulation, &simulation->redis.data, group);
     struct evs_arena arena = {0};
     struct evs_record record;
     struct evs_error error;
-    uint32_t behind = simulation->choice.partitions;
-    stored_sequences(simulation, stored);
+    uint32_t count = 0;
     if (bytes.count == 0) {
-        return behind;
+        return 0;
     }
     evs_status status = evs_record_decode(bytes, &arena, &record, &error);
     EVS_ASSERT(status == EVS_OK);
     for (uint32_t i = 0; i < record.sources[0].partition_count; i++) {
         const struct evs_position *position = &record.sources[0].partitions[i].position;
-        behind -=
+        count +=
             position->partition < simulation->choice.partitions && position->sequence >= stored[position->partition];
     }
-    simulation->totals.events = record.events;
+    simulation->totals.events += record.events;
     evs_arena_fini(&arena);
+    return count;
+}
+
+static uint32_t partitions_behind(struct evs_simulation *simulation)
+{
+    uint64_t stored[EVS_SIM_PARTITIONS_MAX] = {0};
+    uint32_t behind = simulation->choice.partitions;
+    stored_sequences(simulation, stored);
+    simulation->totals.events = 0;
+    for (uint32_t i = 0; i < evs_sim_group_count(&simulation->choice); i++) {
+        behind -= committed_partitions(simulation, i, stored);
+    }
     return behind;
 }
 
@@ -256,17 +211,6 @@ static bool has_caught_up(struct evs_simulation *simulation)
     bool is_decided =
         simulation->choice.has_lease ? living > 0 : living == 1; /* without a lease the last one must fence the rest */
     return all_stored && is_settled && is_decided && partitions_behind(simulation) == 0;
-}
-
-static void stop_engine(struct evs_sim_engine *engine)
-{
-    if (evs_sim_is_alive(engine->process)) {
-        evs_sim_note(&engine->simulation->world, engine->process->name, "is asked to stop");
-        engine->wants_stop = true;
-        if (engine->run != NULL) {
-            evs_run_stop(engine->run);
-        }
-    }
 }
 
 static bool has_stopped(struct evs_simulation *simulation)
@@ -308,7 +252,7 @@ static void catch_up_and_stop(struct evs_simulation *simulation)
     }
     simulation->is_over = true;
     for (uint32_t i = 0; i < simulation->engine_count; i++) {
-        stop_engine(&simulation->engines[i]);
+        evs_sim_stop_engine(&simulation->engines[i]);
     }
     if (!step_until(simulation, world->now_us + STOP_US, has_stopped)) {
         evs_sim_violate(world, "%u engines do not stop", evs_sim_living_engines(simulation));
@@ -355,6 +299,9 @@ bool evs_simulate(struct evs_simulation *simulation, uint64_t seed, bool keeps_h
     begin(simulation, seed, keeps_history);
     simulation->nats.sabotage = sabotage ? 3 : 0;
     evs_sim_start_engine(simulation);
+    for (uint32_t i = 1; i < simulation->choice.groups; i++) { /* at the same moment: who divides the pipeline? */
+        evs_sim_start_engine(simulation);
+    }
     evs_sim_begin_traffic(simulation);
     evs_sim_begin_faults(simulation);
     (void)step_until(simulation, simulation->choice.traffic_us + 2 * EVS_SIM_SECOND, NULL);

@@ -1,9 +1,9 @@
-/* One simulation: a pipeline, its traffic, one or two engines, two servers, faults; and what must come out. */
+/* One simulation: a pipeline, its traffic, one to three engines, two servers, faults; and what must come out. */
 #ifndef EVS_SIM_SIMULATION_H
 #define EVS_SIM_SIMULATION_H
 
+#include "evstream/groups.h"
 #include "evstream/plan.h"
-#include "evstream/run.h"
 #include "nats_sim.h"
 #include "process.h"
 #include "redis_sim.h"
@@ -11,6 +11,8 @@
 #define EVS_SIM_PARTITIONS_MAX 4
 #define EVS_SIM_DELAY_US INT64_C(3000000) /* of the pipelines' watermark */
 #define EVS_SIM_ENGINES_MAX 64
+#define EVS_SIM_GROUPS_MAX 3
+#define EVS_SIM_NAMES 64 /* users are called u0 to u63 where a partition is made of their names */
 
 /* --- events ----------------------------------------------------------------------------------------------------------- */
 
@@ -49,6 +51,7 @@ struct evs_sim_choice {
     bool has_idle; /* idle partitions stop holding time back */
     bool syncs_always;
     bool has_lease;    /* one engine runs, others stand by; else who starts last takes over */
+    uint32_t groups;   /* that engines share; 0: the pipeline is not divided */
     int64_t window_us; /* of the ids that the sinks' stream remembers */
     uint32_t faults;   /* a bit for each kind that may happen */
 };
@@ -61,7 +64,10 @@ struct evs_sim_engine {
     struct evs_simulation *simulation;
     struct evs_sim_process *process;
     struct evs_log *log;
-    struct evs_run *run;
+    struct evs_groups *groups;
+    struct evs_run *runs[EVS_SIM_GROUPS_MAX]; /* of its groups; NULL: none now */
+    bool is_over[EVS_SIM_GROUPS_MAX];
+    bool has_failed;
     struct evs_run_options options;
     bool wants_stop;
     evs_status status;
@@ -69,8 +75,8 @@ struct evs_sim_engine {
 };
 
 struct evs_sim_totals { /* what happened, to show that something did */
-    uint64_t faults, engines, commits, fenced, gaps, lost_messages, lost_writes, duplicates, events, rows, virtual_us,
-        steps;
+    uint64_t faults, engines, commits, fenced, gaps, given_back, lost_messages, lost_writes, duplicates, events, rows,
+        virtual_us, steps;
 };
 
 struct evs_simulation {
@@ -119,12 +125,18 @@ void evs_sim_begin_faults(struct evs_simulation *simulation);
 void evs_sim_heal(struct evs_simulation *simulation);
 
 void evs_sim_start_engine(struct evs_simulation *simulation);
+/* Asks a living engine to stop, as a signal does. */
+void evs_sim_stop_engine(struct evs_sim_engine *engine);
 /* The newest engine that is alive; NULL: none. */
 struct evs_sim_engine *evs_sim_newest_engine(struct evs_simulation *simulation);
 uint32_t evs_sim_living_engines(const struct evs_simulation *simulation);
 
-/* The record of the newest commit; empty: there is none. */
-struct evs_slice evs_sim_newest_record(const struct evs_sim_redis_data *data);
+uint32_t evs_sim_group_count(const struct evs_sim_choice *choice); /* at least 1 */
+/* The record of a group's newest commit; empty: there is none. */
+struct evs_slice evs_sim_newest_record(const struct evs_simulation *simulation, const struct evs_sim_redis_data *data,
+                                       uint32_t group);
+/* Has every group one? */
+bool evs_sim_all_have_commits(const struct evs_simulation *simulation, const struct evs_sim_redis_data *data);
 /* Compares what came out with what should have, and notes violations. */
 void evs_sim_check(struct evs_simulation *simulation);
 /* Which events are late, where no idle clock moves time. */

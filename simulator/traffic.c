@@ -2,10 +2,12 @@
  * What the broker cannot take waits with its producer, in order; its events are old when they come. */
 #include <stdio.h>
 
+#include "evstream/text.h"
 #include "evstream/type.h"
 #include "simulation.h"
 
 #define EVENTS_MAX 5 /* a message */
+#define PERSONS 8    /* in all partitions */
 #define LATE_US_MAX (20 * EVS_SIM_SECOND)
 
 const char *evs_sim_type_name(enum evs_sim_type type)
@@ -25,15 +27,30 @@ static int64_t draw_time(struct evs_simulation *simulation)
     return time_us - time_us % 1000 + simulation->event_count % 1000;
 }
 
+/* The n-th person of a partition. Where groups share the partitions, names say who lies where. */
+static uint32_t person_of(const struct evs_sim_choice *choice, uint32_t partition, uint32_t n)
+{
+    if (choice->groups == 0) {
+        return n * choice->partitions + partition;
+    }
+    for (uint32_t user = 0;; user++) {
+        char name[16];
+        int count = snprintf(name, sizeof name, "u%u", user);
+        EVS_ASSERT(user < EVS_SIM_NAMES);
+        if (evs_fnv1a32(name, (size_t)count) % choice->partitions == partition && n-- == 0) {
+            return user;
+        }
+    }
+}
+
 static void add_event(struct evs_simulation *simulation, enum evs_sim_type type, uint32_t partition)
 {
     const struct evs_sim_choice *choice = &simulation->choice;
     struct evs_sim_world *world = &simulation->world;
-    uint32_t per_partition = choice->users / choice->partitions;
     struct evs_sim_click click = {
         .type = type,
         .partition = partition,
-        .user = (uint32_t)evs_sim_below(world, per_partition) * choice->partitions + partition,
+        .user = person_of(choice, partition, (uint32_t)evs_sim_below(world, PERSONS / choice->partitions)),
         .time_us = draw_time(simulation),
         .amount = evs_sim_between(world, 1, 100),
         .is_repeated = choice->pipeline == EVS_SIM_TRACE && type < EVS_SIM_FLUSH && evs_sim_chance(world, 50),
