@@ -63,3 +63,17 @@ void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch)
     op->emitted += output == 0 ? batch->selected_count : 0;
     evs_batch_unref(batch);
 }
+bool evs_op_traces(const struct evs_op *op)
+{
+    (void)op;
+    return false;
+}
+void evs_op_trace_keys(struct evs_op *op, const struct evs_batch *batch, const uint32_t *keys, uint32_t key_count)
+{
+    (void)op, (void)batch, (void)keys, (void)key_count;
+}
+void evs_op_trace_rows(struct evs_op *op, struct evs_batch *batch, uint32_t row, const struct evs_row *const *rows,
+                       uint32_t count)
+{
+    (void)op, (void)batch, (void)row, (void)rows, (void)count;
+}

@@ -42,6 +42,53 @@ def clickstream(results):
     return rates(results, "clickstream.svg", "Ten campaigns, one worker, from a file", ("triggers",), lambda row: (f"{row['triggers']:,}",))
 
 
+def scale(results):
+    """Cost by keys beside what one random access costs, then partitions and workers."""
+    rows, costs, accesses = [], [], []
+    for row in results.of("row"):
+        access = results.find(row["case"], "access")
+        costs.append((row["keys"], row["median"]))
+        accesses.append((row["keys"], access["median"]))
+        grown, dearer = row["median"] - costs[0][1], access["median"] - accesses[0][1]
+        share = f"{grown / dearer:.2f}" if dearer > 0 else ""
+        rows.append((f"{row['keys']:,}", spread(row, three), f"{grown:+.0f}", spread(results.find(row["case"], "new"), three), f"{access['mb']:,.0f}",
+                     spread(access, three), share))
+    head = ("keys", "ns a row", "more than the first", "ns a new key", "MB of state", "ns one random access", "growth in accesses")
+    title = "A row of one of so many keys, and one random access into as much memory"
+    drawings = [("scale-keys.svg", title, plot.lines(title, {"a row": costs, "a random access": accesses}, "ns", "keys", logarithmic=True))]
+    lines = table(head, rows)
+    rates_of = results.of("rate")
+    if rates_of:
+        more, drawing = partitions(results, rates_of)
+        lines, drawings = [*lines, "", *more], drawings + [drawing]
+    return lines, drawings
+
+
+def partitions(results, rates_of):
+    rows, series = [], {}
+    for row in rates_of:
+        cpu = results.find(row["case"], "cpu")
+        workers = f"{row['workers']} worker{'s' if row['workers'] > 1 else ''}"
+        rows.append((row["partitions"], row["workers"], spread(row), spread(cpu, three)))
+        series.setdefault(workers, []).append((row["partitions"], cpu["median"]))
+    title = "A row from JetStream, by partitions"
+    return (table(("partitions", "workers", "events a second", "ns of processor time a row"), rows),
+            ("scale-partitions.svg", title, plot.lines(title, series, "ns of processor time", "partitions", logarithmic=True)))
+
+
+def ysb(results):
+    lines, _ = rates(results, "ysb.svg", "")
+    return lines, []
+
+
+def memory(results):
+    names = ("allocated", "active", "resident", "told")
+    rows = [(row["title"], *(f"{results.find(row['case'], name)['median']:,.0f}" for name in names)) for row in results.of("allocated")]
+    title = f"Bytes a key that jemalloc has allocated, {results.about['keys']:,} keys"
+    bars = [(row["case"], row["median"], row["least"], row["most"]) for row in results.of("allocated")]
+    return table(("", "allocated", "in pages in use", "resident", "told by the operator"), rows), [("memory.svg", title, plot.bars(title, bars, "bytes"))]
+
+
 def pairs(results):
     """Two programs that were run in turn: each, then the ratios."""
     rows = [(row["case"], spread(row), spread(results.find(row["case"], "cpu"), three), three(results.find(row["case"], "peak")["median"])) for row in results.of("rate")]
@@ -62,4 +109,4 @@ def peers(results):
     return table(head, rows), []
 
 
-SHOWN = {"nexmark": nexmark, "clickstream": clickstream, "peers": peers}
+SHOWN = {"nexmark": nexmark, "clickstream": clickstream, "scale": scale, "ysb": ysb, "memory": memory, "peers": peers}
