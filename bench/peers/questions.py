@@ -87,22 +87,26 @@ QUESTIONS = {
 }
 
 
+def lines_of(path):
+    """Of a file, or of all files in a folder: an engine may write its answer in parts."""
+    files = [path] if os.path.isfile(path) else sorted(os.path.join(path, name) for name in os.listdir(path))
+    for name in files:
+        with open(name, "rb") as file:
+            yield from file
+
+
 def fingerprint(question, path):
     """Rows, and the sum of their hashes: equal for two bags of rows that are equal, whatever their order, and (but for one chance in 2^128) for no others."""
     rows = total = 0
-    with open(path, "rb") as file:
-        for line in file:
-            total += int.from_bytes(hashlib.blake2b(question.row(line).encode(), digest_size=16).digest(), "little")
-            rows += 1
+    for line in lines_of(path):
+        total += int.from_bytes(hashlib.blake2b(question.row(line).encode(), digest_size=16).digest(), "little")
+        rows += 1
     return rows, total % (1 << 128)
 
 
 def difference(question, ours, theirs, shown=5):
     """Sentences about the rows that one of two answers has and the other has not."""
-    bags = []
-    for path in (ours, theirs):
-        with open(path, "rb") as file:
-            bags.append(collections.Counter(question.row(line) for line in file))
+    bags = [collections.Counter(question.row(line) for line in lines_of(path)) for path in (ours, theirs)]
     for label, more in (("only ours", bags[0] - bags[1]), ("only theirs", bags[1] - bags[0])):
         yield f"{label}: {sum(more.values())} rows"
         yield from (f"    {row!r}" for row in sorted(more)[:shown])
