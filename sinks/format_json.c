@@ -91,21 +91,30 @@ static inline char *put_text(char *out, const char *text, size_t count)
     return out;
 }
 
-/* A view of at most 12 bytes holds its text and zeros behind it, so it is read as two words whatever its length. */
+/* Of a view of at most 12 bytes: its count, and the text behind it. */
+typedef uint8_t view_bytes __attribute__((vector_size(sizeof(struct evs_str))));
+_Static_assert(offsetof(struct evs_str, text) == 4 && EVS_STR_INLINE_MAX == 12, "as it is laid out below");
+
+/* One look at all sixteen bytes tells whether one of the text's must be escaped. */
+static inline bool short_needs_escape(const struct evs_str *text)
+{
+    static const view_bytes place = {255, 255, 255, 255, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11};
+    view_bytes bytes;
+    memcpy(&bytes, text, sizeof bytes);
+    view_bytes found = (view_bytes)((bytes < 0x20) | (bytes == '"') | (bytes == '\\'));
+    found &= (view_bytes)(place < (uint8_t)text->count);
+    uint64_t halves[2];
+    memcpy(halves, &found, sizeof halves);
+    return (halves[0] | halves[1]) != 0;
+}
+
 static inline char *put_short(char *out, const struct evs_str *text)
 {
-    uint64_t head, tail;
-    memcpy(&head, text->text, 8);
-    memcpy(&tail, text->text + 4, 8);
-    uint64_t unused = UINT64_C(0x2020202020202020); /* a zero behind the end is no control character of the text */
-    uint32_t count = text->count;
-    uint64_t head_checked = count >= 8 ? head : head | unused << (8 * count);
-    uint64_t tail_checked = count >= 12 ? tail : count <= 4 ? unused : tail | unused << (8 * (count - 4));
-    if (EVS_UNLIKELY(needs_escape(head_checked) || needs_escape(tail_checked))) {
-        return put_text(out, text->text, count);
+    if (EVS_UNLIKELY(short_needs_escape(text))) {
+        return put_text(out, text->text, text->count);
     }
     memcpy(out, text->text, EVS_STR_INLINE_MAX);
-    return out + count;
+    return out + text->count;
 }
 
 /* A json value is one line already but for white space between its tokens: inside strings line breaks are escaped. */

@@ -180,7 +180,8 @@ static void sink_tell_window(struct sink_instance *sink, const char *pipeline, c
 {
     int64_t needed_us = sink->retry_us + sink->config->ack_timeout_us;
     char text[400];
-    snprintf(text, sizeof text, "duplicate window of %s: %s of %s", name, sink->name, pipeline != NULL ? pipeline : "");
+    snprintf(text, sizeof text, "duplicate window of %.200s: %s of %s", name, sink->name,
+             pipeline != NULL ? pipeline : "");
     if (info->duplicate_window_us < needed_us && evs_log_first(sink->log, text)) {
         evs_log(sink->log, EVS_LOG_WARN, "nats_duplicate_window",
                 "Sink %s: stream %s forgets ids after %.3g s, and a connection may be away for %" PRId64
