@@ -89,6 +89,16 @@ def memory(results):
     return table(("", "allocated", "in pages in use", "resident", "told by the operator"), rows), [("memory.svg", title, plot.bars(title, bars, "bytes"))]
 
 
+def soak(results):
+    about = results.about
+    rows = [(row["case"], spread(row, three), f"{row['growth'] * 100:+.2f} %", f"{row['hourly_mb']:+.2f}") for row in results.of("memory")]
+    title = f"Memory over {about['minutes']} minutes of {about['rate']:,} events a second"
+    series = {row["case"]: list(zip(row["minutes"], row["mb"])) for row in results.of("series")}
+    told = (f"{about['events']:,} events, {about['keys']:,} keys of state; judged from minute {about['judged_from_minute']:g}: "
+            f"at most {about['growth_max'] * 100:g} % growth.")
+    return [told, "", *table(("", "MB", "growth in the judged time", "MB an hour"), rows)], [("soak.svg", title, plot.lines(title, series, "MB", "minutes"))]
+
+
 def pairs(results):
     """Two programs that were run in turn: each, then the ratios."""
     rows = [(row["case"], spread(row), spread(results.find(row["case"], "cpu"), three), three(results.find(row["case"], "peak")["median"])) for row in results.of("rate")]
@@ -109,4 +119,4 @@ def peers(results):
     return table(head, rows), []
 
 
-SHOWN = {"nexmark": nexmark, "clickstream": clickstream, "scale": scale, "ysb": ysb, "memory": memory, "peers": peers}
+SHOWN = {"nexmark": nexmark, "clickstream": clickstream, "scale": scale, "ysb": ysb, "memory": memory, "soak": soak, "peers": peers}
