@@ -2,7 +2,7 @@
  *
  *   evs_bench_pair [--pairs N] [--events N] [--names A,B] [--json FILE] 'COMMAND A' 'COMMAND B'
  *
- * Each command is given to /bin/sh. Measured from outside, as the kernel accounts for it: wall seconds, CPU seconds of the command and what it
+ * --json appends a line with every run to FILE (default: EVS_BENCH_PAIRS, if that is set). Each command is given to /bin/sh. Measured from outside, as the kernel accounts for it: wall seconds, CPU seconds of the command and what it
  * waited for, peak resident memory of the largest process. The ratio is B's rate by A's, pair by pair. One pair before the first is not counted. */
 #define _GNU_SOURCE
 #include <stdbool.h>
@@ -101,21 +101,28 @@ static void print_side(const struct side *side, int count, double events)
     printf(" %8.1f MB peak\n", median_of(side, count, MEMORY));
 }
 
-static void print_json(const char *path, const struct side *a, const struct side *b, int count, double events,
-                       double ratio)
+/* Every run, in their order, as [wall seconds, CPU seconds, MB]. */
+static void print_runs(FILE *file, const struct side *side, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const struct figure *f = &side->runs[i];
+        fprintf(file, "%s[%.4f,%.4f,%.1f]", i > 0 ? "," : "[", f->wall, f->cpu, f->memory_mb);
+    }
+    fputc(']', file);
+}
+
+static void print_json(const char *path, const struct side *sides, int count, double events)
 {
     FILE *file = fopen(path, "a");
     if (file == NULL) {
         perror(path);
         exit(1);
     }
-    fprintf(file, "{\"pairs\":%d,\"events\":%.0f,\"ratio\":%.3f", count, events, ratio);
-    const struct side *sides[2] = {a, b};
-    for (int i = 0; i < 2; i++) {
-        fprintf(file, ",\"%s\":{\"wall_s\":%.4f,\"cpu_s\":%.4f,\"peak_mb\":%.1f}", sides[i]->name,
-                median_of(sides[i], count, WALL), median_of(sides[i], count, CPU), median_of(sides[i], count, MEMORY));
-    }
-    fprintf(file, "}\n");
+    fprintf(file, "{\"names\":[\"%s\",\"%s\"],\"events\":%.0f,\"runs\":[", sides[0].name, sides[1].name, events);
+    print_runs(file, &sides[0], count);
+    fputc(',', file);
+    print_runs(file, &sides[1], count);
+    fprintf(file, "]}\n");
     fclose(file);
 }
 
@@ -124,7 +131,7 @@ int main(int argc, char **argv)
     int pairs = 5, operands = 0;
     double events = 0;
     char *names = NULL;
-    const char *json = NULL;
+    const char *json = getenv("EVS_BENCH_PAIRS");
     struct side sides[2] = {{.name = "A"}, {.name = "B"}};
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--pairs") == 0 && i + 1 < argc) {
@@ -165,7 +172,7 @@ int main(int argc, char **argv)
            sides[1].name, middle * 100, sides[0].name, least * 100, most * 100, pairs, cpu_middle * 100,
            cpu_least * 100, cpu_most * 100);
     if (json != NULL) {
-        print_json(json, &sides[0], &sides[1], pairs, events, middle);
+        print_json(json, sides, pairs, events);
     }
     return 0;
 }

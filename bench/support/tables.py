@@ -100,11 +100,15 @@ def soak(results):
 
 
 def pairs(results):
-    """Two programs that were run in turn: each, then the ratios."""
+    """Two programs that were run in turn: each, then the ratios; of other suites what they printed."""
+    def whole(value):
+        return f"{value:.0f} %"
+
     rows = [(row["case"], spread(row), spread(results.find(row["case"], "cpu"), three), three(results.find(row["case"], "peak")["median"])) for row in results.of("rate")]
-    ratios = [(f"**{row['case']}**", spread(row, lambda value: f"{value:.0f} %"), spread(results.find(row["case"], "cpu_ratio"), lambda value: f"{value:.0f} %"), "")
-              for row in results.of("ratio")]
-    return table(("", "a second", "CPU seconds a million", "MB at most"), rows + ratios), []
+    ratios = [(f"**{row['case']}**", spread(row, whole), spread(results.find(row["case"], "cpu_ratio"), whole), "") for row in results.of("ratio")]
+    if rows:
+        return table(("", "a second", "CPU seconds a million", "MB at most"), rows + ratios), []
+    return ["```text", *(line for row in results.of("text") for line in row["lines"]), "```"], []
 
 
 def peers(results):
