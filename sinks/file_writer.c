@@ -1,5 +1,9 @@
 /* The position is a count of the file's own bytes, packed or not. A flush ends the gzip member or zstd frame in hand, so that every
- * position that was ever told is the end of a whole file: a cut there leaves one that is readable by itself. */
+ * position that was ever told is the end of a whole file: a cut there leaves one that is readable by itself.
+ *
+ * The kernel copies into the page cache at full speed only when source and destination agree modulo the page size (sources/source_file.c has the
+ * figures): so the buffer begins at a page, rows stand in it as far behind a page's beginning as they will in the file, and it is written when it is
+ * full to its last byte, where a page of the file ends. */
 #include "file_writer.h"
 
 #include <zlib.h>
@@ -8,7 +12,7 @@
 #include "evstream/memory.h"
 
 #define BUFFER_BYTES (256u << 10)
-#define PIECE_BYTES_MAX ((size_t)1 << 30)
+#define PAGE_BYTES 4096u
 #define GZIP_WINDOW (15 + 16) /* 15 bits of window, and 16: the gzip format */
 #define GZIP_MEMORY 8         /* zlib's default */
 #define GZIP_LEVEL 6
@@ -20,10 +24,10 @@ struct evs_file_writer {
     const struct evs_os *os;
     struct evs_file *file;
     enum packing packing;
-    uint64_t written_bytes; /* of the file: its position behind what the operating system has */
-    char *buffer;           /* rows that are not yet written or packed */
-    size_t buffer_bytes;
-    bool member_open; /* a member or frame has been begun and not ended */
+    uint64_t written_bytes;            /* of the file: its position behind what the operating system has */
+    char *buffer;                      /* rows that are not yet written or packed */
+    size_t buffer_first, buffer_bytes; /* they begin there, and are so many */
+    bool member_open;                  /* a member or frame has been begun and not ended */
     z_stream gzip;
     ZSTD_CStream *zstd;
     char *packed; /* BUFFER_BYTES: output of the packer */
@@ -72,6 +76,14 @@ void evs_file_writer_close(struct evs_file_writer *writer)
     evs_free(writer);
 }
 
+/* The buffer is empty: where does its next byte stand? */
+static void align_buffer(struct evs_file_writer *writer)
+{
+    bool is_packed = writer->packing != PACKING_NONE;
+    writer->buffer_first = is_packed ? 0 : (size_t)(writer->written_bytes % PAGE_BYTES);
+    writer->buffer_bytes = 0;
+}
+
 /* Cuts the file to the committed position, and goes there. */
 static evs_status go_to_position(struct evs_file_writer *writer, const struct evs_file_start *start,
                                  struct evs_error *error)
@@ -80,6 +92,7 @@ static evs_status go_to_position(struct evs_file_writer *writer, const struct ev
     bool is_regular;
     evs_status status = writer->os->files.size(writer->file, &bytes, &is_regular, error);
     writer->written_bytes = start->resume ? start->offset : 0;
+    align_buffer(writer);
     if (status != EVS_OK || !start->resume || !is_regular || strcmp(start->path, "-") == 0) {
         return status;
     }
@@ -106,7 +119,7 @@ evs_status evs_file_writer_open(const struct evs_os *os, const struct evs_file_s
     struct evs_file_writer *made = evs_alloc_zero(sizeof *made);
     made->os = os;
     made->file = file;
-    made->buffer = evs_alloc(BUFFER_BYTES);
+    made->buffer = evs_alloc_aligned(PAGE_BYTES, BUFFER_BYTES);
     open_packing(made, start->named);
     status = go_to_position(made, start, error);
     if (status == EVS_OK && made->written_bytes == 0) {
@@ -186,32 +199,27 @@ static evs_status put(struct evs_file_writer *writer, struct evs_slice bytes, bo
 
 static evs_status put_buffer(struct evs_file_writer *writer, bool last, struct evs_error *error)
 {
-    evs_status status = put(writer, (struct evs_slice){writer->buffer, writer->buffer_bytes}, last, error);
+    struct evs_slice bytes = {writer->buffer + writer->buffer_first, writer->buffer_bytes};
+    evs_status status = put(writer, bytes, last, error);
     if (status == EVS_OK) {
-        writer->buffer_bytes = 0;
+        align_buffer(writer);
     }
     return status;
 }
 
 evs_status evs_file_writer_append(struct evs_file_writer *writer, struct evs_slice bytes, struct evs_error *error)
 {
-    if (bytes.count > BUFFER_BYTES - writer->buffer_bytes) {
-        evs_status status = put_buffer(writer, false, error);
+    while (bytes.count > 0) {
+        size_t end = writer->buffer_first + writer->buffer_bytes, room = BUFFER_BYTES - end;
+        size_t count = bytes.count < room ? bytes.count : room;
+        EVS_ASSERT(room > 0);
+        memcpy(writer->buffer + end, bytes.data, count);
+        writer->buffer_bytes += count;
+        bytes = (struct evs_slice){bytes.data + count, bytes.count - count};
+        evs_status status = count == room ? put_buffer(writer, false, error) : EVS_OK;
         if (status != EVS_OK) {
             return status;
         }
-    }
-    while (bytes.count > BUFFER_BYTES) { /* zlib counts in 32 bits */
-        size_t piece = bytes.count < PIECE_BYTES_MAX ? bytes.count : PIECE_BYTES_MAX;
-        evs_status status = put(writer, (struct evs_slice){bytes.data, piece}, false, error);
-        if (status != EVS_OK) {
-            return status;
-        }
-        bytes = (struct evs_slice){bytes.data + piece, bytes.count - piece};
-    }
-    if (bytes.count > 0) {
-        memcpy(writer->buffer + writer->buffer_bytes, bytes.data, bytes.count);
-        writer->buffer_bytes += bytes.count;
     }
     return EVS_OK;
 }

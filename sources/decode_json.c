@@ -98,6 +98,7 @@ static void *json_open(const struct evs_decode_column *columns, uint32_t column_
     sort_children(decoder->root);
     evs_json_prepare(decoder, decoder->root);
     decoder->shapes = evs_json_can_scan() ? evs_json_shapes_new(&decoder->memory, decoder->root) : NULL;
+    decoder->marks = decoder->shapes == NULL ? NULL : evs_json_marks_new(&decoder->memory);
     return decoder;
 }
 
@@ -310,13 +311,13 @@ static inline void take_line(struct json_decoder *decoder, struct progress *prog
     progress->index++;
 }
 
-/* The lines that are worth indexing together, from `progress` on. Its first line may be longer than any row is allowed to be: then
- * it is alone. */
-static size_t chunk_end(const struct json_decoder *decoder, const struct progress *progress)
+/* The lines that are worth indexing together, from `progress` on, of about `bytes_max`. The first line may be longer, even longer than any row is
+ * allowed to be: then it is alone. */
+static size_t chunk_end(const struct json_decoder *decoder, const struct progress *progress, size_t bytes_max)
 {
     size_t rows = decoder->out->row_max - decoder->out->batch->row_count;
     size_t wanted = rows * decoder->row_bytes_usual + CHUNK_SLACK_BYTES;
-    wanted = wanted < CHUNK_BYTES ? wanted : CHUNK_BYTES;
+    wanted = wanted < bytes_max ? wanted : bytes_max;
     size_t left = progress->input.count - progress->at;
     if (left <= wanted) {
         return progress->input.count;
@@ -331,7 +332,7 @@ static size_t chunk_end(const struct json_decoder *decoder, const struct progres
 
 static void take_chunk(struct json_decoder *decoder, struct progress *progress)
 {
-    size_t end = chunk_end(decoder, progress);
+    size_t end = chunk_end(decoder, progress, CHUNK_BYTES);
     const char *start = progress->input.data + progress->at;
     struct evs_json_index index;
     uint32_t n = 0;
@@ -357,10 +358,9 @@ static void take_chunk(struct json_decoder *decoder, struct progress *progress)
 
 /* --- lines that look like others --------------------------------------------------------------------------------------- */
 
-/* What a record costs that had to be searched for or read by the walk, in records that went along without: where it is too much for long,
- * records are indexed in chunks again, and tried now and then. */
+/* What a record costs that had to be read by the walk, in records that went along: where it is too much for long, records are indexed in chunks
+ * again, and tried now and then. */
 #define TROUBLE_OF_A_WALK 6u
-#define SEARCHES_FREE 2u
 #define TROUBLE_MAX 256u
 #define INDEXED_RECORDS 4096u
 
@@ -374,23 +374,74 @@ static void count_trouble(struct json_decoder *decoder, uint32_t trouble)
     }
 }
 
-/* The next line along the steps of others; one that does not go along is read by the walk, and learned from. */
-static inline void take_line_like_others(struct json_decoder *decoder, struct progress *progress)
+/* The next line, which could be followed up to `end` or not at all: then it is read by the walk, and learned from. */
+static inline void take_followed(struct json_decoder *decoder, struct progress *progress, bool is_followed,
+                                 const char *end)
 {
     const char *start = progress->input.data + progress->at, *limit = progress->input.data + progress->input.count;
-    const char *end;
-    decoder->row = decoder->out->batch->row_count;
-    bool whole = evs_json_scan(decoder, start, limit, &end) && (end == limit || *end == '\n') &&
-                 (size_t)(end - start) <= decoder->row_bytes_max;
-    if (EVS_LIKELY(whole)) {
+    if (EVS_LIKELY(is_followed && (end == limit || *end == '\n') && (size_t)(end - start) <= decoder->row_bytes_max)) {
         take_row(decoder, progress->index++, (struct evs_slice){start, (size_t)(end - start)});
         progress->at += (size_t)(end - start) + (end < limit);
         decoder->followed++;
-        count_trouble(decoder, decoder->searches > SEARCHES_FREE ? decoder->searches - SEARCHES_FREE : 0);
+        count_trouble(decoder, 0);
     } else {
         clear_row(decoder);
         take_line_alone(decoder, progress);
         count_trouble(decoder, TROUBLE_OF_A_WALK);
+    }
+}
+
+static void take_line_unmarked(struct json_decoder *decoder, struct progress *progress)
+{
+    const char *limit = progress->input.data + progress->input.count, *end = NULL;
+    decoder->row = decoder->out->batch->row_count;
+    bool is_followed = evs_json_scan(decoder, progress->input.data + progress->at, limit, &end);
+    take_followed(decoder, progress, is_followed, end);
+}
+
+/* The next lines at once, as far as they look alike; false: not even the first one does. */
+static bool take_run(struct json_decoder *decoder, struct progress *progress)
+{
+    struct evs_decode_out *out = decoder->out;
+    uint32_t row = out->batch->row_count;
+    struct evs_slice *raw = out->raw + row;
+    uint32_t count = evs_json_take_run(decoder, progress->input.data + progress->at, out->row_max - row, raw);
+    if (count == 0) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        out->record_index[row + i] = progress->index++;
+    }
+    out->batch->row_count += count;
+    size_t end = (size_t)(raw[count - 1].data + raw[count - 1].count - progress->input.data);
+    size_t bytes = end - progress->at;
+    progress->at = end + (end < progress->input.count);
+    decoder->row_bytes_usual += ((int32_t)(bytes / count) - (int32_t)decoder->row_bytes_usual) / 8;
+    decoder->followed += count;
+    decoder->trouble -= decoder->trouble < count ? decoder->trouble : count;
+    return true;
+}
+
+/* The next lines along the steps of others. */
+static void take_lines_like_others(struct json_decoder *decoder, struct progress *progress)
+{
+    size_t start = progress->at, stop = start;
+    if (decoder->marks != NULL) {
+        stop = chunk_end(decoder, progress, JSON_MARKED_BYTES_MAX);
+    }
+    if (stop == start || stop - start > JSON_MARKED_BYTES_MAX) {
+        take_line_unmarked(decoder, progress);
+        return;
+    }
+    evs_json_mark_text(decoder->marks, (struct evs_slice){progress->input.data + start, stop - start});
+    while (progress->at < stop && has_room(decoder->out) && decoder->indexed_left == 0) {
+        const char *end = NULL;
+        decoder->row = decoder->out->batch->row_count;
+        if (take_run(decoder, progress)) {
+            continue;
+        }
+        bool is_followed = evs_json_scan_marked(decoder, progress->input.data + progress->at, &end);
+        take_followed(decoder, progress, is_followed, end);
     }
 }
 
@@ -602,7 +653,7 @@ static bool json_decode(void *instance, struct evs_slice input, size_t *consumed
         if (array) {
             take_array(decoder, &progress);
         } else if (decoder->shapes != NULL && decoder->indexed_left == 0) {
-            take_line_like_others(decoder, &progress);
+            take_lines_like_others(decoder, &progress);
         } else {
             take_chunk(decoder, &progress);
         }

@@ -1,4 +1,4 @@
-/* What the files of the JSON decoder share. Eight of them, each of which may use only those before it:
+/* What the files of the JSON decoder share. Nine of them, each of which may use only those before it:
  *
  *   json_reader   where the tokens are (simdjson)
  *   json_text     the grammar below the token
@@ -7,6 +7,7 @@
  *   decode_json_record   one record: the walk over its tokens, guided by what the last records looked like
  *   decode_json_shape    what records looked like, learned from those that the walk has read
  *   decode_json_scan     one record without tokens, along what was learned; what does not go along is left to the walk
+ *   decode_json_marks    the same, where the processor can find all quotes before
  *   decode_json          the contract: paths to a tree, payloads to records, what is bad
  *
  * Wanted paths are a tree of nodes. A node is a place in the record: it may have columns (the value there is wanted) and children
@@ -20,6 +21,7 @@
 
 struct json_node;
 struct json_shapes;
+struct json_marks;
 
 /* A wanted column, and where its values are written. */
 struct json_column {
@@ -82,7 +84,7 @@ struct json_decoder {
 
     /* records that look like others are read without an index */
     struct json_shapes *shapes; /* NULL: none is */
-    uint32_t searches;          /* of the last one */
+    struct json_marks *marks;   /* NULL: the processor cannot find them */
     uint32_t trouble;           /* how much it has cost lately that records did not */
     uint64_t followed;          /* records that did */
     uint32_t indexed_left;      /* so many records are read by index before it is tried again */

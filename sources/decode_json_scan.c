@@ -8,54 +8,36 @@
  * learned, or in a value. Strings have no control character and are closed, and a record with a byte beyond ASCII is validated as a whole. Skipped scalars
  * and containers begin as a value must and end at a gap. What is not as expected is the walk's to judge. */
 #include "decode_json_shape.h"
-#include "decode_json_store.h"
 
 #if defined(__x86_64__)
-#include <immintrin.h>
-
-#define WIDE __attribute__((target("avx2,bmi")))
-#define VECTOR 32u
-_Static_assert(VECTOR == JSON_GAP_BYTES_MAX, "a gap is compared in one look");
+#include "decode_json_follow.h"
 
 bool evs_json_can_scan(void)
 {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi");
 }
 
-/* A record in hand. */
-struct scan {
-    struct json_decoder *decoder;
-    const char *limit;
-    bool beyond_ascii; /* a byte was seen that is */
-    bool escaped;      /* the string in hand has an escape */
-};
-
-static inline WIDE __m256i load(const void *from)
-{
-    return _mm256_loadu_si256(from);
-}
-
-static inline WIDE uint32_t mask_of(__m256i bytes)
-{
-    return (uint32_t)_mm256_movemask_epi8(bytes);
-}
-
-static inline WIDE bool gap_is(const struct json_step *step, const char *text)
-{
-    return (~mask_of(_mm256_cmpeq_epi8(load(text), load(step->gap))) & step->mask) == 0;
-}
-
-/* The step behind `before` whose gap stands at `text`, when it is another one than last time; NULL: none is known. `,"a":` begins `,"a":"` and
+/* Fields in another order are found by their names, so that a record without any order costs no more than a wrong guess a field. `,"a":` begins `,"a":"` and
  * `,"a":{"b":` as well: the longest one is meant. */
-static WIDE __attribute__((noinline)) struct json_step *search(struct json_step *before, const char *text)
+static WIDE struct json_step *search_slot(const struct json_state *state, uint32_t slot, const char *text)
 {
-    const struct json_state *state = before->state;
     struct json_step *found = NULL;
-    for (uint32_t i = 0; i < state->step_count; i++) {
-        struct json_step *step = state->steps[i];
+    for (struct json_step *step = state->slots[slot]; step != NULL; step = step->same_slot) {
         if (gap_is(step, text) && (found == NULL || step->bytes > found->bytes)) {
             found = step;
         }
+    }
+    return found;
+}
+
+WIDE struct json_step *evs_json_search(struct json_step *before, const char *text)
+{
+    const struct json_state *state = before->state;
+    uint32_t quotes = mask_of(_mm256_cmpeq_epi8(load(text), load(evs_json_bytes.quote)));
+    uint32_t slot = evs_json_slot(state, text, quotes);
+    struct json_step *found = search_slot(state, slot, text);
+    if (found == NULL && slot != JSON_STATE_SLOTS) {
+        found = search_slot(state, JSON_STATE_SLOTS, text);
     }
     before->next = found != NULL ? found : before->next;
     return found;
@@ -71,8 +53,7 @@ static inline WIDE __m256i odd_bytes(__m256i bytes)
                            _mm256_cmpeq_epi8(_mm256_min_epi8(bytes, load(evs_json_bytes.control)), bytes));
 }
 
-/* The closing quote of the string that goes on at `text`; NULL: the walk shall say. */
-static WIDE __attribute__((noinline)) const char *far_end(struct scan *scan, const char *text)
+WIDE const char *evs_json_far_end(struct scan *scan, const char *text)
 {
     scan->escaped = false;
     while (text < scan->limit) {
@@ -124,7 +105,7 @@ static __attribute__((noinline)) void miss(struct scan *scan, struct json_step *
     }
 }
 
-/* The closing quote of the string that begins at `text`; NULL: the walk shall say. Two looks here, the others in far_end. */
+/* The closing quote of the string that begins at `text`; NULL: the walk shall say. Two looks here, the others in evs_json_far_end. */
 static inline WIDE const char *string_end(struct scan *scan, const char *text)
 {
     scan->escaped = false;
@@ -143,7 +124,7 @@ static inline WIDE const char *string_end(struct scan *scan, const char *text)
             return NULL;
         }
     }
-    return far_end(scan, text);
+    return evs_json_far_end(scan, text);
 }
 
 /* Whether the string at `text`, the step's value, has the usual length and nothing special in it. What stands behind it may be a backslash, too: the gap that
@@ -164,26 +145,7 @@ static inline WIDE const char *skip_string(struct scan *scan, struct json_step *
     return end;
 }
 
-static inline void store_text(struct json_decoder *decoder, struct json_node *node, const char *text, const char *end)
-{
-    evs_json_mark(decoder, node->columns);
-    evs_json_put_str(node->columns, decoder->row, (struct evs_slice){text, (size_t)(end - text)});
-}
-
-static inline bool store_time(struct json_decoder *decoder, struct json_node *node, const char *text)
-{
-    int64_t us;
-    if (EVS_UNLIKELY(!evs_json_same_minute(node->columns, text, &us))) {
-        return false;
-    }
-    evs_json_mark(decoder, node->columns);
-    JSON_VALUE_AT(node->columns, int64_t, decoder->row) = us;
-    return true;
-}
-
-/* A string that is wanted, in all other cases. */
-static __attribute__((noinline)) const char *take_string(struct scan *scan, const struct json_step *step,
-                                                         const char *text, const char *end)
+const char *evs_json_take_string(struct scan *scan, const struct json_step *step, const char *text, const char *end)
 {
     struct evs_slice quoted = {text - 1, (size_t)(end + 2 - text)};
     return evs_json_store_string(scan->decoder, step->node, quoted, scan->escaped) ? end : NULL;
@@ -197,7 +159,7 @@ static inline WIDE const char *take_text(struct scan *scan, struct json_step *st
     } else {
         end = skip_string(scan, step, text);
         if (EVS_UNLIKELY(end == NULL || scan->escaped)) {
-            return end == NULL ? NULL : take_string(scan, step, text, end);
+            return end == NULL ? NULL : evs_json_take_string(scan, step, text, end);
         }
     }
     store_text(scan->decoder, step->node, text, end);
@@ -211,40 +173,18 @@ static inline WIDE const char *take_time(struct scan *scan, struct json_step *st
         return text + JSON_MILLIS_BYTES;
     }
     const char *end = skip_string(scan, step, text);
-    return end == NULL ? NULL : take_string(scan, step, text, end);
+    return end == NULL ? NULL : evs_json_take_string(scan, step, text, end);
 }
 
 /* --- other values ---------------------------------------------------------------------------------------------------- */
 
-/* How many of the bytes at `text` may stand in a number or literal: letters, digits, + - and point. 0 of more than 48. */
-static inline WIDE uint32_t scalar_bytes(const char *text)
-{
-    /* A bit for each high nibble that makes, with the low nibble, one of them: 2, 3, 4, 5, 6, 7. */
-    const __m128i by_low =
-        _mm_setr_epi8(0x2A, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3E, 0x3C, 0x15, 0x14, 0x15, 0x15, 0x14);
-    const __m128i by_high = _mm_setr_epi8(0, 0, 1, 2, 4, 8, 16, 32, 0, 0, 0, 0, 0, 0, 0, 0);
-    const __m128i nibble = _mm_set1_epi8(0x0F);
-    for (uint32_t count = 0; count <= 32; count += 16) {
-        __m128i bytes = _mm_loadu_si128((const void *)(text + count));
-        __m128i low = _mm_shuffle_epi8(by_low, _mm_and_si128(bytes, nibble));
-        __m128i high = _mm_shuffle_epi8(by_high, _mm_and_si128(_mm_srli_epi16(bytes, 4), nibble));
-        __m128i none = _mm_cmpeq_epi8(_mm_and_si128(low, high), _mm_setzero_si128());
-        uint32_t mask = (uint32_t)_mm_movemask_epi8(none);
-        if (EVS_LIKELY(mask != 0)) {
-            return count + (uint32_t)__builtin_ctz(mask);
-        }
-    }
-    return 0;
-}
-
-/* Behind the container at `text`, by brackets alone; NULL: the walk shall say. */
-static WIDE const char *skip_container(struct scan *scan, const char *text)
+WIDE const char *evs_json_skip_container(struct scan *scan, const char *text)
 {
     uint32_t depth = 0;
     while (text < scan->limit) {
         char c = *text++;
         if (c == '"') {
-            text = far_end(scan, text);
+            text = evs_json_far_end(scan, text);
             if (text == NULL) {
                 return NULL;
             }
@@ -264,38 +204,15 @@ static WIDE const char *skip_container(struct scan *scan, const char *text)
     return NULL;
 }
 
-/* Writes a number or literal. */
-static inline bool store_scalar(struct json_decoder *decoder, struct json_node *node, struct evs_slice text)
-{
-    struct json_column *column = node->columns;
-    if (node->plain != JSON_PLAIN_FLOAT64 && node->plain != JSON_PLAIN_NUMERIC) {
-        return evs_json_store(decoder, node, text);
-    }
-    struct json_short number = text.count <= 8 ? evs_json_shortest(text) : evs_json_short(text);
-    if (!number.is_valid || number.places > JSON_NUMERIC_PLACES || !evs_json_is_exact(&number)) {
-        return evs_json_store(decoder, node, text);
-    }
-    evs_json_mark(decoder, column);
-    if (node->plain == JSON_PLAIN_FLOAT64) {
-        JSON_VALUE_AT(column, double, decoder->row) =
-            (double)number.digits / (double)evs_json_powers_of_ten[number.places];
-    } else {
-        JSON_VALUE_AT(column, evs_numeric, decoder->row) =
-            (evs_numeric)number.digits * evs_json_powers_of_ten[JSON_NUMERIC_PLACES - number.places];
-    }
-    return true;
-}
-
 /* Behind the value at `text`, which is no string; NULL: the walk shall say. */
 static inline WIDE const char *take_other(struct scan *scan, struct json_step *step, const char *text)
 {
     char c = *text;
     if (EVS_UNLIKELY(!evs_json_bytes.begins_scalar[(uint8_t)c])) {
-        return step->node == NULL && (c == '[' || c == '{') ? skip_container(scan, text) : NULL;
+        return step->node == NULL && (c == '[' || c == '{') ? evs_json_skip_container(scan, text) : NULL;
     }
-    uint32_t bytes = scalar_bytes(text);
-    if (EVS_UNLIKELY(bytes == 0 || (step->node != NULL &&
-                                    !store_scalar(scan->decoder, step->node, (struct evs_slice){text, bytes})))) {
+    uint32_t bytes = take_scalar(scan, step, text);
+    if (EVS_UNLIKELY(bytes == 0)) {
         return NULL;
     }
     if (step->has_usual) {
@@ -316,17 +233,20 @@ static inline WIDE const char *follow(struct scan *scan, const char *text, const
 {
     struct json_decoder *decoder = scan->decoder;
     struct json_step *before = &decoder->shapes->start, *step;
-    decoder->searches = 0;
+    uint64_t given = 0;
     for (;; before = step) {
         step = before->next;
         if (EVS_UNLIKELY(!gap_is(step, text))) {
         again:
-            decoder->searches++;
-            step = search(before, text);
+            step = evs_json_search(before, text);
             if (step == NULL) {
                 return NULL;
             }
         }
+        if (EVS_UNLIKELY((given & step->gives) != 0)) {
+            return NULL;
+        }
+        given |= step->gives;
         text += step->bytes;
         if (EVS_UNLIKELY(text >= limit)) {
             return step->kind == JSON_STEP_END && text == limit ? text : NULL;
@@ -340,11 +260,12 @@ static inline WIDE const char *follow(struct scan *scan, const char *text, const
             text = take_time(scan, step, text);
         } else if (step->kind == JSON_STEP_STRING) {
             const char *end = skip_string(scan, step, text);
-            text = end == NULL ? NULL : take_string(scan, step, text, end);
+            text = end == NULL ? NULL : evs_json_take_string(scan, step, text, end);
         } else if (step->kind == JSON_STEP_OTHER) {
             if (EVS_UNLIKELY(*text == '"')) {
                 text -= step->bytes;
-                if (search(before, text) == step) {
+                given ^= step->gives;
+                if (evs_json_search(before, text) == step) {
                     return NULL;
                 }
                 goto again;

@@ -68,7 +68,7 @@ struct json_shapes *evs_json_shapes_new(struct evs_arena *memory, struct json_no
 
 static bool state_equal(const struct json_state *a, const struct json_state *b)
 {
-    return a->depth == b->depth && a->in_string == b->in_string && a->seen == b->seen &&
+    return a->depth == b->depth && a->in_string == b->in_string &&
            memcmp(a->open, b->open, a->depth * sizeof *a->open) == 0;
 }
 
@@ -79,8 +79,9 @@ static struct json_state *new_state(struct json_decoder *decoder, const struct j
         return NULL;
     }
     struct json_state *state = EVS_ARENA_NEW(&decoder->memory, struct json_state);
-    *state = *place;
-    state->step_count = 0;
+    memcpy(state->open, place->open, sizeof state->open);
+    state->depth = place->depth;
+    state->in_string = place->in_string;
     return shapes->states[shapes->state_count++] = state;
 }
 
@@ -98,8 +99,7 @@ static struct json_state *keep_state(struct json_decoder *decoder, const struct 
 
 static struct json_step *find_step(const struct json_state *state, struct evs_slice gap, enum json_step_kind kind)
 {
-    for (uint32_t i = 0; i < state->step_count; i++) {
-        struct json_step *step = state->steps[i];
+    for (struct json_step *step = state->steps; step != NULL; step = step->sibling) {
         if (step->bytes == gap.count && step->kind == kind && memcmp(step->gap, gap.data, gap.count) == 0) {
             return step;
         }
@@ -110,6 +110,22 @@ static struct json_step *find_step(const struct json_state *state, struct evs_sl
 static bool has_room(const struct json_shapes *shapes, const struct json_state *state)
 {
     return shapes->step_count < JSON_STEPS_MAX && state->step_count < JSON_STATE_STEPS_MAX;
+}
+
+/* Enters a step that has its gap into the state that it leaves. */
+static void enter_step(struct json_state *from, struct json_step *step)
+{
+    uint32_t quotes = 0;
+    for (uint32_t i = 0; i < step->bytes; i++) {
+        quotes |= (uint32_t)(step->gap[i] == '"') << i;
+        step->marks += step->gap[i] == '"' || step->gap[i] < 0x20;
+    }
+    struct json_step **slot = &from->slots[evs_json_slot(from, (const char *)step->gap, quotes)];
+    step->same_slot = *slot;
+    *slot = step;
+    step->sibling = from->steps;
+    from->steps = step;
+    from->step_count++;
 }
 
 /* A new step that leaves `from`; there is room for it. */
@@ -129,7 +145,7 @@ static struct json_step *new_step(struct json_decoder *decoder, struct json_stat
     };
     memcpy(step->gap, gap.data, gap.count);
     decoder->shapes->step_count++;
-    from->steps[from->step_count++] = step;
+    enter_step(from, step);
     return step;
 }
 
@@ -152,6 +168,7 @@ struct meaning {
     enum json_step_kind kind;
     struct json_node *node;
     const struct json_state *place;
+    uint64_t gives;
 };
 
 /* The state behind `gap` from `from` on and the value after it; NULL at the record's end, and when there are too many. */
@@ -172,6 +189,7 @@ static struct json_state *keep_gap(struct json_decoder *decoder, struct json_sta
         }
         step = new_step(decoder, from, gap, meaning->kind);
         step->node = meaning->node;
+        step->gives = meaning->gives;
         step->state = to;
     }
     return step->state;
@@ -185,6 +203,7 @@ struct taking {
     const char *next, *end;
     struct json_state place;
     struct json_node *node; /* of the field whose value comes next */
+    uint64_t gives;         /* wanted places whose names are in the gap in hand */
 };
 
 static void skip_space(struct taking *taking)
@@ -233,8 +252,10 @@ static bool take_name(struct taking *taking)
     taking->node = object == NULL ? NULL : evs_json_find_child(object, text);
     if (taking->node != NULL) {
         uint64_t bit = UINT64_C(1) << taking->node->number;
-        taking->node = (taking->place.seen & bit) != 0 ? NULL : taking->node; /* of repeated keys the first counts */
-        taking->place.seen |= bit;
+        if ((taking->gives & bit) != 0) {
+            return false;
+        }
+        taking->gives |= bit;
     }
     return take_byte(taking, ':');
 }
@@ -278,6 +299,7 @@ static bool take_gap(struct taking *taking, bool *ended)
 {
     taking->next += taking->place.in_string;
     taking->place.in_string = false;
+    taking->gives = 0;
     for (;;) {
         while (take_byte(taking, '}')) {
             taking->place.open[--taking->place.depth] = NULL;
@@ -341,8 +363,7 @@ static bool skip_value(struct taking *taking)
     while (taking->next < taking->end && strchr(",}] \t\r", *taking->next) == NULL) {
         taking->next++;
     }
-    /* A path that leads through a scalar is the walk's to judge. */
-    return taking->next > start && (taking->node == NULL || taking->node->child_count == 0);
+    return taking->next > start;
 }
 
 /* From the record's `{` to its first value. */
@@ -365,7 +386,11 @@ void evs_json_learn(struct json_decoder *decoder, struct evs_slice line)
     for (bool taken = begin_record(&taking, &ended); taken; taken = take_gap(&taking, &ended)) {
         struct meaning meaning = {.kind = ended ? JSON_STEP_END : kind_of(&taking)};
         meaning.node = ended ? NULL : taking.node;
+        if (meaning.node != NULL && meaning.node->child_count > 0) {
+            return; /* a path that leads through a scalar is the walk's to judge */
+        }
         meaning.place = &taking.place;
+        meaning.gives = taking.gives;
         from = keep_gap(decoder, from, (struct evs_slice){gap, (size_t)(taking.next - gap)}, &meaning);
         if (from == NULL) {
             return;

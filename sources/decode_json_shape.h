@@ -8,11 +8,11 @@
  *   {"type":"       view ","user_id":"      u1 ","page":{"n":       7 }}
  *   step ─────────► value step ───────────► value step ───────────► value step: the record's end
  *
- * What a gap means depends on where it stands: which objects are open, which wanted fields were seen (of repeated keys the first
- * counts), and whether a string is. That is a **state**. A step leads from one state to another, and its meaning was worked out when it was learned; steps that
- * leave one state with the same bytes are one step. So a record that can be followed from the first state to an end means what the walk
- * would have found in it; nothing is taken by its place alone. The steps are few, since producers are few; where they are not, learning ends,
- * and records are read by the walk. */
+ * What a gap means depends on where it stands: which objects are open, and whether a string is. That is a **state**. A step leads from one state
+ * to another, and its meaning was worked out when it was learned; steps that leave one state with the same bytes are one step. So a record that can
+ * be followed from the first state to an end means what the walk would have found in it; nothing is taken by its place alone. Since a state does not know
+ * which fields came before, fields may come in any order, and the steps are as few as the producers' fields are; where they are not, learning ends, and
+ * records are read by the walk. So is a record that has a wanted field twice (the first counts): a step says which wanted places it names. */
 #ifndef EVS_DECODE_JSON_SHAPE_H
 #define EVS_DECODE_JSON_SHAPE_H
 
@@ -22,8 +22,9 @@
 #define JSON_SHAPE_DEPTH_MAX 16u
 #define JSON_SHAPE_NODES_MAX 64u /* wanted places: one bit each */
 #define JSON_STATES_MAX 512u
-#define JSON_STEPS_MAX 1024u
-#define JSON_STATE_STEPS_MAX 32u
+#define JSON_STEPS_MAX 4096u
+#define JSON_STATE_STEPS_MAX 512u
+#define JSON_STATE_SLOTS 64u
 
 struct json_state;
 
@@ -43,9 +44,12 @@ struct json_step {
     uint32_t mask;                   /* a bit for each byte of the gap */
     uint32_t bytes;
     enum json_step_kind kind;
-    struct json_node *node;   /* whose value it is; NULL: nobody wants it */
-    struct json_state *state; /* behind that value */
-    struct json_step *next;   /* what followed last time; never NULL */
+    struct json_node *node;                /* whose value it is; NULL: nobody wants it */
+    struct json_state *state;              /* behind that value */
+    struct json_step *next;                /* what followed last time; never NULL */
+    uint64_t gives;                        /* wanted places whose names are in the gap */
+    uint32_t marks;                        /* quotes and control characters in the gap */
+    struct json_step *sibling, *same_slot; /* other steps that leave the same state; those in the same slot of it */
 
     /* The usual length of the value, where most have the same. In a string, bits of its bytes and of the quote behind it, and of that quote alone;
      * 0 and 1, which no look at the text gives, where there is none. */
@@ -60,10 +64,10 @@ struct json_step {
 struct json_state {
     struct json_node *open[JSON_SHAPE_DEPTH_MAX]; /* objects, from the record inwards; NULL: one that nobody wants */
     uint32_t depth;
-    bool in_string;                                /* its closing quote comes next */
-    uint64_t seen;                                 /* wanted places that the record has given */
-    struct json_step *steps[JSON_STATE_STEPS_MAX]; /* that leave it */
+    bool in_string;          /* its closing quote comes next */
+    struct json_step *steps; /* that leave it, linked by `sibling` */
     uint32_t step_count;
+    struct json_step *slots[JSON_STATE_SLOTS + 1]; /* the same by evs_json_slot, linked by `same_slot` */
 };
 
 struct json_shapes {
@@ -78,7 +82,24 @@ struct json_shapes *evs_json_shapes_new(struct evs_arena *memory, struct json_no
 /* Takes apart `line`, which the walk has accepted. A line that has something unusual in it is left to the walk, now and later. */
 void evs_json_learn(struct json_decoder *decoder, struct evs_slice line);
 
-/* --- following (decode_json_scan.c) --- */
+/* Where a step that leaves a state is kept: by the first name in its gap. `quotes` has a bit for each quote of the 32 bytes at `gap`. A gap without a whole
+ * name, such as a record's end, is in the slot behind the others. */
+static inline uint32_t evs_json_slot(const struct json_state *state, const char *gap, uint32_t quotes)
+{
+    quotes &= quotes - 1; /* the name's opening quote */
+    quotes = state->in_string ? quotes & (quotes - 1) : quotes;
+    if (quotes == 0) {
+        return JSON_STATE_SLOTS;
+    }
+    uint32_t bytes = (uint32_t)__builtin_ctz(quotes), lead = bytes < 8 ? 8 - bytes : 0;
+    uint64_t end_of_name;
+    memcpy(&end_of_name, gap + (bytes < 8 ? 0 : bytes - 8), 8);
+    end_of_name <<= 8 * lead;
+    return (uint32_t)(((end_of_name ^ bytes) * UINT64_C(0x9E3779B97F4A7C15)) >> 58);
+}
+_Static_assert(JSON_STATE_SLOTS == 64, "six bits of the product");
+
+/* --- following (decode_json_scan.c, decode_json_marks.c) --- */
 
 /* Bytes to compare 32 others with. Defined where the compiler of the scan does not see them: it would make them anew out of a register behind every
  * call, where an instruction can take them from memory. */
@@ -91,8 +112,18 @@ extern const struct json_bytes evs_json_bytes;
 /* Whether this processor can. */
 bool evs_json_can_scan(void);
 /* Decodes the record at `text` into row decoder->row by following steps. False: it could not be followed to an end, or has a value that does not fit; then
- * nothing is said, and the row is written anew by the walk. On success *end is behind the record, and decoder->searches how often the next step was
- * another one than last time. Of the bytes from `limit` on up to EVS_PADDING are read, and none is believed. */
+ * nothing is said, and the row is written anew by the walk. On success *end is behind the record. Of the bytes from `limit` on up to EVS_PADDING are read,
+ * and none is believed. */
 bool evs_json_scan(struct json_decoder *decoder, const char *text, const char *limit, const char **end);
+
+/* The same with the places of all quotes of a text at hand, by AVX-512: NULL where this processor has none. They live in the arena. */
+#define JSON_MARKED_BYTES_MAX (16u << 10)
+struct json_marks *evs_json_marks_new(struct evs_arena *memory);
+/* Finds them in `text`, which has EVS_PADDING bytes behind it, for the calls of evs_json_scan_marked up to its end; these come in the order of their records. */
+void evs_json_mark_text(struct json_marks *marks, struct evs_slice text);
+bool evs_json_scan_marked(struct json_decoder *decoder, const char *text, const char **end);
+/* Decodes records from `text` on that look alike into rows from decoder->row on, at most `room`, and tells how many: 0, where the one at `text` must be
+ * followed alone. Their bytes are put into `raw`. */
+uint32_t evs_json_take_run(struct json_decoder *decoder, const char *text, uint32_t room, struct evs_slice *raw);
 
 #endif

@@ -164,9 +164,9 @@ static inline bool evs_json_same_minute(const struct json_column *column, const 
         minute[1] != column->minute_text[1] || column->minute_us == INT64_MIN) {
         return false;
     }
-    int64_t seconds = (int64_t)((rest >> 8 & 0xF) * 10 + (rest >> 16 & 0xF));
-    int64_t millis = (int64_t)((rest >> 32 & 0xF) * 100 + (rest >> 40 & 0xF) * 10 + (rest >> 48 & 0xF));
-    *us = column->minute_us + (seconds * 1000 + millis) * 1000;
+    uint64_t pairs = rest * 10 + (rest >> 8); /* in each byte, ten times its digit and the next one */
+    uint64_t millis = (pairs >> 8 & 0xFF) * 1000 + (pairs >> 32 & 0xFF) * 10 + (rest >> 48 & 0xF);
+    *us = column->minute_us + (int64_t)millis * 1000;
     return true;
 }
 

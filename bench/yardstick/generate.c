@@ -1,10 +1,13 @@
 /* Clicks to measure with: seeded, so that every machine measures the same bytes.
  *
- *   evs_bench_clicks EVENTS [--seed N] [--users N] [--seconds N] [--shuffle] [--keys-once] > clicks.ndjson
+ *   evs_bench_clicks EVENTS [--seed N] [--users N] [--seconds N] [--keys-once] [--shuffle] [--escapes] [--nulls] [--missing] [--extra] > clicks.ndjson
  *
  * About 480 bytes an event, ten minutes of event time: 70/20/7/3 % page views, product views, carts, purchases; users by Zipf's law (0.99) over a
- * million; 10 % of the events late by up to four seconds; nested properties and campaign; some escapes. --shuffle puts the fields of every event into
- * another order, the worst case for a reader that remembers. --keys-once gives every event a user of its own. */
+ * million; 10 % of the events late by up to four seconds; nested properties and campaign; some escapes. --keys-once gives every event a user of its own.
+ *
+ * What a reader that remembers does not like: --shuffle puts the fields of every event into another order; --escapes writes each type and user with an
+ * escape; --nulls has null for each third user and price; --missing leaves out one in four of the fields that may be missing; --extra adds up to three
+ * of forty fields in front of any other. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,7 +17,7 @@
 
 struct options {
     uint64_t events, seed, users, seconds;
-    bool shuffle, keys_once;
+    bool keys_once, shuffle, escapes, nulls, missing, extra;
 };
 
 static uint64_t state;
@@ -60,9 +63,15 @@ static uint64_t zipf_draw(const struct zipf *zipf)
     return (uint64_t)(zipf->count * pow(zipf->eta * u - zipf->eta + 1, zipf->alpha));
 }
 
-static const char *event_type(void)
+static const char *event_type(const struct options *options)
 {
     uint64_t draw = next_random() % 100;
+    if (options->escapes) {
+        return draw < 70   ? "page\\u005fview"
+               : draw < 90 ? "product\\u005fview"
+               : draw < 97 ? "add\\u005fto\\u005fcart"
+                           : "p\\u0075rchase";
+    }
     return draw < 70 ? "page_view" : draw < 90 ? "product_view" : draw < 97 ? "add_to_cart" : "purchase";
 }
 
@@ -96,6 +105,35 @@ static int64_t event_time_ms(const struct options *options, uint64_t number)
     return ms < 0 ? 0 : ms;
 }
 
+static void print_extra(void)
+{
+    for (uint64_t count = next_random() % 4; count > 0; count--) {
+        uint64_t r = next_random();
+        printf(r % 2 == 0 ? "\"extra_%llu\":\"%llu\"," : "\"extra_%llu\":%llu,", (unsigned long long)((r >> 8) % 40),
+               (unsigned long long)((r >> 16) % 10000));
+    }
+}
+
+static void print_fields(const struct options *options, char fields[FIELDS][256], const int *order)
+{
+    const char *between = "";
+    uint64_t extra_at = options->extra ? next_random() % FIELDS : FIELDS;
+    putchar('{');
+    for (int i = 0; i < FIELDS; i++) {
+        bool may_miss = order[i] != 1 && order[i] != 2; /* the type and the time are never missing */
+        if (options->missing && may_miss && next_random() % 4 == 0) {
+            continue;
+        }
+        fputs(between, stdout);
+        if (extra_at == (uint64_t)i) {
+            print_extra();
+        }
+        fputs(fields[order[i]], stdout);
+        between = ",";
+    }
+    fputs("}\n", stdout);
+}
+
 static void print_event(const struct options *options, const struct zipf *zipf, uint64_t number)
 {
     static const char *const countries[] = {"DE", "FR", "US", "NL", "SE", "PL", "IT", "ES"};
@@ -103,21 +141,28 @@ static void print_event(const struct options *options, const struct zipf *zipf, 
                                         "/cart", "/caf\\u00e9"};
     char fields[FIELDS][256], time[32];
     uint64_t user = options->keys_once ? number : zipf_draw(zipf), r = next_random();
-    const char *type = event_type();
+    const char *type = event_type(options);
     time_text(time, event_time_ms(options, number));
     snprintf(fields[0], 256, "\"event_id\":\"%016llx\"", (unsigned long long)next_random());
     snprintf(fields[1], 256, "\"event\":\"%s\"", type);
     snprintf(fields[2], 256, "\"timestamp\":\"%s\"", time);
-    snprintf(fields[3], 256, "\"user_id\":\"u%llu\"", (unsigned long long)user);
+    snprintf(fields[3], 256, options->escapes ? "\"user_id\":\"\\u0075%llu\"" : "\"user_id\":\"u%llu\"",
+             (unsigned long long)user);
+    if (options->nulls && next_random() % 3 == 0) {
+        snprintf(fields[3], 256, "\"user_id\":null");
+    }
     snprintf(fields[4], 256, "\"session_id\":\"s-%08llx\"", (unsigned long long)(r & 0xffffffff));
     snprintf(fields[5], 256, "\"page\":{\"path\":\"%s\",\"referrer\":\"https://www.example.com/search?q=shoes\"}",
              pages[r % 6]);
     snprintf(fields[6], 256, "\"country\":\"%s\"", countries[(r >> 8) % 8]);
     snprintf(fields[7], 256, "\"device\":\"%s\"", (r >> 12) % 3 == 0 ? "desktop" : "mobile");
-    snprintf(fields[8], 256,
-             "\"properties\":{\"sku\":\"sku-%05llu\",\"price\":%llu.%02llu,\"quantity\":%llu,\"currency\":\"EUR\"}",
-             (unsigned long long)((r >> 16) % 20000), (unsigned long long)((r >> 24) % 300),
-             (unsigned long long)((r >> 32) % 100), (unsigned long long)(1 + (r >> 40) % 4));
+    char price[16];
+    snprintf(price, sizeof price, "%llu.%02llu", (unsigned long long)((r >> 24) % 300),
+             (unsigned long long)((r >> 32) % 100));
+    bool has_price = !options->nulls || next_random() % 3 != 0;
+    snprintf(
+        fields[8], 256, "\"properties\":{\"sku\":\"sku-%05llu\",\"price\":%s,\"quantity\":%llu,\"currency\":\"EUR\"}",
+        (unsigned long long)((r >> 16) % 20000), has_price ? price : "null", (unsigned long long)(1 + (r >> 40) % 4));
     snprintf(fields[9], 256,
              "\"context\":{\"campaign\":{\"source\":\"newsletter\",\"name\":\"winter-%llu\"},\"locale\":\"de-DE\"}",
              (unsigned long long)((r >> 44) % 12));
@@ -126,11 +171,7 @@ static void print_event(const struct options *options, const struct zipf *zipf, 
     if (options->shuffle) {
         shuffle(order);
     }
-    putchar('{');
-    for (int i = 0; i < FIELDS; i++) {
-        fputs(fields[order[i]], stdout);
-        fputs(i + 1 < FIELDS ? "," : "}\n", stdout);
-    }
+    print_fields(options, fields, order);
 }
 
 int main(int argc, char **argv)
@@ -141,10 +182,15 @@ int main(int argc, char **argv)
                            : strcmp(argv[i], "--users") == 0   ? &options.users
                            : strcmp(argv[i], "--seconds") == 0 ? &options.seconds
                                                                : NULL;
-        if (strcmp(argv[i], "--shuffle") == 0) {
-            options.shuffle = true;
-        } else if (strcmp(argv[i], "--keys-once") == 0) {
-            options.keys_once = true;
+        bool *flag = strcmp(argv[i], "--keys-once") == 0 ? &options.keys_once
+                     : strcmp(argv[i], "--shuffle") == 0 ? &options.shuffle
+                     : strcmp(argv[i], "--escapes") == 0 ? &options.escapes
+                     : strcmp(argv[i], "--nulls") == 0   ? &options.nulls
+                     : strcmp(argv[i], "--missing") == 0 ? &options.missing
+                     : strcmp(argv[i], "--extra") == 0   ? &options.extra
+                                                         : NULL;
+        if (flag != NULL) {
+            *flag = true;
         } else if (number != NULL && i + 1 < argc) {
             *number = strtoull(argv[++i], NULL, 10);
         } else {

@@ -10,11 +10,6 @@
 
 static const struct decode_case_run all_at_once = {.is_file = true, .row_max = EVS_BATCH_ROWS, .bad_max = 64};
 
-static const struct json_decoder *decoder_of(const struct decode_case *made)
-{
-    return made->decoder;
-}
-
 /* What the lines of `text` give, each by a decoder of its own. */
 static void decode_alone(const char *columns, struct evs_slice text, struct evs_buffer *out)
 {
@@ -37,22 +32,32 @@ static void decode_alone(const char *columns, struct evs_slice text, struct evs_
     evs_buffer_fini(&one);
 }
 
-/* Decodes `text` in one go, checks it against its lines alone, and tells how many records went along. */
-static uint64_t check(const char *columns, struct evs_slice text)
+/* Decodes `text` in one go, with the places of all quotes or without them, and checks it against what its lines gave alone. Tells how many records
+ * went along. */
+static uint64_t check_way(const char *columns, struct evs_slice text, bool with_marks, const char *alone)
 {
-    struct evs_buffer together = {0}, alone = {0};
+    struct evs_buffer together = {0};
     struct decode_case made;
     decode_case_init(&made, columns, 0);
+    struct json_decoder *decoder = made.decoder;
+    decoder->marks = with_marks ? decoder->marks : NULL;
     decode_case_run(&made, text, all_at_once, true, true, &together);
-    decode_alone(columns, text, &alone);
-    uint64_t followed = decoder_of(&made)->followed;
+    uint64_t followed = decoder->followed;
     evs_buffer_put(&together, "", 1);
-    evs_buffer_put(&alone, "", 1);
-    ck_assert_str_eq(together.data, alone.data);
+    ck_assert_str_eq(together.data, alone);
     decode_case_fini(&made);
     evs_buffer_fini(&together);
-    evs_buffer_fini(&alone);
     return followed;
+}
+
+static uint64_t check(const char *columns, struct evs_slice text)
+{
+    struct evs_buffer alone = {0};
+    decode_alone(columns, text, &alone);
+    evs_buffer_put(&alone, "", 1);
+    uint64_t with = check_way(columns, text, true, alone.data), without = check_way(columns, text, false, alone.data);
+    evs_buffer_fini(&alone);
+    return with < without ? with : without;
 }
 
 static struct evs_slice slice_of(const struct evs_buffer *buffer)
@@ -229,7 +234,7 @@ START_TEST(what_lies_behind_the_input_is_not_believed)
 }
 END_TEST
 
-START_TEST(fields_in_any_order_are_indexed)
+START_TEST(fields_in_any_order_go_along)
 {
     static const char *const fields[] = {"\"a\":1",         "\"b\":\"x\"",    "\"c\":\"yy\"", "\"d\":3",
                                          "\"e\":[4]",       "\"f\":\"\"",     "\"g\":null",   "\"t\":null",
@@ -248,7 +253,7 @@ START_TEST(fields_in_any_order_are_indexed)
         }
         evs_buffer_puts(&text, "}\n");
     }
-    ck_assert_uint_lt(check(COLUMNS, slice_of(&text)), 800);
+    ck_assert_uint_gt(check(COLUMNS, slice_of(&text)), can_scan() ? 800 : 0);
     evs_buffer_fini(&text);
 }
 END_TEST
@@ -327,6 +332,61 @@ START_TEST(random_producers)
 }
 END_TEST
 
+/* Records of one producer, most of them as usual: runs of them are taken at once, and end before one with something else. */
+static void put_usual(struct evs_buffer *text, uint64_t *random, int number)
+{
+    static const char *const odd_texts[] = {"\"u\\u0041\"", "null", "\"\xC3\xA9\"", "\"\xC3\"",
+                                            "\"\x01\"",     "7",    "\"\\\"\"",     "\"\\\\\""};
+    static const char *const odd_numbers[] = {"0",       "-1.5", "null", "1234567890.125", "1e3", "01",
+                                              "\"3.5\"", "1.",   "0.0"};
+    static const char *const odd_times[] = {"\"2026-01-05T11:00:00.000Z\"", "\"2026-01-05 10:00:00\"", "null", "\"x\"",
+                                            "\"2026-01-05T10:00:0a.000Z\""};
+    bool is_odd = unit_random(random) % 12 == 0;
+    uint64_t which = is_odd ? unit_random(random) % 5 : 5, r = unit_random(random);
+    evs_buffer_printf(text, "{\"id\":\"%08llx\",", (unsigned long long)(r & 0xffffffff));
+    if (which == 0) {
+        evs_buffer_printf(text, "\"b\":%s,", odd_texts[r % EVS_COUNT(odd_texts)]);
+    } else {
+        evs_buffer_printf(text, "\"b\":\"user-%d\",", (int)(r % 100000000));
+    }
+    evs_buffer_printf(text, "\"a\":%d,\"s\":%s,\"o\":{\"p\":\"/x\\u00e9\",", number, r % 3 == 0 ? "true" : "false");
+    evs_buffer_printf(text, "\"x\":%s}",
+                      which == 1   ? odd_numbers[r % EVS_COUNT(odd_numbers)]
+                      : r % 2 == 0 ? "12.25"
+                                   : "199.5");
+    evs_buffer_printf(text, ",\"t\":%s,\"u\":%s",
+                      which == 2 ? odd_times[r % EVS_COUNT(odd_times)] : "\"2026-01-05T10:00:05.123Z\"",
+                      which == 3   ? "nope"
+                      : r % 4 == 0 ? "true"
+                                   : "false");
+    evs_buffer_puts(text, which == 4 ? ",\"more\":[\"x\",1]}\n" : "}\n");
+}
+
+START_TEST(runs_end_before_what_is_not_usual)
+{
+    static const char *const columns[] = {
+        "b string; t timestamp; o.x float64", "b string not null; a int64; t timestamp; o.x numeric; u bool; s bool",
+        "a string; id string; id json; t string; o.x string", "b string; t timestamp; o.missing string default none"};
+    struct evs_buffer text = {0};
+    uint64_t random = 23, followed = 0, lines = 0;
+    for (int round = 0; round < 16; round++) {
+        text.count = 0;
+        for (int i = 0; i < 300; i++) {
+            size_t from = text.count;
+            put_usual(&text, &random, i);
+            if (unit_random(&random) % 8 == 0) {
+                damage(&text, from, &random);
+            }
+        }
+        text.count -= unit_random(&random) % 40; /* the last line may be cut, and has no newline */
+        followed += check(columns[round % (int)EVS_COUNT(columns)], slice_of(&text));
+        lines += 300;
+    }
+    ck_assert_uint_gt(followed, can_scan() ? lines / 2 : 0);
+    evs_buffer_fini(&text);
+}
+END_TEST
+
 START_TEST(short_numbers_all_at_once)
 {
     static const char bytes[] = "0123456789.-e12345";
@@ -357,8 +417,9 @@ int main(void)
     tcase_add_test(by_hand, odd_lines_among_one_another);
     tcase_add_test(by_hand, every_length_of_gap_and_value);
     tcase_add_test(by_hand, what_lies_behind_the_input_is_not_believed);
-    tcase_add_test(by_hand, fields_in_any_order_are_indexed);
+    tcase_add_test(by_hand, fields_in_any_order_go_along);
     tcase_add_test(at_random, random_producers);
+    tcase_add_test(at_random, runs_end_before_what_is_not_usual);
     tcase_add_test(at_random, short_numbers_all_at_once);
     suite_add_tcase(suite, by_hand);
     suite_add_tcase(suite, at_random);

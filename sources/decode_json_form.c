@@ -1,0 +1,406 @@
+/* Many records at once: the steps that a record took, laid side by side.
+ *
+ * Following steps (decode_json_marks.c) asks at each of them whether the gap is the expected one, and of what kind the value behind it is. A producer's
+ * records mostly take the same steps as the one before. Then all their gaps can be compared without a question between them, each at its place, which is counted from a
+ * mark; the differences are gathered, and looked at once. What is left are the values that are wanted, and the numbers and literals, whose bytes are
+ * looked at in any case: these are taken column by column, over all records of the same form that stand behind one another, a **run**.
+ *
+ *   form     gaps    {"type":"   at mark 0 - 1      values   TEXT behind mark 2, up to mark 3
+ *                    ","n":      at mark 3                   a number, two bytes behind mark 5, up to one byte before mark 6
+ *                    }           at mark 6 - 1
+ *
+ * A form that fits says what the same steps, one by one, would have said: every gap is compared in full, a string has no mark within it, and a number or literal
+ * ends where its gap begins. A run ends before the first record that has a value which is not as usual; that one is followed alone. An array or object that nobody
+ * wants has any number of marks, so records with one have no form; neither have those in which a wanted column is missing. Some forms are kept, the one that
+ * fitted last first; where too many records have another one, they are left alone for a while. */
+#include "decode_json_shape.h"
+
+#if defined(__x86_64__)
+#include "decode_json_marks.h"
+
+#define FORMS 4u
+#define RUN_MAX 64u
+#define GAPS_MAX 48u
+#define CREDIT_MAX 64
+#define CREDIT_OF_A_MISS 2
+#define RUN_WORTH 4u     /* a shorter one costs more than it saves */
+#define MISSES_A_FORM 8u /* so many are drawn anew: it costs as much as following does */
+#define PAUSE_RECORDS 4096u
+
+/* So many bytes behind a mark, which is counted from the record's first. */
+struct at_mark {
+    uint16_t mark;
+    int16_t bytes;
+};
+
+/* A value that must be looked at, `lead` bytes behind a mark and `trail` bytes before the next one. */
+struct form_value {
+    const struct json_step *step;
+    uint16_t mark;
+    uint8_t lead, trail;
+};
+
+struct json_form {
+    uint8_t gaps[GAPS_MAX][JSON_GAP_BYTES_MAX];
+    uint8_t masks[GAPS_MAX][JSON_GAP_BYTES_MAX]; /* 0xFF for each byte of the gap */
+    struct at_mark places[GAPS_MAX];
+    struct form_value values[GAPS_MAX];
+    uint32_t gap_count, value_count;
+    uint32_t mark_count; /* up to the record's end */
+    struct at_mark end;
+};
+
+struct json_forms {
+    struct json_form *by_use[FORMS]; /* the one that fitted last first */
+    uint32_t count, misses, paused;
+    int32_t credit;
+};
+
+struct json_forms *evs_json_forms_new(struct evs_arena *memory)
+{
+    struct json_forms *forms = EVS_ARENA_NEW(memory, struct json_forms);
+    forms->credit = CREDIT_MAX;
+    for (uint32_t i = 0; i < FORMS; i++) {
+        forms->by_use[i] = evs_arena_zero(memory, sizeof *forms->by_use[i], 64);
+    }
+    return forms;
+}
+
+/* --- finding a run --------------------------------------------------------------------------------------------------- */
+
+static inline const char *place_of(const char *text, const uint16_t *first, struct at_mark place)
+{
+    return text + first[place.mark] + place.bytes;
+}
+
+/* Whether the record at `record`, whose first mark is `first`, has the form. */
+static inline WIDE bool fits(const struct json_form *form, const struct json_marks *marks, const uint16_t *first,
+                             const char *record)
+{
+    if (marks->end - first < (ptrdiff_t)form->mark_count || place_of(marks->text, first, form->places[0]) != record) {
+        return false;
+    }
+    __m256i differences = _mm256_setzero_si256();
+    for (uint32_t i = 0; i < form->gap_count; i++) {
+        __m256i bytes = _mm256_xor_si256(load(place_of(marks->text, first, form->places[i])), load(form->gaps[i]));
+        differences = _mm256_or_si256(differences, _mm256_and_si256(bytes, load(form->masks[i])));
+    }
+    return _mm256_testz_si256(differences, differences) != 0;
+}
+
+/* Records of one form that stand behind one another. */
+struct run {
+    struct json_decoder *decoder;
+    const struct json_marks *marks;
+    const uint16_t *firsts[RUN_MAX + 1]; /* the first mark of each, and of what stands behind them */
+    uint32_t count;
+};
+
+static WIDE void find_run(struct run *run, const struct json_form *form, uint32_t room, struct evs_slice *raw)
+{
+    const struct json_marks *marks = run->marks;
+    const char *record = raw[0].data, *limit = marks->text + marks->count;
+    run->firsts[0] = marks->next;
+    while (run->count < room && record < limit && fits(form, marks, run->firsts[run->count], record)) {
+        const uint16_t *first = run->firsts[run->count];
+        const char *end = place_of(marks->text, first, form->end);
+        if ((end < limit && *end != '\n') || (size_t)(end - record) > run->decoder->row_bytes_max) {
+            return;
+        }
+        raw[run->count++] = (struct evs_slice){record, (size_t)(end - record)};
+        run->firsts[run->count] = first + form->mark_count + (end < limit);
+        record = end + 1;
+    }
+}
+
+/* --- values, column by column ------------------------------------------------------------------------------------------ */
+
+static inline struct evs_slice value_of(const struct run *run, const struct form_value *value, uint32_t record)
+{
+    const uint16_t *mark = run->firsts[record] + value->mark;
+    const char *from = run->marks->text + mark[0] + value->lead;
+    return (struct evs_slice){from, (size_t)(run->marks->text + mark[1] - value->trail - from)};
+}
+
+/* Each of these takes the value of all records of the run, or up to the first one that is not as usual, and tells of how many. */
+
+static uint32_t take_texts(const struct run *run, const struct form_value *value)
+{
+    struct json_column *column = value->step->node->columns;
+    uint32_t row = run->decoder->row;
+    for (uint32_t i = 0; i < run->count; i++) {
+        struct evs_slice text = value_of(run, value, i);
+        if (EVS_UNLIKELY(has_escape(run->marks, text.data, text.data + text.count))) {
+            return i;
+        }
+        evs_json_put_str(column, row + i, text);
+    }
+    return run->count;
+}
+
+static uint32_t take_times(const struct run *run, const struct form_value *value)
+{
+    struct json_column *column = value->step->node->columns;
+    int64_t *times = &JSON_VALUE_AT(column, int64_t, run->decoder->row);
+    for (uint32_t i = 0; i < run->count; i++) {
+        struct evs_slice text = value_of(run, value, i);
+        if (EVS_UNLIKELY(text.count != JSON_MILLIS_BYTES || !evs_json_same_minute(column, text.data, &times[i]))) {
+            return i;
+        }
+    }
+    return run->count;
+}
+
+/* Numbers of up to eight bytes, as nearly all are. */
+static uint32_t take_numbers(const struct run *run, const struct form_value *value)
+{
+    const struct json_node *node = value->step->node;
+    struct json_column *column = node->columns;
+    uint32_t row = run->decoder->row;
+    for (uint32_t i = 0; i < run->count; i++) {
+        struct evs_slice text = value_of(run, value, i);
+        struct json_short number = {.is_valid = false};
+        if (EVS_LIKELY(text.count <= 8)) {
+            number = evs_json_shortest(text);
+        }
+        if (EVS_UNLIKELY(!number.is_valid || number.digits == 0)) {
+            return i;
+        }
+        if (node->plain == JSON_PLAIN_FLOAT64) {
+            JSON_VALUE_AT(column, double, row + i) =
+                (double)number.digits / (double)evs_json_powers_of_ten[number.places];
+        } else {
+            JSON_VALUE_AT(column, evs_numeric, row + i) =
+                (evs_numeric)number.digits * evs_json_powers_of_ten[JSON_NUMERIC_PLACES - number.places];
+        }
+    }
+    return run->count;
+}
+
+/* Numbers and literals that nobody wants. */
+static WIDE uint32_t skip_scalars(const struct run *run, const struct form_value *value)
+{
+    for (uint32_t i = 0; i < run->count; i++) {
+        struct evs_slice text = value_of(run, value, i);
+        if (EVS_UNLIKELY(!evs_json_bytes.begins_scalar[(uint8_t)text.data[0]] ||
+                         scalar_bytes(text.data) != text.count)) {
+            return i;
+        }
+    }
+    return run->count;
+}
+
+/* Values of other columns, each of which is written as by following. */
+static uint32_t take_others(const struct run *run, const struct form_value *value)
+{
+    struct json_decoder *decoder = run->decoder;
+    uint32_t row = decoder->row, taken = 0;
+    uint64_t record = decoder->record;
+    for (bool is_good = true; is_good && taken < run->count; taken += is_good) {
+        struct evs_slice text = value_of(run, value, taken);
+        decoder->row = row + taken;
+        decoder->record = record + 1 + taken;
+        decoder->unset = decoder->column_count;
+        if (value->step->kind == JSON_STEP_OTHER) {
+            is_good = evs_json_bytes.begins_scalar[(uint8_t)text.data[0]] &&
+                      take_scalar(&(struct scan){.decoder = decoder}, value->step, text.data) == text.count;
+        } else {
+            struct evs_slice quoted = {text.data - 1, text.count + 2};
+            is_good = !has_escape(run->marks, text.data, text.data + text.count) &&
+                      evs_json_store_string(decoder, value->step->node, quoted, false);
+        }
+    }
+    decoder->row = row;
+    decoder->record = record;
+    return taken;
+}
+
+static uint32_t take_value(const struct run *run, const struct form_value *value)
+{
+    const struct json_node *node = value->step->node;
+    switch (value->step->kind) {
+    case JSON_STEP_TEXT:
+        return take_texts(run, value);
+    case JSON_STEP_TIME:
+        return take_times(run, value);
+    case JSON_STEP_OTHER:
+        if (node == NULL) {
+            return skip_scalars(run, value);
+        }
+        if (node->plain == JSON_PLAIN_FLOAT64 || node->plain == JSON_PLAIN_NUMERIC) {
+            return take_numbers(run, value);
+        }
+        return take_others(run, value);
+    default:
+        return take_others(run, value);
+    }
+}
+
+/* The form of the record in hand, brought to the front; NULL: none is known. */
+static WIDE struct json_form *find_form(struct json_forms *forms, const struct json_marks *marks, const char *record)
+{
+    for (uint32_t i = 0; i < forms->count; i++) {
+        struct json_form *form = forms->by_use[i];
+        if (fits(form, marks, marks->next, record)) {
+            for (; i > 0; i--) {
+                forms->by_use[i] = forms->by_use[i - 1];
+            }
+            return forms->by_use[0] = form;
+        }
+    }
+    return NULL;
+}
+
+/* Rows of the run that come to nothing here may have left NULLs; whoever writes them finds their bits set. */
+static void clear_rows(const struct json_decoder *decoder, uint32_t first, uint32_t end)
+{
+    for (uint32_t i = 0; i < decoder->column_count; i++) {
+        uint64_t *valid = decoder->columns[i].target->valid;
+        for (uint32_t row = first; valid != NULL && row < end; row++) {
+            valid[row / 64] |= UINT64_C(1) << (row % 64);
+        }
+    }
+}
+
+uint32_t evs_json_take_run(struct json_decoder *decoder, const char *text, uint32_t room, struct evs_slice *raw)
+{
+    struct json_marks *marks = decoder->marks;
+    struct json_forms *forms = marks->forms;
+    if (EVS_UNLIKELY(forms->paused > 0 || marks->is_invalid)) {
+        forms->paused -= forms->paused > 0;
+        return 0;
+    }
+    evs_json_go_to_mark(marks, text);
+    const struct json_form *form = forms->credit < 0 ? NULL : find_form(forms, marks, text);
+    if (form == NULL) {
+        return 0;
+    }
+    struct run run = {.decoder = decoder, .marks = marks};
+    raw[0].data = text;
+    find_run(&run, form, room < RUN_MAX ? room : RUN_MAX, raw);
+    uint32_t found = run.count;
+    for (uint32_t i = 0; i < form->value_count && run.count > 0; i++) {
+        run.count = take_value(&run, &form->values[i]);
+    }
+    decoder->record += found; /* none of these numbers comes again */
+    if (EVS_UNLIKELY(run.count < found)) {
+        clear_rows(decoder, decoder->row + run.count, decoder->row + found);
+    }
+    marks->next = run.firsts[run.count];
+    forms->credit = run.count < RUN_WORTH ? forms->credit - CREDIT_OF_A_MISS : CREDIT_MAX;
+    return run.count;
+}
+
+/* --- learning a form ------------------------------------------------------------------------------------------------- */
+
+/* A record that is drawn, step by step. */
+struct drawing {
+    struct json_form *form;
+    const struct json_marks *marks;
+    const uint16_t *first, *mark; /* of the record; the next one */
+    const char *text;
+    uint32_t gap_count, value_count, column_count;
+};
+
+/* A place that is counted from `mark`. */
+static struct at_mark place_at(const struct drawing *drawing, const char *text, const uint16_t *mark)
+{
+    return (struct at_mark){(uint16_t)(mark - drawing->first), (int16_t)(text - (drawing->marks->text + *mark))};
+}
+
+static void add_gap(struct drawing *drawing, const struct json_step *step)
+{
+    struct json_form *form = drawing->form;
+    uint32_t number = drawing->gap_count++;
+    memcpy(form->gaps[number], step->gap, sizeof step->gap);
+    memset(form->masks[number], 0, sizeof form->masks[number]);
+    memset(form->masks[number], 0xFF, step->bytes);
+    /* From a mark of its own; a record's end from the mark behind it; a piece in the middle of a name from the one before, which is in the same gap. */
+    bool is_piece = step->marks == 0 && step->kind != JSON_STEP_END;
+    form->places[number] = place_at(drawing, drawing->text, drawing->mark - is_piece);
+    drawing->text += step->bytes;
+    drawing->mark += step->marks;
+}
+
+static uint32_t columns_of(const struct json_step *step)
+{
+    uint32_t count = 0;
+    for (const struct json_column *column = step->node == NULL ? NULL : step->node->columns; column != NULL;) {
+        column = column->next;
+        count++;
+    }
+    return count;
+}
+
+/* The value behind the gap of `step`; moves behind it. False: it may have any number of marks, or stands too far from them. */
+static WIDE bool add_value(struct drawing *drawing, const struct json_step *step)
+{
+    const char *before = drawing->marks->text + drawing->mark[-1], *next = drawing->marks->text + *drawing->mark;
+    const char *end = next;
+    if (step->kind == JSON_STEP_OTHER) {
+        uint32_t bytes = scalar_bytes(drawing->text);
+        end = drawing->text + bytes;
+        if (*drawing->text == '[' || *drawing->text == '{' || bytes == 0) {
+            return false;
+        }
+    }
+    if (drawing->text - before > UINT8_MAX || next - end > UINT8_MAX) {
+        return false;
+    }
+    if (step->kind != JSON_STEP_SKIP) {
+        drawing->form->values[drawing->value_count++] =
+            (struct form_value){.step = step,
+                                .mark = (uint16_t)(drawing->mark - 1 - drawing->first),
+                                .lead = (uint8_t)(drawing->text - before),
+                                .trail = (uint8_t)(next - end)};
+    }
+    drawing->column_count += columns_of(step);
+    drawing->text = end;
+    return true;
+}
+
+/* Goes once more along the steps that the record has just taken, each of which is now the one that came last. False: it can have no form, or one of
+ * them was taken twice. */
+static WIDE bool draw(struct drawing *drawing, const struct json_step *step)
+{
+    while (drawing->gap_count < GAPS_MAX) {
+        step = step->next;
+        if (!gap_is(step, drawing->text)) {
+            return false;
+        }
+        add_gap(drawing, step);
+        if (step->kind == JSON_STEP_END) {
+            return true;
+        }
+        if (step->kind != JSON_STEP_GAP && (drawing->mark >= drawing->marks->end || !add_value(drawing, step))) {
+            return false;
+        }
+    }
+    return false;
+}
+
+void evs_json_learn_form(struct json_decoder *decoder, const uint16_t *first, const char *text)
+{
+    struct json_forms *forms = decoder->marks->forms;
+    forms->credit -= forms->paused > 0 ? 0 : CREDIT_OF_A_MISS;
+    if (forms->credit < 0) {
+        forms->credit = CREDIT_MAX;
+        forms->paused = PAUSE_RECORDS;
+    }
+    if (forms->paused > 0 || (forms->count == FORMS && ++forms->misses % MISSES_A_FORM != 0)) {
+        return;
+    }
+    uint32_t number = forms->count < FORMS ? forms->count : FORMS - 1;
+    struct json_form *form = forms->by_use[number];
+    struct drawing drawing = {.form = form, .marks = decoder->marks, .first = first, .mark = first, .text = text};
+    forms->count = number; /* it is written over */
+    if (draw(&drawing, &decoder->shapes->start) && drawing.column_count == decoder->column_count) {
+        form->gap_count = drawing.gap_count;
+        form->value_count = drawing.value_count;
+        form->mark_count = (uint32_t)(drawing.mark - first);
+        form->end = place_at(&drawing, drawing.text, drawing.mark);
+        forms->count = number + 1;
+    }
+}
+
+#endif
