@@ -18,6 +18,7 @@ struct slot {
     struct evs_run *run;
     int64_t started_us, backoff_us, again_us;
     bool is_over;
+    bool had_finished; /* before this engine came to it */
 };
 
 #define RUNS_MAX (EVS_PIPELINES_MAX * EVS_GROUPS_MAX)
@@ -122,6 +123,17 @@ static struct evs_run *volatile *running_at(const struct evs_pipeline *pipeline,
     return &running[pipeline->number * EVS_GROUPS_MAX + slot->index];
 }
 
+/* An engine before us, or beside us, came to the end of this group: that is no failure while there is another one to end. */
+static bool was_ended_by_others(const struct evs_pipeline *pipeline, struct slot *slot, evs_status status)
+{
+    slot->had_finished = status == EVS_E_FINISHED;
+    bool is_whole = true; /* then there is nothing to do here, as with a pipeline of one group */
+    for (uint32_t i = 0; i < pipeline->slot_count; i++) {
+        is_whole &= pipeline->slots[i].had_finished;
+    }
+    return slot->had_finished && !is_whole && pipeline->options.until_end;
+}
+
 static int start(struct evs_pipeline *pipeline, struct slot *slot)
 {
     struct evs_error error = {0};
@@ -129,6 +141,13 @@ static int start(struct evs_pipeline *pipeline, struct slot *slot)
     options.notes = evs_live_notes(pipeline->live, pipeline->live_number, slot->index);
     slot->started_us = evs_monotonic_us(pipeline->options.os);
     evs_status status = evs_run_start(pipeline->plan, &options, &slot->run, &error);
+    if (was_ended_by_others(pipeline, slot, status)) {
+        slot->run = NULL;
+        slot->is_over = true;
+        evs_live_ended(pipeline->live, pipeline->live_number, slot->index, EVS_OK);
+        evs_groups_ended(pipeline->groups, slot->index, true);
+        return EVS_EXIT_DONE;
+    }
     if (status != EVS_OK) {
         slot->run = NULL;
         evs_live_ended(pipeline->live, pipeline->live_number, slot->index, status);
@@ -231,6 +250,9 @@ static bool end(struct evs_pipeline *pipeline, struct slot *slot, bool quiet, in
     struct evs_error error = {0};
     evs_status status = evs_run_wait(slot->run, &summary, &error);
     *running_at(pipeline, slot) = NULL;
+    if (was_ended_by_others(pipeline, slot, status)) {
+        status = EVS_OK;
+    }
     bool again = begins_again(pipeline, slot, status, &error);
     if (status == EVS_OK && !quiet && !again && summary.ran) {
         print_summary(pipeline, slot, &summary);
@@ -261,7 +283,7 @@ static bool tend(struct evs_pipeline *pipeline, struct slot *slot, bool is_only_
         return true;
     }
     *exit_code = start(pipeline, slot);
-    return *exit_code == EVS_EXIT_DONE;
+    return *exit_code == EVS_EXIT_DONE && !slot->is_over;
 }
 
 /* Looks at all groups of a pipeline; how many are not over yet. Its first failure is its exit code. */

@@ -23,6 +23,7 @@ static const struct {
     [EVS_E_UNREACHABLE] = {"unreachable", 3},
     [EVS_E_REFUSED] = {"refused", 3},
     [EVS_E_STATE] = {"state", 4},
+    [EVS_E_FINISHED] = {"finished", 4},
     [EVS_E_FENCED] = {"fenced", 6},
     [EVS_E_GAP] = {"gap", 3},
     [EVS_E_DATA] = {"data", 7},

@@ -62,7 +62,7 @@ evs_status evs_restore_check(struct evs_run *run, struct evs_error *error)
 {
     const struct evs_record *record = &run->restored;
     if (record->finished) {
-        return evs_fail(error, EVS_E_STATE,
+        return evs_fail(error, EVS_E_FINISHED,
                         "pipeline %s has finished: its input was complete and its windows are closed, so it cannot be "
                         "resumed; to run it "
                         "again, give it another name (`pipeline NAME;`); a run with --at-end stop leaves windows open "

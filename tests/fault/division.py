@@ -300,16 +300,29 @@ class Division(Groups):
         if not events or not 0.8 * events < dead < 0.95 * events:  # one of eight lies right by chance
             raise AssertionError(f"{dead} of {events} events are dead letters:\n{engine.log_tail()}")
 
+    def begin_at_once(self, name, *more):
+        self.feed(name, 0)
+        arguments = self.arguments(name, "--until-end", "--listen", "off", *more)
+        engines = [Engine(self.suite, arguments, f"{name}-{who}") for who in range(4)]
+        return [(engine.wait(), engine) for engine in engines]
+
     def at_once(self):
-        """Engines that begin a pipeline in the same moment go by one division, whoever decides it."""
-        for turn in range(5):
-            name = f"begun{turn}"
-            self.feed(name, 0)
-            arguments = self.arguments(name, "--until-end", "--at-end", "stop", "--listen", "off")
-            engines = [Engine(self.suite, arguments, f"{name}-{who}") for who in range(4)]
-            for engine in engines:
-                if engine.wait() != 0:
-                    raise AssertionError(f"an engine ended with {engine.process.returncode}:\n{engine.log_tail()}")
+        """Engines that begin a pipeline in the same moment go by one division, whoever decides it, and end together; one that comes when all is over says so."""
+        for turn in range(3):
+            for code, engine in self.begin_at_once(f"begun{turn}", "--at-end", "stop"):
+                if code != 0:
+                    raise AssertionError(f"an engine ended with {code}:\n{engine.log_tail()}")
+        found = []
+        for turn in range(3):
+            ends = self.begin_at_once(f"ended{turn}")
+            for code, engine in ends:
+                if code != 0 and not (code == 4 and "has finished" in engine.log()):
+                    raise AssertionError(f"an engine ended with {code}:\n{engine.log_tail()}")
+            if all(code != 0 for code, _ in ends):
+                raise AssertionError("nobody has run the pipeline to its end")
+            found.append(self.results(f"ended{turn}"))
+        for results in found[1:]:
+            same(results, found[0], "triggers of engines that began at once")
 
     def run(self):
         tests = [("groups begin at once", self.at_once), ("groups are shared, an engine is killed", self.shared), ("an engine of groups is stopped and wakes", self.paused), ("what groups refuse", self.refused)]

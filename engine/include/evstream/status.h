@@ -31,14 +31,15 @@ enum evs_status_code {
     EVS_E_UNREACHABLE, /* a server cannot be reached, or its connection broke (exit 3 after the retry policy) */
     EVS_E_REFUSED,     /* a server refuses: permission, configuration, full (exit 3) */
     EVS_E_STATE,       /* state cannot be restored (exit 4) */
-    EVS_E_FENCED,      /* another engine owns the group now (exit 6) */
-    EVS_E_GAP,         /* the state log is not where we left it: drop memory, restore, replay */
-    EVS_E_DATA,        /* `on error fail` met a bad event (exit 7) */
-    EVS_E_IO,          /* a local file or device failed (exit 3) */
-    EVS_E_CORRUPT,     /* stored bytes do not decode */
-    EVS_E_LIMIT,       /* a configured limit is reached */
-    EVS_E_CANCELLED,   /* asked to stop */
-    EVS_E_INTERNAL,    /* a defect of ours (exit 70) */
+    EVS_E_FINISHED, /* the stored state is of a run that has come to its end: there is nothing to go on with (exit 4) */
+    EVS_E_FENCED,   /* another engine owns the group now (exit 6) */
+    EVS_E_GAP,      /* the state log is not where we left it: drop memory, restore, replay */
+    EVS_E_DATA,     /* `on error fail` met a bad event (exit 7) */
+    EVS_E_IO,       /* a local file or device failed (exit 3) */
+    EVS_E_CORRUPT,  /* stored bytes do not decode */
+    EVS_E_LIMIT,    /* a configured limit is reached */
+    EVS_E_CANCELLED, /* asked to stop */
+    EVS_E_INTERNAL,  /* a defect of ours (exit 70) */
 };
 typedef enum evs_status_code evs_status;
 
