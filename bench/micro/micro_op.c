@@ -1,5 +1,7 @@
 #include "micro_op.h"
 
+#include "evstream/trace.h"
+
 const void *evs_op_config(const struct evs_op *op)
 {
     return op->config;
@@ -62,6 +64,10 @@ void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch)
 {
     op->emitted += output == 0 ? batch->selected_count : 0;
     evs_batch_unref(batch);
+}
+void evs_op_trace_kept(struct evs_op *op, struct evs_batch *batch)
+{
+    (void)op, (void)batch;
 }
 bool evs_op_traces(const struct evs_op *op)
 {
