@@ -88,9 +88,9 @@ QUESTIONS = {
 
 
 def lines_of(path):
-    """Of a file, or of all files in a folder: an engine may write its answer in parts."""
-    files = [path] if os.path.isfile(path) else sorted(os.path.join(path, name) for name in os.listdir(path))
-    for name in files:
+    """Of a file, or of all files below a folder: an engine may write its answer in parts."""
+    files = [path] if os.path.isfile(path) else [os.path.join(folder, name) for folder, _, names in os.walk(path) for name in names]
+    for name in sorted(files):
         with open(name, "rb") as file:
             yield from file
 

@@ -1,4 +1,4 @@
-"""Apache Flink: its runtime as a library, from Maven, inside one JVM with one task slot or two. One script of Flink SQL a question."""
+"""Apache Flink: its runtime as a library, from Maven, inside one JVM with one task slot or two; each question in SQL and by the DataStream API."""
 
 import os
 import re
@@ -12,8 +12,8 @@ JVM = ["-XX:+UseParallelGC", "-Xms1g", "-Xmx3g"]
 
 class Flink(Peer):
     name = "flink"
-    title = "Apache Flink SQL"
-    settings = ("1 slot", "2 slots")
+    title = "Apache Flink"
+    settings = ("DataStream, 1 slot", "DataStream, 2 slots", "SQL, 1 slot", "SQL, 2 slots")
 
     def prepare(self, home, may_download):
         self.java = need_program("java", "default-jdk-headless")
@@ -41,9 +41,13 @@ class Flink(Peer):
             raise Unavailable("its Maven packages cannot be had: " + last_line("\n".join(re.findall(r"ERROR. (.*)", done.stdout)[:1])))
 
     def command(self, question, setting, data, output):
-        scripts = [os.path.join(self.folder, name + ".sql") for name in ("tables", question)]
+        form, slots = setting.split(", ")
         classes = f"{self.target}/peer.jar:{self.target}/lib/*"
-        return [self.java, *JVM, "-cp", classes, "peer.Sql", setting.split()[0], data, output, *scripts]
+        common = (slots.split()[0], data, output)
+        if form == "DataStream":
+            return [self.java, *JVM, "-cp", classes, "peer.Stream", *common, question]
+        scripts = (os.path.join(self.folder, name + ".sql") for name in ("tables", question))
+        return [self.java, *JVM, "-cp", classes, "peer.Sql", *common, *scripts]
 
 
 PEER = Flink(os.path.dirname(os.path.abspath(__file__)))

@@ -2,8 +2,6 @@ package peer;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import org.apache.flink.configuration.Configuration;
-import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.table.api.bridge.java.StreamTableEnvironment;
 
 /**
@@ -17,7 +15,7 @@ public final class Sql {
     private Sql() {}
 
     public static void main(String[] args) throws Exception {
-        StreamTableEnvironment table = StreamTableEnvironment.create(runtime(args[0]));
+        StreamTableEnvironment table = StreamTableEnvironment.create(Local.runtime(args[0]));
         for (int i = 3; i < args.length; i++) {
             String script = Files.readString(Path.of(args[i])).replaceAll("(?m)^--.*$", "");
             for (String statement : script.split(";")) {
@@ -35,15 +33,5 @@ public final class Sql {
         } else if (!statement.isEmpty()) {
             table.executeSql(statement);
         }
-    }
-
-    /** Objects are handed on between chained operators as they are; buffers leave when they are full, because nobody waits for a single row. */
-    private static StreamExecutionEnvironment runtime(String slots) {
-        Configuration settings = new Configuration();
-        settings.setString("pipeline.object-reuse", "true");
-        settings.setString("execution.buffer-timeout.enabled", "false");
-        settings.setString("taskmanager.numberOfTaskSlots", slots);
-        settings.setString("state.backend.type", "hashmap");
-        return StreamExecutionEnvironment.createLocalEnvironment(Integer.parseInt(slots), settings);
     }
 }
