@@ -108,6 +108,10 @@ static const struct evs_aggregate_function functions[] = {
      "interval from the first one",
      "window_funnel(interval 3 minute, item = 'cup', price = 5, item = 'pot')", "3", 2, 33, EVS_TAKES_BOOL,
      EVS_GIVES_COUNT, 0},
+    {"fading_sum", EVS_AGG_FADING_SUM, "fading_sum(x, interval)",
+     "the sum, in which a value counts half after the interval, a quarter after two of them, and so on, as of the "
+     "latest of these rows",
+     "fading_sum(price, interval 2 minute)", "28.681980515339465", 2, 2, EVS_TAKES_NUMBER, EVS_GIVES_FLOAT64, 0},
 };
 
 uint32_t evs_aggregate_function_count(void)

@@ -210,6 +210,19 @@ static bool bind_funnel(struct binding *binding)
     return is_right;
 }
 
+static bool bind_half_life(struct binding *binding)
+{
+    const struct evs_ast_expr *ast = binding->ast->arguments[1];
+    if (!evs_bind_duration(binding->binder, ast, "the time after which a value counts half",
+                           &binding->call.within_us)) {
+        return false;
+    }
+    if (binding->call.within_us <= 0) {
+        evs_report(binding->binder, EVS_E0311, ast->place, "the time after which a value counts half is above zero");
+    }
+    return binding->call.within_us > 0;
+}
+
 /* What stands behind the first argument. */
 static bool bind_rest(struct binding *binding)
 {
@@ -224,6 +237,8 @@ static bool bind_rest(struct binding *binding)
     case EVS_AGG_COVAR_POP:
     case EVS_AGG_COVAR_SAMP:
         return bind_argument(binding, ast->arguments[1], EVS_TAKES_NUMBER);
+    case EVS_AGG_FADING_SUM:
+        return bind_half_life(binding);
     case EVS_AGG_APPROX_QUANTILES:
     case EVS_AGG_APPROX_TOP_COUNT:
         return bind_number(binding, ast->arguments[1], "the number of values", 1, NUMBER_MAX, &binding->call.number);

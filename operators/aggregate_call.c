@@ -41,6 +41,8 @@ const struct agg_kind *evs_agg_plain_kind(const struct evs_aggregate_call *confi
         return evs_agg_top_kind(config);
     case EVS_AGG_WINDOW_FUNNEL:
         return evs_agg_funnel_kind(config);
+    case EVS_AGG_FADING_SUM:
+        return evs_agg_fade_kind(config);
     default:
         return evs_agg_pick_kind(config);
     }
@@ -136,6 +138,20 @@ __int128 evs_agg_interval_length(const void *element)
     struct evs_interval interval;
     memcpy(&interval, element, sizeof interval);
     return ((__int128)interval.months * 30 + interval.days) * INT64_C(86400000000) + interval.us;
+}
+
+double evs_agg_number_at(const struct evs_column *column, uint32_t row)
+{
+    if (column->kind == EVS_FLOAT64) {
+        return *EVS_COLUMN_AT(column, double, row);
+    }
+    if (column->kind == EVS_INT64) {
+        return (double)*EVS_COLUMN_AT(column, int64_t, row);
+    }
+    evs_numeric value;
+    EVS_ASSERT(column->kind == EVS_NUMERIC);
+    memcpy(&value, element_at(column, row), sizeof value);
+    return evs_numeric_to_float64(value);
 }
 
 uint64_t evs_agg_float_code(double number)

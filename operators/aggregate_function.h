@@ -39,6 +39,7 @@ enum evs_aggregate_kind {
     EVS_AGG_APPROX_TOP_COUNT, /* → array of struct (value, count), at most `number` */
     EVS_AGG_APPROX_TOP_SUM,   /* (x, weight) → array of struct (value, sum) */
     EVS_AGG_WINDOW_FUNNEL,    /* (step 1, step 2, …): bools → int64 */
+    EVS_AGG_FADING_SUM,       /* number → float64: each value counts half after `within_us` */
     EVS_AGG_KINDS
 };
 
@@ -60,7 +61,7 @@ struct evs_aggregate_call {
     int64_t limit;              /* elements of an array or string, or -1 */
     int64_t number;             /* approx_…: how many quantiles or values */
     struct evs_slice delimiter; /* string_agg */
-    int64_t within_us;          /* window_funnel: from the first step to the last, inclusive */
+    int64_t within_us;          /* window_funnel: from the first step to the last, inclusive; fading_sum: the half-life */
     uint64_t bytes_max;         /* what it may keep of one group; then the group fails */
     const char *text;           /* canonical, for messages and for the identity of the state column */
 };

@@ -57,6 +57,7 @@ const struct agg_kind *evs_agg_hyperloglog_kind(const struct evs_aggregate_call 
 const struct agg_kind *evs_agg_quantiles_kind(const struct evs_aggregate_call *config);
 const struct agg_kind *evs_agg_top_kind(const struct evs_aggregate_call *config);
 const struct agg_kind *evs_agg_funnel_kind(const struct evs_aggregate_call *config);
+const struct agg_kind *evs_agg_fade_kind(const struct evs_aggregate_call *config);
 const struct agg_kind *evs_agg_distinct_kind(const struct evs_aggregate_call *config);
 /* As if `distinct` did not stand there. */
 const struct agg_kind *evs_agg_plain_kind(const struct evs_aggregate_call *config);
@@ -92,6 +93,9 @@ static inline const void *element_at(const struct evs_column *column, uint32_t r
     size_t index = (column->flags & EVS_COLUMN_CONSTANT) ? 0 : row;
     return (const uint8_t *)column->data + index * evs_kind_width(column->kind);
 }
+
+/* A number of any type as float64. */
+double evs_agg_number_at(const struct evs_column *column, uint32_t row);
 
 /* A value out of the bytes of a column element. */
 static inline void value_from_bits(enum evs_kind kind, const void *bits, struct evs_value *value)

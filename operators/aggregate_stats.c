@@ -8,70 +8,9 @@
  * come, and how they are grouped before they are merged, is rounded away in the result. That costs about 20 ns a row.
  *
  * int64 and numeric are taken as float64, and the result is one, as in GoogleSQL. NaN or an infinity among the values gives NaN. */
-#include <math.h>
 
 #include "aggregate_kind.h"
-
-/* --- double-double ------------------------------------------------------------------------------------------------------------------------ */
-
-struct twofold {
-    double high, low; /* their sum, with |low| <= half a unit in the last place of high */
-};
-
-static struct twofold fast_sum(double a, double b) /* |a| >= |b| */
-{
-    double sum = a + b;
-    return (struct twofold){sum, b - (sum - a)};
-}
-
-static struct twofold exact_sum(double a, double b)
-{
-    double sum = a + b, b_part = sum - a;
-    return (struct twofold){sum, (a - (sum - b_part)) + (b - b_part)};
-}
-
-static struct twofold plus(struct twofold a, struct twofold b)
-{
-    struct twofold high = exact_sum(a.high, b.high), low = exact_sum(a.low, b.low);
-    struct twofold sum = fast_sum(high.high, high.low + low.high);
-    return fast_sum(sum.high, sum.low + low.low);
-}
-
-static struct twofold minus(struct twofold a, struct twofold b)
-{
-    return plus(a, (struct twofold){-b.high, -b.low});
-}
-
-static struct twofold times(struct twofold a, struct twofold b)
-{
-    double product = a.high * b.high;
-    double lost = __builtin_fma(a.high, b.high, -product);
-    return fast_sum(product, lost + (a.high * b.low + a.low * b.high));
-}
-
-static struct twofold divided(struct twofold a, double by)
-{
-    double quotient = a.high / by;
-    double rest = __builtin_fma(-quotient, by, a.high) + a.low;
-    return fast_sum(quotient, rest / by);
-}
-
-static double root(struct twofold a)
-{
-    double first = sqrt(a.high);
-    double rest = __builtin_fma(-first, first, a.high) + a.low;
-    return first + rest / (2 * first);
-}
-
-static struct twofold of_double(double value)
-{
-    return (struct twofold){value, 0};
-}
-
-static double rounded(struct twofold value)
-{
-    return value.high + value.low;
-}
+#include "twofold.h"
 
 /* --- one value ---------------------------------------------------------------------------------------------------------------------------- */
 
@@ -80,26 +19,12 @@ struct acc_variance {
     struct twofold mean, squares;
 };
 
-static double number_at(const struct evs_column *column, uint32_t row)
-{
-    if (column->kind == EVS_FLOAT64) {
-        return *EVS_COLUMN_AT(column, double, row);
-    }
-    if (column->kind == EVS_INT64) {
-        return (double)*EVS_COLUMN_AT(column, int64_t, row);
-    }
-    evs_numeric value;
-    EVS_ASSERT(column->kind == EVS_NUMERIC);
-    memcpy(&value, element_at(column, row), sizeof value);
-    return evs_numeric_to_float64(value);
-}
-
 static void update_variance(const struct agg_call *call, const struct agg_rows *rows)
 {
     const struct evs_column *column = argument_column(call, rows, 0);
     FOR_VALUES(struct acc_variance)
     {
-        struct twofold value = of_double(number_at(column, rows->rows[i]));
+        struct twofold value = of_double(evs_agg_number_at(column, rows->rows[i]));
         struct twofold before = minus(value, acc->mean);
         acc->mean = plus(acc->mean, divided(before, (double)++acc->count));
         acc->squares = plus(acc->squares, times(before, minus(value, acc->mean)));
@@ -180,7 +105,7 @@ static void update_covariance(const struct agg_call *call, const struct agg_rows
         struct twofold before[2], after[2];
         acc->count++;
         for (int k = 0; k < 2; k++) {
-            struct twofold value = of_double(number_at(columns[k], row));
+            struct twofold value = of_double(evs_agg_number_at(columns[k], row));
             before[k] = minus(value, acc->mean[k]);
             acc->mean[k] = plus(acc->mean[k], divided(before[k], (double)acc->count));
             after[k] = minus(value, acc->mean[k]);

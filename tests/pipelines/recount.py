@@ -209,22 +209,23 @@ def replenishment(events, p):
 
 
 def high_intent_score(events, p):
-    """Events of one moment count together."""
+    """Events of one moment count together; a visitor who was away for four days begins anew."""
     rows = []
     for visitor, own in by(events, lambda e: e["visitor"]).items():
-        earned, seen, bought_at = [], {}, -FOREVER
+        earned, seen, bought_at, last_at = [], {}, -FOREVER, -FOREVER
         for at, moment in itertools.groupby((e for e in own if e["type"] in FUNNEL), lambda e: e["at"]):
             moment = list(moment)
+            earned, last_at = earned if at - last_at < 4 * DAY else [], at
             for e in moment:
                 if e["type"] == "product_view":
-                    earned.append((3 if at - seen.get(e["sku"], -FOREVER) <= 4 * DAY else 1, at))
+                    earned.append((3 if at - seen.get(e["sku"], -FOREVER) < 4 * DAY else 1, at))
                     seen[e["sku"]] = at
                 elif e["type"] == "purchase":
                     bought_at = at
                 else:
                     earned.append(({"add_to_cart": 8, "checkout": 15}[e["type"]], at))
-            earned = [(points, t) for points, t in earned if t >= at - 4 * DAY and t > bought_at]
-            score = sum(points * 0.5 ** ((at - t) // SECOND / 3600 / p["half_life_hours"]) for points, t in earned)
+            earned = [(points, t) for points, t in earned if t > bought_at]
+            score = sum(points * 0.5 ** ((at - t) / p["half_life"]) for points, t in earned)
             if score >= p["threshold"]:
                 rows += [{"_at": at, "anonymous_id": visitor, "user_id": e["user"], "score": half_away(score, 1), "last_sku": e.get("sku")} for e in moment]
     return spaced(rows, lambda row: row["anonymous_id"], p["pause"])

@@ -390,6 +390,31 @@ static void read_funnel(struct reading *reading)
     print_int(reading, best);
 }
 
+/* As the definition says it: each value by itself, with all digits that there are. */
+static void read_fade(struct reading *reading)
+{
+    int64_t latest_us = INT64_MIN;
+    for (uint32_t i = 0; i < reading->count; i++) {
+        int64_t time_us = case_batch->event_time_us[reading->rows[i]];
+        latest_us = !argument(reading, 0, i).is_null && time_us > latest_us ? time_us : latest_us;
+    }
+    long double sum = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < reading->count; i++) {
+        struct evs_value value = argument(reading, 0, i);
+        if (!value.is_null) {
+            long double age = (long double)(latest_us - case_batch->event_time_us[reading->rows[i]]);
+            sum += (long double)number(&value) * exp2l(-age / (long double)reading->call->within_us);
+            count++;
+        }
+    }
+    if (count == 0) {
+        evs_buffer_puts(&reading->text, "NULL");
+    } else {
+        print_number(reading, (double)sum);
+    }
+}
+
 static void read_plainly(struct reading *reading)
 {
     switch (reading->call->kind) {
@@ -423,6 +448,9 @@ static void read_plainly(struct reading *reading)
         break;
     case EVS_AGG_WINDOW_FUNNEL:
         read_funnel(reading);
+        break;
+    case EVS_AGG_FADING_SUM:
+        read_fade(reading);
         break;
     case EVS_AGG_APPROX_COUNT_DISTINCT: {
         struct case_call distinct = *reading->call;

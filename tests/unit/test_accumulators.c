@@ -367,6 +367,20 @@ START_TEST(test_funnels)
 }
 END_TEST
 
+START_TEST(test_fading_sums)
+{
+    for (int64_t half_us = 1; half_us < 100000; half_us = half_us * 7 + 3) {
+        for (enum case_column column = INTS; column <= NUMERICS; column++) {
+            check(&(struct case_call){.kind = EVS_AGG_FADING_SUM,
+                                      .columns = {column},
+                                      .count = 1,
+                                      .result = FLOAT64_RESULT,
+                                      .within_us = half_us});
+        }
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("accumulators");
@@ -382,6 +396,7 @@ int main(void)
     tcase_add_test(tests, test_strings);
     tcase_add_test(tests, test_sketches_while_exact);
     tcase_add_test(tests, test_funnels);
+    tcase_add_test(tests, test_fading_sums);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
 }
