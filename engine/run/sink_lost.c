@@ -164,7 +164,8 @@ static bool reopen(struct sink_node *node)
     int64_t now_us = evs_monotonic_us(run->options.os);
     node->reopen_us = now_us + REOPEN_US;
     bool is_patient = run->options.retry_us == 0 || now_us - node->cut_us < run->options.retry_us;
-    if (status != EVS_E_UNREACHABLE || !is_patient) {
+    bool may_pass = status == EVS_E_UNREACHABLE || status == EVS_E_REFUSED; /* a stream that is being made again */
+    if (!may_pass || !is_patient) {
         evs_run_fail(node->op->worker->run, status, &error);
     }
     return false;

@@ -98,8 +98,8 @@ def patiently(address, what, deadline_s=60, **body):
         except OSError as failure:
             last = failure
         except Refused as failure:
-            # 10003: no leader; 10008, 10076: not ready yet
-            if not str(failure).startswith(("10003", "10008", "10009", "10076", "503")):
+            # 10003: no leader; 10005: a cluster that has just formed does not know its peers; 10008, 10076: not ready yet
+            if not str(failure).startswith(("10003", "10005", "10008", "10009", "10076", "503")):
                 raise
             last = failure
         if time.monotonic() > end:
