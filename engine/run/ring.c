@@ -22,6 +22,11 @@ struct ring {
     _Alignas(64) uint32_t tail; /* consumer: next slot to take */
     struct slot slots[RING_SLOTS];
 };
+_Static_assert(offsetof(struct ring, head) % 64 == 0 &&
+                   offsetof(struct ring, tail) - offsetof(struct ring, head) == 64 &&
+                   offsetof(struct ring, slots) - offsetof(struct ring, tail) == 64,
+               "the producer's place, the consumer's and the slots are on cache lines of their own");
+_Static_assert(sizeof(struct slot) % 64 == 0, "a slot shares no cache line with the next one");
 
 struct ring *evs_ring_new(struct worker *from, struct worker *to, uint32_t column_count)
 {

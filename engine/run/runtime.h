@@ -167,9 +167,14 @@ struct worker {
     int64_t paced_us;
     struct shown_reason reasons[EVS_VIEW_REASONS]; /* of dead letters, in the order of their first */
     _Atomic uint32_t reason_count;
-    _Atomic uint32_t sleeping;
+    /* Other workers look at it whenever they send something, so it shares no cache line with what this one writes at every step. */
+    _Alignas(64) _Atomic uint32_t sleeping;
     _Alignas(64) char pad[64];
 };
+_Static_assert(offsetof(struct worker, sleeping) % 64 == 0 &&
+                   offsetof(struct worker, pad) - offsetof(struct worker, sleeping) == 64 &&
+                   sizeof(struct worker) % 64 == 0,
+               "workers meet on no cache line but that of `sleeping`");
 
 /* Shared by all workers' parts of the sources that meet somewhere: the frontier F (language, "Event time, exactly", 3). */
 struct source_shared {

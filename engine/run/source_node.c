@@ -461,7 +461,10 @@ static evs_status read_rows(struct source_node *node)
     if (batch != NULL) {
         op->batches_in++;
         evs_emit(op, 0, batch);
-        atomic_fetch_add_explicit(&op->worker->run->source_batches, 1, memory_order_relaxed);
+        struct evs_run *run = op->worker->run;
+        if (EVS_UNLIKELY(run->options.checkpoint_batches > 0)) { /* all workers write to it: only for who asks */
+            atomic_fetch_add_explicit(&run->source_batches, 1, memory_order_relaxed);
+        }
     }
     emit_watermark(node, evs_source_watermark(node));
     return EVS_OK;
