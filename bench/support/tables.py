@@ -95,7 +95,7 @@ def soak(results):
     title = f"Memory over {about['minutes']} minutes of {about['rate']:,} events a second"
     series = {row["case"]: list(zip(row["minutes"], row["mb"])) for row in results.of("series")}
     told = (f"{about['events']:,} events, {about['keys']:,} keys of state; judged from minute {about['judged_from_minute']:g}: "
-            f"at most {about['growth_max'] * 100:g} % growth.")
+            "at most " + ", ".join(f"{share * 100:g} % growth of what is {name}" for name, share in about["growth_max"].items()) + ".")
     return [told, "", *table(("", "MB", "growth in the judged time", "MB an hour"), rows)], [("soak.svg", title, plot.lines(title, series, "MB", "minutes"))]
 
 
