@@ -310,6 +310,30 @@ START_TEST(lines_are_counted_by_level)
 }
 END_TEST
 
+/* What holds for the whole program is told once, whichever worker, group or start comes upon it. */
+START_TEST(the_first_time_is_one)
+{
+    struct evs_log *log = evs_log_new(&os, EVS_LOG_INFO, false), *other = evs_log_new(&os, EVS_LOG_INFO, false);
+    struct evs_log *first = evs_log_at(log, (struct evs_log_place){.pipeline = "carts"});
+    struct evs_log *second = evs_log_at(log, (struct evs_log_place){.pipeline = "carts"});
+    char text[32];
+    ck_assert(evs_log_first(first, "window of TRIGGERS"));
+    ck_assert(!evs_log_first(second, "window of TRIGGERS") && !evs_log_first(log, "window of TRIGGERS"));
+    ck_assert(evs_log_first(second, "window of OTHERS"));
+    ck_assert(evs_log_first(other, "window of TRIGGERS"));
+    ck_assert(!evs_log_first(NULL, "window of TRIGGERS"));
+    for (uint32_t i = 0; i < 1000; i++) { /* rather told twice than not at all */
+        snprintf(text, sizeof text, "text %u", i);
+        ck_assert(evs_log_first(log, text));
+    }
+    ck_assert(!evs_log_first(log, "window of OTHERS"));
+    evs_log_free(first);
+    evs_log_free(second);
+    evs_log_free(log);
+    evs_log_free(other);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("log");
@@ -329,6 +353,7 @@ int main(void)
     tcase_add_test(tests, credentials_are_starred_out);
     tcase_add_test(tests, lines_of_threads_stay_whole);
     tcase_add_test(tests, lines_are_counted_by_level);
+    tcase_add_test(tests, the_first_time_is_one);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
 }
