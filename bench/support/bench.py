@@ -8,6 +8,7 @@ import atexit
 import json
 import os
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -118,6 +119,7 @@ class Bench:
         self.program = os.path.join(self.build, "evstream")
         self.folder = tempfile.mkdtemp(prefix="evs-bench-", dir=scratch(needs_mb))
         atexit.register(shutil.rmtree, self.folder, True)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started and the folder go by way of atexit
         self.commit, self.rows, self.loads = commit(), [], [other_load()]
         self.date = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
