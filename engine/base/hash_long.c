@@ -1,4 +1,4 @@
-/* Every message that a source reads is hashed as a whole, so this is eight per cent of draining a stream with the registers of x86-64-v2, and two with
+/* Every message that a source reads is hashed as a whole, so this is 11 % of draining a stream with the registers of x86-64-v2, and 3 to 7 % with
  * those of AVX2 or AVX-512. The library that Debian ships holds a kernel for each and looks once which may run; others are built without. */
 #include "hash_long.h"
 

@@ -1,5 +1,4 @@
--- The bids are kept and joined with the highest price of their window: a window function over all of them takes 1.6 times the processor time, reading the file
--- twice 1.5 times.
+-- The bids are kept and joined with the highest price of their window: a window function over all of them takes 1.6 times the processor time.
 copy (
     with bids as materialized (
         select auction, price, bidder, date_time, extra, time_bucket(interval 10 second, date_time) as window_start
