@@ -652,7 +652,7 @@ evs_status fake_run(const struct evs_plan *plan, struct fake_how how, struct evs
     struct evs_run *run = NULL;
     struct evs_error error = {0};
     evs_status status = fake_try_start(plan, how, &run, &error);
-    if (status == EVS_E_STATE && strstr(error.text, "has finished") != NULL) {
+    if (status == EVS_E_FINISHED) {
         return status;
     }
     ck_assert_msg(status == EVS_OK, "%s: %s", evs_status_name(status), error.text);

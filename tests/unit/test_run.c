@@ -307,7 +307,7 @@ START_TEST(test_finished_is_not_resumed)
                                       .checkpoint_interval_us = 50000,
                                       .store = &fake_store};
     options.log = evs_log_new(evs_os_system(), EVS_LOG_ERROR, false);
-    ck_assert_int_eq(evs_run_start(plan, &options, &run, &error), EVS_E_STATE);
+    ck_assert_int_eq(evs_run_start(plan, &options, &run, &error), EVS_E_FINISHED);
     ck_assert_ptr_nonnull(strstr(error.text, "has finished"));
     evs_log_free(options.log);
     evs_free(events);

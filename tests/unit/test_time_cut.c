@@ -221,7 +221,7 @@ START_TEST(finished)
     const struct evs_plan *plan = fake_compile(text);
     ck_assert_int_eq(fake_run(plan, how, &summary), EVS_OK);
     ck_assert(summary.finished);
-    ck_assert_int_eq(fake_run(plan, how, &summary), EVS_E_STATE);
+    ck_assert_int_eq(fake_run(plan, how, &summary), EVS_E_FINISHED);
     evs_plan_free(plan);
     fake_world_free(fake_world);
 }
