@@ -5,7 +5,9 @@ The input is stored before the copy is made, so that it is whole: what is missin
 """
 
 import json
+import re
 import signal
+import urllib.request
 
 from evs import Engine, same, wait_until
 from publish import NatsClient, patiently
@@ -74,6 +76,13 @@ class Tails:
         if engine.wait() != 0:
             raise AssertionError(f"the engine did not end well:\n{engine.log_tail()}")
 
+    def figure_moved(self, engine, name):
+        address = wait_until(lambda: re.findall(r"live page at http://(\S+)", engine.log()), "the address of the page")[-1]
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as answer:
+            figures = answer.read().decode()
+        if not re.search(rf"^{name}\{{.*\}} [1-9]", figures, re.M):
+            raise AssertionError(f"{name} has not moved")
+
     def running(self):
         """The engine lives on: rows of both deliveries come again, each once, with the ids that they had."""
         self.begin()
@@ -82,6 +91,7 @@ class Tails:
         self.nats.power_cut()
         wait_until(lambda: engine.has_ended() or "sink_sent_again" in engine.log(), f"a line about it:\n{engine.log_tail()}")
         after = self.await_rows(engine, "running", "fast", "exact")
+        self.figure_moved(engine, "evstream_sink_sent_again_total")
         self.end(engine)
         for sink, rows in before.items():
             same(after[sink], rows, sink)

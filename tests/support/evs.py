@@ -5,7 +5,9 @@ Nothing waits by sleeping for a fixed time: `wait_until` polls a condition and g
 """
 
 import atexit
+import fcntl
 import os
+import random
 import shutil
 import signal
 import socket
@@ -29,10 +31,25 @@ def wait_until(condition, what, deadline_s=DEADLINE_S):
         time.sleep(0.005)
 
 
+PORTS = os.path.join(tempfile.gettempdir(), "evstream-ports")
+held_ports = []
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that is ours until this process ends: also while its server is down, and beside other suites. Below those that the kernel gives away by itself."""
+    os.makedirs(PORTS, exist_ok=True)
+    while True:
+        port = random.randrange(10000, 32000)
+        lock = open(os.path.join(PORTS, str(port)), "ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            lock.close()
+            continue
+        held_ports.append(lock)
+        return port
 
 
 def answers(port, ask, expected, host="127.0.0.1"):
