@@ -33,8 +33,8 @@ struct evs_groups {
     struct evs_park *park;
     struct evs_thread *steward;
     _Atomic bool ends, leaves;
-    _Atomic bool
-        is_guest; /* has ended a group for good: it looks once at each of the others, and no share is left for it */
+    /* has ended a group for good: it looks once at each of the others, and no share is left for it */
+    _Atomic bool is_guest;
     _Atomic bool is_entered; /* one at a time tries to win, so that nobody takes more than its share */
     _Atomic uint32_t share;  /* how many this engine may hold */
     uint64_t told;           /* a bit for each group that was held when it was last told */
