@@ -93,22 +93,22 @@ static int show(const char *address, bool as_json)
 /* Every program at the usual addresses; of several, each under its own. */
 static int show_all(bool as_json)
 {
-    char addresses[EVS_USUAL_COUNT][EVS_USUAL_BYTES];
     struct evs_seen seen[EVS_USUAL_COUNT] = {0};
-    uint32_t count = 0;
+    evs_status statuses[EVS_USUAL_COUNT];
+    evs_usual_ask(seen, statuses);
+    uint32_t count = 0, shown = 0;
     for (uint32_t i = 0; i < EVS_USUAL_COUNT; i++) {
-        struct evs_error ignored = {0};
-        if (evs_seen_fetch(evs_usual_address(i, addresses[count]), &seen[count], &ignored) == EVS_OK) {
-            count++;
-        }
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if (count > 1 && !as_json) {
-            printf("%s%s\n", i == 0 ? "" : "\n", addresses[i]);
-        }
-        print_seen(&seen[i], as_json);
+        count += statuses[i] == EVS_OK ? 1 : 0;
     }
     for (uint32_t i = 0; i < EVS_USUAL_COUNT; i++) {
+        if (statuses[i] == EVS_OK) {
+            char address[EVS_USUAL_BYTES];
+            if (count > 1 && !as_json) {
+                printf("%s%s\n", shown == 0 ? "" : "\n", evs_usual_address(i, address));
+            }
+            print_seen(&seen[i], as_json);
+            shown++;
+        }
         evs_seen_fini(&seen[i]);
     }
     return count > 0 ? EVS_EXIT_DONE : show(EVS_LISTEN_DEFAULT, as_json); /* which says that nobody is there */

@@ -18,6 +18,7 @@
 
 struct call {
     struct event_base *base;
+    uint32_t *open;          /* calls of this base that have no answer yet */
     struct evs_arena *arena; /* takes the answer; NULL: it is followed */
     struct evs_client_answer answer;
     /* of a stream */
@@ -46,7 +47,9 @@ static void keep_text(struct call *call, struct evs_arena *arena, struct evbuffe
 static void on_answer(struct evhttp_request *request, void *argument)
 {
     struct call *call = argument;
-    event_base_loopbreak(call->base);
+    if (--*call->open == 0) {
+        event_base_loopbreak(call->base);
+    }
     if (request == NULL || evhttp_request_get_response_code(request) == 0) {
         return;
     }
@@ -123,44 +126,67 @@ static void put_headers(struct evhttp_request *http, const struct evs_client_req
     }
 }
 
-static void send_request(struct evhttp_connection *connection, const struct evs_client_request *request,
-                         struct call *call)
+/* A call on its way; NULL: it can't be sent. */
+static struct evhttp_connection *begin(const struct evs_client_request *request, const char *host, uint16_t port,
+                                       int seconds, struct call *call)
 {
+    struct evhttp_connection *connection = evhttp_connection_base_new(call->base, NULL, host, port);
+    EVS_ASSERT(connection != NULL);
+    evhttp_connection_set_timeout(connection, seconds);
+    evhttp_connection_set_max_body_size(connection, call->take == NULL ? ANSWER_BYTES_MAX : -1);
     struct evhttp_request *http = evhttp_request_new(on_answer, call);
     EVS_ASSERT(http != NULL);
     put_headers(http, request);
     if (call->take != NULL) {
         evhttp_request_set_chunked_cb(http, on_chunk);
     }
+    ++*call->open;
     enum evhttp_cmd_type method = request->body == NULL ? EVHTTP_REQ_GET : EVHTTP_REQ_POST;
-    if (evhttp_make_request(connection, http, method, request->path) == 0) {
-        event_base_dispatch(call->base);
+    if (evhttp_make_request(connection, http, method, request->path) != 0) {
+        --*call->open;
+        evhttp_connection_free(connection);
+        connection = NULL;
     }
+    return connection;
+}
+
+static evs_status check_address(const char *address, char host[EVS_HOST_BYTES], uint16_t *port, struct evs_error *error)
+{
+    if (!evs_parse_address(address, host, port) || host[0] == '\0' || *port == 0) {
+        return evs_fail(error, EVS_E_USAGE, "`%s` is no address; write HOST:PORT, such as 127.0.0.1:8088", address);
+    }
+    return EVS_OK;
+}
+
+static evs_status result_of(const struct evs_client_request *request, const struct call *call, struct evs_error *error)
+{
+    if (call->answer.status == 0) {
+        return evs_fail(error, EVS_E_UNREACHABLE,
+                        "nobody answers at %s; is `evstream run` there, and listening (--listen)?", request->address);
+    }
+    return EVS_OK;
 }
 
 static evs_status run_call(const struct evs_client_request *request, struct call *call, struct evs_error *error)
 {
     char host[EVS_HOST_BYTES];
     uint16_t port = 0;
-    if (!evs_parse_address(request->address, host, &port) || host[0] == '\0' || port == 0) {
-        return evs_fail(error, EVS_E_USAGE, "`%s` is no address; write HOST:PORT, such as 127.0.0.1:8088",
-                        request->address);
+    uint32_t open = 0;
+    evs_status status = check_address(request->address, host, &port, error);
+    if (status != EVS_OK) {
+        return status;
     }
     call->base = event_base_new();
+    call->open = &open;
     EVS_ASSERT(call->base != NULL);
-    struct evhttp_connection *connection = evhttp_connection_base_new(call->base, NULL, host, port);
-    EVS_ASSERT(connection != NULL);
-    evhttp_connection_set_timeout(connection,
-                                  call->take == NULL ? ANSWER_SECONDS : 0); /* a quiet stream is none that is dead */
-    evhttp_connection_set_max_body_size(connection, call->take == NULL ? ANSWER_BYTES_MAX : -1);
-    send_request(connection, request, call);
-    evhttp_connection_free(connection);
-    event_base_free(call->base);
-    if (call->answer.status == 0) {
-        return evs_fail(error, EVS_E_UNREACHABLE,
-                        "nobody answers at %s; is `evstream run` there, and listening (--listen)?", request->address);
+    int seconds = call->take == NULL ? ANSWER_SECONDS : 0; /* a quiet stream is none that is dead */
+    struct evhttp_connection *connection = begin(request, host, port, seconds, call);
+    if (connection != NULL) {
+        event_base_dispatch(call->base);
+        evhttp_connection_free(connection);
     }
-    return EVS_OK;
+    event_base_free(call->base);
+    return result_of(request, call, error);
 }
 
 evs_status evs_client_ask(const struct evs_client_request *request, struct evs_arena *arena,
@@ -170,6 +196,39 @@ evs_status evs_client_ask(const struct evs_client_request *request, struct evs_a
     evs_status status = run_call(request, &call, error);
     *answer = call.answer;
     return status;
+}
+
+void evs_client_ask_together(struct evs_client_question *questions, uint32_t count, int seconds)
+{
+    struct event_base *base = event_base_new();
+    EVS_ASSERT(base != NULL);
+    struct call *calls = evs_alloc_zero(count * sizeof *calls);
+    struct evhttp_connection **connections = evs_alloc_zero(count * sizeof(struct evhttp_connection *));
+    uint32_t open = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        char host[EVS_HOST_BYTES];
+        uint16_t port = 0;
+        calls[i] = (struct call){.base = base, .open = &open, .arena = questions[i].arena};
+        questions[i].status = check_address(questions[i].request.address, host, &port, &questions[i].error);
+        bool is_right = questions[i].status == EVS_OK;
+        connections[i] = is_right ? begin(&questions[i].request, host, port, seconds, &calls[i]) : NULL;
+    }
+    if (open > 0) {
+        event_base_dispatch(base);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        struct evs_client_question *question = &questions[i];
+        question->answer = calls[i].answer;
+        if (question->status == EVS_OK) {
+            question->status = result_of(&question->request, &calls[i], &question->error);
+        }
+        if (connections[i] != NULL) {
+            evhttp_connection_free(connections[i]);
+        }
+    }
+    event_base_free(base);
+    evs_free(connections);
+    evs_free(calls);
 }
 
 evs_status evs_client_follow(const struct evs_client_request *request,

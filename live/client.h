@@ -23,6 +23,17 @@ struct evs_client_answer {
 EVS_MUST_CHECK evs_status evs_client_ask(const struct evs_client_request *request, struct evs_arena *arena,
                                          struct evs_client_answer *answer, struct evs_error *error);
 
+struct evs_client_question {
+    struct evs_client_request request;
+    struct evs_arena *arena; /* takes the answer */
+    struct evs_client_answer answer;
+    evs_status status; /* as evs_client_ask gives it */
+    struct evs_error error;
+};
+
+/* Asks all at once, and waits for each at most so many seconds: one that is silent costs the others nothing. */
+void evs_client_ask_together(struct evs_client_question *questions, uint32_t count, int seconds);
+
 /* Reads server-sent events until `take` says that it has enough (EVS_OK), or the other side ends them (EVS_END). Any other answer than a stream is
  * EVS_E_REFUSED, with the sentence that came. */
 EVS_MUST_CHECK evs_status evs_client_follow(const struct evs_client_request *request,

@@ -9,17 +9,7 @@
 #include "json_reader.h"
 #include "json_tree.h"
 
-static evs_status ask(const char *address, struct evs_seen *seen, struct evs_client_answer *answer,
-                      struct evs_error *error)
-{
-    struct evs_client_request request = {.address = address, .path = "/api/v1/pipelines"};
-    evs_status status = evs_client_ask(&request, &seen->arena, answer, error);
-    if (status == EVS_OK && (answer->status != 200 || !answer->is_json)) {
-        return evs_fail(error, EVS_E_IO, "%s answers, but not as evstream does (status %d)", address, answer->status);
-    }
-    seen->json = answer->text;
-    return status;
-}
+#define PATH "/api/v1/pipelines"
 
 /* --- reading ---------------------------------------------------------------------------------------------------------------- */
 
@@ -154,14 +144,49 @@ static evs_status read_answer(struct evs_seen *seen, size_t bytes, const char *a
     return EVS_OK;
 }
 
-evs_status evs_seen_fetch(const char *address, struct evs_seen *seen, struct evs_error *error)
+static void forget(struct evs_seen *seen)
 {
     evs_arena_reset(&seen->arena);
     seen->pipelines = NULL;
     seen->pipeline_count = 0;
+}
+
+static evs_status take_answer(const char *address, struct evs_seen *seen, const struct evs_client_answer *answer,
+                              struct evs_error *error)
+{
+    if (answer->status != 200 || !answer->is_json) {
+        return evs_fail(error, EVS_E_IO, "%s answers, but not as evstream does (status %d)", address, answer->status);
+    }
+    seen->json = answer->text;
+    return read_answer(seen, answer->bytes, address, error);
+}
+
+evs_status evs_seen_fetch(const char *address, struct evs_seen *seen, struct evs_error *error)
+{
+    forget(seen);
+    struct evs_client_request request = {.address = address, .path = PATH};
     struct evs_client_answer answer = {0};
-    evs_status status = ask(address, seen, &answer, error);
-    return status == EVS_OK ? read_answer(seen, answer.bytes, address, error) : status;
+    evs_status status = evs_client_ask(&request, &seen->arena, &answer, error);
+    return status == EVS_OK ? take_answer(address, seen, &answer, error) : status;
+}
+
+void evs_seen_fetch_together(const char *const *addresses, uint32_t count, int seconds, struct evs_seen *seen,
+                             evs_status *statuses)
+{
+    struct evs_client_question *questions = evs_alloc_zero(count * sizeof *questions);
+    for (uint32_t i = 0; i < count; i++) {
+        forget(&seen[i]);
+        questions[i].request = (struct evs_client_request){.address = addresses[i], .path = PATH};
+        questions[i].arena = &seen[i].arena;
+    }
+    evs_client_ask_together(questions, count, seconds);
+    for (uint32_t i = 0; i < count; i++) {
+        struct evs_error ignored = {0};
+        bool has_answer = questions[i].status == EVS_OK;
+        statuses[i] =
+            has_answer ? take_answer(addresses[i], &seen[i], &questions[i].answer, &ignored) : questions[i].status;
+    }
+    evs_free(questions);
 }
 
 void evs_seen_fini(struct evs_seen *seen)

@@ -42,6 +42,9 @@ struct evs_seen {
 /* Asks the program at HOST:PORT. EVS_E_UNREACHABLE when nobody answers; EVS_E_IO when the answer is none of evstream's. `seen` is zero or was used before: the
  * arena is reset. */
 evs_status evs_seen_fetch(const char *address, struct evs_seen *seen, struct evs_error *error);
+/* The same of several at once; each is waited for at most so many seconds. */
+void evs_seen_fetch_together(const char *const *addresses, uint32_t count, int seconds, struct evs_seen *seen,
+                             evs_status *statuses);
 void evs_seen_fini(struct evs_seen *seen);
 
 /* "running"; "restoring 40 %". Valid until the next call with the same `out`. */

@@ -21,14 +21,27 @@ static bool has(const struct evs_seen *seen, const char *pipeline)
     return is_there;
 }
 
+void evs_usual_ask(struct evs_seen seen[EVS_USUAL_COUNT], evs_status statuses[EVS_USUAL_COUNT])
+{
+    char texts[EVS_USUAL_COUNT][EVS_USUAL_BYTES];
+    const char *addresses[EVS_USUAL_COUNT];
+    for (uint32_t i = 0; i < EVS_USUAL_COUNT; i++) {
+        addresses[i] = evs_usual_address(i, texts[i]);
+    }
+    evs_seen_fetch_together(addresses, EVS_USUAL_COUNT, EVS_USUAL_SECONDS, seen, statuses);
+}
+
 const char *evs_usual_find(const char *pipeline, char out[EVS_USUAL_BYTES])
 {
-    struct evs_seen seen = {0};
-    bool is_found = false;
-    for (uint32_t i = 0; i < EVS_USUAL_COUNT && !is_found; i++) {
-        struct evs_error ignored = {0};
-        is_found = evs_seen_fetch(evs_usual_address(i, out), &seen, &ignored) == EVS_OK && has(&seen, pipeline);
+    struct evs_seen seen[EVS_USUAL_COUNT] = {0};
+    evs_status statuses[EVS_USUAL_COUNT];
+    evs_usual_ask(seen, statuses);
+    uint32_t found = 0;
+    while (found < EVS_USUAL_COUNT && (statuses[found] != EVS_OK || !has(&seen[found], pipeline))) {
+        found++;
     }
-    evs_seen_fini(&seen);
-    return is_found ? out : evs_usual_address(0, out);
+    for (uint32_t i = 0; i < EVS_USUAL_COUNT; i++) {
+        evs_seen_fini(&seen[i]);
+    }
+    return evs_usual_address(found < EVS_USUAL_COUNT ? found : 0, out);
 }
