@@ -87,7 +87,8 @@ class Registered:
         nats.kill()
 
     def send(self, collector, user):
-        now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{int(time.time() * 1000) % 1000:03d}Z"
+        now_ms = int(time.time() * 1000)
+        now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now_ms // 1000)) + f".{now_ms % 1000:03d}Z"
         status, _, _ = collector.ask("POST", "/v1/events?write_key=wk_1", json.dumps({"type": "a", "user_id": user, "occurred_at": now}))
         same(status, 200, user)
 

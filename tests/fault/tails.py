@@ -60,7 +60,7 @@ class Tails:
 
     def engine(self, name, who):
         path = self.suite.write(name + ".evs", PIPELINE.format(name=name))
-        return Engine(self.suite, ["--nats", self.nats.url, "--redis", self.redis.url, "--lease", "2s", "--parallelism", 2, path], f"{name}-{who}")
+        return Engine(self.suite, ["--nats", self.nats.url, "--redis", self.redis.url, "--lease", "2s", "--listen", "127.0.0.1:0", "--parallelism", 2, path], f"{name}-{who}")
 
     def rows(self, name, sink):
         return self.suite.dump(self.nats, "TRIGGERS", "--id", "--subject", f"triggers.{name}.{sink}")

@@ -31,25 +31,39 @@ def wait_until(condition, what, deadline_s=DEADLINE_S):
         time.sleep(0.005)
 
 
-PORTS = os.path.join(tempfile.gettempdir(), "evstream-ports")
+PORTS = os.path.join(tempfile.gettempdir(), "evstream-test-ports")  # tests/unit/free_port.c takes part
+PORT_TRIES_MAX = 100_000
 held_ports = []
+
+
+def locked(port):
+    """The file of a port, locked until this process ends; None: it is another suite's, maybe of another user."""
+    try:
+        lock = os.open(os.path.join(PORTS, str(port)), os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except PermissionError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
 
 
 def free_port():
     """A port that is ours until this process ends: also while its server is down, and beside other suites. Below those that the kernel gives away by itself."""
-    os.makedirs(PORTS, exist_ok=True)
-    while True:
+    if not os.path.isdir(PORTS):
+        os.makedirs(PORTS, exist_ok=True)
+        os.chmod(PORTS, 0o777)  # whatever umask says: the suites of other users take part
+    for _ in range(PORT_TRIES_MAX):
         port = random.randrange(10000, 32000)
-        lock = open(os.path.join(PORTS, str(port)), "ab")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", port))
-        except OSError:
-            lock.close()
-            continue
-        held_ports.append(lock)
-        return port
+        lock = locked(port)
+        if lock is not None:
+            held_ports.append(lock)
+            return port
+    raise RuntimeError(f"no port can be had; can {PORTS} be written to?")
 
 
 def answers(port, ask, expected, host="127.0.0.1"):

@@ -12,6 +12,8 @@ import ssl
 import threading
 import time
 
+from evs import free_port
+
 
 class Request:
     def __init__(self, method, path, headers, body):
@@ -35,10 +37,10 @@ class Answer:
 
 
 class Receiver:
-    def __init__(self, answer=None, tls=None, host="127.0.0.1", port=0):
+    def __init__(self, answer=None, tls=None, host="127.0.0.1"):
         self.answer = answer or (lambda request: Answer())
         self.tls = tls
-        self.host, self.port = host, port
+        self.host, self.port = host, free_port()  # it keeps it while it is stopped
         self.requests, self.lock = [], threading.Lock()
         self.under_way = self.most_under_way = self.connections = 0
         self.sockets = set()
@@ -82,7 +84,6 @@ class Receiver:
                 pass  # a client that goes away is part of the tests
 
         self.server = Server((self.host, self.port), Handler)
-        self.port = self.server.server_address[1]
         if self.tls:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*self.tls)

@@ -1,5 +1,7 @@
 #include "server_nats.h"
 
+#include "free_port.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,8 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DEADLINE_MS 20000
-#define CONNECT_MS 20000
+#define DEADLINE_MS 60000
+#define CONNECT_MS 60000
 
 static void server_die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 static void server_die(const char *format, ...)
@@ -66,19 +68,6 @@ static struct sockaddr_in server_address(int port)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     return address;
-}
-
-static int server_free_port(void)
-{
-    struct sockaddr_in address = server_address(0);
-    socklen_t bytes = sizeof address;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address, &bytes) != 0) {
-        server_die("no free port: %s", strerror(errno));
-    }
-    close(fd);
-    return ntohs(address.sin_port);
 }
 
 static void server_write_settings(const struct server_nats *server, const char *settings, bool jetstream)
@@ -191,7 +180,7 @@ static void server_prepare(struct server_nats *server, const char *settings, con
     if (mkdtemp(server->folder) == NULL) {
         server_die("mkdtemp: %s", strerror(errno));
     }
-    server->port = server_free_port();
+    server->port = unit_free_port();
     snprintf(server->url, sizeof server->url, "nats://127.0.0.1:%d", server->port);
     snprintf(server->admin_url, sizeof server->admin_url, "nats://%s127.0.0.1:%d", login != NULL ? login : "",
              server->port);

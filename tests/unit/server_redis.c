@@ -1,6 +1,7 @@
 #include "server_redis.h"
 
-#include <arpa/inet.h>
+#include "free_port.h"
+
 #include <check.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -55,27 +56,6 @@ static void wait_until_up(struct server_redis *server)
 bool server_redis_is_installed(void)
 {
     return system("redis-server --version >/dev/null 2>&1") == 0;
-}
-
-static bool port_is_free(int port)
-{
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    ck_assert_int_ge(fd, 0);
-    bool is_free = bind(fd, (struct sockaddr *)&address, sizeof address) == 0;
-    close(fd);
-    return is_free;
-}
-
-/* Below the range that the kernel gives to connections, so that it is still free when the server is restarted. */
-static int free_port(void)
-{
-    int port = 12000 + (int)((unsigned)getpid() * 7919u % 20000u);
-    while (!port_is_free(port)) {
-        port = port < 32000 ? port + 1 : 12000;
-    }
-    return port;
 }
 
 /* A test that dies leaves no server behind: a process of its own waits for the test's end of a pipe to close. (The
@@ -138,7 +118,7 @@ void server_redis_start(struct server_redis *server, const char *const *options)
     *server = (struct server_redis){0};
     strcpy(server->folder, "/tmp/evs-redis-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(server->folder));
-    server->port = free_port();
+    server->port = unit_free_port();
     snprintf(server->socket, sizeof server->socket, "%s/socket", server->folder);
     snprintf(server->url, sizeof server->url, "unix://%s", server->socket);
     snprintf(server->tcp_url, sizeof server->tcp_url, "redis://127.0.0.1:%d", server->port);
