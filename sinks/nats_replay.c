@@ -18,16 +18,31 @@ static void tell_loss(const struct evs_nats_replay *replay, const struct evs_nat
     }
 }
 
-/* The stream is cut above the last kept message that lies where it was acknowledged: kept ones are in order of their places. */
-static evs_status find_cut(const struct evs_sink_open *open, const struct evs_nats_replay_log *log, uint64_t *holds,
-                           struct evs_error *error)
+/* The kept messages of one lane end before this one. */
+static uint32_t end_of_lane(const struct evs_sink_open *open, uint32_t first)
 {
-    uint32_t low = 0, high = open->kept_count;
+    uint32_t end = first;
+    while (end < open->kept_count && open->kept[end].lane == open->kept[first].lane) {
+        end++;
+    }
+    return end;
+}
+
+static evs_status check_kept(const struct evs_nats_replay_log *log, const struct evs_sink_kept *kept,
+                             enum evs_nats_receipt *verdict, struct evs_error *error)
+{
+    return evs_nats_kept_check(log->asker, log->prefix, log->name, log->info, kept, verdict, error);
+}
+
+/* The lane's first message that does not lie where it was acknowledged; `end`: all of them do. */
+static evs_status find_lost(const struct evs_sink_open *open, const struct evs_nats_replay_log *log, uint32_t first,
+                            uint32_t end, uint32_t *lost, struct evs_error *error)
+{
+    uint32_t low = first, high = end;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         enum evs_nats_receipt verdict;
-        evs_status status =
-            evs_nats_kept_check(log->asker, log->prefix, log->name, log->info, &open->kept[middle], &verdict, error);
+        evs_status status = check_kept(log, &open->kept[middle], &verdict, error);
         if (status != EVS_OK) {
             return status;
         }
@@ -37,18 +52,59 @@ static evs_status find_cut(const struct evs_sink_open *open, const struct evs_na
             high = middle;
         }
     }
-    *holds = low == 0 ? 0 : open->kept[low - 1].place;
+    *lost = low;
     return EVS_OK;
 }
 
-/* The newest receipt, and behind it the newest of what is kept: of a receipt the id is not always known. */
-static evs_status judge(const struct evs_sink_open *open, const struct evs_nats_replay_log *log,
-                        const struct evs_sink_receipt *newest, enum evs_nats_receipt *verdict, struct evs_error *error)
+/* The stream is cut below the lowest message of any lane that is not where it was acknowledged. Each lane is asked alone: it notices a cut by itself, and those that had noticed
+ * it before the engine ended have places above it that are right, among the places of others that are wrong. What is there and above is found when the stream is read. */
+static evs_status find_cut(const struct evs_sink_open *open, const struct evs_nats_replay_log *log, uint64_t *holds,
+                           struct evs_error *error)
 {
-    evs_status status = evs_nats_receipt_check(log->asker, log->prefix, log->name, log->info, newest, verdict, error);
-    if (status == EVS_OK && *verdict == EVS_NATS_RECEIPT_FITS && open->kept_count > 0) {
-        status = evs_nats_kept_check(log->asker, log->prefix, log->name, log->info, &open->kept[open->kept_count - 1],
-                                     verdict, error);
+    uint64_t cut = UINT64_MAX;
+    for (uint32_t first = 0, end; first < open->kept_count; first = end) {
+        uint32_t lost;
+        end = end_of_lane(open, first);
+        evs_status status = find_lost(open, log, first, end, &lost, error);
+        if (status != EVS_OK) {
+            return status;
+        }
+        cut = lost < end && open->kept[lost].place < cut ? open->kept[lost].place : cut;
+    }
+    *holds = 0;
+    for (uint32_t i = 0; i < open->kept_count; i++) {
+        uint64_t place = open->kept[i].place;
+        *holds = place < cut && place > *holds ? place : *holds;
+    }
+    return EVS_OK;
+}
+
+static bool is_of_other_stream(const struct evs_sink_open *open, const struct evs_nats_replay_log *log)
+{
+    for (uint32_t i = 0; i < open->receipt_count; i++) {
+        if (open->receipts[i].is_known && open->receipts[i].log_created_us != log->info->created_us) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Every lane's receipt, and the newest of what each one keeps: of a receipt the id is not always known. */
+static evs_status judge(const struct evs_sink_open *open, const struct evs_nats_replay_log *log,
+                        enum evs_nats_receipt *verdict, struct evs_error *error)
+{
+    evs_status status = EVS_OK;
+    *verdict = is_of_other_stream(open, log) ? EVS_NATS_RECEIPT_OTHER_STREAM : EVS_NATS_RECEIPT_FITS;
+    for (uint32_t i = 0; i < open->receipt_count && status == EVS_OK && *verdict == EVS_NATS_RECEIPT_FITS; i++) {
+        if (open->receipts[i].is_known) {
+            status = evs_nats_receipt_check(log->asker, log->prefix, log->name, log->info, &open->receipts[i], verdict,
+                                            error);
+        }
+    }
+    for (uint32_t first = 0, end; first < open->kept_count && status == EVS_OK && *verdict == EVS_NATS_RECEIPT_FITS;
+         first = end) {
+        end = end_of_lane(open, first);
+        status = check_kept(log, &open->kept[end - 1], verdict, error);
     }
     return status;
 }
@@ -84,7 +140,7 @@ static evs_status floor_of(struct evs_nats_replay *replay, const struct evs_sink
     if (newest == NULL) {
         return EVS_OK;
     }
-    evs_status status = judge(open, log, newest, &verdict, error);
+    evs_status status = judge(open, log, &verdict, error);
     if (status == EVS_OK && verdict != EVS_NATS_RECEIPT_FITS) {
         tell_loss(replay, log, verdict, newest);
         status = go_back(open, log, verdict == EVS_NATS_RECEIPT_OTHER_STREAM, floor, error);
@@ -134,16 +190,20 @@ evs_status evs_nats_replay_open(struct evs_nats_replay *replay, const struct evs
     *replay = (struct evs_nats_replay){
         .log = open->log, .sink = open->name, .top = log->info->last_sequence, .created_us = log->info->created_us};
     replay->has_orphans = open->replay != EVS_REPLAY_CUT;
-    if (open->kept_count > 0) {
-        const struct evs_sink_kept *last = &open->kept[open->kept_count - 1];
-        replay->own = last->place;
-        replay->own_fingerprint = evs_nats_id_fingerprint(last->id);
+    for (uint32_t i = 0; i < open->kept_count; i++) {
+        const struct evs_sink_kept *kept = &open->kept[i];
+        if (kept->place > replay->own) {
+            replay->own = kept->place;
+            replay->own_fingerprint = evs_nats_id_fingerprint(kept->id);
+        }
     }
     if (open->shared == NULL || open->replay == EVS_REPLAY_NOTHING) {
         return EVS_OK;
     }
     if (*open->shared != NULL) {
         replay->seen = evs_nats_seen_ref(*open->shared);
+        bool was_cut = evs_nats_seen_holds(replay->seen) != UINT64_MAX;
+        replay->own = was_cut ? 0 : replay->own;
         if (open->holds != NULL) {
             *open->holds = evs_nats_seen_holds(replay->seen);
         }

@@ -345,7 +345,9 @@ static void sink_acknowledge(struct sink_instance *sink, struct evs_nats_slot *s
     }
     evs_nats_replay_stored(&sink->replay, sequence, evs_nats_slot_headers(slot));
     sink->counters.acknowledged++;
-    sink->acknowledged[sink->acknowledged_count++] = (struct sink_acknowledgement){slot->number, slot->floor, sequence};
+    /* While it is asked whether the stream was cut, a number may be of before or of behind: as a place it would mislead. */
+    uint64_t place = evs_nats_intact_holds(&sink->check) ? 0 : sequence;
+    sink->acknowledged[sink->acknowledged_count++] = (struct sink_acknowledgement){slot->number, slot->floor, place};
     evs_nats_window_done(&sink->window, slot);
 }
 

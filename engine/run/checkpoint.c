@@ -79,6 +79,14 @@ static bool pause_for(struct evs_run *run, int64_t us)
 
 /* --- between checkpoints ----------------------------------------------------------------------------------------------------------- */
 
+static void await_confirmation(struct checkpointer *c, uint64_t checkpoint)
+{
+    const struct evs_run *run = c->run;
+    EVS_GROW(c->unconfirmed, c->unconfirmed_count, c->unconfirmed_capacity);
+    c->unconfirmed[c->unconfirmed_count++] =
+        (struct unconfirmed){checkpoint, evs_monotonic_us(run->options.os) + run->terms.confirm_delay_us};
+}
+
 static void tell_confirmed(struct checkpointer *c)
 {
     struct evs_run *run = c->run;
@@ -334,9 +342,7 @@ static uint64_t encode_blocks(struct evs_run *run, struct evs_block_list *state,
 static void committed(struct checkpointer *c, int64_t asked_us)
 {
     struct evs_run *run = c->run;
-    EVS_GROW(c->unconfirmed, c->unconfirmed_count, c->unconfirmed_capacity);
-    c->unconfirmed[c->unconfirmed_count++] =
-        (struct unconfirmed){c->next, evs_monotonic_us(run->options.os) + run->terms.confirm_delay_us};
+    await_confirmation(c, c->next);
     atomic_store(&run->owner_us, asked_us);
     atomic_store(&run->committed_us, asked_us);
     atomic_store(&run->committed, c->next);
@@ -499,6 +505,9 @@ void evs_checkpointer_main(void *argument)
     c.state_bytes_min = run->options.full_bytes_min > 0       ? run->options.full_bytes_min
                         : run->options.checkpoint_batches > 0 ? STATE_BYTES_MIN_TESTS
                                                               : STATE_BYTES_MIN;
+    if (run->store != NULL && run->terms.has_commit) { /* by whomever: a crash of the store may still take it */
+        await_confirmation(&c, run->terms.checkpoint);
+    }
     schedule(&c);
     bool alive = !atomic_load(&run->failed);
     /* The place where reading begins is committed before anything is read (exactness, 14). */

@@ -205,6 +205,9 @@ static evs_status open_all(struct evs_run *run, struct evs_error *error)
     }
     if (status == EVS_OK) {
         run->sink_shared = EVS_ARENA_ARRAY(&run->arena, void *, run->plan->node_count + 1);
+        status = for_each_op(run, EVS_NODE_SINK, evs_sink_node_restored, error);
+    }
+    if (status == EVS_OK) {
         status = for_each_op(run, EVS_NODE_SINK, evs_sink_node_open, error);
     }
     return status;

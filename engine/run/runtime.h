@@ -359,6 +359,8 @@ extern const struct op_class evs_class_source, evs_class_operator, evs_class_pas
 void evs_source_node_prepare(struct evs_op *op); /* before a restore */
 evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error);
 void evs_sink_node_prepare(struct evs_op *op); /* before a restore */
+/* Behind the last record, before any sink is opened: what one lane keeps says where the log of all of them was cut. */
+evs_status evs_sink_node_restored(struct evs_op *op, struct evs_error *error);
 evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error);
 /* Opens the connector as a restore from run->restored would, and closes it: what would fail shall fail before the group is taken from an
  * engine that works. Of brokers only: opening a file may cut it, and a file is here or not whoever owns the group. */

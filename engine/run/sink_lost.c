@@ -61,18 +61,23 @@ static void add_figures(struct sink_node *node)
 struct kept_list {
     struct evs_sink_kept *items;
     uint32_t count, capacity;
+    bool is_restored; /* of the last run's lanes; else of one lane of this run, whatever it had restored */
 };
 
 static void add_kept(void *argument, struct evs_pending *pending)
 {
     struct kept_list *list = argument;
     EVS_GROW(list->items, list->count, list->capacity);
-    list->items[list->count++] = (struct evs_sink_kept){pending->place, pending->id};
+    list->items[list->count++] =
+        (struct evs_sink_kept){pending->place, pending->id, list->is_restored ? pending->stored_lane : 0};
 }
 
 static int compare_kept(const void *left, const void *right)
 {
     const struct evs_sink_kept *a = left, *b = right;
+    if (a->lane != b->lane) {
+        return a->lane < b->lane ? -1 : 1;
+    }
     return a->place < b->place ? -1 : a->place > b->place;
 }
 
@@ -81,11 +86,11 @@ struct evs_sink_kept *evs_sink_tell_kept(const struct sink_node *node, struct ev
 {
     const struct evs_op *op = node->op;
     const struct evs_run *run = op->worker->run;
-    struct kept_list list = {0};
+    struct kept_list list = {.is_restored = open->replay != EVS_REPLAY_CUT};
     for (uint32_t i = 0; i < run->options.worker_count; i++) {
         struct worker *worker = &run->workers[i];
         struct sink_node *lane = evs_worker_op(worker, op->node_index)->impl;
-        if (lane == node || open->replay != EVS_REPLAY_CUT) {
+        if (lane == node || list.is_restored) {
             evs_pendings_each_kept(&lane->pendings, add_kept, &list);
         }
     }
@@ -176,13 +181,16 @@ bool evs_sink_has_connector(struct sink_node *node)
     return node->cut_us == 0 || reopen(node);
 }
 
+/* A cut that comes behind the word that nothing is left to deliver is the next start's: the last commit is being made. */
 void evs_sink_tend_kept(struct sink_node *node)
 {
+    const struct worker *worker = node->op->worker;
     if (evs_sink_keeps(node)) {
         evs_pendings_tend(&node->pendings, node->op->worker->now_us);
         tell_short(node);
     }
-    if (node->plan->connector->has_lost != NULL && node->plan->connector->has_lost(node->connector)) {
+    bool is_over = worker->idle_told > 0 && worker->idle_told == worker->ops[0].barrier;
+    if (!is_over && node->plan->connector->has_lost != NULL && node->plan->connector->has_lost(node->connector)) {
         close_cut(node);
     }
 }

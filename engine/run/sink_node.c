@@ -11,7 +11,7 @@
  *          │                 │                     │ is not yet told   │
  *
  * fast:  sendable == last. At a barrier, messages that are not acknowledged go into the checkpoint's outbox (exactness, 12).
- * exact: a barrier puts all messages since the one before into the outbox; they become sendable when that commit may be told (8).
+ * exact: a barrier puts all messages since the one before into the outbox; they become sendable when that commit may be told (8), those of a restored commit, too.
  * Either way a message stands in the outbox of the last commit or was acknowledged before it, so a restore sends what is missing, under the
  * same ids (6). A receiver that can lose what it has acknowledged gets it again, under the same ids: messages of such connectors are kept for a while (sink_pending.h),
  * those of exact delivery in the outbox, so that a restart has them too; those of fast delivery in memory alone, for it would cost a fast row what an exact one costs (13). A message that the receiver refuses for good becomes a dead letter on this thread, between two barriers: the commit that has the
@@ -651,15 +651,18 @@ static void tell_receipts(const struct sink_node *node, struct evs_sink_open *op
 }
 
 /* What was delivered and names a person who is to be forgotten is kept no longer; nobody looks into messages, so nothing is. */
-static void take_restored(struct sink_node *node)
+evs_status evs_sink_node_restored(struct evs_op *op, struct evs_error *error)
 {
-    const struct evs_run *run = node->op->worker->run;
+    struct sink_node *node = op->impl;
+    const struct evs_run *run = op->worker->run;
+    (void)error;
     int64_t keep_us = node->pendings.keep_us;
     if (run->restored.erasure_count > 0) {
         node->pendings.keep_us = 0;
     }
     evs_pendings_restored(&node->pendings, evs_monotonic_us(run->options.os));
     node->pendings.keep_us = keep_us;
+    return EVS_OK;
 }
 
 evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
@@ -671,8 +674,11 @@ evs_status evs_sink_node_open(struct evs_op *op, struct evs_error *error)
     node->id_salt[1] = run->incarnation.high;
     node->id_salt[2] = evs_hash64(op->node->name, strlen(op->node->name));
     node->id_salt[3] = path.low;
-    take_restored(node);
-    node->sendable = node->pendings.last;
+    if (waits_for_commit(node) && run->terms.has_commit) {
+        tell_later(node, run->terms.checkpoint, node->pendings.last);
+    } else {
+        node->sendable = node->pendings.last;
+    }
     node->sent = evs_pendings_cursor(&node->pendings);
     struct evs_sink_open open = evs_sink_how_to_open(node);
     uint64_t holds = UINT64_MAX;

@@ -175,6 +175,12 @@ static void move_done_up(struct evs_pendings *pendings)
     }
 }
 
+static void note_done(struct evs_pendings *pendings, const struct evs_pending *pending, uint64_t place)
+{
+    EVS_GROW(pendings->done, pendings->done_count, pendings->done_capacity);
+    pendings->done[pendings->done_count++] = (struct evs_pending_place){pending->number, place};
+}
+
 static void take_done(struct evs_pendings *pendings, struct evs_pending *pending)
 {
     EVS_ASSERT(!pending->is_done);
@@ -184,8 +190,7 @@ static void take_done(struct evs_pendings *pendings, struct evs_pending *pending
     pending->span = NULL;
     pending->is_done = true;
     if (pending->in_outbox) {
-        EVS_GROW(pendings->done, pendings->done_count, pendings->done_capacity);
-        pendings->done[pendings->done_count++] = (struct evs_pending_place){pending->number, pending->place};
+        note_done(pendings, pending, pending->place);
     }
     move_done_up(pendings);
 }
@@ -273,6 +278,9 @@ void evs_pendings_tend(struct evs_pendings *pendings, int64_t now_us)
 static void revive(struct evs_pendings *pendings, struct evs_pending *pending)
 {
     count_kept(pendings, pending, false);
+    if (pendings->stores_kept && pending->in_outbox) { /* which says that it is delivered */
+        note_done(pendings, pending, EVS_PLACE_LOST);
+    }
     pending->is_done = false;
     pending->place = 0;
     atomic_fetch_add(&pendings->run->outbox_bytes, bytes_of(pending));
@@ -441,9 +449,7 @@ static void store_places(struct evs_pendings *pendings, struct evs_snapshot_writ
 
 static void list_kept(void *argument, struct evs_pending *pending)
 {
-    struct evs_pendings *pendings = argument;
-    EVS_GROW(pendings->done, pendings->done_count, pendings->done_capacity);
-    pendings->done[pendings->done_count++] = (struct evs_pending_place){pending->number, pending->place};
+    note_done(argument, pending, pending->place);
 }
 
 void evs_pendings_store_done(struct evs_pendings *pendings, struct evs_snapshot_writer *writer, uint32_t lane,
@@ -492,7 +498,7 @@ static evs_status restore_done(struct evs_pendings *pendings, const struct evs_s
         return evs_fail(error, EVS_E_CORRUPT, "a list of delivered messages has an unknown layout");
     }
     for (size_t at = 0; at < record->variable.count; at += step) {
-        struct evs_pending_done done = {.lane = evs_pending_stored_lane(record)};
+        struct evs_pending_done done = {.lane = evs_pending_stored_lane(record), .order = pendings->restored_count};
         memcpy(&done.number, record->variable.data + at, step); /* and its place, where there is one */
         EVS_GROW(pendings->restored, pendings->restored_count, pendings->restored_capacity);
         pendings->restored[pendings->restored_count++] = done;
@@ -554,11 +560,33 @@ static int compare_done(const void *left, const void *right)
     return a->number < b->number ? -1 : a->number > b->number;
 }
 
+static int compare_order(const void *left, const void *right)
+{
+    const struct evs_pending_done *a = left, *b = right;
+    int order = compare_done(a, b);
+    return order != 0 ? order : a->order < b->order ? -1 : a->order > b->order;
+}
+
+/* In order, and of each message the last record alone; none, where it says that the message waits again. */
+static void settle_restored(struct evs_pendings *pendings)
+{
+    struct evs_pending_done *items = pendings->restored;
+    uint32_t kept = 0;
+    if (pendings->restored_count > 0) {
+        qsort(items, pendings->restored_count, sizeof *items, compare_order);
+    }
+    for (uint32_t i = 0; i < pendings->restored_count; i++) {
+        bool is_last = i + 1 == pendings->restored_count || compare_done(&items[i], &items[i + 1]) != 0;
+        if (is_last && items[i].place != EVS_PLACE_LOST) {
+            items[kept++] = items[i];
+        }
+    }
+    pendings->restored_count = kept;
+}
+
 void evs_pendings_restored(struct evs_pendings *pendings, int64_t now_us)
 {
-    if (pendings->restored_count > 0) {
-        qsort(pendings->restored, pendings->restored_count, sizeof *pendings->restored, compare_done);
-    }
+    settle_restored(pendings);
     uint64_t last = pendings->last;
     for (uint64_t number = pendings->base + 1; number <= last; number++) {
         struct evs_pending *pending = evs_pendings_find(pendings, number);

@@ -19,7 +19,8 @@
  *                  base                           cursor          last
  *
  * Messages leave the ring when their time is over, or when there are more bytes of them than are allowed: the oldest first. Where delivery is exact they stand in the
- * outbox as well, with their places in section 1, and a restart has them again. */
+ * outbox as well, with their places in section 1, and a restart has them again. Of several records of a message the last one counts: one that waits again, because it
+ * was lost, has the place EVS_PLACE_LOST there. */
 #ifndef EVS_RUN_SINK_PENDING_H
 #define EVS_RUN_SINK_PENDING_H
 
@@ -54,10 +55,11 @@ struct evs_pending_texts {
 };
 
 struct evs_pending_done { /* delivered by an earlier run, whether its cursor is below it or it is kept */
-    uint32_t lane;
+    uint32_t lane, order; /* the latter: among all that were restored */
     uint64_t number, place;
 };
 
+#define EVS_PLACE_LOST UINT64_MAX
 struct evs_pending_place {
     uint64_t number, place;
 };

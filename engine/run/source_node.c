@@ -577,8 +577,8 @@ static uint32_t source_wait_fds(struct evs_op *op, struct evs_wait_fd *fds, uint
 static void source_confirmed(struct evs_op *op, uint64_t checkpoint)
 {
     struct source_node *node = op->impl;
-    (void)checkpoint;
-    if (node->plan->connector->committed == NULL) {
+    bool is_restored = checkpoint == op->worker->run->terms.checkpoint;
+    if (node->plan->connector->committed == NULL || is_restored) {
         return;
     }
     for (uint32_t i = 0; i < node->partition_count; i++) {

@@ -336,7 +336,7 @@ END_TEST
 static void fill_kept(struct evs_sink_kept *kept, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) { /* one lane alone: row n lies at n */
-        kept[i] = (struct evs_sink_kept){i + 1, {.low = i + 1, .high = 0xabc}};
+        kept[i] = (struct evs_sink_kept){.place = i + 1, .id = {.low = i + 1, .high = 0xabc}};
     }
 }
 
@@ -438,6 +438,41 @@ START_TEST(test_cut_restart)
         evs_sink_nats.close(instances[i]);
     }
     evs_log_free(open.log);
+}
+END_TEST
+
+/* One lane had noticed the cut and gone on, from where the numbers begin again, when the engine was killed; the other one had not. What the first one has there, fewer rows
+ * than were lost or more, says nothing of the second one's. */
+START_TEST(test_cut_noticed_by_one_lane)
+{
+    uint32_t more = _i == 0 ? 10 : 30;
+    struct evs_sink_kept kept[70];
+    uint64_t holds = UINT64_MAX;
+    struct lane lane = lane_with_cut_stream(transports[0], false);
+    struct evs_sink_receipt receipts[2] = {receipt_of(&lane)};
+    void *shared = NULL, *instance;
+    struct lane other = lane_open(transports[0], EVS_REPLAY_NOTHING, NULL, 0, &shared);
+    lane_send(&other, 101, more);
+    lane_finish(&other);
+    receipts[1] = receipt_of(&other);
+    fill_kept(kept, 40);
+    for (uint32_t i = 0; i < more; i++) {
+        kept[40 + i] = (struct evs_sink_kept){.place = 21 + i, .id = {.low = 101 + i, .high = 0xabc}, .lane = 1};
+    }
+    struct evs_sink_open open = lane.open;
+    open.replay = EVS_REPLAY_SINCE_RECEIPTS;
+    open.receipts = receipts;
+    open.receipt_count = 2;
+    open.kept = kept;
+    open.kept_count = 40 + more;
+    open.holds = &holds;
+    shared = NULL;
+    open.shared = &shared;
+    ck_assert_int_eq(evs_sink_nats.open(&open, &instance, NULL), EVS_OK);
+    ck_assert_uint_eq(holds, 20);
+    evs_sink_nats.close(instance);
+    lane_close(&other);
+    lane_close(&lane);
 }
 END_TEST
 
@@ -551,6 +586,7 @@ int main(void)
     tcase_add_test(tests, test_lost_streams);
     tcase_add_loop_test(tests, test_cut_live, 0, 4);
     tcase_add_loop_test(tests, test_cut_restart, 0, 2);
+    tcase_add_loop_test(tests, test_cut_noticed_by_one_lane, 0, 2);
     tcase_add_loop_test(tests, test_other_stream_live, 0, 2);
     tcase_add_test(tests, test_removed_is_not_lost);
     tcase_add_test(alone, test_set);

@@ -382,6 +382,50 @@ START_TEST(kept_over_a_restart)
 }
 END_TEST
 
+/* A commit in which the receiver's loss is known, and its outbox has not begun anew yet: what waits again is not taken for delivered, and what was delivered a second time is where it
+ * lies now. */
+START_TEST(lost_over_a_restart)
+{
+    struct evs_block_list outbox = {0};
+    struct evs_snapshot_writer writer = {0};
+    struct model *model = model_new();
+    struct evs_pendings pendings = {
+        .run = model->run, .keep_us = KEEP_US, .keep_bytes_max = 1 << 20, .stores_kept = true};
+    struct seen seen = {.model = model, .writer = &writer};
+    for (uint32_t i = 1; i <= 10; i++) {
+        add(model, &pendings);
+    }
+    evs_pendings_each(&pendings, store_it, &seen);
+    for (uint64_t i = 1; i <= 10; i++) {
+        deliver(&pendings, i, 100 * i, 1);
+    }
+    evs_pendings_store_done(&pendings, &writer, 3, false);
+    ck_assert_uint_eq(evs_pendings_revive(&pendings, 600), 4);
+    deliver(&pendings, 7, 601, 2);
+    deliver(&pendings, 8, 602, 2);
+    evs_pendings_store_done(&pendings, &writer, 3, false);
+    evs_blocks_add(&outbox, "triggers", 1, &writer);
+    evs_blocks_finish(&outbox);
+    struct restoring restoring = {.pendings = {.run = model->run, .keep_us = KEEP_US, .keep_bytes_max = 1 << 20},
+                                  .cursor = evs_pendings_cursor(&pendings)};
+    for (uint32_t i = 0; i < outbox.block_count; i++) {
+        ck_assert_int_eq(evs_block_decode(outbox.blocks[i], take, &restoring, NULL), EVS_OK);
+    }
+    evs_pendings_restored(&restoring.pendings, 5);
+    struct places kept = kept_of(&restoring.pendings), waiting = waiting_of(&restoring.pendings);
+    ck_assert_uint_eq(kept.count, 8);
+    ck_assert_uint_eq(kept.places[6], 601);
+    ck_assert_uint_eq(kept.places[7], 602);
+    ck_assert_uint_eq(waiting.count, 2);
+    ck_assert_uint_eq(waiting.numbers[0], 9);
+    evs_pendings_fini(&restoring.pendings);
+    evs_blocks_fini(&outbox);
+    evs_snapshot_writer_fini(&writer);
+    evs_pendings_fini(&pendings);
+    model_free(model);
+}
+END_TEST
+
 /* --- memory ------------------------------------------------------------------------------------------------------------ */
 
 /* Messages come and are acknowledged: once there are as many as ever wait at a time, nothing is allocated any more. */
@@ -463,6 +507,7 @@ int main(void)
     tcase_add_test(cases, what_was_lost_waits_again);
     tcase_add_test(cases, kept_for_a_while);
     tcase_add_loop_test(cases, kept_over_a_restart, 0, 3);
+    tcase_add_test(cases, lost_over_a_restart);
     tcase_add_test(cases, a_message_costs_no_allocation);
     tcase_add_test(cases, texts_are_used_again);
     tcase_add_test(cases, what_waits_is_bounded);

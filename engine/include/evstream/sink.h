@@ -104,6 +104,7 @@ enum evs_sink_replay {
 struct evs_sink_kept {
     uint64_t place; /* in that log, from 1 */
     struct evs_hash128 id;
+    uint32_t lane; /* of the run that had it acknowledged */
 };
 
 struct evs_sink_open {
@@ -127,7 +128,7 @@ struct evs_sink_open {
     enum evs_sink_replay replay;
     const struct evs_sink_receipt *receipts; /* of all lanes of this sink at the last commit */
     uint32_t receipt_count;
-    const struct evs_sink_kept *kept; /* in order of places; of all lanes, or of this one behind has_lost */
+    const struct evs_sink_kept *kept; /* by lane, each in order of places; of all lanes, or of this one behind has_lost */
     uint32_t kept_count;
     uint64_t *
         holds; /* set where the log was cut: of what was acknowledged it has everything up to this place, and nothing above */
