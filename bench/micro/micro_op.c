@@ -1,7 +1,5 @@
 #include "micro_op.h"
 
-#include "evstream/trace.h"
-
 const void *evs_op_config(const struct evs_op *op)
 {
     return op->config;
@@ -19,11 +17,6 @@ int64_t evs_op_watermark(const struct evs_op *op)
 {
     return op->watermark_us;
 }
-bool evs_op_is_cut(const struct evs_op *op)
-{
-    (void)op;
-    return false;
-}
 void evs_op_delay_watermark(struct evs_op *op, int64_t delay_us)
 {
     (void)op, (void)delay_us;
@@ -35,11 +28,6 @@ struct evs_batch *evs_op_new_batch(struct evs_op *op)
 bool evs_op_wants_key(const struct evs_op *op)
 {
     return op->wants_key;
-}
-const struct evs_state_migration *evs_op_migration(const struct evs_op *op)
-{
-    (void)op;
-    return NULL;
 }
 bool evs_op_owns(const struct evs_op *op, uint64_t hash)
 {
@@ -64,22 +52,4 @@ void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch)
 {
     op->emitted += output == 0 ? batch->selected_count : 0;
     evs_batch_unref(batch);
-}
-void evs_op_trace_kept(struct evs_op *op, struct evs_batch *batch)
-{
-    (void)op, (void)batch;
-}
-bool evs_op_traces(const struct evs_op *op)
-{
-    (void)op;
-    return false;
-}
-void evs_op_trace_keys(struct evs_op *op, const struct evs_batch *batch, const uint32_t *keys, uint32_t key_count)
-{
-    (void)op, (void)batch, (void)keys, (void)key_count;
-}
-void evs_op_trace_rows(struct evs_op *op, struct evs_batch *batch, uint32_t row, const struct evs_row *const *rows,
-                       uint32_t count)
-{
-    (void)op, (void)batch, (void)row, (void)rows, (void)count;
 }

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "seeded.h"
+
 #define EVENTS_A_TURN 50u
 #define PERSONS_A_TURN 1u
 #define AUCTIONS_A_TURN 3u
@@ -25,19 +27,11 @@
 #define EVENTS_A_SECOND 10000u
 #define SIDE_ROWS 10000u
 
-static uint64_t state, rate = EVENTS_A_SECOND;
-
-static uint64_t next_random(void) /* splitmix64 */
-{
-    uint64_t z = (state += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
+static uint64_t rate = EVENTS_A_SECOND;
 
 static uint64_t below(uint64_t limit)
 {
-    return next_random() % limit;
+    return evs_bench_random() % limit;
 }
 
 static const char *letters(size_t least, size_t most)
@@ -149,7 +143,7 @@ static void put_bid(FILE *to, uint64_t number, uint64_t ms)
             (unsigned long long)bidder, (unsigned long long)price(), name);
     char folder[3][16];
     for (int i = 0; i < 3; i++) {
-        snprintf(folder[i], sizeof folder[i], "%s", letters(3, 5));
+        snprintf(folder[i], sizeof folder[i], "%.15s", letters(3, 5));
     }
     fprintf(
         to,
@@ -157,40 +151,19 @@ static void put_bid(FILE *to, uint64_t number, uint64_t ms)
         folder[0], folder[1], folder[2], query, time_text(ms), letters(40, 80));
 }
 
-static FILE *open_in(const char *folder, const char *name)
-{
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    if (file == NULL) {
-        perror(path);
-        exit(1);
-    }
-    setvbuf(file, NULL, _IOFBF, 1 << 20);
-    return file;
-}
-
-static void shut(FILE *file)
-{
-    if (fclose(file) != 0) {
-        perror("fclose");
-        exit(1);
-    }
-}
-
 static void write_side(const char *folder)
 {
-    FILE *side = open_in(folder, "side.ndjson");
+    FILE *side = evs_bench_open(folder, "side.ndjson");
     for (uint64_t key = 0; key < SIDE_ROWS; key++) {
         fprintf(side, "{\"key\":%llu,\"value\":\"%s\"}\n", (unsigned long long)key, letters(10, 30));
     }
-    shut(side);
+    evs_bench_shut(side);
 }
 
 static void write_events(const char *folder, uint64_t events)
 {
-    FILE *persons = open_in(folder, "person.ndjson"), *auctions = open_in(folder, "auction.ndjson"),
-         *bids = open_in(folder, "bid.ndjson");
+    FILE *persons = evs_bench_open(folder, "person.ndjson"), *auctions = evs_bench_open(folder, "auction.ndjson"),
+         *bids = evs_bench_open(folder, "bid.ndjson");
     for (uint64_t number = 0; number < events; number++) {
         uint64_t place = number % EVENTS_A_TURN, ms = number * 1000 / rate;
         if (place < PERSONS_A_TURN) {
@@ -201,18 +174,18 @@ static void write_events(const char *folder, uint64_t events)
             put_bid(bids, number, ms);
         }
     }
-    shut(persons);
-    shut(auctions);
-    shut(bids);
+    evs_bench_shut(persons);
+    evs_bench_shut(auctions);
+    evs_bench_shut(bids);
 }
 
 int main(int argc, char **argv)
 {
     const char *folder = argc > 2 ? argv[2] : NULL;
     bool is_right = argc > 2 && argc % 2 == 1;
-    state = 1;
+    uint64_t seed = 1;
     for (int i = 3; is_right && i < argc; i += 2) {
-        uint64_t *number = strcmp(argv[i], "--seed") == 0 ? &state : strcmp(argv[i], "--rate") == 0 ? &rate : NULL;
+        uint64_t *number = strcmp(argv[i], "--seed") == 0 ? &seed : strcmp(argv[i], "--rate") == 0 ? &rate : NULL;
         is_right = number != NULL;
         if (is_right) {
             *number = strtoull(argv[i + 1], NULL, 10);
@@ -222,6 +195,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: evs_bench_nexmark EVENTS FOLDER [--seed N] [--rate N]\n");
         return 2;
     }
+    evs_bench_seed(seed);
     write_events(folder, strtoull(argv[1], NULL, 10));
     write_side(folder);
     return 0;

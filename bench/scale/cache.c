@@ -12,6 +12,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "seeded.h"
+
 #define LINE_BYTES 64u
 #define ACCESSES 20000000u
 #define HUGE_BYTES ((size_t)2 << 20)
@@ -20,16 +22,6 @@ struct line {
     uint32_t next, count;
     uint8_t rest[LINE_BYTES - 8];
 };
-
-static uint64_t state = 1;
-
-static uint64_t next_random(void) /* splitmix64 */
-{
-    uint64_t z = (state += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
 
 static double cpu_ns(void)
 {
@@ -45,7 +37,7 @@ static void tie(struct line *lines, uint32_t count)
         lines[i].next = i;
     }
     for (uint32_t i = count - 1; i > 0; i--) {
-        uint32_t other = (uint32_t)(next_random() % i), kept = lines[i].next;
+        uint32_t other = (uint32_t)(evs_bench_random() % i), kept = lines[i].next;
         lines[i].next = lines[other].next;
         lines[other].next = kept;
     }

@@ -27,6 +27,7 @@
 #include "decode_json.h"
 #include "evstream/run.h"
 #include "format_json.h"
+#include "seeded.h"
 #include "store_redis.h"
 
 #define MESSAGE_ROWS 100u
@@ -97,15 +98,6 @@ static int64_t now_us(void)
     return clock_ns(CLOCK_MONOTONIC) / 1000;
 }
 
-static uint64_t next_random(void) /* splitmix64 */
-{
-    static uint64_t state = 42;
-    uint64_t z = (state += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
 /* The first row of a message passes through, and its stamp stands at the message's end of the line. */
 static uint32_t write_message(char *to, uint64_t (*key_of)(uint64_t), uint64_t first)
 {
@@ -127,7 +119,7 @@ static uint64_t key_itself(uint64_t number)
 static uint64_t hot_key(uint64_t number)
 {
     (void)number;
-    return next_random() % bench.hot * (bench.keys / bench.hot);
+    return evs_bench_random() % bench.hot * (bench.keys / bench.hot);
 }
 
 static void make_ring(void)
@@ -556,6 +548,7 @@ static void run(void)
 
 int main(int count, char **arguments)
 {
+    evs_bench_seed(42);
     for (int i = 1; i < count; i++) {
         const char *name = arguments[i];
         if (strcmp(name, "--pin") == 0) {

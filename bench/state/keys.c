@@ -7,20 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static uint64_t state = 42;
-
-static uint64_t next_random(void) /* splitmix64 */
-{
-    uint64_t z = (state += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
+#include "seeded.h"
 
 static void print_row(uint64_t number, uint64_t key)
 {
     printf("{\"us\":%llu,\"key\":\"user-%llu\",\"value\":%llu}\n", 1700000000000000 + (unsigned long long)number,
-           (unsigned long long)key, (unsigned long long)(next_random() % 1000));
+           (unsigned long long)key, (unsigned long long)(evs_bench_random() % 1000));
 }
 
 int main(int count, char **arguments)
@@ -32,11 +24,12 @@ int main(int count, char **arguments)
         fprintf(stderr, "usage: evs_bench_keys KEYS [ROWS HOT]\n");
         return 2;
     }
+    evs_bench_seed(42);
     for (uint64_t i = 0; i < keys; i++) {
         print_row(i, i);
     }
     for (uint64_t i = 0; i < rows; i++) {
-        print_row(keys + i, next_random() % hot * (keys / hot > 0 ? keys / hot : 1));
+        print_row(keys + i, evs_bench_random() % hot * (keys / hot > 0 ? keys / hot : 1));
     }
     return ferror(stdout) || fflush(stdout) != 0;
 }

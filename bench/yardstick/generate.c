@@ -15,24 +15,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "seeded.h"
+
 struct options {
     uint64_t events, seed, users, seconds;
     bool keys_once, shuffle, escapes, nulls, missing, extra;
 };
 
-static uint64_t state;
-
-static uint64_t next_random(void) /* splitmix64 */
-{
-    uint64_t z = (state += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
 static double next_unit(void)
 {
-    return (double)(next_random() >> 11) * 0x1.0p-53;
+    return (double)(evs_bench_random() >> 11) * 0x1.0p-53;
 }
 
 /* Zipf by the method of Gray et al. (SIGMOD 1994): constant time a draw after one pass for the normalising sum. */
@@ -65,7 +57,7 @@ static uint64_t zipf_draw(const struct zipf *zipf)
 
 static const char *event_type(const struct options *options)
 {
-    uint64_t draw = next_random() % 100;
+    uint64_t draw = evs_bench_random() % 100;
     if (options->escapes) {
         return draw < 70   ? "page\\u005fview"
                : draw < 90 ? "product\\u005fview"
@@ -88,7 +80,7 @@ static void time_text(char *out, int64_t ms)
 static void shuffle(int *order)
 {
     for (int i = FIELDS - 1; i > 0; i--) {
-        int j = (int)(next_random() % (uint64_t)(i + 1));
+        int j = (int)(evs_bench_random() % (uint64_t)(i + 1));
         int kept = order[i];
         order[i] = order[j];
         order[j] = kept;
@@ -98,7 +90,7 @@ static void shuffle(int *order)
 static int64_t event_time_ms(const struct options *options, uint64_t number)
 {
     int64_t ms = (int64_t)((double)number * (double)options->seconds * 1000 / (double)options->events);
-    if (next_random() % 10 == 0) {
+    if (evs_bench_random() % 10 == 0) {
         double late = -log(1 - next_unit()) * 700;
         ms -= (int64_t)(late > 4000 ? 4000 : late);
     }
@@ -107,8 +99,8 @@ static int64_t event_time_ms(const struct options *options, uint64_t number)
 
 static void print_extra(void)
 {
-    for (uint64_t count = next_random() % 4; count > 0; count--) {
-        uint64_t r = next_random();
+    for (uint64_t count = evs_bench_random() % 4; count > 0; count--) {
+        uint64_t r = evs_bench_random();
         printf(r % 2 == 0 ? "\"extra_%llu\":\"%llu\"," : "\"extra_%llu\":%llu,", (unsigned long long)((r >> 8) % 40),
                (unsigned long long)((r >> 16) % 10000));
     }
@@ -117,11 +109,11 @@ static void print_extra(void)
 static void print_fields(const struct options *options, char fields[FIELDS][256], const int *order)
 {
     const char *between = "";
-    uint64_t extra_at = options->extra ? next_random() % FIELDS : FIELDS;
+    uint64_t extra_at = options->extra ? evs_bench_random() % FIELDS : FIELDS;
     putchar('{');
     for (int i = 0; i < FIELDS; i++) {
         bool may_miss = order[i] != 1 && order[i] != 2; /* the type and the time are never missing */
-        if (options->missing && may_miss && next_random() % 4 == 0) {
+        if (options->missing && may_miss && evs_bench_random() % 4 == 0) {
             continue;
         }
         fputs(between, stdout);
@@ -140,15 +132,15 @@ static void print_event(const struct options *options, const struct zipf *zipf, 
     static const char *const pages[] = {"/",     "/sale",      "/product/12-running-shoes", "/category/outdoor",
                                         "/cart", "/caf\\u00e9"};
     char fields[FIELDS][256], time[32];
-    uint64_t user = options->keys_once ? number : zipf_draw(zipf), r = next_random();
+    uint64_t user = options->keys_once ? number : zipf_draw(zipf), r = evs_bench_random();
     const char *type = event_type(options);
     time_text(time, event_time_ms(options, number));
-    snprintf(fields[0], 256, "\"event_id\":\"%016llx\"", (unsigned long long)next_random());
+    snprintf(fields[0], 256, "\"event_id\":\"%016llx\"", (unsigned long long)evs_bench_random());
     snprintf(fields[1], 256, "\"event\":\"%s\"", type);
     snprintf(fields[2], 256, "\"timestamp\":\"%s\"", time);
     snprintf(fields[3], 256, options->escapes ? "\"user_id\":\"\\u0075%llu\"" : "\"user_id\":\"u%llu\"",
              (unsigned long long)user);
-    if (options->nulls && next_random() % 3 == 0) {
+    if (options->nulls && evs_bench_random() % 3 == 0) {
         snprintf(fields[3], 256, "\"user_id\":null");
     }
     snprintf(fields[4], 256, "\"session_id\":\"s-%08llx\"", (unsigned long long)(r & 0xffffffff));
@@ -159,7 +151,7 @@ static void print_event(const struct options *options, const struct zipf *zipf, 
     char price[16];
     snprintf(price, sizeof price, "%llu.%02llu", (unsigned long long)((r >> 24) % 300),
              (unsigned long long)((r >> 32) % 100));
-    bool has_price = !options->nulls || next_random() % 3 != 0;
+    bool has_price = !options->nulls || evs_bench_random() % 3 != 0;
     snprintf(
         fields[8], 256, "\"properties\":{\"sku\":\"sku-%05llu\",\"price\":%s,\"quantity\":%llu,\"currency\":\"EUR\"}",
         (unsigned long long)((r >> 16) % 20000), has_price ? price : "null", (unsigned long long)(1 + (r >> 40) % 4));
@@ -197,7 +189,7 @@ int main(int argc, char **argv)
             options.events = strtoull(argv[i], NULL, 10);
         }
     }
-    state = options.seed;
+    evs_bench_seed(options.seed);
     struct zipf zipf = zipf_new(options.users, 0.99);
     for (uint64_t i = 0; i < options.events; i++) {
         print_event(&options, &zipf, i);

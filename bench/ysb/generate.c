@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "seeded.h"
+
 #define CAMPAIGNS 100u
 #define ADS_A_CAMPAIGN 10u
 #define ADS (CAMPAIGNS * ADS_A_CAMPAIGN)
@@ -20,43 +22,12 @@
 #define BASE_MS UINT64_C(1767600000000) /* 2026-01-05T08:00:00Z */
 #define UUID_BYTES 37
 
-static uint64_t state = 1;
-
-static uint64_t next_random(void) /* splitmix64 */
-{
-    uint64_t z = (state += UINT64_C(0x9E3779B97F4A7C15));
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
 static void make_uuid(char *to)
 {
-    uint64_t a = next_random(), b = next_random();
+    uint64_t a = evs_bench_random(), b = evs_bench_random();
     snprintf(to, UUID_BYTES, "%08x-%04x-4%03x-%04x-%012llx", (unsigned)(a >> 32), (unsigned)(a >> 16 & 0xffff),
              (unsigned)(a & 0xfff), (unsigned)(0x8000 | (b >> 50 & 0x3fff)),
              (unsigned long long)(b & UINT64_C(0xffffffffffff)));
-}
-
-static FILE *open_in(const char *folder, const char *name)
-{
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "w");
-    if (file == NULL) {
-        perror(path);
-        exit(1);
-    }
-    setvbuf(file, NULL, _IOFBF, 1 << 20);
-    return file;
-}
-
-static void shut(FILE *file)
-{
-    if (fclose(file) != 0) {
-        perror("fclose");
-        exit(1);
-    }
 }
 
 struct world {
@@ -67,7 +38,7 @@ struct world {
 
 static void write_campaigns(struct world *world, const char *folder)
 {
-    FILE *file = open_in(folder, "campaigns.tsv");
+    FILE *file = evs_bench_open(folder, "campaigns.tsv");
     for (uint32_t i = 0; i < CAMPAIGNS; i++) {
         make_uuid(world->campaigns[i]);
     }
@@ -75,7 +46,7 @@ static void write_campaigns(struct world *world, const char *folder)
         make_uuid(world->ads[i]);
         fprintf(file, "%s\t%s\n", world->ads[i], world->campaigns[i / ADS_A_CAMPAIGN]);
     }
-    shut(file);
+    evs_bench_shut(file);
 }
 
 static void write_event(struct world *world, FILE *file, uint64_t ms)
@@ -83,12 +54,13 @@ static void write_event(struct world *world, FILE *file, uint64_t ms)
     static const char *const ad_types[] = {"banner", "modal", "sponsored-search", "mail", "mobile"};
     static const char *const event_types[] = {"view", "click", "purchase"};
     char user[UUID_BYTES], page[UUID_BYTES];
-    uint32_t ad = (uint32_t)(next_random() % ADS), kind = (uint32_t)(next_random() % 3);
+    uint32_t ad = (uint32_t)(evs_bench_random() % ADS), kind = (uint32_t)(evs_bench_random() % 3);
     make_uuid(user);
     make_uuid(page);
-    uint64_t late = next_random() % LATE_EVERY == 0 ? next_random() % LATE_MS : 0, at = ms > late ? ms - late : 0;
+    uint64_t late = evs_bench_random() % LATE_EVERY == 0 ? evs_bench_random() % LATE_MS : 0,
+             at = ms > late ? ms - late : 0;
     fprintf(file, "{\"user_id\":\"%s\",\"page_id\":\"%s\",\"ad_id\":\"%s\",\"ad_type\":\"%s\",\"event_type\":\"%s\"",
-            user, page, world->ads[ad], ad_types[next_random() % 5], event_types[kind]);
+            user, page, world->ads[ad], ad_types[evs_bench_random() % 5], event_types[kind]);
     fprintf(file, ",\"event_time\":%llu,\"ip_address\":\"1.2.3.4\"}\n", (unsigned long long)(BASE_MS + at));
     if (kind == 0) {
         world->views[at / WINDOW_MS * CAMPAIGNS + ad / ADS_A_CAMPAIGN]++;
@@ -97,27 +69,28 @@ static void write_event(struct world *world, FILE *file, uint64_t ms)
 
 static void write_counts(const struct world *world, const char *folder)
 {
-    FILE *file = open_in(folder, "counts.tsv");
+    FILE *file = evs_bench_open(folder, "counts.tsv");
     for (uint64_t i = 0; i < world->window_count * CAMPAIGNS; i++) {
         if (world->views[i] > 0) {
             fprintf(file, "%s\t%llu\t%u\n", world->campaigns[i % CAMPAIGNS],
                     (unsigned long long)(BASE_MS + i / CAMPAIGNS * WINDOW_MS), world->views[i]);
         }
     }
-    shut(file);
+    evs_bench_shut(file);
 }
 
 int main(int argc, char **argv)
 {
     static struct world world;
-    uint64_t events = argc > 2 ? strtoull(argv[1], NULL, 10) : 0, rate = 10000;
+    uint64_t events = argc > 2 ? strtoull(argv[1], NULL, 10) : 0, rate = 10000, seed = 1;
     for (int i = 3; i + 1 < argc; i += 2) {
-        *(strcmp(argv[i], "--seed") == 0 ? &state : &rate) = strtoull(argv[i + 1], NULL, 10);
+        *(strcmp(argv[i], "--seed") == 0 ? &seed : &rate) = strtoull(argv[i + 1], NULL, 10);
     }
     if (events == 0 || rate == 0 || argc % 2 == 0) {
         fprintf(stderr, "usage: evs_bench_ads EVENTS FOLDER [--seed N] [--rate N]\n");
         return 2;
     }
+    evs_bench_seed(seed);
     world.window_count = events * 1000 / rate / WINDOW_MS + 1;
     world.views = calloc(world.window_count * CAMPAIGNS, sizeof *world.views);
     if (world.views == NULL) {
@@ -125,11 +98,11 @@ int main(int argc, char **argv)
         return 1;
     }
     write_campaigns(&world, argv[2]);
-    FILE *file = open_in(argv[2], "ads.ndjson");
+    FILE *file = evs_bench_open(argv[2], "ads.ndjson");
     for (uint64_t i = 0; i < events; i++) {
         write_event(&world, file, i * 1000 / rate);
     }
-    shut(file);
+    evs_bench_shut(file);
     write_counts(&world, argv[2]);
     free(world.views);
     return 0;

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 
 #include "evstream/keys.h"
-#include "evstream/trace.h"
 #include "state/snapshot.h"
 
 struct evs_op {
@@ -140,12 +139,6 @@ int64_t evs_op_watermark(const struct evs_op *op)
     return op->watermark_us;
 }
 
-bool evs_op_is_cut(const struct evs_op *op)
-{
-    (void)op;
-    return false;
-}
-
 void evs_op_delay_watermark(struct evs_op *op, int64_t delay_us)
 {
     op->made->delay_us = delay_us;
@@ -156,24 +149,6 @@ struct evs_batch *evs_op_new_batch(struct evs_op *op)
     return evs_batch_new(op->made->pool, op->made->output.count);
 }
 
-bool evs_op_traces(const struct evs_op *op)
-{
-    (void)op;
-    return false;
-}
-void evs_op_trace_keys(struct evs_op *op, const struct evs_batch *batch, const uint32_t *keys, uint32_t key_count)
-{
-    (void)op, (void)batch, (void)keys, (void)key_count;
-}
-void evs_op_trace_rows(struct evs_op *op, struct evs_batch *batch, uint32_t row, const struct evs_row *const *rows,
-                       uint32_t count)
-{
-    (void)op, (void)batch, (void)row, (void)rows, (void)count;
-}
-void evs_op_trace_kept(struct evs_op *op, struct evs_batch *batch)
-{
-    (void)op, (void)batch;
-}
 bool evs_op_owns(const struct evs_op *op, uint64_t hash)
 {
     return &op->made->workers[evs_shard_of(hash) % op->made->worker_count] == op;
@@ -182,12 +157,6 @@ bool evs_op_owns(const struct evs_op *op, uint64_t hash)
 bool evs_op_wants_key(const struct evs_op *op)
 {
     return op->made->wants_key;
-}
-
-const struct evs_state_migration *evs_op_migration(const struct evs_op *op)
-{
-    (void)op;
-    return NULL;
 }
 
 bool evs_op_is_durable(const struct evs_op *op)
