@@ -64,8 +64,9 @@ static uint32_t give(struct evs_otlp *otlp, struct evs_trace_span *spans)
     for (uint32_t i = 0; i < count; i++) {
         spans[i] = otlp->queue[(otlp->first + i) % QUEUE_SPANS];
     }
-    otlp->first = (otlp->first + count) % QUEUE_SPANS;
     otlp->count -= count;
+    otlp->first =
+        otlp->count == 0 ? 0 : (otlp->first + count) % QUEUE_SPANS; /* an empty one begins again where memory is warm */
     pthread_mutex_unlock(&otlp->lock);
     return count;
 }

@@ -399,8 +399,17 @@ evs_status evs_run_take(struct evs_run *run, struct evs_error *error);
 
 /* --- view.c --- */
 void evs_histogram_add(struct histogram *histogram, int64_t us);
-/* Does one step of an op; of every 16th or so the time is taken, for BUSY_US. */
-bool evs_view_step(struct evs_op *op, bool (*step)(struct evs_op *op));
+/* Does one step of an op; of every 16th or so the time is taken, for BUSY_US. Workers ask ops millions of times a second whether there is something to do: what is
+ * not timed costs a count. */
+bool evs_view_sample(struct evs_op *op, bool (*step)(struct evs_op *op));
+static inline bool evs_view_step(struct evs_op *op, bool (*step)(struct evs_op *op))
+{
+    if (EVS_LIKELY(op->worker->unsampled > 0)) {
+        op->worker->unsampled--;
+        return step(op);
+    }
+    return evs_view_sample(op, step);
+}
 /* The worker had nothing to do for so long: who had work and no room was held up. */
 void evs_view_waited(struct worker *worker, int64_t us);
 void evs_view_begin(struct worker *worker);

@@ -311,11 +311,11 @@ void evs_op_trace_keys(struct evs_op *op, const struct evs_batch *batch, const u
     evs_buffer_fini(&key);
 }
 
-/* Rows that a stateful operator takes, for evs_op_trace_rows. */
+/* Rows that a stateful operator takes, for evs_op_trace_rows. One that remembers keys never asks for rows; that it does is known from its first traced batch on. */
 void evs_trace_take(struct evs_op *op, const struct evs_batch *batch)
 {
     op->traced = batch;
-    if (op->operator_ == NULL || (op->operator_->flags & EVS_OP_STATEFUL) == 0) {
+    if (op->operator_ == NULL || (op->operator_->flags & EVS_OP_STATEFUL) == 0 || op->trace_keys != NULL) {
         return;
     }
     for (uint32_t i = 0; i < batch->traces->count; i++) {

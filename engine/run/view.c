@@ -48,13 +48,10 @@ static void draw_sample(struct worker *worker)
     worker->unsampled = (uint32_t)(worker->sample_seed >> 33) % (2 * worker->sample_mean - 1);
 }
 
-bool evs_view_step(struct evs_op *op, bool (*step)(struct evs_op *op))
+bool evs_view_sample(struct evs_op *op, bool (*step)(struct evs_op *op))
 {
     struct worker *worker = op->worker;
-    if (worker->unsampled > 0) {
-        worker->unsampled--;
-        return step(op);
-    }
+    EVS_ASSERT(worker->unsampled == 0);
     uint32_t weight = worker->sample_weight;
     draw_sample(worker);
     worker->sample_count++;
