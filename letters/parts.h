@@ -17,7 +17,7 @@ struct evs_letters {
     struct evs_letters_open with;
     struct evs_park *park;
     struct evs_letters_link link; /* to the broker that letters go back to */
-    bool has_marks_stream;
+    bool has_marks;               /* their stream was found by this connection */
 };
 
 /* A row as a sink holds it. Texts live in the arena of the list. */

@@ -48,6 +48,19 @@ static evs_status refused(const char *doing, const struct evs_nats_api_error *fa
 /* --- marks -------------------------------------------------------------------------------------------------------------------- */
 
 /* EVS_AGAIN: the stream of marks is not there. */
+static evs_status find_marks(struct evs_letters *letters, struct evs_error *error)
+{
+    struct evs_nats_stream_info info;
+    if (letters->has_marks) {
+        return EVS_OK;
+    }
+    evs_status status =
+        evs_nats_find_stream(&letters->link.asker, letters->link.prefix, EVS_LETTERS_STREAM, &info, error);
+    letters->has_marks = status == EVS_OK;
+    return status;
+}
+
+/* EVS_AGAIN: the stream of marks is not there. */
 static evs_status read_mark(struct evs_letters *letters, const char *subject, struct mark *mark,
                             struct evs_error *error)
 {
@@ -60,11 +73,15 @@ static evs_status read_mark(struct evs_letters *letters, const char *subject, st
     *mark = (struct mark){0};
     snprintf(api, sizeof api, "%s.STREAM.MSG.GET." EVS_LETTERS_STREAM, link->prefix);
     int count = snprintf(body, sizeof body, "{\"last_by_subj\":\"%s\"}", subject);
-    evs_status status = evs_nats_request(&link->asker, api, (struct evs_slice){body, (size_t)count}, &answer, error);
+    evs_status status = find_marks(letters, error);
+    if (status == EVS_OK) {
+        status = evs_nats_request(&link->asker, api, (struct evs_slice){body, (size_t)count}, &answer, error);
+    }
     if (status != EVS_OK) {
         return status;
     }
     if (evs_nats_api_failed(&answer, &failure)) {
+        letters->has_marks = letters->has_marks && failure.number != EVS_NATS_E_STREAM_NOT_FOUND;
         return failure.number == EVS_NATS_E_NO_MESSAGE         ? EVS_OK
                : failure.number == EVS_NATS_E_STREAM_NOT_FOUND ? EVS_AGAIN
                                                                : refused("Reading what was re-sent", &failure, error);

@@ -7,6 +7,8 @@
 #include "nats_json.h"
 
 #define API_RETRY_US 100000
+#define API_MADE_LOOK_US 5000
+#define API_MADE_US 1000000
 #define API_INACTIVE_NS INT64_C(30000000000) /* the server forgets a consumer that nobody asks for this long */
 
 void evs_nats_api_prefix(const char *domain, char *out, size_t bytes)
@@ -323,8 +325,8 @@ static evs_status api_refused(const struct evs_nats_api_error *failure, const ch
                     failure->number);
 }
 
-evs_status evs_nats_find_stream(struct evs_nats_asker *asker, const char *prefix, const char *stream,
-                                struct evs_nats_stream_info *info, struct evs_error *error)
+static evs_status api_look_up(struct evs_nats_asker *asker, const char *prefix, const char *stream,
+                              struct evs_nats_stream_info *info, struct evs_error *error)
 {
     char subject[300];
     struct evs_nats_message answer = {0};
@@ -342,6 +344,20 @@ evs_status evs_nats_find_stream(struct evs_nats_asker *asker, const char *prefix
         return evs_fail(error, EVS_E_CORRUPT, "The NATS server's answer about stream %s is not understood.", stream);
     }
     return EVS_OK;
+}
+
+/* A stream that another client is having made is told of before it has a store, and a message of it that is asked for in that moment ends the whole server
+ * (jsMsgGetRequest of nats-server 2.9.10). Its date of creation is set under the lock under which the store is made: until then it is in the year 1. */
+evs_status evs_nats_find_stream(struct evs_nats_asker *asker, const char *prefix, const char *stream,
+                                struct evs_nats_stream_info *info, struct evs_error *error)
+{
+    int64_t deadline_us = evs_monotonic_us(asker->os) + API_MADE_US;
+    evs_status status = api_look_up(asker, prefix, stream, info, error);
+    while (status == EVS_OK && info->created_us <= 0 && evs_monotonic_us(asker->os) < deadline_us) {
+        asker->os->clock.sleep_us(asker->os->clock.self, API_MADE_LOOK_US);
+        status = api_look_up(asker, prefix, stream, info, error);
+    }
+    return status;
 }
 
 evs_status evs_nats_create_stream(struct evs_nats_asker *asker, const char *prefix,

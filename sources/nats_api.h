@@ -81,7 +81,7 @@ EVS_MUST_CHECK evs_status evs_nats_request_with(struct evs_nats_asker *asker, co
                                                 struct evs_slice headers, struct evs_slice body,
                                                 struct evs_nats_message *answer, struct evs_error *error);
 
-/* A stream's information. EVS_AGAIN: there is no such stream. */
+/* A stream's information. EVS_AGAIN: there is no such stream. One that is being made is waited for: messages may be asked for only of a stream that was found. */
 EVS_MUST_CHECK evs_status evs_nats_find_stream(struct evs_nats_asker *asker, const char *prefix, const char *stream,
                                                struct evs_nats_stream_info *info, struct evs_error *error);
 EVS_MUST_CHECK evs_status evs_nats_create_stream(struct evs_nats_asker *asker, const char *prefix,

@@ -258,6 +258,10 @@ static void lane_take_info(struct evs_nats_lane *lane, const struct evs_nats_mes
         evs_nats_lane_drop(lane, LANE_RETRY_US, "the server's answer about the stream is not understood");
         return;
     }
+    if (info.created_us <= 0) {
+        evs_nats_lane_drop(lane, LANE_RETRY_US, "the stream is still being made");
+        return;
+    }
     if (shared->created_us != 0 && info.created_us != shared->created_us) {
         lane_stream_replaced(lane, info.created_us);
         return;

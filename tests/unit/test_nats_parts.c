@@ -440,6 +440,66 @@ START_TEST(an_answer_belongs_to_its_request)
 }
 END_TEST
 
+/* A server on which the stream is being made while it is asked for, so often. */
+struct making_wire {
+    struct evs_nats_wire base;
+    char inbox[160];
+    uint32_t looks, looks_until_made;
+};
+
+static evs_status making_subscribe(struct evs_nats_wire *base, const char *subject, uint64_t sid)
+{
+    struct making_wire *wire = (struct making_wire *)base;
+    ck_assert_uint_eq(sid, EVS_NATS_ASKER_SID);
+    snprintf(wire->inbox, sizeof wire->inbox, "%s", subject);
+    return EVS_OK;
+}
+
+static evs_status making_publish(struct evs_nats_wire *base, struct evs_slice subject, struct evs_slice reply,
+                                 struct evs_slice headers, struct evs_slice payload)
+{
+    (void)reply;
+    (void)headers;
+    (void)payload;
+    ((struct making_wire *)base)->looks++;
+    ck_assert(evs_slice_equal(subject, EVS_SLICE("$JS.API.STREAM.INFO.NEW")));
+    return EVS_OK;
+}
+
+static evs_status making_next(struct evs_nats_wire *base, struct evs_nats_message *message)
+{
+    struct making_wire *wire = (struct making_wire *)base;
+    bool is_made = wire->looks > wire->looks_until_made;
+    *message = (struct evs_nats_message){
+        .sid = EVS_NATS_ASKER_SID,
+        .subject = evs_slice_of(wire->inbox),
+        .payload = is_made ? EVS_SLICE("{\"created\":\"2026-01-05T10:00:00Z\",\"config\":{\"storage\":\"file\"}}")
+                           : EVS_SLICE("{\"created\":\"0001-01-01T00:00:00Z\",\"config\":{\"storage\":\"file\"}}"),
+    };
+    return EVS_OK;
+}
+
+START_TEST(a_stream_that_is_being_made_is_waited_for)
+{
+    static const struct evs_nats_wire_type type = {
+        .name = "making",
+        .drive = late_nothing,
+        .state = late_state,
+        .subscribe = making_subscribe,
+        .unsubscribe = late_unsubscribe,
+        .publish = making_publish,
+        .next = making_next,
+        .release = late_nothing,
+    };
+    struct making_wire wire = {.base = {&type}, .looks_until_made = 3};
+    struct evs_nats_asker asker = {&wire.base, evs_os_system(), NULL, "_INBOX.me", 0, 5000000, 0};
+    struct evs_nats_stream_info info;
+    ck_assert_int_eq(evs_nats_find_stream(&asker, "$JS.API", "NEW", &info, NULL), EVS_OK);
+    ck_assert_int_eq(info.created_us, INT64_C(1767607200000000));
+    ck_assert_uint_eq(wire.looks, 4);
+}
+END_TEST
+
 START_TEST(history_forgets_by_age_and_rewinds)
 {
     struct evs_nats_history history = {0};
@@ -605,6 +665,7 @@ int main(void)
     tcase_add_test(parts, reads_stored_messages_and_errors);
     tcase_add_test(parts, compares_the_echoed_consumer);
     tcase_add_test(parts, an_answer_belongs_to_its_request);
+    tcase_add_test(parts, a_stream_that_is_being_made_is_waited_for);
     tcase_add_test(parts, history_forgets_by_age_and_rewinds);
     tcase_add_test(parts, history_is_bounded);
     tcase_add_test(parts, finds_the_fork_like_a_scan);
