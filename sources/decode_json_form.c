@@ -10,9 +10,10 @@
  *                    }           at mark 6 - 1
  *
  * A form that fits says what the same steps, one by one, would have said: every gap is compared in full, a string has no mark within it, and a number or literal
- * ends where its gap begins. A run ends before the first record that has a value which is not as usual; that one is followed alone. An array or object that nobody
- * wants has any number of marks, so records with one have no form; neither have those in which a wanted column is missing. Some forms are kept, the one that
- * fitted last first; where too many records have another one, they are left alone for a while. */
+ * ends where its gap begins. A value that is not as usual, one with an escape or a null, is written as following would write it; a run ends before the first
+ * record that has one which does not fit, and that one is followed alone. An array or object that nobody wants has any number of marks, so records with
+ * one have no form; neither have those in which a wanted column is missing. Some forms are kept, the one that fitted last first; where runs are too short to be
+ * worth it, they are left alone for a while, and for longer each time that a few tries have shown no other. */
 #include "decode_json_shape.h"
 
 #if defined(__x86_64__)
@@ -23,9 +24,11 @@
 #define GAPS_MAX 48u
 #define CREDIT_MAX 64
 #define CREDIT_OF_A_MISS 2
-#define RUN_WORTH 4u     /* a shorter one costs more than it saves */
-#define MISSES_A_FORM 8u /* so many are drawn anew: it costs as much as following does */
-#define PAUSE_RECORDS 4096u
+#define RUN_WORTH 4u      /* a shorter one costs more than it saves */
+#define MISSES_A_FORM 8u  /* so many are drawn anew: it costs as much as following does */
+#define CREDIT_OF_A_TRY 8 /* behind a pause */
+#define PAUSE_RECORDS 1024u
+#define PAUSE_RECORDS_MAX (64 * PAUSE_RECORDS)
 
 /* So many bytes behind a mark, which is counted from the record's first. */
 struct at_mark {
@@ -52,14 +55,17 @@ struct json_form {
 
 struct json_forms {
     struct json_form *by_use[FORMS]; /* the one that fitted last first */
-    uint32_t count, misses, paused;
-    int32_t credit;
+    uint32_t count, misses;
+    int32_t credit;  /* below 0, records are followed one by one … */
+    uint32_t paused; /* … so many of them, from now on */
+    uint32_t pause;  /* and so many next time: twice as many as the last time, as long as no try was worth it */
 };
 
 struct json_forms *evs_json_forms_new(struct evs_arena *memory)
 {
     struct json_forms *forms = EVS_ARENA_NEW(memory, struct json_forms);
     forms->credit = CREDIT_MAX;
+    forms->pause = PAUSE_RECORDS;
     for (uint32_t i = 0; i < FORMS; i++) {
         forms->by_use[i] = evs_arena_zero(memory, sizeof *forms->by_use[i], 64);
     }
@@ -122,7 +128,31 @@ static inline struct evs_slice value_of(const struct run *run, const struct form
     return (struct evs_slice){from, (size_t)(run->marks->text + mark[1] - value->trail - from)};
 }
 
-/* Each of these takes the value of all records of the run, or up to the first one that is not as usual, and tells of how many. */
+/* The value of record `i`, written as by following: an unusual one. False: it does not fit, or is none. */
+static WIDE __attribute__((noinline)) bool take_one(const struct run *run, const struct form_value *value, uint32_t i)
+{
+    struct json_decoder *decoder = run->decoder;
+    struct evs_slice text = value_of(run, value, i);
+    uint32_t row = decoder->row;
+    uint64_t record = decoder->record;
+    bool is_good;
+    decoder->row = row + i;
+    decoder->record = record + 1 + i;
+    decoder->unset = decoder->column_count;
+    if (value->step->kind == JSON_STEP_OTHER) {
+        is_good = evs_json_bytes.begins_scalar[(uint8_t)text.data[0]] &&
+                  take_scalar(&(struct scan){.decoder = decoder}, value->step, text.data) == text.count;
+    } else {
+        struct evs_slice quoted = {text.data - 1, text.count + 2};
+        is_good = evs_json_store_string(decoder, value->step->node, quoted,
+                                        has_escape(run->marks, text.data, text.data + text.count));
+    }
+    decoder->row = row;
+    decoder->record = record;
+    return is_good;
+}
+
+/* Each of these takes the value of all records of the run, or up to the first one that is bad, and tells of how many. */
 
 static uint32_t take_texts(const struct run *run, const struct form_value *value)
 {
@@ -130,10 +160,11 @@ static uint32_t take_texts(const struct run *run, const struct form_value *value
     uint32_t row = run->decoder->row;
     for (uint32_t i = 0; i < run->count; i++) {
         struct evs_slice text = value_of(run, value, i);
-        if (EVS_UNLIKELY(has_escape(run->marks, text.data, text.data + text.count))) {
+        if (EVS_LIKELY(!has_escape(run->marks, text.data, text.data + text.count))) {
+            evs_json_put_str(column, row + i, text);
+        } else if (!take_one(run, value, i)) {
             return i;
         }
-        evs_json_put_str(column, row + i, text);
     }
     return run->count;
 }
@@ -144,7 +175,8 @@ static uint32_t take_times(const struct run *run, const struct form_value *value
     int64_t *times = &JSON_VALUE_AT(column, int64_t, run->decoder->row);
     for (uint32_t i = 0; i < run->count; i++) {
         struct evs_slice text = value_of(run, value, i);
-        if (EVS_UNLIKELY(text.count != JSON_MILLIS_BYTES || !evs_json_same_minute(column, text.data, &times[i]))) {
+        bool is_usual = text.count == JSON_MILLIS_BYTES && evs_json_same_minute(column, text.data, &times[i]);
+        if (EVS_UNLIKELY(!is_usual) && !take_one(run, value, i)) {
             return i;
         }
     }
@@ -164,9 +196,10 @@ static uint32_t take_numbers(const struct run *run, const struct form_value *val
             number = evs_json_shortest(text);
         }
         if (EVS_UNLIKELY(!number.is_valid || number.digits == 0)) {
-            return i;
-        }
-        if (node->plain == JSON_PLAIN_FLOAT64) {
+            if (!take_one(run, value, i)) {
+                return i;
+            }
+        } else if (node->plain == JSON_PLAIN_FLOAT64) {
             JSON_VALUE_AT(column, double, row + i) =
                 (double)number.digits / (double)evs_json_powers_of_ten[number.places];
         } else {
@@ -190,28 +223,13 @@ static WIDE uint32_t skip_scalars(const struct run *run, const struct form_value
     return run->count;
 }
 
-/* Values of other columns, each of which is written as by following. */
+/* Values of other columns. */
 static uint32_t take_others(const struct run *run, const struct form_value *value)
 {
-    struct json_decoder *decoder = run->decoder;
-    uint32_t row = decoder->row, taken = 0;
-    uint64_t record = decoder->record;
-    for (bool is_good = true; is_good && taken < run->count; taken += is_good) {
-        struct evs_slice text = value_of(run, value, taken);
-        decoder->row = row + taken;
-        decoder->record = record + 1 + taken;
-        decoder->unset = decoder->column_count;
-        if (value->step->kind == JSON_STEP_OTHER) {
-            is_good = evs_json_bytes.begins_scalar[(uint8_t)text.data[0]] &&
-                      take_scalar(&(struct scan){.decoder = decoder}, value->step, text.data) == text.count;
-        } else {
-            struct evs_slice quoted = {text.data - 1, text.count + 2};
-            is_good = !has_escape(run->marks, text.data, text.data + text.count) &&
-                      evs_json_store_string(decoder, value->step->node, quoted, false);
-        }
+    uint32_t taken = 0;
+    while (taken < run->count && take_one(run, value, taken)) {
+        taken++;
     }
-    decoder->row = row;
-    decoder->record = record;
     return taken;
 }
 
@@ -262,6 +280,17 @@ static void clear_rows(const struct json_decoder *decoder, uint32_t first, uint3
     }
 }
 
+/* What a run was worth: `taken` of the records that were `found` to fit. One that is short, or comes to nothing, costs more than following does. */
+static void settle(struct json_forms *forms, uint32_t found, uint32_t taken)
+{
+    int32_t worth = (int32_t)taken - (int32_t)(RUN_WORTH + (found - taken) / 4);
+    forms->credit += worth < 0 && worth > -CREDIT_OF_A_MISS ? -CREDIT_OF_A_MISS : worth;
+    if (forms->credit >= CREDIT_MAX) {
+        forms->credit = CREDIT_MAX;
+        forms->pause = PAUSE_RECORDS;
+    }
+}
+
 uint32_t evs_json_take_run(struct json_decoder *decoder, const char *text, uint32_t room, struct evs_slice *raw)
 {
     struct json_marks *marks = decoder->marks;
@@ -287,7 +316,7 @@ uint32_t evs_json_take_run(struct json_decoder *decoder, const char *text, uint3
         clear_rows(decoder, decoder->row + run.count, decoder->row + found);
     }
     marks->next = run.firsts[run.count];
-    forms->credit = run.count < RUN_WORTH ? forms->credit - CREDIT_OF_A_MISS : CREDIT_MAX;
+    settle(forms, found, run.count);
     return run.count;
 }
 
@@ -384,8 +413,9 @@ void evs_json_learn_form(struct json_decoder *decoder, const uint16_t *first, co
     struct json_forms *forms = decoder->marks->forms;
     forms->credit -= forms->paused > 0 ? 0 : CREDIT_OF_A_MISS;
     if (forms->credit < 0) {
-        forms->credit = CREDIT_MAX;
-        forms->paused = PAUSE_RECORDS;
+        forms->credit = CREDIT_OF_A_TRY;
+        forms->paused = forms->pause;
+        forms->pause += forms->pause < PAUSE_RECORDS_MAX ? forms->pause : 0;
     }
     if (forms->paused > 0 || (forms->count == FORMS && ++forms->misses % MISSES_A_FORM != 0)) {
         return;

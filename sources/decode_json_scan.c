@@ -18,16 +18,14 @@ bool evs_json_can_scan(void)
 }
 
 /* Fields in another order are found by their names, so that a record without any order costs no more than a wrong guess a field. `,"a":` begins `,"a":"` and
- * `,"a":{"b":` as well: the longest one is meant. */
-static WIDE struct json_step *search_slot(const struct json_state *state, uint32_t slot, const char *text)
+ * `,"a":{"b":` as well: the longest one is meant, and stands first. */
+static inline WIDE struct json_step *search_slot(const struct json_state *state, uint32_t slot, const char *text)
 {
-    struct json_step *found = NULL;
-    for (struct json_step *step = state->slots[slot]; step != NULL; step = step->same_slot) {
-        if (gap_is(step, text) && (found == NULL || step->bytes > found->bytes)) {
-            found = step;
-        }
+    struct json_step *step = state->slots[slot];
+    while (step != NULL && !gap_is(step, text)) {
+        step = step->same_slot;
     }
-    return found;
+    return step;
 }
 
 WIDE struct json_step *evs_json_search(struct json_step *before, const char *text)

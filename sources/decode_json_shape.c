@@ -121,6 +121,9 @@ static void enter_step(struct json_state *from, struct json_step *step)
         step->marks += step->gap[i] == '"' || step->gap[i] < 0x20;
     }
     struct json_step **slot = &from->slots[evs_json_slot(from, (const char *)step->gap, quotes)];
+    while (*slot != NULL && (*slot)->bytes > step->bytes) {
+        slot = &(*slot)->same_slot;
+    }
     step->same_slot = *slot;
     *slot = step;
     step->sibling = from->steps;

@@ -67,7 +67,8 @@ struct json_state {
     bool in_string;          /* its closing quote comes next */
     struct json_step *steps; /* that leave it, linked by `sibling` */
     uint32_t step_count;
-    struct json_step *slots[JSON_STATE_SLOTS + 1]; /* the same by evs_json_slot, linked by `same_slot` */
+    struct json_step
+        *slots[JSON_STATE_SLOTS + 1]; /* the same by evs_json_slot, linked by `same_slot`, the longest first */
 };
 
 struct json_shapes {
@@ -86,14 +87,15 @@ void evs_json_learn(struct json_decoder *decoder, struct evs_slice line);
  * name, such as a record's end, is in the slot behind the others. */
 static inline uint32_t evs_json_slot(const struct json_state *state, const char *gap, uint32_t quotes)
 {
+    /* In fields of any order all of this is as random as they are, so nothing is asked that could be reckoned. */
     quotes &= quotes - 1; /* the name's opening quote */
-    quotes = state->in_string ? quotes & (quotes - 1) : quotes;
-    if (quotes == 0) {
+    quotes &= quotes - state->in_string;
+    if (EVS_UNLIKELY(quotes == 0)) {
         return JSON_STATE_SLOTS;
     }
-    uint32_t bytes = (uint32_t)__builtin_ctz(quotes), lead = bytes < 8 ? 8 - bytes : 0;
+    uint32_t bytes = (uint32_t)__builtin_ctz(quotes), lead = (8 - bytes) & (0 - (uint32_t)(bytes < 8));
     uint64_t end_of_name;
-    memcpy(&end_of_name, gap + (bytes < 8 ? 0 : bytes - 8), 8);
+    memcpy(&end_of_name, gap + (bytes + lead - 8), 8);
     end_of_name <<= 8 * lead;
     return (uint32_t)(((end_of_name ^ bytes) * UINT64_C(0x9E3779B97F4A7C15)) >> 58);
 }
