@@ -18,9 +18,11 @@ enum pipeline_state {
 #define PIPELINE_STATES 7u
 const char *evs_live_state_name(enum pipeline_state state);
 
-#define EVS_LIVE_TRIGGER_TAPS 16u
-
 struct evs_tap;
+struct trigger_tap {
+    struct evs_tap *tap;
+    uint32_t node, group;
+};
 
 struct pipeline {
     const struct evs_plan *plan;
@@ -30,8 +32,8 @@ struct pipeline {
     struct evs_run_notes notes[EVS_GROUPS_MAX];
     uint64_t starts, fenced;
     bool has_ended, has_failed;
-    struct evs_tap *taps[EVS_LIVE_TRIGGER_TAPS]; /* triggers.c */
-    uint32_t tap_nodes[EVS_LIVE_TRIGGER_TAPS], tap_groups[EVS_LIVE_TRIGGER_TAPS], tap_count;
+    struct trigger_tap *taps; /* triggers.c */
+    uint32_t tap_count, tap_capacity;
     bool has_tapped[EVS_GROUPS_MAX];
 };
 
@@ -71,6 +73,9 @@ uint32_t evs_live_runs(const struct pipeline *pipeline, const struct evs_run *ru
 void evs_live_look(struct evs_live *live, struct gallery *gallery);
 void evs_live_drop(struct gallery *gallery);
 
+/* How one of its groups fares here. `run` takes what is seen of its run, and is not touched when there is none. The lock is held. */
+enum pipeline_state evs_live_group_state(const struct pipeline *pipeline, uint32_t group, int64_t monotonic_us,
+                                         struct evs_view_run *run);
 /* How a pipeline fares. Takes the lock itself. */
 enum pipeline_state evs_live_state_of(struct evs_live *live, uint32_t number);
 

@@ -36,6 +36,9 @@ void evs_live_free(struct evs_live *live)
     if (live->server != NULL) {
         evs_live_server_stop(live->server);
     }
+    for (uint32_t i = 0; i < live->pipeline_count; i++) {
+        evs_free(live->pipelines[i].taps);
+    }
     pthread_mutex_destroy(&live->lock);
     evs_free((char *)live->options.token);
     evs_free(live);
@@ -177,6 +180,18 @@ enum pipeline_state evs_live_state_of(struct evs_live *live, uint32_t number)
     enum pipeline_state state = state_of(&shot);
     pthread_mutex_unlock(&live->lock);
     return state;
+}
+
+enum pipeline_state evs_live_group_state(const struct pipeline *pipeline, uint32_t group, int64_t monotonic_us,
+                                         struct evs_view_run *run)
+{
+    struct shot shot = {.pipeline = pipeline, .is_live = pipeline->runs[group] != NULL};
+    evs_run_notes_view(&pipeline->notes[group], 1, monotonic_us, &shot.notes);
+    if (shot.is_live) {
+        evs_run_view(pipeline->runs[group], &shot.run);
+        *run = shot.run;
+    }
+    return state_of(&shot);
 }
 
 static void look_at(const struct pipeline *pipeline, int64_t monotonic_us, struct shot *shot)

@@ -245,7 +245,7 @@ static void look(struct evs_stream *stream, struct evs_channel *then)
     for (uint32_t i = 0; i < gallery.count; i++) {
         struct evs_channel *channel = &stream->channels[i];
         then[i] = *channel;
-        channel->reasons = (struct evs_buffer){0};
+        channel->reasons = channel->groups = (struct evs_buffer){0};
         evs_channel_look(channel, &gallery, &gallery.shots[i]);
         if (channel->history == NULL) {
             channel->history = evs_alloc_zero(sizeof *channel->history);

@@ -51,6 +51,7 @@ struct evs_channel {
     struct evs_view_node *nodes;
     uint64_t *edges;
     struct evs_buffer reasons; /* JSON */
+    struct evs_buffer groups;  /* JSON */
     struct evs_view_checkpoint checkpoints[EVS_VIEW_CHECKPOINTS];
     uint32_t checkpoint_count;
     uint64_t newest_checkpoints[EVS_GROUPS_MAX]; /* the highest number that was seen of each group */
@@ -65,7 +66,7 @@ void evs_channel_look(struct evs_channel *now, const struct gallery *gallery, co
 /* One pipeline in short, members only; with `then`: those that have changed. How many. */
 uint32_t evs_channel_put_short(struct evs_buffer *out, const char *before, const struct evs_channel *now,
                                const struct evs_channel *then);
-/* ,"nodes":…,"edges":…,"reasons":…,"checkpoints":…: all, or what has changed. */
+/* ,"nodes":…,"edges":…,"reasons":…,"groups":…,"checkpoints":…: all, or what has changed. */
 void evs_channel_put_figures(struct evs_buffer *out, const struct evs_plan *plan, const struct evs_channel *now,
                              const struct evs_channel *then);
 

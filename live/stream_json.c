@@ -34,6 +34,25 @@ static void take_checkpoints(struct evs_channel *now, const struct evs_run *cons
     }
 }
 
+/* Of each group what it does here and, where another engine runs it, on which machine; of a pipeline that is not divided an entry without a name. */
+static void take_groups(struct evs_buffer *out, const struct pipeline *pipeline, int64_t monotonic_us)
+{
+    evs_buffer_puts(out, "[");
+    for (uint32_t i = 0; i < pipeline->group_count; i++) {
+        char holder[EVS_VIEW_HOLDER_BYTES] = "";
+        struct evs_view_run run = {0};
+        enum pipeline_state state = evs_live_group_state(pipeline, i, monotonic_us, &run);
+        if (run.is_standing_by) {
+            evs_run_view_holder(pipeline->runs[i], holder);
+        }
+        evs_put_text(out, i == 0 ? "{" : ",{", "state", evs_live_state_name(state));
+        evs_put_text(out, ",", "name", run.group);
+        evs_put_text(out, ",", "holder", holder);
+        evs_buffer_puts(out, "}");
+    }
+    evs_buffer_puts(out, "]");
+}
+
 void evs_channel_look(struct evs_channel *now, const struct gallery *gallery, const struct shot *shot)
 {
     const struct evs_plan *plan = shot->pipeline->plan;
@@ -59,6 +78,7 @@ void evs_channel_look(struct evs_channel *now, const struct gallery *gallery, co
     }
     take_checkpoints(now, runs, run_count);
     take_reasons(&now->reasons, shot);
+    take_groups(&now->groups, shot->pipeline, gallery->monotonic_us);
 }
 
 void evs_channel_fini(struct evs_channel *channel)
@@ -66,6 +86,7 @@ void evs_channel_fini(struct evs_channel *channel)
     evs_free(channel->nodes);
     evs_free(channel->edges);
     evs_buffer_fini(&channel->reasons);
+    evs_buffer_fini(&channel->groups);
 }
 
 /* --- telling -------------------------------------------------------------------------------------------------------------- */
@@ -172,6 +193,10 @@ void evs_channel_put_figures(struct evs_buffer *out, const struct evs_plan *plan
     if (then == NULL || !is_same_text(&then->reasons, &now->reasons)) {
         evs_put_key(out, ",", "reasons");
         evs_buffer_put(out, now->reasons.data, now->reasons.count);
+    }
+    if (then == NULL || !is_same_text(&then->groups, &now->groups)) {
+        evs_put_key(out, ",", "groups");
+        evs_buffer_put(out, now->groups.data, now->groups.count);
     }
     if (now->is_live) {
         evs_put_number(out, ",", "uptime_us", now->run.elapsed_us);

@@ -7,6 +7,7 @@
 #include "sse.h"
 
 #define ROWS_A_LOOK 10u           /* of one sink and worker; a look is a second */
+#define SINKS_MAX 16u             /* of each group: other taps have room beside them */
 #define ROW_BYTES_MAX (64u << 10) /* a larger row is shown without its contents */
 
 bool evs_live_is_trigger_sink(const struct evs_plan *plan, uint32_t node)
@@ -70,11 +71,11 @@ static void open_tap(struct pipeline *pipeline, uint32_t group, uint32_t node)
 {
     struct evs_tap_options options = {.node = node, .rows_max = ROWS_A_LOOK};
     struct evs_error error;
-    struct evs_tap **tap = &pipeline->taps[pipeline->tap_count];
-    if (evs_run_tap_open(pipeline->runs[group], &options, tap, &error) ==
+    struct evs_tap *tap;
+    if (evs_run_tap_open(pipeline->runs[group], &options, &tap, &error) ==
         EVS_OK) { /* else others look: their rows come first */
-        pipeline->tap_groups[pipeline->tap_count] = group;
-        pipeline->tap_nodes[pipeline->tap_count++] = node;
+        EVS_GROW(pipeline->taps, pipeline->tap_count, pipeline->tap_capacity);
+        pipeline->taps[pipeline->tap_count++] = (struct trigger_tap){tap, node, group};
     }
 }
 
@@ -85,7 +86,8 @@ static void open_taps(struct pipeline *pipeline, uint32_t group)
     if (view.is_standing_by) {
         return;
     }
-    for (uint32_t i = 0; i < view.node_count && pipeline->tap_count < EVS_LIVE_TRIGGER_TAPS; i++) {
+    uint32_t most = pipeline->tap_count + SINKS_MAX;
+    for (uint32_t i = 0; i < view.node_count && pipeline->tap_count < most; i++) {
         if (evs_live_is_trigger_sink(view.plan, i)) {
             open_tap(pipeline, group, i);
         }
@@ -123,9 +125,9 @@ void evs_triggers_take(struct pipeline *pipeline, struct evs_channel *channel)
     }
     for (uint32_t i = 0; i < pipeline->tap_count; i++) {
         const struct evs_tap_row *rows;
-        uint32_t count = evs_tap_take(pipeline->taps[i], &rows);
+        uint32_t count = evs_tap_take(pipeline->taps[i].tap, &rows);
         for (uint32_t j = 0; j < count; j++) {
-            keep(channel, pipeline, pipeline->tap_nodes[i], &rows[j]);
+            keep(channel, pipeline, pipeline->taps[i].node, &rows[j]);
         }
     }
 }
@@ -134,13 +136,11 @@ void evs_triggers_close(struct pipeline *pipeline, uint32_t group)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < pipeline->tap_count; i++) {
-        if (pipeline->tap_groups[i] == group) {
-            evs_tap_close(pipeline->taps[i]);
-            continue;
+        if (pipeline->taps[i].group == group) {
+            evs_tap_close(pipeline->taps[i].tap);
+        } else {
+            pipeline->taps[kept++] = pipeline->taps[i];
         }
-        pipeline->taps[kept] = pipeline->taps[i];
-        pipeline->tap_nodes[kept] = pipeline->tap_nodes[i];
-        pipeline->tap_groups[kept++] = pipeline->tap_groups[i];
     }
     pipeline->tap_count = kept;
     pipeline->has_tapped[group] = false;

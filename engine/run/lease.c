@@ -22,6 +22,7 @@ struct evs_lease {
     uint64_t nonce, revision, beat;
     uint64_t before_nonce, taken_revision; /* whose lease it was before, and the revision that made it ours */
     bool is_held;
+    bool is_free;  /* by the last look */
     bool has_met;  /* a lease was there once: when it is gone, the bucket was lost under a living engine */
     bool has_seen; /* a revision, and since when it stands */
     uint64_t seen_revision;
@@ -84,6 +85,7 @@ static evs_status look(struct evs_lease *lease, uint64_t *revision, struct entry
     if (status == EVS_OK) {
         read_value((struct evs_slice){text.data, text.count}, entry);
         name_holder(lease, entry->process);
+        lease->is_free = *revision == 0 || entry->released;
     }
     evs_buffer_fini(&text);
     return status;
@@ -255,6 +257,7 @@ struct evs_lease *evs_lease_new(const struct evs_lease_open *open)
     evs_lines_put_key(&lease->key, open->group);
     evs_buffer_put(&lease->key, "", 1);
     name_holder(lease, "");
+    lease->is_free = true;
     return lease;
 }
 
@@ -275,6 +278,11 @@ bool evs_lease_is_held(const struct evs_lease *lease)
 int64_t evs_lease_renewed_us(const struct evs_lease *lease)
 {
     return atomic_load(&lease->renewed_us);
+}
+
+bool evs_lease_is_free(const struct evs_lease *lease)
+{
+    return lease->is_free;
 }
 
 const char *evs_lease_holder(const struct evs_lease *lease)

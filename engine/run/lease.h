@@ -47,6 +47,8 @@ void evs_lease_release(struct evs_lease *lease);
 bool evs_lease_is_held(const struct evs_lease *lease);
 /* The clock that goes on while the machine sleeps, before the last renewal that succeeded was sent. */
 int64_t evs_lease_renewed_us(const struct evs_lease *lease);
+/* No engine holds it, as far as the last look tells: it was given back, or never taken. */
+bool evs_lease_is_free(const struct evs_lease *lease);
 /* "host (process 4711)" of the engine that the last look found; "nobody that is known". */
 const char *evs_lease_holder(const struct evs_lease *lease);
 int64_t evs_lease_length_us(const struct evs_lease *lease);

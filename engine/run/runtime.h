@@ -138,6 +138,12 @@ struct shown_checkpoint {
     _Atomic int64_t finished_us, duration_us, align_us;
 };
 
+/* A text that one thread writes and any may read: its version is odd while it is written. */
+struct shown_text {
+    _Atomic uint32_t version;
+    _Atomic uint64_t words[EVS_VIEW_HOLDER_BYTES / sizeof(uint64_t)];
+};
+
 /* Dead letters of one source for one reason: reason and source are written before reason_count says that they are there. */
 struct shown_reason {
     const char *reason;
@@ -271,6 +277,7 @@ struct evs_run {
         struct shown_checkpoint last[EVS_VIEW_CHECKPOINTS]; /* a ring */
         _Atomic uint64_t last_count;                        /* written to it so far */
     } shown;                                                /* of checkpoints; written by the checkpointer */
+    struct shown_text holder;                               /* written by the keeper, and before there is one */
     _Atomic uint32_t error_taken;
     struct evs_error error;
 };
@@ -413,6 +420,7 @@ static inline bool evs_view_step(struct evs_op *op, bool (*step)(struct evs_op *
 /* The worker had nothing to do for so long: who had work and no room was held up. */
 void evs_view_waited(struct worker *worker, int64_t us);
 void evs_view_begin(struct worker *worker);
+void evs_view_holder(struct evs_run *run, const char *holder); /* who runs it instead; "": nobody that is known */
 void evs_view_show(struct worker *worker);
 void evs_view_commit(struct evs_run *run, uint64_t bytes);
 void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_us);

@@ -104,6 +104,12 @@ static evs_status win(struct evs_run *run, struct evs_error *error)
     return status;
 }
 
+/* Told at each look, which is a few times a second: whoever reads it sees who it is now. */
+static void show_holder(struct evs_run *run)
+{
+    evs_view_holder(run, evs_lease_is_free(run->lease) ? "" : evs_lease_holder(run->lease));
+}
+
 static void try_to_win(struct evs_run *run)
 {
     struct evs_error error = {0};
@@ -111,7 +117,9 @@ static void try_to_win(struct evs_run *run)
     if (status == EVS_OK) {
         atomic_store(&run->lease_won, true);
         run->options.os->threads.wake(run->starter_park);
-    } else if (status != EVS_AGAIN) {
+    } else if (status == EVS_AGAIN) {
+        show_holder(run);
+    } else {
         tell_trouble(run, &error);
     }
 }
@@ -235,6 +243,7 @@ evs_status evs_standby_begin(struct evs_run *run, bool *waits, struct evs_error 
     }
     atomic_store(&run->lease_won, !*waits);
     if (*waits && run->options.group == NULL) { /* from here on the lease is the keeper's */
+        show_holder(run);
         tell_standby(run);
     }
     status = spawn(run, "evs-lease", keeper_main, run, &run->keeper, error);

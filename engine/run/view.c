@@ -185,6 +185,36 @@ void evs_view_checkpoint(struct evs_run *run, int64_t begun_us, int64_t aligned_
     evs_histogram_add(&run->shown.durations, now_us - begun_us);
 }
 
+void evs_view_holder(struct evs_run *run, const char *holder)
+{
+    struct shown_text *shown = &run->holder;
+    uint64_t words[EVS_COUNT(shown->words)] = {0};
+    uint32_t version = atomic_load_explicit(&shown->version, memory_order_relaxed);
+    snprintf((char *)words, sizeof words, "%s", holder);
+    atomic_store_explicit(&shown->version, version + 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    for (uint32_t i = 0; i < EVS_COUNT(words); i++) {
+        atomic_store_explicit(&shown->words[i], words[i], memory_order_relaxed);
+    }
+    atomic_store_explicit(&shown->version, version + 2, memory_order_release);
+}
+
+void evs_run_view_holder(const struct evs_run *run, char holder[EVS_VIEW_HOLDER_BYTES])
+{
+    const struct shown_text *shown = &run->holder;
+    uint64_t words[EVS_COUNT(shown->words)];
+    uint32_t before, after;
+    do {
+        before = atomic_load_explicit(&shown->version, memory_order_acquire);
+        for (uint32_t i = 0; i < EVS_COUNT(words); i++) {
+            words[i] = atomic_load_explicit(&shown->words[i], memory_order_relaxed);
+        }
+        atomic_thread_fence(memory_order_acquire);
+        after = atomic_load_explicit(&shown->version, memory_order_relaxed);
+    } while (before != after || (before & 1) != 0);
+    memcpy(holder, words, sizeof words);
+}
+
 /* --- notes ---------------------------------------------------------------------------------------------------------------------- */
 
 static void add_notes(const struct evs_run_notes *notes, int64_t now_us, struct evs_view_notes *view)
@@ -230,6 +260,7 @@ void evs_run_view(const struct evs_run *run, struct evs_view_run *view)
         .is_standing_by = !is_taken,
         .is_stopping = atomic_load_explicit(&run->stop, memory_order_relaxed),
         .has_failed = atomic_load_explicit(&run->failed, memory_order_relaxed),
+        .group = run->options.group,
         .durability = !is_taken || run->store == NULL ? NULL : run->terms.durability,
         .checkpoints = {.count = atomic_load_explicit(&run->shown.count, memory_order_relaxed),
                         .bytes = atomic_load_explicit(&run->shown.bytes, memory_order_relaxed),

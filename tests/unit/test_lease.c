@@ -141,8 +141,10 @@ START_TEST(test_first_start)
     ck_assert_int_eq(try(a), EVS_OK);
     ck_assert(evs_lease_is_held(a->lease));
     ck_assert_int_eq(evs_lease_renewed_us(a->lease), now_us);
+    ck_assert(evs_lease_is_free(b->lease)); /* nobody has looked */
     ck_assert_int_eq(try(b), EVS_AGAIN);
     ck_assert_str_eq(evs_lease_holder(b->lease), "a (process 1)");
+    ck_assert(!evs_lease_is_free(b->lease));
     /* As long as it is renewed it is waited for. */
     ck_assert_uint_eq(seconds_until_won(b, a), 100);
     engine_free(a);
@@ -209,10 +211,13 @@ END_TEST
 
 START_TEST(test_release)
 {
+    struct evs_error error;
     struct engine *a = engine_new("a/1/", LEASE_US), *b = engine_new("b/2/", LEASE_US);
     ck_assert_int_eq(try(a), EVS_OK);
     evs_lease_release(a->lease);
     ck_assert(!evs_lease_is_held(a->lease));
+    ck_assert_int_eq(evs_lease_watch(b->lease, &error), EVS_AGAIN);
+    ck_assert(evs_lease_is_free(b->lease));
     ck_assert_int_eq(try(b), EVS_OK);
     /* An older one's release does not touch the newer one's lease. */
     evs_lease_release(a->lease);

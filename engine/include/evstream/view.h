@@ -128,9 +128,14 @@ struct evs_view_run {
     bool is_stopping, has_failed;
     struct evs_view_checkpoints checkpoints;
     const char *durability; /* of the store; NULL: state in memory */
+    const char *group;      /* its name; NULL: the pipeline is not divided */
 };
 
 void evs_run_view(const struct evs_run *run, struct evs_view_run *view);
+
+/* While it stands by: who has its lease, "host (process 4711)", cut; "": nobody that is known. */
+#define EVS_VIEW_HOLDER_BYTES 96u
+void evs_run_view_holder(const struct evs_run *run, char holder[EVS_VIEW_HOLDER_BYTES]);
 
 /* What is told of a group beside its run: how far a restore has come, while no run is there that could tell it, and failures, which may be what ends one.
  * Zero at first; it belongs to whoever starts the runs of the group, and outlives them. Written by a run, read by anybody. */

@@ -5,6 +5,7 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { Checkpoints } from './checkpoints.tsx';
 import { Feed } from './feed.ts';
 import { Graph } from './graph.tsx';
+import { Groups } from './groups.tsx';
 import { Head } from './head.tsx';
 import { Letters } from './letters.tsx';
 import { Model } from './model.ts';
@@ -109,6 +110,7 @@ export function App() {
                 <Triggers model={model} context={context} />
                 <Letters model={model} context={context} />
                 <StateTable model={model} onSelect={setSelected} />
+                <Groups model={model} />
                 <Checkpoints model={model} />
             </main>
             <footer>

@@ -107,6 +107,9 @@ export function Head({ model, link, token, onChoose, onToken }: Props) {
                 <span class={`badge ${short.state}`} id="state">
                     {short.state === 'restoring' && short.restored !== undefined && short.restored >= 0 ? `restoring ${short.restored} %` : short.state}
                 </span>
+                {short.state === 'standby' && model.groups.length === 1 && model.groups[0].holder && (
+                    <span id="holder">run by {model.groups[0].holder}</span>
+                )}
                 <span role="status" class={link.connected ? 'muted' : 'warning'}>
                     {link.connected ? 'live' : link.why || 'connecting …'}
                 </span>

@@ -1,6 +1,6 @@
 // What the page knows: the last state with all ticks on top, and the rates that follow from the last few.
 
-import type { Checkpoint, Figures, Hello, Reason, Series, Short, State, Tick, Trigger } from './wire.ts';
+import type { Checkpoint, Figures, Group, Hello, Reason, Series, Short, State, Tick, Trigger } from './wire.ts';
 
 const CHECKPOINTS_KEPT = 64;
 const TRIGGERS_KEPT = 200;
@@ -27,6 +27,7 @@ export class Model {
     pipelines: Short[] = [];
     checkpoints: Checkpoint[] = [];
     reasons: Reason[] = [];
+    groups: Group[] = [];
     triggers: Trigger[] = [];
     fine: Series = {};
     coarse: Series = {};
@@ -48,6 +49,7 @@ export class Model {
         this.edges = state.plan.edges.map((_, i) => state.edges[i] ?? 0);
         this.checkpoints = state.checkpoints;
         this.reasons = state.reasons;
+        this.groups = named(state.groups, []);
         this.fine = state.history.fine;
         this.coarse = state.history.coarse;
         this.triggers = [];
@@ -72,6 +74,7 @@ export class Model {
             this.edges[Number(i)] = rows;
         }
         this.reasons = tick.reasons ?? this.reasons;
+        this.groups = tick.groups ? named(tick.groups, this.groups) : this.groups;
         this.checkpoints = [...this.checkpoints, ...tick.checkpoints].slice(-CHECKPOINTS_KEPT);
         this.keepSample(tick.time_us);
         this.keepHistory(tick.time_us);
@@ -127,6 +130,11 @@ export class Model {
     shortRate(name: 'events' | 'triggers' | 'dead' | 'late'): number {
         return this.rate((sample) => sample.short[name]);
     }
+}
+
+/** A group keeps its name while it is between two runs. */
+function named(groups: Group[], before: Group[]): Group[] {
+    return groups.map((one, i) => ({ ...one, name: one.name ?? before[i]?.name ?? null }));
 }
 
 function append(series: Series, time_us: number, short: Short, kept: number) {

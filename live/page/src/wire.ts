@@ -66,6 +66,13 @@ export interface Checkpoint {
     bytes: number;
 }
 
+/** What one group does here; of a pipeline that is not divided there is one, without a name. */
+export interface Group {
+    name: string | null; // null also while it is between two runs
+    state: string;
+    holder: string; // while it stands by: the engine that runs it, as "host (process 4711)"; '': nobody that is known
+}
+
 export interface Reason {
     source: string;
     reason: string;
@@ -91,6 +98,7 @@ export interface State {
     edges: Record<string, number>;
     checkpoints: Checkpoint[];
     reasons: Reason[];
+    groups: Group[];
     history: { fine: Series; coarse: Series };
     uptime_us?: number;
     outbox_bytes?: number;
@@ -105,6 +113,7 @@ export interface Tick {
     edges: Record<string, number>;
     checkpoints: Checkpoint[];
     reasons?: Reason[];
+    groups?: Group[];
     uptime_us?: number;
     outbox_bytes?: number;
 }

@@ -33,6 +33,7 @@ function state(): State {
         edges: { 0: 100, 1: 50 },
         checkpoints: [],
         reasons: [],
+        groups: [],
         history: { fine: { time_us: [0], events: [100] }, coarse: { time_us: [0], events: [100] } },
         workers: 2,
     };
@@ -77,6 +78,15 @@ test('busy time is a share of all workers', () => {
     model.setState(state());
     model.tick(tick(SECOND, { nodes: { 1: { busy_us: SECOND } } }));
     assert.equal(model.nodeShare(1, 'busy_us'), 0.5);
+});
+
+test('a group keeps its name between two of its runs', () => {
+    const model = new Model();
+    model.setState({ ...state(), groups: [{ name: '1-0', state: 'running', holder: '' }, { name: '1-1', state: 'standby', holder: 'web (process 7)' }] });
+    model.tick(tick(SECOND, { groups: [{ name: null, state: 'ended', holder: '' }, { name: '1-1', state: 'running', holder: '' }] }));
+    assert.deepEqual(model.groups.map((one) => `${one.name} ${one.state}`), ['1-0 ended', '1-1 running']);
+    model.tick(tick(2 * SECOND, {}));
+    assert.equal(model.groups.length, 2);
 });
 
 test('a trigger that came before comes once, the newest stands first', () => {
