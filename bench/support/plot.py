@@ -7,10 +7,11 @@ import math
 WIDTH, LEFT, RIGHT, TOP = 760, 190, 96, 34
 BAR, GAP = 16, 8
 HEIGHT_OF_LINES = 300
+FOOT = 18
 COLOURS = ("#1f6feb", "#d1742f", "#2f9e63", "#8957e5", "#b8860b", "#c2185b")
 STYLE = """<style>
   text { font: 12px system-ui, sans-serif; fill: #24292f }
-  .title { font-weight: 600; font-size: 13px } .faint { fill: #656d76 } .right { text-anchor: end } .middle { text-anchor: middle }
+  .title { font-weight: 600; font-size: 13px } .faint { fill: #656d76 } .small { font-size: 10px } .right { text-anchor: end } .middle { text-anchor: middle }
   .grid { stroke: #d0d7de; stroke-width: 1 } .spread { stroke: #24292f; stroke-width: 1.5 } .line { fill: none; stroke-width: 2 }
   @media (prefers-color-scheme: dark) { text { fill: #e6edf3 } .faint { fill: #9198a1 } .grid { stroke: #30363d } .spread { stroke: #e6edf3 } }
 </style>"""
@@ -64,10 +65,16 @@ class Picture:
         return "\n".join([*self.parts, "</svg>", ""])
 
 
-def bars(title, rows, unit):
-    """rows: (name, median, least, most). A bar each, with a line from the least to the most."""
+def below(picture, about, y):
+    """A picture is shown without its page, too: on which machine, when, and what the thin lines are."""
+    picture.text(0, y, about, "faint small")
+
+
+def bars(title, rows, unit, about):
+    """rows: (name, median, least, most). A bar each, with a line from the least to the most; about: what stands below, in small."""
     height = TOP + len(rows) * (BAR + GAP) + 24
-    picture = Picture(f"{title}, {unit}", WIDTH, height)
+    picture = Picture(f"{title}, {unit}", WIDTH, height + FOOT)
+    below(picture, about, height + FOOT - 4)
     most = max(row[3] for row in rows)
     span, step = WIDTH - LEFT - RIGHT, step_of(most)
     for index in range(int(most / step) + 1):
@@ -100,13 +107,15 @@ def frame(picture, most, right, bottom):
         picture.text(58, y + 4, number(index * step), "faint right")
 
 
-def lines(title, series, unit, along, logarithmic=False):
-    """series: {name: [(x, y)]}. Lines from zero; along: what the horizontal axis says."""
-    picture = Picture(f"{title}, {unit}", WIDTH, HEIGHT_OF_LINES)
+def lines(title, series, unit, along, about, logarithmic=False):
+    """series: {name: [(x, y) or (x, y, least, most)]}. Lines from zero, with a thin line from the least to the most where these are given; along: what the
+    horizontal axis says; about: what stands below, in small."""
+    picture = Picture(f"{title}, {unit}", WIDTH, HEIGHT_OF_LINES + FOOT)
+    below(picture, about, HEIGHT_OF_LINES + FOOT - 4)
     bottom, right = HEIGHT_OF_LINES - 40, WIDTH - 24
     points = [point for values in series.values() for point in values]
     scale = math.log10 if logarithmic else float
-    first, last, most = scale(min(x for x, _ in points)), scale(max(x for x, _ in points)), max(y for _, y in points) or 1
+    first, last, most = scale(min(point[0] for point in points)), scale(max(point[0] for point in points)), max(max(point[1:]) for point in points) or 1
     legend(picture, series, 36)
     frame(picture, most, right, bottom)
 
@@ -117,15 +126,16 @@ def lines(title, series, unit, along, logarithmic=False):
         picture.text(place(x, 0)[0], bottom + 16, number(x), "faint middle")
     picture.text(right, HEIGHT_OF_LINES - 6, along, "faint right")
     for colour, values in zip(COLOURS, series.values()):
-        picture.path([place(x, y) for x, y in values], colour)
-        if len(values) < 20:
-            for x, y in values:
-                picture.dot(*place(x, y), colour)
+        picture.path([place(*point[:2]) for point in values], colour)
+        for x, y, *spread in values if len(values) < 20 else ():
+            picture.dot(*place(x, y), colour)
+            if spread:
+                picture.line(*place(x, spread[0]), *place(x, spread[1]), "spread")
     return picture.end()
 
 
 def marks(points, logarithmic, last):
     if logarithmic:
-        return sorted({x for x, _ in points})
+        return sorted({point[0] for point in points})
     step = step_of(last, 6)
     return [index * step for index in range(int(last / step) + 1)]
