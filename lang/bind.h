@@ -77,6 +77,7 @@ struct evs_bound_source {
     int64_t idle_timeout_us, future_skew_us, row_bytes_max;
     bool future_keep, fail_on_error;
     uint32_t partitions;
+    bool has_many; /* partitions, perhaps: a connector that finds them when it is opened counts as one */
     const uint32_t
         *partition_key; /* columns: the first that is not NULL decides on the partition; count 0: not known */
     uint32_t partition_key_count;

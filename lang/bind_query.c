@@ -426,6 +426,26 @@ static bool is_bound(const struct evs_entity *entity, enum evs_entity_kind kind)
     return entity->kind == kind && entity->state == EVS_ENTITY_BOUND && entity->is_used;
 }
 
+static bool reads_it(const struct evs_bound_source *source, const char *path)
+{
+    return source->has_many && source->connector->reads != NULL && source->connector->reads(source->config, path);
+}
+
+/* A source that reads what a pattern names would find the sink's file. */
+static void check_patterns(struct evs_binder *binder, const struct evs_entity *sink)
+{
+    const char *path = evs_bind_text(binder, sink->sink->file);
+    for (uint32_t i = 0; i < binder->entity_count; i++) {
+        const struct evs_entity *source = binder->entities[i];
+        if (is_bound(source, EVS_ENTITY_SOURCE) && reads_it(source->source, path)) {
+            struct evs_diag *diag =
+                evs_report(binder, EVS_E0507, sink->place, "`%s` would write a file that `%s` reads: %s fits `%.*s`",
+                           sink->name, source->name, path, (int)source->source->file.count, source->source->file.data);
+            evs_diag_hint(diag, "write to another folder");
+        }
+    }
+}
+
 /* Paths are compared as they are written: what they lead to is known only to the machine that runs the pipeline. */
 static void check_file(struct evs_binder *binder, uint32_t number)
 {
@@ -434,6 +454,7 @@ static void check_file(struct evs_binder *binder, uint32_t number)
     if (file.count == 0) {
         return;
     }
+    check_patterns(binder, entity);
     uint32_t known = evs_name_index_find(&binder->used_files, file);
     if (known == EVS_NO_NAME) {
         evs_name_index_set(&binder->used_files, evs_bind_text(binder, file), number);

@@ -352,6 +352,8 @@ static bool configure(struct evs_binder *binder, struct evs_bound_source *source
     }
     source->label = evs_option_label(binder, source->connector->kind, source->connector->options, values);
     source->partitions = partition_count(source->connector, values);
+    source->has_many =
+        source->partitions > 1 || (source->connector->has_many != NULL && source->connector->has_many(source->config));
     source->file = evs_bind_file(source->connector->file_option, values);
     return true;
 }
@@ -449,7 +451,7 @@ static bool bind_connector(struct evs_binder *binder, struct evs_bound_source *s
     /* only a broker knows when a message came in */
     source->scan->columns[source->column_count + EVS_SYSTEM_INGESTED_AT].nullable = source->connector->bounded;
     source->scan->is_timed_by_reading = source->connector->bounded && ast->watermark == NULL;
-    source->scan->is_ordered = source->partitions == 1;
+    source->scan->is_ordered = !source->has_many;
     return true;
 }
 

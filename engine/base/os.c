@@ -24,6 +24,7 @@ static const struct evs_os system_os = {
             .remove = evs_system_file_remove,
             .make_folders = evs_system_make_folders,
             .list = evs_system_list,
+            .match = evs_system_match,
         },
     .threads =
         {

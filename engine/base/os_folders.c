@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
@@ -86,4 +87,38 @@ evs_status evs_system_list(void *self, const char *folder, void (*each)(void *ar
     }
     closedir(directory);
     return EVS_OK;
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat about;
+    return stat(path, &about) == 0 && S_ISDIR(about.st_mode);
+}
+
+evs_status evs_system_match(void *self, const char *pattern, void (*each)(void *argument, const char *path),
+                            void *argument, struct evs_error *error)
+{
+    (void)self;
+    if (access(pattern, F_OK) == 0 && !is_folder(pattern)) { /* a name that looks like a pattern */
+        each(argument, pattern);
+        return EVS_OK;
+    }
+    glob_t found = {0};
+    errno = 0;
+    int result = glob(pattern, GLOB_ERR | GLOB_NOSORT, NULL, &found);
+    if (result == GLOB_NOSPACE) {
+        errno = ENOMEM;
+    }
+    evs_status status = EVS_OK;
+    if (result != 0 && result != GLOB_NOMATCH) {
+        errno = errno == 0 ? EIO : errno;
+        status = folder_fail(error, "look for the files", pattern);
+    }
+    for (size_t i = 0; i < found.gl_pathc && status == EVS_OK; i++) {
+        if (!is_folder(found.gl_pathv[i])) {
+            each(argument, found.gl_pathv[i]);
+        }
+    }
+    globfree(&found);
+    return status;
 }

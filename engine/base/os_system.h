@@ -29,6 +29,8 @@ evs_status evs_system_file_remove(void *self, const char *path, struct evs_error
 evs_status evs_system_make_folders(void *self, const char *path, struct evs_error *error);
 evs_status evs_system_list(void *self, const char *folder, void (*each)(void *argument, const char *name),
                            void *argument, struct evs_error *error);
+evs_status evs_system_match(void *self, const char *pattern, void (*each)(void *argument, const char *path),
+                            void *argument, struct evs_error *error);
 
 /* os_threads.c */
 evs_status evs_system_spawn(void *self, const char *name, void (*run)(void *argument), void *argument,

@@ -120,7 +120,7 @@ static struct evs_hash128 dead_key(const struct evs_op *op, const struct dead_ro
 /* Of a file the message is the whole file: the number of the line says more. */
 static int64_t sequence_of(const struct evs_plan_source *source, struct evs_cause cause)
 {
-    return source->connector->bounded ? (int64_t)cause.minor + 1 : (int64_t)evs_cause_sequence(cause);
+    return source->connector->bounded ? (int64_t)(uint32_t)cause.minor + 1 : (int64_t)evs_cause_sequence(cause);
 }
 
 static void dead_append(struct evs_op *op, struct evs_batch *batch, const struct dead_row *dead)

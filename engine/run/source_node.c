@@ -252,9 +252,6 @@ evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error)
         node->watermark_eval = evs_eval_new(node->plan->watermark);
     }
     partitions_init(node, record);
-    if (record != NULL && record->partition_count == 1) {
-        node->next_index = (uint32_t)record->partitions[0].position.next_index; /* a file goes on where it was */
-    }
     if (node->plan->connector->durable) {
         fingerprints_keep_on(node, record);
     }
@@ -420,10 +417,22 @@ static void take_erasures(struct source_node *node)
     }
 }
 
+/* Of several partitions of which none has said anything the first one is asked for, so that each begins in turn. */
+static void steer(struct source_node *node)
+{
+    uint32_t partition = node->partition_count > 1 && node->plan->connector->steer != NULL
+                             ? evs_source_furthest_behind(node)
+                             : UINT32_MAX;
+    if (partition != UINT32_MAX) {
+        node->plan->connector->steer(node->connector, partition);
+    }
+}
+
 static evs_status fetch_messages(struct source_node *node)
 {
     struct evs_error error = {0};
     node->message_at = node->message_count = 0;
+    steer(node);
     evs_status status =
         node->plan->connector->poll(node->connector, node->messages, POLL_MESSAGES, &node->message_count, &error);
     if (status == EVS_OK && node->plan->connector->durable) {

@@ -23,6 +23,7 @@ struct partition {
     int64_t max_time_us;          /* largest event time that moved it */
     int64_t active_us;            /* monotonic time of its last row */
     bool idle;
+    bool ended; /* all of it is read, while others of the source go on: it holds time back no more */
 };
 
 struct fingerprint {
@@ -117,6 +118,10 @@ void evs_source_dead_row(struct source_node *node, const struct evs_batch *batch
  * partition in which nothing is stored says nothing: a shop with few customers has many, and none of its absences would ever be told. */
 int64_t evs_source_reached(const struct source_node *node);
 int64_t evs_source_watermark(const struct source_node *node);
+/* All of the partition is read. What comes behind is unknown where a run may be continued in what is added to it (--at-end stop). */
+void evs_source_end_partition(struct source_node *node, uint32_t number);
+/* Of the worker's partitions that have not ended the one with the least watermark; UINT32_MAX: there is none. */
+uint32_t evs_source_furthest_behind(const struct source_node *node);
 int64_t evs_source_frontier(const struct source_node *node); /* F, as it stands now */
 /* The connector had nothing: notices idle partitions. Returns true when the source's watermark may rise because of it. */
 bool evs_source_check_idle(struct source_node *node);

@@ -245,6 +245,11 @@ static void message_done(struct source_node *node, const struct evs_message *mes
 static void read_message(struct source_node *node, struct evs_batch *batch)
 {
     const struct evs_message *message = &node->messages[node->message_at];
+    if (message->ends_partition) {
+        evs_source_end_partition(node, message->partition);
+        node->message_at++;
+        return;
+    }
     if (message->has_watermark) {
         struct partition *partition = &node->partitions[message->partition];
         partition->watermark_us =
@@ -253,8 +258,10 @@ static void read_message(struct source_node *node, struct evs_batch *batch)
         node->message_at++;
         return;
     }
-    if (node->consumed == 0 && message->first_index != EVS_INDEX_CONTINUES) {
-        node->next_index = message->first_index;
+    if (node->consumed == 0) {
+        bool continues = message->first_index == EVS_INDEX_CONTINUES;
+        node->next_index =
+            continues ? (uint32_t)node->partitions[message->partition].position.next_index : message->first_index;
     }
     struct evs_decode_out out = {
         .batch = batch,

@@ -57,10 +57,29 @@ int64_t evs_source_reached(const struct source_node *node)
     int64_t least = EVS_TIME_MAX;
     for (uint32_t i = 0; i < node->partition_count; i++) {
         const struct partition *partition = &node->partitions[i];
-        bool counts = partition->owned && !(is_cut && partition->watermark_us == EVS_TIME_MIN);
+        bool says_nothing = partition->ended || (is_cut && partition->watermark_us == EVS_TIME_MIN);
+        bool counts = partition->owned && !says_nothing;
         least = counts && partition->watermark_us < least ? partition->watermark_us : least;
     }
     return least;
+}
+
+void evs_source_end_partition(struct source_node *node, uint32_t number)
+{
+    struct partition *partition = &node->partitions[number];
+    EVS_ASSERT(number < node->partition_count && partition->owned);
+    partition->ended = !node->op->worker->run->options.at_end_stop;
+}
+
+uint32_t evs_source_furthest_behind(const struct source_node *node)
+{
+    uint32_t furthest = UINT32_MAX;
+    for (uint32_t i = 0; i < node->partition_count; i++) {
+        const struct partition *partition = &node->partitions[i];
+        bool is_further = furthest == UINT32_MAX || partition->watermark_us < node->partitions[furthest].watermark_us;
+        furthest = partition->owned && !partition->ended && is_further ? i : furthest;
+    }
+    return furthest;
 }
 
 /* --- judging rows -------------------------------------------------------------------------------------------------------- */

@@ -492,11 +492,243 @@ START_TEST(reads_go_to_pages_and_a_steady_state_allocates_nothing)
 }
 END_TEST
 
+/* --- several files ------------------------------------------------------------------------------------------------------------ */
+
+static struct evs_source_open open_many(const char *pattern, struct evs_arena *arena, uint32_t worker,
+                                        uint32_t worker_count)
+{
+    char whole[300];
+    snprintf(whole, sizeof whole, "%s/%s", folder, pattern);
+    return (struct evs_source_open){.os = evs_os_system(),
+                                    .name = "clicks",
+                                    .config = config_of(whole, arena),
+                                    .worker = worker,
+                                    .worker_count = worker_count};
+}
+
+static uint32_t mark_of(const char *name)
+{
+    char whole[300];
+    snprintf(whole, sizeof whole, "%s/%s", folder, name);
+    return evs_fingerprint(evs_slice_of(whole));
+}
+
+/* All that is left, each message as "PARTITION:its text", the end of a partition as "PARTITION:end". */
+static struct evs_buffer read_many(void *source)
+{
+    struct evs_buffer said = {0};
+    struct evs_message message;
+    uint32_t count;
+    evs_status status;
+    while ((status = evs_source_file.poll(source, &message, 1, &count, NULL)) == EVS_OK) {
+        evs_buffer_printf(&said, "%u:%.*s ", message.partition, message.ends_partition ? 3 : (int)message.payload.count,
+                          message.ends_partition ? "end" : message.payload.data);
+    }
+    ck_assert_int_eq(status, EVS_END);
+    evs_buffer_put(&said, "", 1);
+    return said;
+}
+
+static void expect_many(struct evs_source_open open, const char *expected)
+{
+    void *source;
+    struct evs_error error = {0};
+    evs_status status = evs_source_file.open(&open, &source, &error);
+    ck_assert_msg(status == EVS_OK, "%s", error.text);
+    struct evs_buffer said = read_many(source);
+    ck_assert_str_eq(said.data, expected);
+    evs_buffer_fini(&said);
+    evs_source_file.close(source);
+}
+
+/* Byte by byte: "B" stands before "a", whatever the locale. Folders are no files. */
+START_TEST(each_file_of_a_pattern_is_a_partition)
+{
+    struct evs_arena arena = {0};
+    char inner[300];
+    snprintf(inner, sizeof inner, "%s/z.in", folder);
+    ck_assert_int_eq(mkdir(inner, 0700), 0);
+    write_file("a.in", "a", 1);
+    write_file("B.in", "b", 1);
+    write_file("c.in", "", 0);
+    write_file("d.out", "d", 1);
+    expect_many(open_many("*.in", &arena, 0, 1), "0:b 0:end 1:a 1:end ");
+    expect_many(open_many("*.in", &arena, 0, 2), "0:b 0:end ");
+    expect_many(open_many("*.in", &arena, 1, 2), "1:a ");
+    expect_many(open_many("*.in", &arena, 3, 4), "");
+    expect_many(open_many("[ad].*", &arena, 0, 1), "0:a 0:end 1:d ");
+    expect_many(open_many("?.out", &arena, 0, 1), "0:d ");
+    snprintf(inner, sizeof inner, "%s/z.in/x", folder);
+    FILE *file = fopen(inner, "wb");
+    ck_assert(file != NULL && fputs("x", file) >= 0 && fclose(file) == 0);
+    expect_many(open_many("z*/x", &arena, 0, 1), "0:x ");
+    evs_arena_fini(&arena);
+}
+END_TEST
+
+/* A message says where it comes from, and so does its position: by the file's path. */
+START_TEST(messages_of_several_files_name_their_file)
+{
+    struct evs_arena arena = {0};
+    write_file("a.in", "1\n", 2);
+    write_file("b.in", "2\n", 2);
+    struct evs_source_open open = open_many("*.in", &arena, 1, 2);
+    void *source;
+    ck_assert_int_eq(evs_source_file.open(&open, &source, NULL), EVS_OK);
+    struct evs_position positions[2] = {{0}};
+    ck_assert_uint_eq(evs_source_file.resolved(source, positions, 2), 1);
+    ck_assert(positions[0].partition == 1 && positions[0].sequence == 0);
+    ck_assert_uint_eq(positions[0].fingerprint, mark_of("b.in"));
+    struct evs_message message;
+    uint32_t count;
+    ck_assert_int_eq(evs_source_file.poll(source, &message, 1, &count, NULL), EVS_OK);
+    ck_assert_uint_eq(message.fingerprint, mark_of("b.in"));
+    ck_assert(message.subject.count > 4 && memcmp(message.subject.data + message.subject.count - 4, "b.in", 4) == 0);
+    struct evs_source_state state;
+    evs_source_file.state(source, &state);
+    ck_assert_uint_eq(state.partition_count, 2);
+    evs_source_file.close(source);
+    evs_arena_fini(&arena);
+}
+END_TEST
+
+START_TEST(the_file_that_is_asked_for_is_read)
+{
+    struct evs_arena arena = {0};
+    struct evs_buffer lines = make_lines(20000);
+    write_file("a.in", lines.data, lines.count);
+    write_file("b.in", lines.data, lines.count);
+    write_file("c.in", "c", 1);
+    struct evs_source_open open = open_many("*.in", &arena, 0, 1);
+    void *source;
+    ck_assert_int_eq(evs_source_file.open(&open, &source, NULL), EVS_OK);
+    const uint32_t asked[] = {1, 0, 0, 1, 2, 1};
+    struct evs_message message;
+    uint32_t count;
+    for (size_t i = 0; i < EVS_COUNT(asked); i++) {
+        evs_source_file.steer(source, asked[i]);
+        ck_assert_int_eq(evs_source_file.poll(source, &message, 1, &count, NULL), EVS_OK);
+        ck_assert_uint_eq(message.partition, asked[i]);
+    }
+    evs_source_file.steer(source, 2);
+    ck_assert_int_eq(evs_source_file.poll(source, &message, 1, &count, NULL), EVS_OK);
+    ck_assert(message.partition == 2 && message.ends_partition);
+    evs_source_file.steer(source, 2); /* it has ended: another one is read */
+    ck_assert_int_eq(evs_source_file.poll(source, &message, 1, &count, NULL), EVS_OK);
+    ck_assert(message.partition == 0 && !message.ends_partition);
+    evs_source_file.close(source);
+    evs_buffer_fini(&lines);
+    evs_arena_fini(&arena);
+}
+END_TEST
+
+START_TEST(each_file_goes_on_where_it_was)
+{
+    struct evs_arena arena = {0};
+    write_file("a.in", "1\n2\n", 4);
+    write_file("b.in", "3\n4\n", 4);
+    const struct evs_position positions[] = {
+        {.partition = 0, .sequence = 1, .byte_offset = 4, .next_index = 2, .fingerprint = mark_of("a.in")},
+        {.partition = 1, .sequence = 1, .byte_offset = 2, .next_index = 1, .fingerprint = mark_of("b.in")},
+    };
+    struct evs_source_open open = open_many("*.in", &arena, 0, 1);
+    open.positions = positions;
+    open.position_count = 2;
+    expect_many(open, "0:end 1:4\n ");
+    evs_arena_fini(&arena);
+}
+END_TEST
+
+static void expect_refused(struct evs_source_open open, evs_status expected, const char *text)
+{
+    struct evs_error error = {0}, looked = {0};
+    void *source = NULL;
+    ck_assert_int_eq(evs_source_file.open(&open, &source, &error), expected);
+    ck_assert_ptr_null(source);
+    ck_assert_msg(strstr(error.text, text) != NULL, "%s", error.text);
+    ck_assert_int_eq(evs_source_file.probe(&open, &looked), expected);
+    ck_assert_str_eq(error.text, looked.text);
+}
+
+/* Numbers of partitions are in the ids of what comes of their rows: with other files they would mean other rows. */
+START_TEST(other_files_than_those_of_the_last_run_are_refused)
+{
+    struct evs_arena arena = {0};
+    write_file("b.in", "1\n", 2);
+    write_file("d.in", "2\n", 2);
+    const struct evs_position positions[] = {{.partition = 0, .fingerprint = mark_of("b.in")},
+                                             {.partition = 1, .sequence = 1, .fingerprint = mark_of("d.in")}};
+    struct evs_source_open open = open_many("*.in", &arena, 0, 1);
+    open.positions = positions;
+    open.position_count = 2;
+    expect_many(open, "0:1\n 0:end 1:2\n ");
+    write_file("e.in", "", 0);
+    expect_refused(open, EVS_E_STATE, "e.in` in this place");
+    write_file("a.in", "", 0);
+    expect_refused(open, EVS_E_STATE, "a.in` in this place");
+    unlink(write_file("e.in", "", 0));
+    unlink(write_file("a.in", "", 0));
+    unlink(write_file("d.in", "", 0));
+    expect_refused(open, EVS_E_STATE, "which had 2; ");
+    struct evs_source_open single = open_many("b.in", &arena, 0, 1); /* a pattern became a name, and the other way */
+    single.positions = positions;
+    single.position_count = 1;
+    expect_refused(single, EVS_E_STATE, "does not find the files of the last run");
+    const struct evs_position unmarked = {.sequence = 1, .byte_offset = 2};
+    struct evs_source_open pattern = open_many("?.in", &arena, 0, 1);
+    pattern.positions = &unmarked;
+    pattern.position_count = 1;
+    expect_refused(pattern, EVS_E_STATE, "does not find the files of the last run");
+    evs_arena_fini(&arena);
+}
+END_TEST
+
+START_TEST(a_pattern_that_names_nothing_or_too_much_is_told)
+{
+    struct evs_arena arena = {0};
+    expect_refused(open_many("*.none", &arena, 0, 1), EVS_E_IO, "finds no file: nothing is called");
+    write_file("x[1].in", "x", 1); /* a name that looks like a pattern is that file */
+    expect_many(open_many("x[1].in", &arena, 0, 1), "0:x ");
+    write_file("short.in", "1\n", 2);
+    const struct evs_position behind = {.sequence = 1, .byte_offset = 9, .fingerprint = mark_of("short.in")};
+    struct evs_source_open open = open_many("sh*.in", &arena, 0, 1);
+    open.positions = &behind;
+    open.position_count = 1;
+    expect_refused(open, EVS_E_STATE, "has 2 bytes");
+    for (uint32_t i = 0; i < 513; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%u.many", i);
+        write_file(name, "", 0);
+    }
+    expect_refused(open_many("*.many", &arena, 0, 1), EVS_E_USAGE, "finds 513 files");
+    evs_arena_fini(&arena);
+}
+END_TEST
+
+START_TEST(a_pattern_knows_what_it_would_read)
+{
+    struct evs_arena arena = {0};
+    const void *many = config_of("./logs/*.ndjson", &arena), *one = config_of("logs.ndjson", &arena);
+    ck_assert(evs_source_file.has_many(many) && !evs_source_file.has_many(one));
+    ck_assert(evs_source_file.reads(many, "logs/a.ndjson") && evs_source_file.reads(many, "././logs/a.ndjson"));
+    ck_assert(!evs_source_file.reads(many, "logs/b/a.ndjson") && !evs_source_file.reads(many, "logs/.a.ndjson"));
+    ck_assert(!evs_source_file.reads(many, "a.ndjson"));
+    evs_arena_fini(&arena);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("source_file");
     TCase *cases = tcase_create("source_file");
     tcase_add_checked_fixture(cases, make_folder, remove_folder);
+    tcase_add_test(cases, each_file_of_a_pattern_is_a_partition);
+    tcase_add_test(cases, messages_of_several_files_name_their_file);
+    tcase_add_test(cases, the_file_that_is_asked_for_is_read);
+    tcase_add_test(cases, each_file_goes_on_where_it_was);
+    tcase_add_test(cases, other_files_than_those_of_the_last_run_are_refused);
+    tcase_add_test(cases, a_pattern_that_names_nothing_or_too_much_is_told);
+    tcase_add_test(cases, a_pattern_knows_what_it_would_read);
     tcase_add_test(cases, plain_and_packed_files_give_the_same_pieces);
     tcase_add_test(cases, the_last_line_needs_no_newline);
     tcase_add_test(cases, an_empty_file_ends_at_once);

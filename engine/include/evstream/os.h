@@ -55,6 +55,10 @@ struct evs_files {
     /* Calls `each` with the name of every file of a folder, in no order. The folder may change meanwhile. */
     evs_status (*list)(void *self, const char *folder, void (*each)(void *argument, const char *name), void *argument,
                        struct evs_error *error);
+    /* Calls `each` with the path of every file, folders left out, that a pattern names: `*`, `?` and `[…]` as in a shell, in folders' names, too; in no order; a file that is called like the pattern itself is that file. A folder
+     * that cannot be read is an error: its files would be missing and nobody would know. */
+    evs_status (*match)(void *self, const char *pattern, void (*each)(void *argument, const char *path), void *argument,
+                        struct evs_error *error);
     void *self;
 };
 

@@ -5,6 +5,7 @@
  * A source delivers whole messages. A message holds any number of physical records (lines); its sequence is that of the
  * partition's log (file: 1 for the whole file and index counts records; JetStream: the stream sequence). The runtime splits
  * messages into records, decodes them, judges lateness and makes batches; a connector knows bytes and positions only.
+ * Of several partitions a connector may be asked for the one that is furthest behind in time (`steer`).
  *
  * One instance a worker; it owns the partitions p with p % worker_count == worker, where workers of other groups are counted, too (evstream/groups.h). */
 #ifndef EVS_SOURCE_H
@@ -21,7 +22,7 @@ struct evs_position {
         byte_offset; /* files: (uncompressed) bytes consumed; brokers: all partitions were consumed up to this sequence, 0: unknown */
     uint64_t next_index;    /* files: index of the next record */
     int64_t time_us;        /* broker's time of that message */
-    uint32_t fingerprint;   /* evs_fingerprint of its payload */
+    uint32_t fingerprint;   /* evs_fingerprint of its payload; one file of several: of its path, also before anything is read */
     int64_t log_created_us; /* when the log itself was created; 0 unknown */
 };
 
@@ -44,6 +45,7 @@ struct evs_message {
     uint64_t byte_offset;     /* goes into the position: see there */
     bool has_watermark;       /* no rows: the partition's watermark rises to … (tests move time by themselves) */
     int64_t watermark_us;
+    bool ends_partition; /* no rows: everything of the partition was delivered, while others of the source go on */
 };
 #define EVS_PADDING 64
 #define EVS_INDEX_CONTINUES UINT32_MAX
@@ -97,6 +99,11 @@ struct evs_source {
     bool durable;                     /* has committed positions worth keeping (a broker) */
     const struct evs_option *options; /* table, ended by a NULL name */
     const char *file_option;          /* the option that names the file to read; NULL: none */
+    /* Are there perhaps several partitions, although no option says how many? Asked at compile time, for rows of several come in no order that a replay would
+     * repeat. NULL: no. */
+    bool (*has_many)(const void *config);
+    /* Of a source with several files: does it read a file of that name, if there is one? So no sink is begun in what is read. NULL: `file_option` says all. */
+    bool (*reads)(const void *config, const char *path);
     /* Validates options at compile time (no I/O); `*config` lives in `arena`. Errors name the option. */
     evs_status (*configure)(const struct evs_option_value *values, struct evs_arena *arena, const void **config,
                             struct evs_error *error);
@@ -109,6 +116,9 @@ struct evs_source {
     evs_status (*poll)(void *instance, struct evs_message *messages, uint32_t max, uint32_t *count,
                        struct evs_error *error);
     void (*state)(void *instance, struct evs_source_state *state);
+    /* Of the instance's partitions that have not ended this one is furthest behind in event time: the next poll brings messages of it, if it can. So what waits in
+     * windows for the other partitions stays small, whether these are hours that follow each other or parts of one hour. NULL: the connector knows no choice. */
+    void (*steer)(void *instance, uint32_t partition);
     /* Sockets to wait on besides the park; returns how many were written (at most max). */
     uint32_t (*wait_fds)(void *instance, struct evs_wait_fd *fds, uint32_t max);
     /* A commit that covers these positions is durable: fingerprints before them may be dropped, progress may be told. */
