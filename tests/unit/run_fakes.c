@@ -237,7 +237,7 @@ static void source_state(void *instance, struct evs_source_state *state)
 #define FAKE_SOURCE(name, configure_name)                                                                              \
     {                                                                                                                  \
         .kind = name, .durable = true, .options = no_options, .configure = configure_name, .open = source_open,        \
-        .poll = source_poll, .state = source_state, .close = evs_free                                                  \
+        .poll = source_poll, .state = source_state, .close = evs_free, .bucket = &fake_bucket                          \
     }
 const struct evs_source fake_source = FAKE_SOURCE("fake", configure);
 const struct evs_source fake_other_source = FAKE_SOURCE("fake_other", configure_other);
@@ -250,6 +250,7 @@ struct fake_sender {
     uint64_t *refused;
     uint32_t refused_count, refused_capacity;
     uint32_t polls;
+    uint32_t lane;
 };
 
 static const struct evs_option sink_options[] = {
@@ -259,11 +260,12 @@ static const struct evs_option sink_options[] = {
 
 static evs_status sink_open(const struct evs_sink_open *open, void **instance, struct evs_error *error)
 {
-    (void)open;
     if (strikes(&fake_world->fail_open)) {
         return evs_fail(error, EVS_E_REFUSED, "the fake receiver refuses");
     }
-    *instance = evs_alloc_zero(sizeof(struct fake_sender));
+    struct fake_sender *sender = evs_alloc_zero(sizeof *sender);
+    sender->lane = open->lane;
+    *instance = sender;
     return EVS_OK;
 }
 
@@ -326,6 +328,17 @@ static evs_status sink_send(void *instance, const struct evs_sink_message *messa
     return EVS_OK;
 }
 
+/* While a run is ending, the first lane is through long before the second one; but what it sends again, behind a cut, is through long behind it. */
+static bool is_held_back(const struct fake_sender *sender)
+{
+    if (!atomic_load(&fake_world->is_ending)) {
+        return sender->lane == 1 && atomic_load(&fake_world->holds_second);
+    }
+    uint32_t polls = atomic_fetch_add(&fake_world->polls_of_first, sender->lane == 0);
+    return (sender->lane == 1 && polls < FAKE_POLLS_AT_END) ||
+           (sender->lane == 0 && atomic_load(&fake_world->has_lost) && polls < 2 * FAKE_POLLS_AT_END);
+}
+
 /* Acknowledges newest first: a cursor must not trust the order. */
 static evs_status sink_poll(void *instance, uint64_t *acknowledged, uint32_t max, uint32_t *count,
                             struct evs_error *error)
@@ -338,6 +351,9 @@ static evs_status sink_poll(void *instance, uint64_t *acknowledged, uint32_t max
         return EVS_OK;
     }
     if (fake_world->deaf_polls > 0 && sender->polls > fake_world->deaf_polls) {
+        return EVS_OK;
+    }
+    if (is_held_back(sender)) {
         return EVS_OK;
     }
     while (*count < max && sender->waiting_count > 0) {
@@ -362,6 +378,64 @@ static void sink_close(void *instance)
     }
 const struct evs_sink fake_sink = FAKE_SINK("fake", false);
 const struct evs_sink fake_exact_sink = FAKE_SINK("fake_exact", true);
+
+/* A receiver with a log that may be cut: it tells where each row lies, and is told what was kept. */
+static evs_status log_open(const struct evs_sink_open *open, void **instance, struct evs_error *error)
+{
+    fake_world->kept_told = open->kept_count > fake_world->kept_told ? open->kept_count : fake_world->kept_told;
+    if (open->replay == EVS_REPLAY_CUT || (open->replay != EVS_REPLAY_NOTHING && fake_world->is_cut)) {
+        *open->holds = 0;
+    }
+    return sink_open(open, instance, error);
+}
+
+static void log_keeps(const void *config, int64_t *keep_us, uint64_t *bytes_max)
+{
+    (void)config;
+    *keep_us = INT64_C(3600000000);
+    *bytes_max = 1 << 20;
+}
+
+static uint64_t log_placed(const void *instance, uint32_t i)
+{
+    (void)instance, (void)i;
+    pthread_mutex_lock(&world_lock);
+    uint64_t place = ++fake_world->log_end;
+    pthread_mutex_unlock(&world_lock);
+    return place;
+}
+
+static void log_receipt(void *instance, struct evs_sink_receipt *receipt)
+{
+    (void)instance;
+    pthread_mutex_lock(&world_lock);
+    *receipt = (struct evs_sink_receipt){.is_known = true, .sequence = fake_world->log_end};
+    pthread_mutex_unlock(&world_lock);
+}
+
+static bool log_has_lost(const void *instance)
+{
+    const struct fake_sender *sender = instance;
+    bool is_due = sender->lane == 0 && atomic_load(&fake_world->polls_of_first) >= fake_world->lose_after;
+    return is_due && atomic_load(&fake_world->is_ending) && !atomic_exchange(&fake_world->has_lost, true);
+}
+
+const struct evs_sink fake_log_sink = {
+    .kind = "fake_log",
+    .shape = EVS_SINK_MESSAGES,
+    .always_exact = true,
+    .options = sink_options,
+    .address_option = "address",
+    .configure = configure,
+    .open = log_open,
+    .send = sink_send,
+    .poll = sink_poll,
+    .close = sink_close,
+    .keeps = log_keeps,
+    .placed = log_placed,
+    .receipt = log_receipt,
+    .has_lost = log_has_lost,
+};
 
 /* --- store ----------------------------------------------------------------------------------------------------------------------- */
 
@@ -513,7 +587,7 @@ const struct evs_store fake_store = {
 };
 
 static const struct evs_source *const sources[] = {&fake_source, &fake_other_source, NULL};
-static const struct evs_sink *const sinks[] = {&fake_sink, &fake_exact_sink, NULL};
+static const struct evs_sink *const sinks[] = {&fake_sink, &fake_exact_sink, &fake_log_sink, NULL};
 static const struct evs_decode_format *const decode_formats[] = {&evs_decode_json, NULL};
 static const struct evs_format *const formats[] = {&evs_format_json, NULL};
 const struct evs_registry fake_registry = {.sources = sources,
@@ -619,6 +693,8 @@ evs_status fake_try_start(const struct evs_plan *plan, struct fake_how how, stru
         .full_bytes_min = how.full_bytes_min,
         .notes = how.notes,
         .restore_progress = how.restore_progress,
+        .lease_us = how.lease_us,
+        .bucket = "fake",
     };
     evs_status status = evs_run_start(plan, &options, run, error);
     if (status != EVS_OK) {

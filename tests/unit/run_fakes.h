@@ -3,10 +3,14 @@
 #ifndef RUN_FAKES_H
 #define RUN_FAKES_H
 
+#include <stdatomic.h>
+
 #include "compile.h"
+#include "evstream/bucket.h"
 #include "evstream/run.h"
 
 #define FAKE_PARTITIONS_MAX 8
+#define FAKE_POLLS_AT_END 30u
 
 struct fake_log { /* one partition: message n has sequence n + 1 */
     char **messages;
@@ -52,8 +56,17 @@ struct fake_world {
     int64_t confirm_delay_us;                                   /* of the store */
     uint32_t state_moves;                                       /* commits that let the state begin later than before */
     void (*at_block)(struct fake_world *world, uint64_t bytes); /* behind each block of a restore; NULL: nothing */
-    int64_t clock_factor; /* the monotonic clock of fake_os runs so many times faster; 0: 1 */
-    struct evs_os os;     /* see fake_os */
+    uint64_t log_end;                                           /* of the log behind `to fake_log` */
+    uint32_t kept_told;       /* the most kept messages that such a sink was told of when it was opened */
+    bool is_cut;              /* such a sink finds its log empty when it is opened behind a commit */
+    atomic_bool holds_second; /* the second lane's rows are not acknowledged */
+    atomic_bool
+        is_ending; /* from now on the second lane's rows are acknowledged when the first one has been polled often … */
+    atomic_uint polls_of_first; /* … since then … */
+    uint32_t lose_after;        /* … and behind so many polls the first one's log is cut, once … */
+    atomic_bool has_lost;       /* … which it was */
+    int64_t clock_factor;       /* the monotonic clock of fake_os runs so many times faster; 0: 1 */
+    struct evs_os os;           /* see fake_os */
 };
 
 extern struct fake_world *fake_world; /* of the running test */
@@ -74,6 +87,10 @@ void fake_publish_other(struct fake_world *world, uint32_t partition, const char
 /* The system with the world's clocks. */
 const struct evs_os *fake_os(struct fake_world *world);
 
+/* Whether the bucket holds a key that begins so. Values stay until fake_bucket_clear. */
+bool fake_bucket_has(const char *begin);
+void fake_bucket_clear(void);
+
 /* How a run is cut, and what it is asked for. */
 struct fake_how {
     uint32_t workers, batch_rows, checkpoint_batches;
@@ -83,6 +100,7 @@ struct fake_how {
     uint64_t full_bytes_min; /* see evs_run_options */
     struct evs_run_notes *notes;
     bool restore_progress;
+    int64_t lease_us; /* of a lease in fake_bucket; 0: without one */
 };
 #define FAKE_HOW(worker_count, rows, batches)                                                                          \
     {                                                                                                                  \
@@ -108,6 +126,8 @@ bool fake_wait_commits(uint32_t count);
 extern const struct evs_source fake_source, fake_other_source; /* from fake (), from fake_other () */
 extern const struct evs_sink fake_sink;                        /* to fake (address = '…') */
 extern const struct evs_sink fake_exact_sink;                  /* to fake_exact (…): always exact */
+extern const struct evs_sink fake_log_sink;                    /* to fake_log (…): exact, and its log may be cut */
+extern const struct evs_bucket fake_bucket;                    /* run_bucket.c */
 extern const struct evs_store fake_store;
 extern const struct evs_registry fake_registry;
 

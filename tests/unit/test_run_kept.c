@@ -1,0 +1,146 @@
+/* What a restart does with the outbox: rows that were delivered and may be lost by their receiver, and rows of a commit that the store may still lose. */
+#include "run_fakes.h"
+#include "unit.h"
+
+#define ROWS 60
+#define PARTITIONS 3
+#define SOURCE                                                                                                         \
+    "create source events (ms timestamp unit ms not null, k string, v int64, watermark for ms as ms - interval 1 "     \
+    "second)\nfrom fake () dead letter into dead;\ncreate sink dead to fake (address = 'dead');\n"
+#define ALL_ROWS "from events |> insert into out;\n"
+
+static const char into_log[] = SOURCE "create sink out to fake_log (address = 'out.{k}');\n" ALL_ROWS;
+static const char into_exact[] = SOURCE "create sink out to fake_exact (address = 'out.{k}');\n" ALL_ROWS;
+
+static void publish(uint32_t number)
+{
+    char text[128];
+    snprintf(text, sizeof text, "{\"ms\":%u,\"k\":\"a\",\"v\":%u}\n", number, number);
+    fake_publish(fake_world, number % PARTITIONS, text);
+}
+
+static void begin(void)
+{
+    fake_bucket_clear();
+    fake_world_new(PARTITIONS);
+    fake_world->topics[0].live = true;
+    for (uint32_t i = 0; i < ROWS; i++) {
+        publish(i);
+    }
+}
+
+static void end(const struct evs_plan *plan)
+{
+    evs_plan_free(plan);
+    fake_world_free(fake_world);
+}
+
+static struct fake_how follow(uint32_t workers)
+{
+    return (struct fake_how){.workers = workers, .batch_rows = 16, .follow = true, .interval_us = 10000};
+}
+
+/* How often the rows came, all together. */
+static uint32_t received(void)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < fake_world->row_count; i++) {
+        count += fake_world->rows[i].received;
+    }
+    return count;
+}
+
+static void stop(struct evs_run *run)
+{
+    struct evs_run_summary summary;
+    evs_run_stop(run);
+    ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+}
+
+/* Rows of each worker's lane are kept over a restart, with as many workers or others; the first lane that is opened is told of all of them, and what the log has lost comes again. */
+START_TEST(what_each_lane_kept_is_told)
+{
+    begin();
+    const struct evs_plan *plan = fake_compile(into_log);
+    struct evs_run *run = fake_start(plan, follow(PARTITIONS));
+    ck_assert(fake_wait_rows("out.", ROWS));
+    stop(run);
+    ck_assert_uint_eq(received(), ROWS);
+    fake_world->is_cut = true;
+    run = fake_start(plan, follow(1 + (uint32_t)_i));
+    ck_assert_uint_eq(fake_world->kept_told, ROWS);
+    stop(run);
+    ck_assert_uint_eq(fake_world->row_count, ROWS);
+    ck_assert_uint_eq(received(), 2 * ROWS);
+    end(plan);
+}
+END_TEST
+
+/* The log is cut before the last commit of a run, or while others still deliver for it: the run ends in order, and what it has not sent again the next one does. */
+START_TEST(a_cut_at_the_end)
+{
+    begin();
+    const struct evs_plan *plan = fake_compile(into_log);
+    fake_world->lose_after = 5 * (uint32_t)_i;
+    struct evs_run *run = fake_start(plan, follow(PARTITIONS));
+    ck_assert(fake_wait_rows("out.", ROWS));
+    atomic_store(&fake_world->holds_second, true);
+    publish(ROWS + 1);
+    ck_assert(fake_wait_rows("out.", ROWS + 1));
+    atomic_store(&fake_world->is_ending, true);
+    stop(run);
+    atomic_store(&fake_world->is_ending, false);
+    atomic_store(&fake_world->holds_second, false);
+    fake_world->is_cut = true;
+    run = fake_start(plan, follow(PARTITIONS));
+    stop(run);
+    for (uint32_t i = 0; i < ROWS; i++) {
+        ck_assert_uint_ge(fake_world->rows[i].received, 2);
+    }
+    end(plan);
+}
+END_TEST
+
+/* The engine before has died behind a commit that a crash of the store may still take: its rows wait as those of a commit of one's own do. */
+START_TEST(a_restored_commit_is_confirmed_first)
+{
+    begin();
+    const struct evs_plan *plan = fake_compile(into_exact);
+    struct evs_run_summary summary;
+    struct fake_how how = follow(1);
+    how.lease_us = INT64_C(10000000);
+    fake_world->deaf_polls = 1;
+    struct evs_run *run = fake_start(plan, how);
+    ck_assert(fake_wait_rows("out.", ROWS));
+    while (!fake_bucket_has(
+        "marker.")) { /* trigger ids outlive the store: rows do not wait for the first commit of the next term */
+        evs_os_system()->clock.sleep_us(evs_os_system()->clock.self, 1000);
+    }
+    fake_world->fail_commit_before = 1;
+    ck_assert_int_eq(fake_end(run, &summary), EVS_E_UNREACHABLE);
+    ck_assert_uint_eq(received(), ROWS);
+    fake_world->deaf_polls = 0;
+    fake_world->confirm_delay_us = INT64_C(3600000000);
+    fake_world->fail_commit_before = 10;
+    ck_assert_int_eq(fake_run(plan, how, &summary), EVS_E_UNREACHABLE);
+    ck_assert_uint_eq(received(), ROWS);
+    fake_world->confirm_delay_us = 0;
+    run = fake_start(plan, how);
+    stop(run);
+    ck_assert_uint_eq(received(), 2 * ROWS);
+    ck_assert_uint_eq(fake_world->row_count, ROWS);
+    end(plan);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("run_kept");
+    TCase *tests = tcase_create("run_kept");
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, what_each_lane_kept_is_told, 0, 4);
+    tcase_add_loop_test(tests, a_cut_at_the_end, 0, 6);
+    tcase_add_test(tests, a_restored_commit_is_confirmed_first);
+    suite_add_tcase(suite, tests);
+    return unit_run(suite);
+}
