@@ -613,6 +613,7 @@ static void lay_aggregate(struct evs_builder *builder, const struct evs_rel *rel
     struct evs_laid exchanged = evs_build_exchange(builder, &input, config->keys, config->key_count, rel->place);
     uint32_t node = evs_build_node(builder, EVS_NODE_OPERATOR, name, rel->place);
     struct evs_plan_node *at = evs_build_at(builder, node);
+    at->is_named = rel->name != NULL;
     at->operator_ = evs_aggregate_operator(config->window.kind, config->emit, config->lateness_us);
     at->config = config;
     at->schema = laid.schema;

@@ -168,6 +168,7 @@ void evs_build_operator(struct evs_builder *builder, const struct evs_rel *rel, 
     const void *config = op->configure != NULL ? op->configure(&layout) : NULL;
     builder->is_broken = builder->is_broken || (op->configure != NULL && config == NULL);
     struct evs_plan_node *at = evs_build_at(builder, node);
+    at->is_named = has_state && rel->name != NULL;
     at->operator_ = op->operator_;
     at->config = config;
     at->schema = layout.schema;

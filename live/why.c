@@ -7,6 +7,7 @@
 #include "json.h"
 #include "later.h"
 
+#define WORDS_MAX 60u        /* bytes of an operator's text */
 #define SEQUENCES_BACK 5000u /* how far before a record the events of its keys are looked for */
 
 struct why {
@@ -147,20 +148,39 @@ static void put_keys_text(const struct why *why, struct evs_buffer *out)
     }
 }
 
+/* Its first words, which its author wrote, and where: names that the compiler makes tell nobody anything. A cut is at a blank, so never in a character. */
+static void put_operator(const struct evs_plan_node *node, struct evs_buffer *out)
+{
+    if (node->is_named) {
+        evs_buffer_puts(out, node->name);
+    } else {
+        size_t count = strlen(node->label);
+        bool is_cut = count > WORDS_MAX;
+        for (count = is_cut ? WORDS_MAX : count; is_cut && count > 0 && node->label[count] != ' ';) {
+            count--;
+        }
+        evs_buffer_printf(out, "`%.*s%s`", (int)count, node->label, is_cut ? " …" : "");
+    }
+    evs_buffer_printf(out, " (line %u)", node->place.line);
+}
+
 static void put_sentence(const struct why *why, struct evs_buffer *out)
 {
-    struct evs_buffer text = {0};
-    const char *name = why->operator_ == NULL ? NULL : why->operator_->name;
+    struct evs_buffer text = {0}, name = {0};
+    if (why->operator_ != NULL) {
+        put_operator(why->operator_, &name);
+        evs_buffer_put(&name, "", 1);
+    }
     if (why->is_window) {
-        evs_buffer_printf(&text, "%s made it of the events", name == NULL ? "The pipeline" : name);
+        evs_buffer_printf(&text, "%s made it of the events", name.count == 0 ? "The pipeline" : name.data);
         put_keys_text(why, &text);
         evs_buffer_puts(&text, " between the two times of its cause.");
-    } else if (name == NULL) {
+    } else if (name.count == 0) {
         evs_buffer_puts(&text, "The marked event itself became this row; no operator on the way looks at others.");
     } else if (shows_itself(why)) {
-        evs_buffer_printf(&text, "The marked event completed it in %s.", name);
+        evs_buffer_printf(&text, "The marked event completed it in %s.", name.data);
     } else {
-        evs_buffer_printf(&text, "The marked event completed it in %s. Before it stand the last events", name);
+        evs_buffer_printf(&text, "The marked event completed it in %s. Before it stand the last events", name.data);
         put_keys_text(why, &text);
         evs_buffer_puts(&text, " of its partition.");
     }
@@ -171,6 +191,7 @@ static void put_sentence(const struct why *why, struct evs_buffer *out)
     }
     evs_json_put_text(out, (struct evs_slice){text.data, text.count});
     evs_buffer_fini(&text);
+    evs_buffer_fini(&name);
 }
 
 static void put_keys(const struct why *why, struct evs_buffer *out)

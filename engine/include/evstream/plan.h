@@ -87,6 +87,7 @@ struct evs_plan_node {
     enum evs_node_kind kind;
     const char *name;  /* unique and stable across edits: identity of state (exactness, 16) */
     const char *label; /* for people: "aggregate by user_id, tumble(1 minute)" */
+    bool is_named;     /* an operator whose name the pipeline's author has given: `as NAME` */
     struct evs_place_ref {
         const char *file;
         uint32_t line, column;
