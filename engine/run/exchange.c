@@ -1,16 +1,22 @@
 /* The exchange: rows go to the worker that owns the shard of their key.
  *
  * A node of kind EXCHANGE is two ops on each worker. The sender hashes the key columns of a batch, deals its rows into one slot of the ring
- * of each worker, column by column, and repeats watermarks and barriers on every ring. The receiver has one edge for each worker; it takes
+ * of each other worker, column by column, and repeats watermarks and barriers on every ring. The receiver has one edge for each worker; it takes
  * the minimum of their watermarks and aligns their barriers like any op with several inputs, and emits the slot's batch as it is.
+ *
+ *   worker 0   … ─► sender ──── selection, no copy ────► receiver ─► …      Rows that stay with their worker go by an ordinary queue, as a selection of the
+ *                     └────────────── ring ──┐   ┌──────────┘               batch that they came in; watermarks and barriers reach it like those of any op.
+ *                     ┌────────────── ring ──┼───┘
+ *   worker 1   … ─► sender ────────────────► └─► receiver ─► …
  *
  * Shards are dealt to workers round robin (shard % workers). A gather sends everything to worker 0, a broadcast everything to every worker. */
 #include "evstream/keys.h"
 #include "ring.h"
 
 struct sender {
-    struct ring **rings; /* one a worker */
-    uint32_t worker_count;
+    struct ring **rings; /* one a worker; NULL: the own one */
+    uint32_t worker_count, own;
+    uint16_t worker_of[EVS_SHARDS];
     uint16_t *rows;   /* worker_count × EVS_BATCH_ROWS physical row numbers */
     uint32_t *counts; /* rows for each worker */
     uint64_t hashes[EVS_BATCH_ROWS];
@@ -22,6 +28,10 @@ evs_status evs_sender_open(struct evs_op *op, struct ring **rings, struct evs_er
     struct sender *sender = evs_alloc_zero(sizeof *sender);
     sender->rings = rings;
     sender->worker_count = op->worker->run->options.worker_count;
+    sender->own = op->worker->number;
+    for (uint32_t i = 0; i < EVS_SHARDS; i++) {
+        sender->worker_of[i] = (uint16_t)(i % sender->worker_count);
+    }
     sender->rows = evs_alloc(sizeof(uint16_t) * EVS_BATCH_ROWS * sender->worker_count);
     sender->counts = evs_alloc_zero(sizeof(uint32_t) * sender->worker_count);
     op->impl = sender;
@@ -32,7 +42,7 @@ static bool sender_has_room(struct evs_op *op)
 {
     struct sender *sender = op->impl;
     for (uint32_t i = 0; i < sender->worker_count; i++) {
-        if (evs_ring_free_slots(sender->rings[i], 1) == 0) {
+        if (i != sender->own && evs_ring_free_slots(sender->rings[i], 1) == 0) {
             return false;
         }
     }
@@ -60,7 +70,7 @@ static void deal(struct sender *sender, const struct evs_plan_exchange *exchange
         evs_key_hash_rows(batch, exchange->columns, exchange->column_count, sender->hashes);
     }
     EVS_FOR_ROWS(batch, position, row) {
-        uint32_t to = exchange->gather ? 0 : evs_shard_of(sender->hashes[position]) % sender->worker_count;
+        uint32_t to = exchange->gather ? 0 : sender->worker_of[evs_shard_of(sender->hashes[position])];
         sender->rows[to * EVS_BATCH_ROWS + sender->counts[to]++] = (uint16_t)row;
     }
 }
@@ -160,13 +170,33 @@ static void copy_rows(struct evs_batch *to, const struct evs_batch *from, const 
     }
 }
 
+/* Not counted, traced or tapped here: the receiver emits it. */
+static void keep_rows(struct evs_op *op, struct evs_batch *batch, const uint16_t *rows, uint32_t count)
+{
+    EVS_ASSERT(op->outputs[0].edge_count == 1);
+    struct evs_batch *kept = batch;
+    if (count == batch->selected_count) {
+        evs_batch_ref(kept);
+    } else {
+        uint16_t *selection = evs_arena_alloc(batch->arena, count * sizeof *selection + 64, 64);
+        memcpy(selection, rows, count * sizeof *selection);
+        kept = evs_batch_derive(batch, batch->column_count);
+        kept->selection = selection;
+        kept->selected_count = count;
+    }
+    evs_edge_push(op->outputs[0].edges[0], (struct item){.kind = ITEM_BATCH, .batch = kept});
+}
+
 static evs_status sender_batch(struct evs_op *op, struct edge *edge, struct evs_batch *batch)
 {
     (void)edge;
     struct sender *sender = op->impl;
     deal(sender, op->node->exchange, batch);
+    if (sender->counts[sender->own] > 0) {
+        keep_rows(op, batch, sender->rows + (size_t)sender->own * EVS_BATCH_ROWS, sender->counts[sender->own]);
+    }
     for (uint32_t i = 0; i < sender->worker_count; i++) {
-        if (sender->counts[i] > 0) {
+        if (i != sender->own && sender->counts[i] > 0) {
             struct evs_batch *slot = evs_ring_open(sender->rings[i]);
             copy_rows(slot, batch, sender->rows + (size_t)i * EVS_BATCH_ROWS, sender->counts[i]);
             evs_ring_push_batch(sender->rings[i]);
@@ -179,7 +209,9 @@ static evs_status sender_watermark(struct evs_op *op, int64_t watermark_us)
 {
     struct sender *sender = op->impl;
     for (uint32_t i = 0; i < sender->worker_count; i++) {
-        evs_ring_push_watermark(sender->rings[i], watermark_us);
+        if (i != sender->own) {
+            evs_ring_push_watermark(sender->rings[i], watermark_us);
+        }
     }
     return EVS_OK;
 }
@@ -188,7 +220,9 @@ static evs_status sender_barrier(struct evs_op *op, uint64_t checkpoint)
 {
     struct sender *sender = op->impl;
     for (uint32_t i = 0; i < sender->worker_count; i++) {
-        evs_ring_push_barrier(sender->rings[i], checkpoint);
+        if (i != sender->own) {
+            evs_ring_push_barrier(sender->rings[i], checkpoint);
+        }
     }
     return EVS_OK;
 }
@@ -214,6 +248,7 @@ const struct op_class evs_class_sender = {
     .watermark = sender_watermark,
     .barrier = sender_barrier,
     .close = sender_close,
+    .emit_max = 1,
 };
 
 static evs_status receiver_batch(struct evs_op *op, struct edge *edge, struct evs_batch *batch)

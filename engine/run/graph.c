@@ -193,8 +193,13 @@ static evs_status connect_rings(struct evs_run *run, uint32_t node_index, struct
     for (uint32_t from = 0; from < count; from++) {
         struct ring **rings = evs_alloc_zero(count * sizeof *rings);
         for (uint32_t to = 0; to < count; to++) {
-            rings[to] = evs_ring_new(&run->workers[from], &run->workers[to], columns);
-            edge_new(find_op(&run->workers[to], node_index, true), 0, rings[to]);
+            struct evs_op *receiver = find_op(&run->workers[to], node_index, true);
+            if (to == from) { /* rows that stay are not copied */
+                connect(find_op(&run->workers[from], node_index, false), 0, receiver, 0, 0);
+            } else {
+                rings[to] = evs_ring_new(&run->workers[from], &run->workers[to], columns);
+                edge_new(receiver, 0, rings[to]);
+            }
         }
         evs_status status = evs_sender_open(find_op(&run->workers[from], node_index, false), rings, error);
         if (status != EVS_OK) {

@@ -28,7 +28,7 @@ void evs_edge_pop(struct edge *edge)
     edge->count--;
 }
 
-static void edge_push(struct edge *edge, struct item item)
+void evs_edge_push(struct edge *edge, struct item item)
 {
     EVS_ASSERT(edge->ring == NULL && edge->count < EDGE_ROOM);
     edge->items[(edge->first + edge->count) % EDGE_ROOM] = item;
@@ -54,7 +54,7 @@ static void send_to_all(struct evs_op *op, struct item item)
 {
     for (uint32_t i = 0; i < op->output_total; i++) {
         for (uint32_t j = 0; j < op->outputs[i].edge_count; j++) {
-            edge_push(op->outputs[i].edges[j], item);
+            evs_edge_push(op->outputs[i].edges[j], item);
         }
     }
 }
@@ -98,7 +98,7 @@ void evs_emit(struct evs_op *op, uint32_t output, struct evs_batch *batch)
         out->rows += batch->selected_count;
         for (uint32_t i = 0; i < out->edge_count; i++) {
             struct evs_batch *sent = through_branch(batch, out->edges[i]->branch);
-            edge_push(out->edges[i], (struct item){.kind = ITEM_BATCH, .batch = sent});
+            evs_edge_push(out->edges[i], (struct item){.kind = ITEM_BATCH, .batch = sent});
         }
         if (output < op->output_count) {
             op->counters[EVS_COUNT_ROWS_OUT] += batch->selected_count;

@@ -322,6 +322,7 @@ struct evs_op *evs_worker_op(struct worker *worker,
 /* --- op.c: edges, emitting; dead.c: dead letters --- */
 bool evs_edge_peek(struct edge *edge, struct item *item);
 void evs_edge_pop(struct edge *edge);
+void evs_edge_push(struct edge *edge, struct item item); /* of a queue; there must be room */
 bool evs_op_has_credit(const struct evs_op *op);
 void evs_op_send_watermark(struct evs_op *op, int64_t watermark_us);
 int64_t evs_op_passed_watermark(const struct evs_op *op); /* the one that downstream may have */
