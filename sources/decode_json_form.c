@@ -50,7 +50,7 @@ struct json_form {
     struct form_value values[GAPS_MAX];
     uint32_t gap_count, value_count;
     uint32_t mark_count; /* up to the record's end */
-    struct at_mark end;
+    struct at_mark end;  /* behind its last gap */
 };
 
 struct json_forms {
@@ -337,18 +337,35 @@ static struct at_mark place_at(const struct drawing *drawing, const char *text, 
     return (struct at_mark){(uint16_t)(mark - drawing->first), (int16_t)(text - (drawing->marks->text + *mark))};
 }
 
-static void add_gap(struct drawing *drawing, const struct json_step *step)
+/* Where the gap of `step` is looked for. The first piece of a gap: from a mark of its own, or, at a record's end, from the mark behind it. Another piece: where
+ * the one before it, behind `before`, ends, so that nothing can stand between them. False: it has no mark to be counted from. */
+static bool place_gap(struct drawing *drawing, const struct json_step *before, const struct json_step *step)
+{
+    struct at_mark *place = &drawing->form->places[drawing->gap_count];
+    if (before->kind == JSON_STEP_GAP) {
+        *place = place[-1];
+        place->bytes = (int16_t)(place->bytes + (int16_t)before->bytes);
+        return true;
+    }
+    *place = place_at(drawing, drawing->text, drawing->mark);
+    return step->marks > 0 || step->kind == JSON_STEP_END;
+}
+
+static bool add_gap(struct drawing *drawing, const struct json_step *before, const struct json_step *step)
 {
     struct json_form *form = drawing->form;
+    if (!place_gap(drawing, before, step)) {
+        return false;
+    }
     uint32_t number = drawing->gap_count++;
     memcpy(form->gaps[number], step->gap, sizeof step->gap);
     memset(form->masks[number], 0, sizeof form->masks[number]);
     memset(form->masks[number], 0xFF, step->bytes);
-    /* From a mark of its own; a record's end from the mark behind it; a piece in the middle of a name from the one before, which is in the same gap. */
-    bool is_piece = step->marks == 0 && step->kind != JSON_STEP_END;
-    form->places[number] = place_at(drawing, drawing->text, drawing->mark - is_piece);
+    form->end = form->places[number];
+    form->end.bytes = (int16_t)(form->end.bytes + (int16_t)step->bytes);
     drawing->text += step->bytes;
     drawing->mark += step->marks;
+    return true;
 }
 
 static uint32_t columns_of(const struct json_step *step)
@@ -393,11 +410,11 @@ static WIDE bool add_value(struct drawing *drawing, const struct json_step *step
 static WIDE bool draw(struct drawing *drawing, const struct json_step *step)
 {
     while (drawing->gap_count < GAPS_MAX) {
-        step = step->next;
-        if (!gap_is(step, drawing->text)) {
+        const struct json_step *before = step;
+        step = before->next;
+        if (!gap_is(step, drawing->text) || !add_gap(drawing, before, step)) {
             return false;
         }
-        add_gap(drawing, step);
         if (step->kind == JSON_STEP_END) {
             return true;
         }
@@ -428,7 +445,6 @@ void evs_json_learn_form(struct json_decoder *decoder, const uint16_t *first, co
         form->gap_count = drawing.gap_count;
         form->value_count = drawing.value_count;
         form->mark_count = (uint32_t)(drawing.mark - first);
-        form->end = place_at(&drawing, drawing.text, drawing.mark);
         forms->count = number + 1;
     }
 }

@@ -387,6 +387,42 @@ START_TEST(runs_and_what_is_not_usual)
 }
 END_TEST
 
+/* A run compares its gaps at places that are counted from marks: no byte may be left between two of them. Usual lines and odd ones differ in what stands for
+ * `%s`; the gaps there are in one piece or in several. */
+#define SPACES "                               " /* 31, and a byte before them */
+#define LETTERS                                                                                                        \
+    "aaaaaaaaaabbbbbbbbbbccccccccc" /* 29: with `,"` before it, and the quote of a text, a piece of 32 bytes */
+static const struct {
+    const char *line, *usual, *odd, *columns;
+} whole_lines[] = {
+    {"{\"a\":1,\"b\":\"x\"}%s", "", "X", "a int64; b string"},
+    {"{\"a\":1,\"b\":\"x\"}%s", "", "{}", "a int64; b string"},
+    {"{\"a\":1,\"p\":{\"y\":\"x\"}}%s", "", "}", "a int64; p.y string"},
+    {"{\"a\":1,\"b\":\"x\"%s}", SPACES "  ", SPACES "x  ", "a int64; b string"},
+    {"{\"a\":1,\"b\":\"x\"%s}", SPACES, SPACES "   ", "a int64; b string"},
+    {"{\"b\":\"x\",\"a\":1%s}", SPACES, "  x" SPACES, "a int64; b string"},
+    {"{%s\"a\":1,\"b\":\"x\"}", SPACES, "   " SPACES, "a int64; b string"},
+    {"{%s\"a\":1,\"b\":\"x\"}", SPACES "  ", SPACES ",  ", "a int64; b string"},
+    {"{\"a\":1,%s\"b\":\"x\"}", SPACES SPACES "  ", SPACES ",  " SPACES, "a int64; b string"},
+    {"{\"a\":1,\"b\":\"x\",\"" LETTERS "%seeee\":\"y\"}", "", "123", "b string; " LETTERS "eeee string"},
+    {"{\"a\":1,\"b\":\"x\",\"" LETTERS "%seeee\":\"y\"}", LETTERS, LETTERS "1",
+     "a int64; " LETTERS LETTERS "eeee string"},
+};
+
+START_TEST(no_byte_of_a_run_is_left_out)
+{
+    struct evs_buffer text = {0};
+    for (int line = 0; line < 40; line++) {
+        evs_buffer_printf(&text, whole_lines[_i].line, line % 8 == 7 ? whole_lines[_i].odd : whole_lines[_i].usual);
+        evs_buffer_puts(&text, "\n");
+    }
+    check(whole_lines[_i].columns, slice_of(&text));
+    text.count--; /* the last line is the text's end, too */
+    check(whole_lines[_i].columns, slice_of(&text));
+    evs_buffer_fini(&text);
+}
+END_TEST
+
 START_TEST(short_numbers_all_at_once)
 {
     static const char bytes[] = "0123456789.-e12345";
@@ -418,6 +454,7 @@ int main(void)
     tcase_add_test(by_hand, every_length_of_gap_and_value);
     tcase_add_test(by_hand, what_lies_behind_the_input_is_not_believed);
     tcase_add_test(by_hand, fields_in_any_order_go_along);
+    tcase_add_loop_test(by_hand, no_byte_of_a_run_is_left_out, 0, (int)EVS_COUNT(whole_lines));
     tcase_add_test(at_random, random_producers);
     tcase_add_test(at_random, runs_and_what_is_not_usual);
     tcase_add_test(at_random, short_numbers_all_at_once);
