@@ -184,6 +184,17 @@ static void tell(const struct evs_nats_replay *replay, const struct evs_nats_rep
     }
 }
 
+/* What was read back may be lost as well, before its rows are derived again: on a new connection the newest of it is asked for. */
+static void vouch_for_seen(struct evs_nats_replay *replay)
+{
+    uint32_t fingerprint;
+    uint64_t newest = evs_nats_seen_newest(replay->seen, &fingerprint);
+    if (newest > replay->own) {
+        replay->own = newest;
+        replay->own_fingerprint = fingerprint;
+    }
+}
+
 evs_status evs_nats_replay_open(struct evs_nats_replay *replay, const struct evs_sink_open *open,
                                 const struct evs_nats_replay_log *log, struct evs_error *error)
 {
@@ -207,10 +218,12 @@ evs_status evs_nats_replay_open(struct evs_nats_replay *replay, const struct evs
         if (open->holds != NULL) {
             *open->holds = evs_nats_seen_holds(replay->seen);
         }
+        vouch_for_seen(replay);
         return EVS_OK;
     }
     evs_status status = read_back(replay, open, log, error);
     *open->shared = replay->seen;
+    vouch_for_seen(replay);
     tell(replay, log, status, error);
     return status == EVS_E_UNREACHABLE && open->kept_count > 0 ? status : EVS_OK;
 }

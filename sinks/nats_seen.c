@@ -19,6 +19,8 @@ struct evs_nats_seen {
     _Atomic uint32_t users, left;
     _Atomic int64_t met_us; /* when one was last met; 0: none was asked for yet */
     uint64_t floor, holds;
+    uint64_t newest; /* sequence of the newest message that was read, and of its id */
+    uint32_t newest_fingerprint;
     uint32_t count, capacity; /* a power of two */
     struct evs_hash128 *ids;  /* all zero: free. No id is: it is a hash of 88 bytes. */
     uint64_t *sequences;
@@ -97,6 +99,10 @@ bool evs_nats_seen_add(struct evs_nats_seen *seen, struct evs_hash128 id, uint64
     if (id.low == 0 && id.high == 0) {
         return true;
     }
+    if (sequence > seen->newest) {
+        seen->newest = sequence;
+        seen->newest_fingerprint = evs_nats_id_fingerprint(id);
+    }
     if (2 * (seen->count + 1) > seen->capacity) {
         grow(seen);
     }
@@ -150,6 +156,12 @@ uint32_t evs_nats_seen_left(const struct evs_nats_seen *seen)
 uint64_t evs_nats_seen_floor(const struct evs_nats_seen *seen)
 {
     return seen->floor;
+}
+
+uint64_t evs_nats_seen_newest(const struct evs_nats_seen *seen, uint32_t *fingerprint)
+{
+    *fingerprint = seen->newest_fingerprint;
+    return seen->newest;
 }
 
 uint64_t evs_nats_seen_holds(const struct evs_nats_seen *seen)

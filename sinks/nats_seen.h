@@ -36,6 +36,8 @@ bool evs_nats_seen_take(struct evs_nats_seen *seen, struct evs_hash128 id, int64
 uint32_t evs_nats_seen_give_up(struct evs_nats_seen *seen, int64_t now_us);
 uint32_t evs_nats_seen_left(const struct evs_nats_seen *seen);
 uint64_t evs_nats_seen_floor(const struct evs_nats_seen *seen);
+/* The sequence of the newest message that was added; 0: none was. */
+uint64_t evs_nats_seen_newest(const struct evs_nats_seen *seen, uint32_t *fingerprint);
 uint64_t evs_nats_seen_holds(const struct evs_nats_seen *seen);
 
 /* Which of several groups of a pipeline has sent a message. */

@@ -476,6 +476,29 @@ START_TEST(test_cut_noticed_by_one_lane)
 }
 END_TEST
 
+/* The rows that a restart has found in the stream are lost before they are derived again, and others have used their numbers: what was read back counts no more. */
+START_TEST(test_cut_behind_reading)
+{
+    void *shared = NULL;
+    struct lane before = lane_open(transports[_i], EVS_REPLAY_NOTHING, NULL, 0, &shared);
+    server_nats_stop(&server);
+    server_nats_save(&server);
+    server_nats_restart(&server);
+    lane_send(&before, 1, 20);
+    lane_finish(&before);
+    lane_close(&before);
+    struct lane lane = lane_open(transports[_i], EVS_REPLAY_ALL, NULL, 0, &shared);
+    server_nats_stop(&server);
+    server_nats_load(&server);
+    server_nats_restart(&server);
+    for (uint32_t i = 0; i < 30; i++) {
+        server_nats_publish(&server, "triggers.other.ann", "x", 1, NULL);
+    }
+    lane_await_loss(&lane);
+    lane_close(&lane);
+}
+END_TEST
+
 /* Deleted and made again while the engine runs: nothing of it is there. */
 START_TEST(test_other_stream_live)
 {
@@ -587,6 +610,7 @@ int main(void)
     tcase_add_loop_test(tests, test_cut_live, 0, 4);
     tcase_add_loop_test(tests, test_cut_restart, 0, 2);
     tcase_add_loop_test(tests, test_cut_noticed_by_one_lane, 0, 2);
+    tcase_add_loop_test(tests, test_cut_behind_reading, 0, 2);
     tcase_add_loop_test(tests, test_other_stream_live, 0, 2);
     tcase_add_test(tests, test_removed_is_not_lost);
     tcase_add_test(alone, test_set);
