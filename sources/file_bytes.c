@@ -57,11 +57,11 @@ static void open_packing(struct evs_file_bytes *bytes)
     }
 }
 
-evs_status evs_file_bytes_open(const struct evs_os *os, const char *path, struct evs_file_bytes **bytes,
-                               struct evs_error *error)
+static evs_status open_as(const struct evs_os *os, const char *path, enum evs_file_mode mode,
+                          struct evs_file_bytes **bytes, struct evs_error *error)
 {
     struct evs_file *file;
-    evs_status status = os->files.open(os->files.self, path, EVS_FILE_READ, &file, error);
+    evs_status status = os->files.open(os->files.self, path, mode, &file, error);
     if (status != EVS_OK) {
         return status;
     }
@@ -78,6 +78,24 @@ evs_status evs_file_bytes_open(const struct evs_os *os, const char *path, struct
     open_packing(made);
     *bytes = made;
     return EVS_OK;
+}
+
+evs_status evs_file_bytes_open(const struct evs_os *os, const char *path, struct evs_file_bytes **bytes,
+                               struct evs_error *error)
+{
+    return open_as(os, path, EVS_FILE_READ, bytes, error);
+}
+
+evs_status evs_file_bytes_open_pipe(const struct evs_os *os, const char *path, struct evs_file_bytes **bytes,
+                                    struct evs_error *error)
+{
+    bool is_packed = packing_of(path) != PACKING_NONE; /* unpacking reads on until it has something */
+    return open_as(os, path, is_packed ? EVS_FILE_READ : EVS_FILE_READ_PIPE, bytes, error);
+}
+
+int evs_file_bytes_wait_fd(const struct evs_file_bytes *bytes)
+{
+    return bytes->packing == PACKING_NONE ? bytes->os->files.wait_fd(bytes->file) : -1;
 }
 
 void evs_file_bytes_close(struct evs_file_bytes *bytes)

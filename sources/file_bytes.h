@@ -12,6 +12,11 @@ struct evs_file_bytes;
 /* "-" is standard input, taken as it is. */
 evs_status evs_file_bytes_open(const struct evs_os *os, const char *path, struct evs_file_bytes **bytes,
                                struct evs_error *error) EVS_MUST_CHECK;
+/* As evs_file_bytes_open; and a named pipe is not waited for until somebody writes: it is only read when evs_file_bytes_wait_fd says so. */
+evs_status evs_file_bytes_open_pipe(const struct evs_os *os, const char *path, struct evs_file_bytes **bytes,
+                                    struct evs_error *error) EVS_MUST_CHECK;
+/* The descriptor of a pipe with plain bytes; -1: it is none. */
+int evs_file_bytes_wait_fd(const struct evs_file_bytes *bytes);
 /* Is there a file to be opened, and has it `offset` bytes? A pipe is not touched: whoever writes into it would notice. Of a packed file the length is
  * not looked at. */
 evs_status evs_file_bytes_probe(const struct evs_os *os, const char *path, uint64_t offset, struct evs_error *error)

@@ -24,7 +24,7 @@
 struct evs_file_lines {
     const struct evs_os *os;
     struct evs_file_bytes *bytes; /* NULL: it is over */
-    bool is_stdin_stream;         /* reading may wait, and there is a descriptor to wait on */
+    int wait_fd;                  /* reading may wait, and this descriptor can be waited on; -1: none */
     size_t line_bytes_max;        /* of a line that is kept; more than a row may have */
 
     uint8_t *memory; /* carry_bytes, then block_bytes, then padding */
@@ -80,9 +80,14 @@ evs_status evs_file_lines_open(const struct evs_file_lines_open *open, struct ev
     lines->line_bytes_max = open->line_bytes_max;
     lines->block_bytes = open->block_bytes;
     lines->byte_offset = open->byte_offset;
-    evs_status status = evs_file_bytes_open(open->os, open->path, &lines->bytes, error);
-    if (status == EVS_OK) {
-        lines->is_stdin_stream = strcmp(open->path, "-") == 0 && evs_file_bytes_is_stream(lines->bytes);
+    lines->wait_fd = -1;
+    bool may_wait = open->may_wait && open->byte_offset == 0; /* what is skipped is read at once */
+    evs_status status = may_wait ? evs_file_bytes_open_pipe(open->os, open->path, &lines->bytes, error)
+                                 : evs_file_bytes_open(open->os, open->path, &lines->bytes, error);
+    if (status == EVS_OK && strcmp(open->path, "-") == 0) {
+        lines->wait_fd = evs_file_bytes_is_stream(lines->bytes) ? STDIN_FILENO : -1;
+    } else if (status == EVS_OK && may_wait) {
+        lines->wait_fd = evs_file_bytes_wait_fd(lines->bytes);
     }
     if (status == EVS_OK && open->byte_offset > 0) {
         status = evs_file_bytes_skip(lines->bytes, open->byte_offset, &lines->skip_bytes, error);
@@ -101,9 +106,9 @@ bool evs_file_lines_ended(const struct evs_file_lines *lines)
     return lines->bytes == NULL;
 }
 
-bool evs_file_lines_is_piped(const struct evs_file_lines *lines)
+int evs_file_lines_wait_fd(const struct evs_file_lines *lines)
 {
-    return lines->is_stdin_stream && lines->bytes != NULL;
+    return lines->bytes != NULL ? lines->wait_fd : -1;
 }
 
 /* --- reading ------------------------------------------------------------------------------------------------------------- */
@@ -215,11 +220,11 @@ static bool take_rest(struct evs_file_lines *lines, struct evs_message *message)
     return true;
 }
 
-/* Whether a read would find something, or the end, at once. Only standard input can be asked. */
+/* Whether a read would find something, or the end, at once. Only pipes can be asked; one that had no writer yet has no end. */
 static bool can_read(struct evs_file_lines *lines)
 {
-    struct evs_wait_fd fd = {.fd = STDIN_FILENO, .want_read = true};
-    return !lines->is_stdin_stream || lines->os->sockets.wait(lines->os->sockets.self, NULL, &fd, 1, 0) > 0;
+    struct evs_wait_fd fd = {.fd = lines->wait_fd, .want_read = true};
+    return lines->wait_fd < 0 || lines->os->sockets.wait(lines->os->sockets.self, NULL, &fd, 1, 0) > 0;
 }
 
 static evs_status end(struct evs_file_lines *lines, struct evs_message *message)

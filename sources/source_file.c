@@ -287,6 +287,7 @@ static evs_status begin_part(struct file_source *source, struct part *part, stru
         .byte_offset = part->byte_offset,
         .line_bytes_max = source->line_bytes_max,
         .block_bytes = source->block_bytes,
+        .may_wait = !source->is_pattern,
     };
     return evs_file_lines_open(&how, &part->lines, error);
 }
@@ -411,12 +412,12 @@ static void file_state(void *instance, struct evs_source_state *state)
 static uint32_t file_wait_fds(void *instance, struct evs_wait_fd *fds, uint32_t max)
 {
     const struct file_source *source = instance;
-    bool is_piped = !source->is_pattern && source->part_count > 0 && source->parts[0].lines != NULL &&
-                    evs_file_lines_is_piped(source->parts[0].lines);
-    if (!is_piped || max == 0) {
+    bool is_open = !source->is_pattern && source->part_count > 0 && source->parts[0].lines != NULL;
+    int fd = is_open ? evs_file_lines_wait_fd(source->parts[0].lines) : -1;
+    if (fd < 0 || max == 0) {
         return 0;
     }
-    fds[0] = (struct evs_wait_fd){.fd = STDIN_FILENO, .want_read = true};
+    fds[0] = (struct evs_wait_fd){.fd = fd, .want_read = true};
     return 1;
 }
 

@@ -17,6 +17,7 @@ static const struct evs_os system_os = {
             .write = evs_system_file_write,
             .seek = evs_system_file_seek,
             .truncate = evs_system_file_truncate,
+            .wait_fd = evs_system_file_wait_fd,
             .sync = evs_system_file_sync,
             .size = evs_system_file_size,
             .close = evs_system_file_close,

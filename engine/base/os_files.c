@@ -39,6 +39,8 @@ static int open_flags(enum evs_file_mode mode)
     switch (mode) {
     case EVS_FILE_READ:
         return O_RDONLY;
+    case EVS_FILE_READ_PIPE:
+        return O_RDONLY | O_NONBLOCK;
     case EVS_FILE_WRITE_TRUNCATE:
         return O_WRONLY | O_CREAT | O_TRUNC;
     case EVS_FILE_WRITE_RESUME:
@@ -63,8 +65,8 @@ evs_status evs_system_file_open(void *self, const char *path, enum evs_file_mode
     (void)self;
     EVS_ASSERT(path != NULL && file != NULL);
     bool is_standard = strcmp(path, "-") == 0;
-    int fd =
-        is_standard ? (mode == EVS_FILE_READ ? STDIN_FILENO : STDOUT_FILENO) : open_retrying(path, open_flags(mode));
+    bool reads = mode == EVS_FILE_READ || mode == EVS_FILE_READ_PIPE;
+    int fd = is_standard ? (reads ? STDIN_FILENO : STDOUT_FILENO) : open_retrying(path, open_flags(mode));
     if (fd < 0) {
         return file_fail(error, "open", path);
     }
@@ -72,7 +74,7 @@ evs_status evs_system_file_open(void *self, const char *path, enum evs_file_mode
     **file = (struct evs_file){
         .fd = fd,
         .is_standard = is_standard,
-        .folder_synced = is_standard || mode == EVS_FILE_READ,
+        .folder_synced = is_standard || reads,
         .path = evs_strdup(path),
     };
     return EVS_OK;
@@ -133,6 +135,13 @@ evs_status evs_system_file_seek(struct evs_file *file, uint64_t offset, struct e
         return EVS_OK;
     }
     return file_fail(error, "seek in", file->path);
+}
+
+int evs_system_file_wait_fd(struct evs_file *file)
+{
+    EVS_ASSERT(file != NULL);
+    struct stat about;
+    return fstat(file->fd, &about) == 0 && S_ISFIFO(about.st_mode) ? file->fd : -1;
 }
 
 evs_status evs_system_file_truncate(struct evs_file *file, uint64_t bytes, struct evs_error *error)

@@ -18,6 +18,7 @@ evs_status evs_system_file_open(void *self, const char *path, enum evs_file_mode
 evs_status evs_system_file_read(struct evs_file *file, void *data, size_t bytes, size_t *got, struct evs_error *error);
 evs_status evs_system_file_write(struct evs_file *file, const void *data, size_t bytes, struct evs_error *error);
 evs_status evs_system_file_seek(struct evs_file *file, uint64_t offset, struct evs_error *error);
+int evs_system_file_wait_fd(struct evs_file *file);
 evs_status evs_system_file_truncate(struct evs_file *file, uint64_t bytes, struct evs_error *error);
 evs_status evs_system_file_sync(struct evs_file *file, struct evs_error *error);
 evs_status evs_system_file_size(struct evs_file *file, uint64_t *bytes, bool *is_regular, struct evs_error *error);

@@ -108,8 +108,8 @@ class Language:
         folder = self.suite.path("locked")
         os.makedirs(folder)
         self.suite.write("locked/f.evs", "from  a")
-        os.chmod(self.suite.folder, 0o755)
-        os.chmod(folder, 0o555)
+        for path, mode in ((self.suite.folder, 0o755), (os.path.join(folder, "f.evs"), 0o644), (folder, 0o555)):  # whatever umask says
+            os.chmod(path, mode)
         command = [self.suite.program, "fmt", "f.evs"]
         if os.geteuid() == 0:
             command = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *command]

@@ -451,6 +451,39 @@ START_TEST(standard_input_does_not_block)
 }
 END_TEST
 
+/* A named pipe: nobody writes yet, somebody does, and goes; no poll waits. */
+START_TEST(a_named_pipe_does_not_block)
+{
+    snprintf(path, sizeof path, "%s/pipe", folder);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    struct evs_arena arena = {0};
+    struct reading reading = {0};
+    void *source;
+    ck_assert_int_eq(open_file(path, 0, 0, 0, &arena, &source, &reading.error), EVS_OK);
+    struct evs_wait_fd fd;
+    ck_assert_uint_eq(evs_source_file.wait_fds(source, &fd, 1), 1);
+    ck_assert(fd.fd > STDERR_FILENO && fd.want_read && !fd.want_write);
+    ck_assert_int_eq(poll_once(source, &reading), EVS_AGAIN);
+    int writer = open(path, O_WRONLY);
+    ck_assert_int_ge(writer, 0);
+    ck_assert_int_eq(poll_once(source, &reading), EVS_AGAIN);
+    ck_assert_int_eq(write(writer, "{\"a\":1}\n{\"b\"", 12), 12);
+    ck_assert_int_eq(poll_once(source, &reading), EVS_OK);
+    ck_assert_int_eq(poll_once(source, &reading), EVS_AGAIN);
+    ck_assert_int_eq(write(writer, ":2}", 3), 3);
+    ck_assert_int_eq(close(writer), 0);
+    ck_assert_int_eq(poll_once(source, &reading), EVS_OK);
+    ck_assert_uint_eq(reading.bytes.count, 15);
+    ck_assert_int_eq(memcmp(reading.bytes.data, "{\"a\":1}\n{\"b\":2}", 15), 0);
+    ck_assert_int_eq(poll_once(source, &reading), EVS_END);
+    ck_assert_uint_eq(evs_source_file.wait_fds(source, &fd, 1), 0);
+    evs_source_file.close(source);
+    evs_buffer_fini(&reading.bytes);
+    evs_arena_fini(&arena);
+    ck_assert_int_eq(unlink(path), 0);
+}
+END_TEST
+
 /* The kernel's copy is slow when the block is not where the file's pages are: every read goes to a page. */
 static struct evs_os watched;
 static uint32_t reads, unaligned_reads;
@@ -741,6 +774,7 @@ int main(void)
     tcase_add_test(cases, only_worker_0_reads);
     tcase_add_test(cases, a_file_is_read_from_its_beginning_only);
     tcase_add_test(cases, standard_input_does_not_block);
+    tcase_add_test(cases, a_named_pipe_does_not_block);
     tcase_add_test(cases, reads_go_to_pages_and_a_steady_state_allocates_nothing);
     suite_add_tcase(suite, cases);
     return unit_run(suite);

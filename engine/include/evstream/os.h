@@ -31,6 +31,7 @@ struct evs_random {
 struct evs_file;
 enum evs_file_mode {
     EVS_FILE_READ,
+    EVS_FILE_READ_PIPE, /* as EVS_FILE_READ, and a named pipe is not waited for until it has a writer: read it when its wait_fd says so */
     EVS_FILE_WRITE_TRUNCATE,
     EVS_FILE_WRITE_RESUME, /* create or keep; the caller truncates to its committed offset */
 };
@@ -44,6 +45,8 @@ struct evs_files {
     evs_status (*truncate)(struct evs_file *file, uint64_t bytes, struct evs_error *error);
     evs_status (*sync)(struct evs_file *file, struct evs_error *error);
     evs_status (*size)(struct evs_file *file, uint64_t *bytes, bool *is_regular, struct evs_error *error);
+    /* Of a pipe the descriptor that says when a read finds something or the end; -1: it is none. */
+    int (*wait_fd)(struct evs_file *file);
     void (*close)(struct evs_file *file);
     /* Gives a file another name, which survives a power cut, too. EVS_AGAIN: there is a file of that name,
      * and it stays. */
