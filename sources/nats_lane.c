@@ -278,6 +278,17 @@ static void lane_take_info(struct evs_nats_lane *lane, const struct evs_nats_mes
     }
 }
 
+/* A log that seems to be another one is looked at once more, until its first message is the same before and behind the look: the stream's limits may have removed the
+ * messages that were asked for in between, and that is a gap. */
+static bool lane_doubts(struct evs_nats_lane *lane)
+{
+    uint64_t first = lane->check.first_sequence + 1;
+    bool is_same = lane->check.verdict == EVS_NATS_SAME;
+    bool doubts = !is_same && lane->doubted_first != first;
+    lane->doubted_first = doubts ? first : 0;
+    return doubts;
+}
+
 static void lane_take_stored(struct evs_nats_lane *lane, const struct evs_nats_message *answer)
 {
     struct evs_nats_mark stored;
@@ -293,6 +304,8 @@ static void lane_take_stored(struct evs_nats_lane *lane, const struct evs_nats_m
     uint64_t sequence;
     if (evs_nats_check_answer(&lane->check, absent ? NULL : &stored, &sequence) == EVS_MORE) {
         lane_ask_stored(lane, sequence);
+    } else if (lane_doubts(lane)) {
+        lane_ask_info(lane);
     } else {
         lane_judge(lane);
     }

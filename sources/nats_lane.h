@@ -72,6 +72,7 @@ struct evs_nats_lane {
     uint64_t own_from; /* marks below it are of other partitions … */
     uint64_t witness;  /* … and so is this one, the newest of all before the lane's beginning; 0: none */
     struct evs_nats_check check;
+    uint64_t doubted_first; /* the stream's first message, and one, at a look that is taken again; 0: none is */
 
     /* of the consumer that runs */
     char consumer[64];
@@ -82,8 +83,8 @@ struct evs_nats_lane {
     uint32_t limits_in_row; /* requests that ended at max_bytes without a message between */
     int64_t heard_us, data_us;
     uint32_t stuck_count; /* consumers in a row that had messages to bring, and brought none */
-    bool heartbeat_seen; /* or a message behind which nothing waited */
-    bool ended; /* until_end: everything up to the end was seen */
+    bool heartbeat_seen;  /* or a message behind which nothing waited */
+    bool ended;           /* until_end: everything up to the end was seen */
 };
 
 void evs_nats_lane_fini(struct evs_nats_lane *lane);
