@@ -127,6 +127,24 @@ static void set_checkpoint(struct evs_run *run)
     }
 }
 
+#define SLOW_CONFIRMATION_US INT64_C(10000000)
+
+static void tell_durability(const struct evs_run *run)
+{
+    const struct evs_store_terms *terms = &run->terms;
+    struct evs_log *log = run->options.log;
+    evs_log(log, EVS_LOG_INFO, "state", "state in redis, %s; term %llu", terms->durability,
+            (unsigned long long)terms->epoch);
+    if (terms->confirm_delay_us >= SLOW_CONFIRMATION_US) {
+        evs_log(
+            log, EVS_LOG_WARN, "state_slow",
+            "Redis does not say when a checkpoint is on its disk: rows of exact sinks, and the end of a run that has "
+            "some, wait %lld s for each. "
+            "`appendfsync everysec` in its configuration makes that 3 s, `appendfsync always` nothing.",
+            (long long)(terms->confirm_delay_us / 1000000));
+    }
+}
+
 static evs_status acquire_store(struct evs_run *run, struct evs_error *error)
 {
     const struct evs_run_options *options = &run->options;
@@ -141,8 +159,7 @@ static evs_status acquire_store(struct evs_run *run, struct evs_error *error)
             return status;
         }
     }
-    evs_log(options->log, EVS_LOG_INFO, "state", "state in redis, %s; term %llu", run->terms.durability,
-            (unsigned long long)run->terms.epoch);
+    tell_durability(run);
     status = read_record(run, error);
     set_checkpoint(run);
     return status;
