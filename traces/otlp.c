@@ -1,6 +1,6 @@
 #include "otlp.h"
 
-#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,15 +16,20 @@
 #define END_US INT64_C(2000000)
 #define END_LOOK_US 2000
 
+struct place {
+    _Atomic uint64_t turn;
+    struct evs_trace_span span;
+};
+
 struct evs_otlp {
     struct evs_otlp_options options;
     struct evs_tracer tracer;
     struct evs_otlp_http *http;
     struct evs_park *park;
     struct evs_thread *thread;
-    pthread_mutex_t lock; /* over the queue: workers only try it */
-    struct evs_trace_span *queue;
-    uint32_t first, count;
+    struct place *queue;  /* QUEUE_SPANS */
+    _Atomic uint64_t put; /* spans so far */
+    uint64_t given;       /* of them; of the thread */
     _Atomic bool ends;    /* what waits is sent, and then it is over … */
     _Atomic bool is_over; /* … at once: the request under way, too */
     _Atomic bool has_ended;
@@ -35,39 +40,47 @@ struct evs_otlp {
 
 /* --- taking ------------------------------------------------------------------------------------------------------------------ */
 
-/* The thread holds the lock to copy some hundred spans; a worker that meets it then drops its span rather than wait. */
+/* Many workers put, one thread takes. A place says by its turn whose it is: of the span number n, when the turn is n, it is free for it; n + 1: it holds it. A worker that is interrupted
+ * while it copies keeps the thread from going further, and no other worker. (A lock that workers only try lost spans whenever its holder was interrupted.) */
 static bool take(void *self, const struct evs_trace_span *span)
 {
     struct evs_otlp *otlp = self;
-    bool has_room = pthread_mutex_trylock(&otlp->lock) == 0;
-    if (has_room) {
-        has_room = otlp->count < QUEUE_SPANS;
-        if (has_room) {
-            otlp->queue[(otlp->first + otlp->count++) % QUEUE_SPANS] = *span;
+    uint64_t number = atomic_load_explicit(&otlp->put, memory_order_relaxed);
+    struct place *place;
+    for (bool is_mine = false; !is_mine;) {
+        place = &otlp->queue[number % QUEUE_SPANS];
+        uint64_t turn = atomic_load_explicit(&place->turn, memory_order_acquire);
+        if (turn < number) { /* the span before it in this place was not taken yet */
+            atomic_fetch_add_explicit(&otlp->dropped, 1, memory_order_relaxed);
+            return false;
         }
-        bool is_enough = otlp->count == REQUEST_SPANS;
-        pthread_mutex_unlock(&otlp->lock);
-        if (is_enough) {
-            otlp->options.os->threads.wake(otlp->park);
+        if (turn > number) { /* another worker was faster */
+            number = atomic_load_explicit(&otlp->put, memory_order_relaxed);
+        } else {
+            is_mine = atomic_compare_exchange_weak_explicit(&otlp->put, &number, number + 1, memory_order_relaxed,
+                                                            memory_order_relaxed);
         }
     }
-    if (!has_room) {
-        atomic_fetch_add_explicit(&otlp->dropped, 1, memory_order_relaxed);
+    place->span = *span;
+    atomic_store_explicit(&place->turn, number + 1, memory_order_release);
+    if ((number + 1) % REQUEST_SPANS == 0) {
+        otlp->options.os->threads.wake(otlp->park);
     }
-    return has_room;
+    return true;
 }
 
 static uint32_t give(struct evs_otlp *otlp, struct evs_trace_span *spans)
 {
-    pthread_mutex_lock(&otlp->lock);
-    uint32_t count = otlp->count < REQUEST_SPANS ? otlp->count : REQUEST_SPANS;
-    for (uint32_t i = 0; i < count; i++) {
-        spans[i] = otlp->queue[(otlp->first + i) % QUEUE_SPANS];
+    uint32_t count = 0;
+    for (; count < REQUEST_SPANS; count++) {
+        struct place *place = &otlp->queue[otlp->given % QUEUE_SPANS];
+        if (atomic_load_explicit(&place->turn, memory_order_acquire) != otlp->given + 1) {
+            break;
+        }
+        spans[count] = place->span;
+        atomic_store_explicit(&place->turn, otlp->given + QUEUE_SPANS, memory_order_release);
+        otlp->given++;
     }
-    otlp->count -= count;
-    otlp->first =
-        otlp->count == 0 ? 0 : (otlp->first + count) % QUEUE_SPANS; /* an empty one begins again where memory is warm */
-    pthread_mutex_unlock(&otlp->lock);
     return count;
 }
 
@@ -235,9 +248,10 @@ evs_status evs_otlp_new(const struct evs_otlp_options *options, struct evs_otlp 
     otlp->tracer =
         (struct evs_tracer){otlp, every < UINT32_MAX ? (uint32_t)(every + 0.5) : UINT32_MAX, EVENTS_A_SECOND, take};
     otlp->queue = evs_alloc(QUEUE_SPANS * sizeof *otlp->queue);
+    for (uint32_t i = 0; i < QUEUE_SPANS; i++) {
+        atomic_init(&otlp->queue[i].turn, i);
+    }
     otlp->park = options->os->threads.park_new(options->os->threads.self);
-    int locked = pthread_mutex_init(&otlp->lock, NULL);
-    EVS_ASSERT(locked == 0);
     if (options->os->threads.spawn(options->os->threads.self, "evs-traces", run, otlp, &otlp->thread) != EVS_OK) {
         evs_otlp_free(otlp);
         return evs_fail(error, EVS_E_IO, "The thread that sends traces cannot be started.");
@@ -276,7 +290,6 @@ void evs_otlp_free(struct evs_otlp *otlp)
         threads->join(otlp->thread);
     }
     threads->park_free(otlp->park);
-    pthread_mutex_destroy(&otlp->lock);
     evs_otlp_http_free(otlp->http);
     evs_free((char *)otlp->options.endpoint);
     evs_free(otlp->queue);

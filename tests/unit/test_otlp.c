@@ -1,4 +1,7 @@
-/* A request's body: what spans of one place have in common is copied from the first of them, and must be what each would have said alone. */
+/* Spans on their way out. The queue: workers put into it at once, and none loses a span by meeting another one. A request's body: what spans of one place have in
+ * common is copied from the first of them, and must be what each would have said alone. */
+#include <pthread.h>
+
 #include "otlp.h"
 #include "unit.h"
 
@@ -112,10 +115,73 @@ START_TEST(test_text)
 }
 END_TEST
 
+/* --- the queue ------------------------------------------------------------------------------------------------------------------- */
+
+#define WORKERS 4u
+#define EACH 1000u /* together less than there is room for: nobody takes them out for good, for there is no collector */
+
+struct putting {
+    const struct evs_tracer *tracer;
+    pthread_barrier_t *start;
+    uint32_t refused;
+};
+
+static void *put_spans(void *argument)
+{
+    struct putting *putting = argument;
+    struct evs_trace_span span = span_number(6);
+    pthread_barrier_wait(putting->start);
+    for (uint32_t i = 0; i < EACH; i++) {
+        putting->refused += putting->tracer->take(putting->tracer->self, &span) ? 0 : 1;
+    }
+    return NULL;
+}
+
+START_TEST(test_workers_meet)
+{
+    struct evs_log *log = evs_log_new(evs_os_system(), EVS_LOG_ERROR, false);
+    struct evs_otlp_options options = {.os = evs_os_system(), .log = log, .endpoint = "http://127.0.0.1:1", .share = 1};
+    struct evs_otlp *otlp;
+    struct evs_error error;
+    struct evs_otlp_counts counts;
+    pthread_barrier_t start;
+    pthread_t threads[WORKERS];
+    struct putting puttings[WORKERS];
+    name_nodes();
+    ck_assert_int_eq(evs_otlp_new(&options, &otlp, &error), EVS_OK);
+    pthread_barrier_init(&start, NULL, WORKERS);
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        puttings[i] = (struct putting){evs_otlp_tracer(otlp), &start, 0};
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, put_spans, &puttings[i]), 0);
+    }
+    for (uint32_t i = 0; i < WORKERS; i++) {
+        pthread_join(threads[i], NULL);
+        ck_assert_uint_eq(puttings[i].refused, 0);
+    }
+    evs_otlp_count(otlp, &counts);
+    ck_assert_uint_eq(counts.dropped, 0);
+    /* Behind that there is room for 96, and for what the thread has in hand; the rest is refused, and counted. */
+    uint32_t taken = 0;
+    struct evs_trace_span span = span_number(6);
+    for (uint32_t i = 0; i < EACH; i++) {
+        taken += evs_otlp_tracer(otlp)->take(otlp, &span) ? 1 : 0;
+    }
+    evs_otlp_count(otlp, &counts);
+    ck_assert_uint_ge(taken, 96);
+    ck_assert_uint_le(taken, 96 + 512);
+    ck_assert_uint_eq(counts.dropped, EACH - taken);
+    pthread_barrier_destroy(&start);
+    evs_otlp_free(otlp);
+    evs_log_free(log);
+}
+END_TEST
+
 int main(void)
 {
-    Suite *suite = suite_create("otlp_json");
-    TCase *tests = tcase_create("otlp_json");
+    Suite *suite = suite_create("otlp");
+    TCase *tests = tcase_create("otlp");
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, test_workers_meet);
     tcase_add_test(tests, test_together_as_alone);
     tcase_add_test(tests, test_text);
     suite_add_tcase(suite, tests);
