@@ -110,7 +110,7 @@ static WIDE void find_run(struct run *run, const struct json_form *form, uint32_
     while (run->count < room && record < limit && fits(form, marks, run->firsts[run->count], record)) {
         const uint16_t *first = run->firsts[run->count];
         const char *end = place_of(marks->text, first, form->end);
-        if ((end < limit && *end != '\n') || (size_t)(end - record) > run->decoder->row_bytes_max) {
+        if (end > limit || (end < limit && *end != '\n') || (size_t)(end - record) > run->decoder->row_bytes_max) {
             return;
         }
         raw[run->count++] = (struct evs_slice){record, (size_t)(end - record)};

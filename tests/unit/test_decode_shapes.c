@@ -201,35 +201,48 @@ START_TEST(every_length_of_gap_and_value)
 }
 END_TEST
 
-/* What lies behind the input is readable, and goes on as the shape does. */
+/* What lies behind the input is readable, and goes on as the shape does. So many lines stand before that runs of them are known. */
+#define LINES_BEFORE 12u
+static const char *const cut_lines[] = {
+    "{\"a\":1,\"b\":\"some text\",\"p\":{\"x\":1.5,\"y\":\"more text\"},\"t\":null}",
+    "{\"a\":1,\"t\":null,\"p\":{\"x\":1.5,\"y\":\"more text\"},\"b\":\"some text\"}",
+};
+
+static void check_cut(struct evs_slice input, size_t cut)
+{
+    static uint32_t index[EVS_BATCH_ROWS];
+    static struct evs_slice raw[EVS_BATCH_ROWS];
+    struct evs_decode_bad bad[4];
+    struct decode_case made;
+    decode_case_init(&made, COLUMNS, 0);
+    struct evs_batch *batch = evs_batch_new(made.pool, made.column_count);
+    for (uint32_t i = 0; i < made.column_count; i++) {
+        evs_column_init(&batch->columns[i], batch, made.columns[i].kind, EVS_BATCH_ROWS, false);
+    }
+    struct evs_decode_out out = {
+        .batch = batch, .row_max = 64, .record_index = index, .raw = raw, .bad = bad, .bad_max = 4};
+    size_t consumed = 0;
+    uint32_t next = 0;
+    evs_decode_json.decode(made.decoder, input, &consumed, &next, true, &out);
+    ck_assert_uint_eq(batch->row_count, LINES_BEFORE);
+    ck_assert_uint_eq(out.bad_count, 1);
+    ck_assert_uint_eq(out.bad[0].raw.count, cut);
+    evs_batch_unref(batch);
+    decode_case_fini(&made);
+}
+
 START_TEST(what_lies_behind_the_input_is_not_believed)
 {
-    static const char line[] = "{\"a\":1,\"b\":\"some text\",\"p\":{\"x\":1.5,\"y\":\"more text\"},\"t\":null}";
-    char text[sizeof line + 1 + sizeof line + EVS_PADDING];
-    for (size_t cut = 1; cut < sizeof line - 1; cut++) {
-        struct decode_case made;
-        decode_case_init(&made, COLUMNS, 0);
-        struct evs_batch *batch = evs_batch_new(made.pool, made.column_count);
-        static uint32_t index[EVS_BATCH_ROWS];
-        static struct evs_slice raw[EVS_BATCH_ROWS];
-        struct evs_decode_bad bad[4];
-        memset(text, 0, sizeof text);
-        memcpy(text, line, sizeof line - 1);
-        text[sizeof line - 1] = '\n';
-        memcpy(text + sizeof line, line, sizeof line);
-        for (uint32_t i = 0; i < made.column_count; i++) {
-            evs_column_init(&batch->columns[i], batch, made.columns[i].kind, EVS_BATCH_ROWS, false);
-        }
-        struct evs_decode_out out = {
-            .batch = batch, .row_max = 8, .record_index = index, .raw = raw, .bad = bad, .bad_max = 4};
-        size_t consumed = 0;
-        uint32_t next = 0;
-        evs_decode_json.decode(made.decoder, (struct evs_slice){text, sizeof line + cut}, &consumed, &next, true, &out);
-        ck_assert_uint_eq(batch->row_count, 1);
-        ck_assert_uint_eq(out.bad_count, 1);
-        ck_assert_uint_eq(out.bad[0].raw.count, cut);
-        evs_batch_unref(batch);
-        decode_case_fini(&made);
+    static char text[4096 + EVS_PADDING];
+    const char *line = cut_lines[_i];
+    const size_t bytes = strlen(line) + 1;
+    ck_assert_uint_le((LINES_BEFORE + 1) * bytes, 4096);
+    for (size_t i = 0; i <= LINES_BEFORE; i++) {
+        memcpy(text + i * bytes, line, bytes);
+        text[(i + 1) * bytes - 1] = '\n';
+    }
+    for (size_t cut = 1; cut < bytes - 1; cut++) {
+        check_cut((struct evs_slice){text, LINES_BEFORE * bytes + cut}, cut);
     }
 }
 END_TEST
@@ -452,7 +465,7 @@ int main(void)
     tcase_add_test(by_hand, odd_lines_between_usual_ones);
     tcase_add_test(by_hand, odd_lines_among_one_another);
     tcase_add_test(by_hand, every_length_of_gap_and_value);
-    tcase_add_test(by_hand, what_lies_behind_the_input_is_not_believed);
+    tcase_add_loop_test(by_hand, what_lies_behind_the_input_is_not_believed, 0, (int)EVS_COUNT(cut_lines));
     tcase_add_test(by_hand, fields_in_any_order_go_along);
     tcase_add_loop_test(by_hand, no_byte_of_a_run_is_left_out, 0, (int)EVS_COUNT(whole_lines));
     tcase_add_test(at_random, random_producers);
