@@ -20,10 +20,9 @@
  * A row that has no trigger id, because its sink delivers bytes and not messages, gets one made of the same parts. */
 #include "format_cloudevents.h"
 
-#include <stdio.h>
-
 #include "evstream/memory.h"
 #include "format_json.h"
+#include "json_template.h"
 #include "value_text.h"
 
 enum mode { MODE_BINARY, MODE_STRUCTURED };
@@ -209,27 +208,29 @@ static void put_causation(const struct event *event)
 {
     const struct evs_batch *batch = event->batch;
     struct evs_cause cause = batch->cause[event->row];
-    char text[EVS_FORMAT_MAX * 2];
-    int count;
+    char text[EVS_FORMAT_MAX * 3];
+    uint32_t count;
     if (!event->config->causation) {
         return;
     }
     if (batch->cause_kind == EVS_CAUSE_WINDOW) {
         uint32_t firing = batch->ordinal == NULL ? 0 : batch->ordinal[event->row];
-        count = evs_format_timestamp(text, (int64_t)cause.major);
+        count = evs_text_of_timestamp(text, (int64_t)cause.major);
         text[count++] = '/';
-        count += (int)evs_format_timestamp(text + count, (int64_t)cause.minor);
-        count += snprintf(text + count, sizeof text - (size_t)count, "/%u", firing);
+        count += evs_text_of_timestamp(text + count, (int64_t)cause.minor);
+        text[count++] = '/';
+        count += evs_format_int64(text + count, firing);
     } else {
-        count = snprintf(text, sizeof text, "%u/%llu/%u", evs_cause_partition(cause),
-                         (unsigned long long)evs_cause_sequence(cause), (uint32_t)cause.minor);
+        count = evs_format_int64(text, evs_cause_partition(cause));
+        text[count++] = '/';
+        count += evs_format_int64(text + count, (int64_t)evs_cause_sequence(cause));
+        text[count++] = '/';
+        count += evs_format_int64(text + count, (uint32_t)cause.minor);
     }
-    event->put(event->out, "causationid", (struct evs_slice){text, (size_t)count});
+    event->put(event->out, "causationid", (struct evs_slice){text, count});
     if (batch->key != NULL) {
-        struct evs_hash128 key = batch->key[event->row];
-        count =
-            snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)key.high, (unsigned long long)key.low);
-        event->put(event->out, "correlationid", (struct evs_slice){text, (size_t)count});
+        evs_id_text(text, batch->key[event->row]);
+        event->put(event->out, "correlationid", (struct evs_slice){text, EVS_ID_DIGITS});
     }
 }
 

@@ -4,8 +4,6 @@
  * recursive descent over RFC 8259 with a hole as one more kind of value; literals between holes are kept byte for byte. */
 #include "json_template.h"
 
-#include <inttypes.h>
-
 #include "evstream/json_value.h"
 #include "format_json.h"
 #include "value_text.h"
@@ -393,7 +391,8 @@ static bool put_hole(const struct evs_body_template *body, const struct piece *p
         count = evs_text_of_timestamp(text, batch->event_time_us[row]);
         break;
     case HOLE_UNIX:
-        evs_buffer_printf(out, "%" PRId64, floor_seconds(batch->event_time_us[row]));
+        count = evs_format_int64(text, floor_seconds(batch->event_time_us[row]));
+        evs_buffer_put(out, text, count); /* a number, which has no quotes of its own */
         return true;
     case HOLE_NONE:
         return true;

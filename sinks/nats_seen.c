@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "evstream/memory.h"
+#include "json_template.h"
 #include "nats_json.h"
 #include "nats_protocol.h"
 
@@ -185,16 +186,24 @@ static bool hex64(const char *text, uint64_t *number)
     return true;
 }
 
+static size_t put_text(char lines[EVS_NATS_ID_LINES_MAX], size_t at, struct evs_slice text)
+{
+    EVS_ASSERT(at + text.count < EVS_NATS_ID_LINES_MAX);
+    memcpy(lines + at, text.data, text.count);
+    return at + text.count;
+}
+
 size_t evs_nats_put_id(char lines[EVS_NATS_ID_LINES_MAX], struct evs_hash128 id, const char *group)
 {
-    int count =
-        snprintf(lines, EVS_NATS_ID_LINES_MAX, "Nats-Msg-Id: %016" PRIx64 "%016" PRIx64 "\r\n", id.high, id.low);
+    size_t count = put_text(lines, 0, EVS_SLICE("Nats-Msg-Id: "));
+    evs_id_text(lines + count, id);
+    count = put_text(lines, count + EVS_ID_DIGITS, EVS_SLICE("\r\n"));
     if (group != NULL) {
-        count +=
-            snprintf(lines + count, EVS_NATS_ID_LINES_MAX - (size_t)count, EVS_NATS_GROUP_HEADER ": %s\r\n", group);
+        count = put_text(lines, count, EVS_SLICE(EVS_NATS_GROUP_HEADER ": "));
+        count = put_text(lines, count, evs_slice_of(group));
+        count = put_text(lines, count, EVS_SLICE("\r\n"));
     }
-    EVS_ASSERT((size_t)count < EVS_NATS_ID_LINES_MAX);
-    return (size_t)count;
+    return count;
 }
 
 bool evs_nats_seen_id(struct evs_slice headers, struct evs_hash128 *id)
