@@ -215,7 +215,8 @@ START_TEST(a_folder_holds_schemas_by_type_and_version)
     mkdir(path, 0700);
     ck_assert_int_eq(evs_schema_folder_read(folder, &arena, &schemas, &count, &error), EVS_E_USAGE);
     ck_assert_ptr_nonnull(strstr(error.text, "as add_to_cart"));
-    ck_assert_int_eq(evs_schema_folder_read("/nonexistent", &arena, &schemas, &count, &error), EVS_E_IO);
+    snprintf(path, sizeof path, "%s/no_such_folder", folder);
+    ck_assert_int_eq(evs_schema_folder_read(path, &arena, &schemas, &count, &error), EVS_E_IO);
     evs_arena_fini(&arena);
     unit_remove_folder(folder);
 }
