@@ -1,5 +1,7 @@
 #include "config.h"
 
+#include "cors.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -376,11 +378,32 @@ static evs_status config_key(struct evs_config *config, const char *text, struct
     return EVS_OK;
 }
 
+/* An entry that no browser can match would shut a site's own pages out, and be found only by its lost events. */
+static evs_status config_check_origins(const struct evs_names *origins, struct evs_error *error)
+{
+    for (uint32_t i = 0; i < origins->count; i++) {
+        if (!evs_cors_is_entry(origins->items[i])) {
+            return evs_fail(
+                error, EVS_E_USAGE,
+                "allow-origin: `%s` is no origin of a page. It is a scheme and a host (and a port, where it is "
+                "not the usual one), and nothing behind: https://shop.example, https://*.shop.example, "
+                "http://localhost:3000; * allows all.",
+                origins->items[i]);
+        }
+    }
+    return EVS_OK;
+}
+
 static evs_status config_check(const struct evs_config *config, struct evs_error *error)
 {
     uint32_t keys = 0;
-    for (uint32_t i = 0; i < config->source_count; i++) {
+    evs_status status = config_check_origins(&config->origins, error);
+    for (uint32_t i = 0; i < config->source_count && status == EVS_OK; i++) {
         keys += config->sources[i].keys.count;
+        status = config_check_origins(&config->sources[i].origins, error);
+    }
+    if (status != EVS_OK) {
+        return status;
     }
     if (keys == 0 && config->default_source == NULL) {
         return evs_fail(error, EVS_E_USAGE,

@@ -19,6 +19,20 @@ bool evs_cors_matches(const char *entry, const char *origin)
            strcasecmp(origin + length - count, suffix) == 0;
 }
 
+bool evs_cors_is_entry(const char *entry)
+{
+    if (strcmp(entry, "*") == 0 ||
+        strcmp(entry, "null") == 0) { /* "null": pages without an origin, of a file for one */
+        return true;
+    }
+    const char *host = strstr(entry, "://");
+    if (host == NULL || host == entry) {
+        return false;
+    }
+    host += strncmp(host + 3, "*.", 2) == 0 ? 5 : 3;
+    return *host != '\0' && host[strcspn(host, "/?#*@, \t")] == '\0';
+}
+
 bool evs_cors_allows(const struct evs_names *list, const char *origin)
 {
     for (uint32_t i = 0; i < list->count; i++) {

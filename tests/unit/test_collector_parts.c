@@ -264,7 +264,24 @@ START_TEST(origins_match_their_entries_only)
     for (uint32_t i = 0; i < EVS_COUNT(cases); i++) {
         ck_assert_msg(evs_cors_matches(cases[i].entry, cases[i].origin) == cases[i].matches, "%s and %s",
                       cases[i].entry, cases[i].origin);
+        ck_assert_msg(evs_cors_is_entry(cases[i].entry), "%s", cases[i].entry);
     }
+    static const char *const never[] = {"",
+                                        "shop.example",
+                                        "://shop.example",
+                                        "https://",
+                                        "https://*.",
+                                        "https://shop.example/",
+                                        "https://*",
+                                        "https://shop.example, *",
+                                        "*.example",
+                                        "https://a.*.example",
+                                        "https://me@shop.example"};
+    for (uint32_t i = 0; i < EVS_COUNT(never); i++) {
+        ck_assert_msg(!evs_cors_is_entry(never[i]), "%s", never[i]);
+    }
+    ck_assert(evs_cors_is_entry("http://localhost:3000") && evs_cors_is_entry("capacitor://localhost") &&
+              evs_cors_is_entry("null"));
     ck_assert(evs_cors_is_same("http://localhost:8080", "LOCALHOST:8080"));
     ck_assert(!evs_cors_is_same("http://localhost:8080", "localhost") && !evs_cors_is_same("null", "null"));
 }
