@@ -1,9 +1,10 @@
 /* Many records at once: the steps that a record took, laid side by side.
  *
  * Following steps (decode_json_marks.c) asks at each of them whether the gap is the expected one, and of what kind the value behind it is. A producer's
- * records mostly take the same steps as the one before. Then all their gaps can be compared without a question between them, each at its place, which is counted from a
- * mark; the differences are gathered, and looked at once. What is left are the values that are wanted, and the numbers and literals, whose bytes are
- * looked at in any case: these are taken column by column, over all records of the same form that stand behind one another, a **run**.
+ * records mostly take the same steps as the one before. Then the marks of a record are as many as those of the first, so all records of a text can be lined up before
+ * any is read, and a gap can be compared in all of them, one after the other, each at its place, which is counted from a mark: what it is compared with stays in
+ * a register, and no look waits for another. What is left are the values that are wanted, and the numbers and literals, whose bytes are
+ * looked at in any case: these are taken column by column as well, over all records of the same form that stand behind one another, a **run**.
  *
  *   form     gaps    {"type":"   at mark 0 - 1      values   TEXT behind mark 2, up to mark 3
  *                    ","n":      at mark 3                   a number, two bytes behind mark 5, up to one byte before mark 6
@@ -22,6 +23,7 @@
 #define FORMS 4u
 #define RUN_MAX 64u
 #define GAPS_MAX 48u
+#define PIECE BLOCK /* bytes of a gap that are compared at once */
 #define CREDIT_MAX 64
 #define CREDIT_OF_A_MISS 2
 #define RUN_WORTH 4u      /* a shorter one costs more than it saves */
@@ -44,8 +46,8 @@ struct form_value {
 };
 
 struct json_form {
-    uint8_t gaps[GAPS_MAX][JSON_GAP_BYTES_MAX];
-    uint8_t masks[GAPS_MAX][JSON_GAP_BYTES_MAX]; /* 0xFF for each byte of the gap */
+    uint8_t gaps[GAPS_MAX][PIECE];
+    uint64_t masks[GAPS_MAX]; /* a bit for each byte of the gap */
     struct at_mark places[GAPS_MAX];
     struct form_value values[GAPS_MAX];
     uint32_t gap_count, value_count;
@@ -79,43 +81,94 @@ static inline const char *place_of(const char *text, const uint16_t *first, stru
     return text + first[place.mark] + place.bytes;
 }
 
-/* Whether the record at `record`, whose first mark is `first`, has the form. */
-static inline WIDE bool fits(const struct json_form *form, const struct json_marks *marks, const uint16_t *first,
-                             const char *record)
+/* Whether the first 32 or 64 bytes at `text` are those of the piece, as far as the mask goes. The shorter look lies in two lines of the cache less often. */
+static inline MARKING bool is_alike_32(const char *text, __m512i piece, __mmask32 mask)
 {
-    if (marks->end - first < (ptrdiff_t)form->mark_count || place_of(marks->text, first, form->places[0]) != record) {
-        return false;
-    }
-    __m256i differences = _mm256_setzero_si256();
-    for (uint32_t i = 0; i < form->gap_count; i++) {
-        __m256i bytes = _mm256_xor_si256(load(place_of(marks->text, first, form->places[i])), load(form->gaps[i]));
-        differences = _mm256_or_si256(differences, _mm256_and_si256(bytes, load(form->masks[i])));
-    }
-    return _mm256_testz_si256(differences, differences) != 0;
+    __m256i bytes = _mm256_loadu_si256((const void *)text);
+    return _mm256_mask_cmpneq_epi8_mask(mask, bytes, _mm512_castsi512_si256(piece)) == 0;
 }
 
-/* Records of one form that stand behind one another. */
+static inline MARKING bool is_alike_64(const char *text, __m512i piece, __mmask64 mask)
+{
+    return _mm512_mask_cmpneq_epi8_mask(mask, _mm512_loadu_si512(text), piece) == 0;
+}
+
+/* Whether the record in hand, at `record`, has the form. */
+static MARKING bool fits(const struct json_form *form, const struct json_marks *marks, const char *record)
+{
+    if (marks->end - marks->next < (ptrdiff_t)form->mark_count) {
+        return false;
+    }
+    const char *limit = marks->text + marks->count;
+    for (uint32_t i = 0; i < form->gap_count; i++) {
+        const char *place = place_of(marks->text, marks->next, form->places[i]);
+        bool is_within = i == 0 ? place == record : place >= record && place <= limit;
+        if (!is_within || !is_alike_64(place, _mm512_load_si512(form->gaps[i]), form->masks[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Records of one form that stand behind one another: the marks of each are as many as those of the first. */
 struct run {
     struct json_decoder *decoder;
     const struct json_marks *marks;
-    const uint16_t *firsts[RUN_MAX + 1]; /* the first mark of each, and of what stands behind them */
+    const uint16_t *first; /* of the first record's marks */
+    uint32_t stride;       /* from a record's first mark to the next one's */
     uint32_t count;
 };
 
-static WIDE void find_run(struct run *run, const struct json_form *form, uint32_t room, struct evs_slice *raw)
+/* The records that would be there if all had the form: each begins behind the one before and ends with its line. Nothing else is looked at. */
+static void line_up(struct run *run, const struct json_form *form, uint32_t room, struct evs_slice *raw)
 {
     const struct json_marks *marks = run->marks;
+    const uint16_t *first = run->first;
     const char *record = raw[0].data, *limit = marks->text + marks->count;
-    run->firsts[0] = marks->next;
-    while (run->count < room && record < limit && fits(form, marks, run->firsts[run->count], record)) {
-        const uint16_t *first = run->firsts[run->count];
+    while (run->count < room && record < limit && marks->end - first >= (ptrdiff_t)form->mark_count &&
+           place_of(marks->text, first, form->places[0]) == record) {
         const char *end = place_of(marks->text, first, form->end);
         if (end > limit || (end < limit && *end != '\n') || (size_t)(end - record) > run->decoder->row_bytes_max) {
             return;
         }
         raw[run->count++] = (struct evs_slice){record, (size_t)(end - record)};
-        run->firsts[run->count] = first + form->mark_count + (end < limit);
+        first += run->stride;
         record = end + 1;
+    }
+}
+
+/* How many of the run's records have the piece of a gap, up to the first that has not. Its place moves on from record to record, so when that in the first one is not
+ * before that record, and that in the last one not behind the text, none is read elsewhere. */
+static MARKING uint32_t count_piece(const struct run *run, const struct json_form *form, uint32_t number,
+                                    const char *record)
+{
+    const uint16_t *mark = run->first + form->places[number].mark;
+    const char *base = run->marks->text + form->places[number].bytes, *limit = run->marks->text + run->marks->count;
+    uint32_t count = base + *mark < record ? 0 : run->count;
+    while (count > 0 && base + mark[(size_t)(count - 1) * run->stride] > limit) {
+        count--;
+    }
+    const __m512i piece = _mm512_load_si512(form->gaps[number]);
+    uint64_t mask = form->masks[number];
+    uint32_t alike = 0;
+    if (mask <= UINT32_MAX) {
+        while (alike < count && is_alike_32(base + mark[(size_t)alike * run->stride], piece, (__mmask32)mask)) {
+            alike++;
+        }
+    } else {
+        while (alike < count && is_alike_64(base + mark[(size_t)alike * run->stride], piece, mask)) {
+            alike++;
+        }
+    }
+    return alike;
+}
+
+/* Piece by piece, each in all records: there is nothing to be asked from one record to the next, and what is compared with stays in a register. */
+static void find_run(struct run *run, const struct json_form *form, uint32_t room, struct evs_slice *raw)
+{
+    line_up(run, form, room, raw);
+    for (uint32_t i = 0; i < form->gap_count && run->count > 0; i++) {
+        run->count = count_piece(run, form, i, raw[0].data);
     }
 }
 
@@ -123,7 +176,7 @@ static WIDE void find_run(struct run *run, const struct json_form *form, uint32_
 
 static inline struct evs_slice value_of(const struct run *run, const struct form_value *value, uint32_t record)
 {
-    const uint16_t *mark = run->firsts[record] + value->mark;
+    const uint16_t *mark = run->first + (size_t)record * run->stride + value->mark;
     const char *from = run->marks->text + mark[0] + value->lead;
     return (struct evs_slice){from, (size_t)(run->marks->text + mark[1] - value->trail - from)};
 }
@@ -255,11 +308,11 @@ static uint32_t take_value(const struct run *run, const struct form_value *value
 }
 
 /* The form of the record in hand, brought to the front; NULL: none is known. */
-static WIDE struct json_form *find_form(struct json_forms *forms, const struct json_marks *marks, const char *record)
+static struct json_form *find_form(struct json_forms *forms, const struct json_marks *marks, const char *record)
 {
     for (uint32_t i = 0; i < forms->count; i++) {
         struct json_form *form = forms->by_use[i];
-        if (fits(form, marks, marks->next, record)) {
+        if (fits(form, marks, record)) {
             for (; i > 0; i--) {
                 forms->by_use[i] = forms->by_use[i - 1];
             }
@@ -304,7 +357,7 @@ uint32_t evs_json_take_run(struct json_decoder *decoder, const char *text, uint3
     if (form == NULL) {
         return 0;
     }
-    struct run run = {.decoder = decoder, .marks = marks};
+    struct run run = {.decoder = decoder, .marks = marks, .first = marks->next, .stride = form->mark_count + 1};
     raw[0].data = text;
     find_run(&run, form, room < RUN_MAX ? room : RUN_MAX, raw);
     uint32_t found = run.count;
@@ -315,7 +368,7 @@ uint32_t evs_json_take_run(struct json_decoder *decoder, const char *text, uint3
     if (EVS_UNLIKELY(run.count < found)) {
         clear_rows(decoder, decoder->row + run.count, decoder->row + found);
     }
-    marks->next = run.firsts[run.count];
+    marks->next += (size_t)run.count * run.stride; /* or one too far, at the text's end */
     settle(forms, found, run.count);
     return run.count;
 }
@@ -329,6 +382,7 @@ struct drawing {
     const uint16_t *first, *mark; /* of the record; the next one */
     const char *text;
     uint32_t gap_count, value_count, column_count;
+    uint32_t piece_bytes; /* of the last piece */
 };
 
 /* A place that is counted from `mark`. */
@@ -337,32 +391,43 @@ static struct at_mark place_at(const struct drawing *drawing, const char *text, 
     return (struct at_mark){(uint16_t)(mark - drawing->first), (int16_t)(text - (drawing->marks->text + *mark))};
 }
 
-/* Where the gap of `step` is looked for. The first piece of a gap: from a mark of its own, or, at a record's end, from the mark behind it. Another piece: where
- * the one before it, behind `before`, ends, so that nothing can stand between them. False: it has no mark to be counted from. */
-static bool place_gap(struct drawing *drawing, const struct json_step *before, const struct json_step *step)
+/* Where the gap of `step` is looked for: from a mark of its own, or, at a record's end, from the mark behind it. False: it has none. */
+static bool place_gap(struct drawing *drawing, const struct json_step *step)
 {
-    struct at_mark *place = &drawing->form->places[drawing->gap_count];
-    if (before->kind == JSON_STEP_GAP) {
-        *place = place[-1];
-        place->bytes = (int16_t)(place->bytes + (int16_t)before->bytes);
-        return true;
-    }
-    *place = place_at(drawing, drawing->text, drawing->mark);
+    drawing->form->places[drawing->gap_count] = place_at(drawing, drawing->text, drawing->mark);
+    drawing->piece_bytes = 0;
+    drawing->gap_count++;
     return step->marks > 0 || step->kind == JSON_STEP_END;
+}
+
+/* A gap of several steps goes on, behind `before`, where the one before it ends, so that nothing can stand between them: in the same piece, if there is room. */
+static bool go_on(struct drawing *drawing, const struct json_step *before, const struct json_step *step)
+{
+    if (before->kind != JSON_STEP_GAP) {
+        return place_gap(drawing, step);
+    }
+    if (drawing->piece_bytes + step->bytes > PIECE) {
+        struct at_mark *place = &drawing->form->places[drawing->gap_count++];
+        *place = place[-1];
+        place->bytes = (int16_t)(place->bytes + (int16_t)drawing->piece_bytes);
+        drawing->piece_bytes = 0;
+    }
+    return true;
 }
 
 static bool add_gap(struct drawing *drawing, const struct json_step *before, const struct json_step *step)
 {
     struct json_form *form = drawing->form;
-    if (!place_gap(drawing, before, step)) {
+    if (!go_on(drawing, before, step)) {
         return false;
     }
-    uint32_t number = drawing->gap_count++;
-    memcpy(form->gaps[number], step->gap, sizeof step->gap);
-    memset(form->masks[number], 0, sizeof form->masks[number]);
-    memset(form->masks[number], 0xFF, step->bytes);
+    uint32_t number = drawing->gap_count - 1;
+    EVS_ASSERT(step->bytes > 0);
+    memcpy(form->gaps[number] + drawing->piece_bytes, step->gap, step->bytes);
+    drawing->piece_bytes += step->bytes;
+    form->masks[number] = UINT64_MAX >> (PIECE - drawing->piece_bytes);
     form->end = form->places[number];
-    form->end.bytes = (int16_t)(form->end.bytes + (int16_t)step->bytes);
+    form->end.bytes = (int16_t)(form->end.bytes + (int16_t)drawing->piece_bytes);
     drawing->text += step->bytes;
     drawing->mark += step->marks;
     return true;

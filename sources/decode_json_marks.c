@@ -47,8 +47,16 @@ static uint64_t escaped_by(uint64_t backslashes, bool *open)
     return escaped;
 }
 
-/* Writes the places of `marks`, bits of the block at `base`, and returns where the next ones go. Some more are written behind them. */
-static inline MARKING uint16_t *put_places(uint16_t *to, uint64_t marks, uint32_t base)
+/* What is found out of a text on the way. */
+struct marking {
+    struct json_marks *marks;
+    bool open; /* the last byte is a backslash that escapes the next one */
+    bool is_ascii;
+};
+
+/* Writes the places of `marks`, bits of a block, and returns where the next ones go. Some more are written behind them. `bases`: the place of the block's first
+ * byte, 16 times. */
+static inline MARKING uint16_t *put_places(uint16_t *to, uint64_t marks, __m256i bases)
 {
     const __m512i numbers =
         _mm512_set_epi8(63, 62, 61, 60, 59, 58, 57, 56, 55, 54, 53, 52, 51, 50, 49, 48, 47, 46, 45, 44, 43, 42, 41, 40,
@@ -57,44 +65,35 @@ static inline MARKING uint16_t *put_places(uint16_t *to, uint64_t marks, uint32_
     __m512i packed = _mm512_maskz_compress_epi8(marks, numbers);
     uint32_t count = (uint32_t)__builtin_popcountll(marks);
     __m256i some = _mm256_cvtepu8_epi16(_mm512_castsi512_si128(packed));
-    _mm256_storeu_si256((void *)to, _mm256_add_epi16(some, _mm256_set1_epi16((short)base)));
+    _mm256_storeu_si256((void *)to, _mm256_add_epi16(some, bases));
     if (EVS_UNLIKELY(count > PACKED)) {
-        __m512i bases = _mm512_set1_epi16((short)base);
+        __m512i all = _mm512_broadcastw_epi16(_mm256_castsi256_si128(bases));
         __m256i half = _mm512_castsi512_si256(packed), rest = _mm512_extracti64x4_epi64(packed, 1);
-        _mm512_storeu_si512(to, _mm512_add_epi16(_mm512_cvtepu8_epi16(half), bases));
-        _mm512_storeu_si512(to + BLOCK / 2, _mm512_add_epi16(_mm512_cvtepu8_epi16(rest), bases));
+        _mm512_storeu_si512(to, _mm512_add_epi16(_mm512_cvtepu8_epi16(half), all));
+        _mm512_storeu_si512(to + BLOCK / 2, _mm512_add_epi16(_mm512_cvtepu8_epi16(rest), all));
     }
     return to + count;
 }
 
-/* What is found out of a text on the way. */
-struct marking {
-    struct json_marks *marks;
-    uint16_t *to;
-    bool open; /* the last byte is a backslash that escapes the next one */
-    bool is_ascii;
-};
-
-/* A block with something else than marks: takes the quotes that are escaped out of `found`. */
-static MARKING __attribute__((noinline)) uint64_t look_closer(struct marking *marking, __m512i bytes, uint32_t at,
+/* Block `number`, with something else than marks: takes the quotes that are escaped out of `found`. */
+static MARKING __attribute__((noinline)) uint64_t look_closer(struct marking *marking, __m512i bytes, uint32_t number,
                                                               uint64_t found, uint64_t odd)
 {
     struct json_marks *marks = marking->marks;
     uint64_t backslashes = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('\\')) & odd;
     uint64_t quotes = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8('"'));
-    if (!marks->has_escapes) {
+    if (!marks->has_escapes && backslashes != 0) {
         memset(marks->escapes, 0, sizeof marks->escapes);
         marks->has_escapes = true;
     }
-    marks->escapes[at / BLOCK] = backslashes != 0;
+    marks->escapes[number] = backslashes != 0;
     marking->is_ascii = marking->is_ascii && odd == backslashes;
     return found & ~(escaped_by(backslashes, &marking->open) & quotes);
 }
 
-/* The block at `at`, of which the bytes of the mask `there` belong to the text. */
-static inline MARKING void mark_block(struct marking *marking, uint32_t at, uint64_t there)
+/* The marks of block `number`, of which the bytes of the mask `there` belong to the text. */
+static inline MARKING uint64_t marks_of(struct marking *marking, __m512i bytes, uint32_t number, uint64_t there)
 {
-    __m512i bytes = _mm512_loadu_si512(marking->marks->text + at);
     /* With its second bit turned a quote is 0x20, which space and `!` are no more; control characters stay below. */
     __m512i turned = _mm512_xor_si512(bytes, _mm512_set1_epi8(2));
     uint64_t found = _mm512_cmple_epu8_mask(turned, _mm512_set1_epi8(0x20)) & there;
@@ -102,30 +101,50 @@ static inline MARKING void mark_block(struct marking *marking, uint32_t at, uint
     turned = _mm512_xor_si512(bytes, _mm512_set1_epi8('\\'));
     uint64_t odd = _mm512_cmple_epi8_mask(turned, _mm512_setzero_si512()) & there;
     if (EVS_UNLIKELY((odd | marking->open) != 0)) {
-        found = look_closer(marking, bytes, at, found, odd);
+        found = look_closer(marking, bytes, number, found, odd);
     }
-    marking->to = put_places(marking->to, found, at);
+    return found;
+}
+
+/* The places of the marks of `text`; returns where the next one would go. Blocks lie as the lines of the cache do, so that none lies in two; of the first and the last some
+ * bytes may be no text. Where the next place goes is no member of `marking`: as such it would go through memory, block by block, and that is what the blocks would
+ * wait for. */
+static inline MARKING uint16_t *find_marks(struct marking *marking, struct evs_slice text, uint16_t *to)
+{
+    const uint32_t lead = (uint32_t)((uintptr_t)text.data % BLOCK), end = lead + (uint32_t)text.count;
+    const char *blocks = text.data - lead;
+    uint64_t there = UINT64_MAX << lead;
+    there &= end < BLOCK ? UINT64_MAX >> (BLOCK - end) : UINT64_MAX;
+    __m256i bases = _mm256_set1_epi16((short)-(int32_t)lead);
+    __m512i bytes = _mm512_maskz_expandloadu_epi8(there, text.data);
+    to = put_places(to, marks_of(marking, bytes, 0, there), bases);
+    uint32_t at = BLOCK;
+    for (; at + BLOCK <= end; at += BLOCK) {
+        bases = _mm256_add_epi16(bases, _mm256_set1_epi16(BLOCK));
+        bytes = _mm512_load_si512(blocks + at);
+        to = put_places(to, marks_of(marking, bytes, at / BLOCK, UINT64_MAX), bases);
+    }
+    if (at < end) {
+        bases = _mm256_add_epi16(bases, _mm256_set1_epi16(BLOCK));
+        there = UINT64_MAX >> (BLOCK - (end - at));
+        to = put_places(to, marks_of(marking, _mm512_load_si512(blocks + at), at / BLOCK, there), bases);
+    }
+    return to;
 }
 
 MARKING void evs_json_mark_text(struct json_marks *marks, struct evs_slice text)
 {
     EVS_ASSERT(text.count > 0 && text.count <= JSON_MARKED_BYTES_MAX);
-    struct marking marking = {.marks = marks, .to = marks->places, .is_ascii = true};
+    struct marking marking = {.marks = marks, .is_ascii = true};
     marks->text = text.data;
     marks->count = (uint32_t)text.count;
     marks->has_escapes = false;
-    uint32_t at = 0;
-    for (; at + BLOCK <= text.count; at += BLOCK) {
-        mark_block(&marking, at, UINT64_MAX);
-    }
-    if (at < text.count) {
-        mark_block(&marking, at, UINT64_MAX >> (BLOCK - (text.count - at)));
-    }
+    uint16_t *end = find_marks(&marking, text, marks->places);
     for (uint32_t i = 0; i < BLOCK; i += BLOCK / 2) {
-        _mm512_storeu_si512(marking.to + i, _mm512_set1_epi16((short)text.count));
+        _mm512_storeu_si512(end + i, _mm512_set1_epi16((short)text.count));
     }
     marks->next = marks->places;
-    marks->end = marking.to;
+    marks->end = end;
     marks->is_invalid = !marking.is_ascii && !evs_utf8_valid(text.data, text.count);
 }
 

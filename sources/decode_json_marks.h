@@ -15,9 +15,9 @@ struct json_marks {
     const uint16_t *next; /* the first mark that is not before the record in hand */
     const uint16_t *end;  /* behind the last one */
     struct json_forms *forms;
-    uint32_t count;               /* bytes of text */
-    bool has_escapes, is_invalid; /* a backslash stands somewhere; it is no UTF-8 somewhere */
-    uint8_t escapes[BLOCKS_MAX + 1];
+    uint32_t count;                                     /* bytes of text */
+    bool has_escapes, is_invalid;                       /* a backslash stands somewhere; it is no UTF-8 somewhere */
+    uint8_t escapes[BLOCKS_MAX + 2];                    /* of the blocks: lines of the cache */
     uint16_t places[JSON_MARKED_BYTES_MAX + 2 * BLOCK]; /* and then `count`, more often than a gap can have marks */
 };
 
@@ -38,7 +38,8 @@ void evs_json_learn_form(struct json_decoder *decoder, const uint16_t *first, co
 /* Whether a backslash stands in [from, end). */
 static inline bool has_escape(const struct json_marks *marks, const char *from, const char *end)
 {
-    size_t first = (size_t)(from - marks->text) / BLOCK, last = (size_t)(end - marks->text) / BLOCK;
+    size_t lead = (uintptr_t)marks->text % BLOCK;
+    size_t first = ((size_t)(from - marks->text) + lead) / BLOCK, last = ((size_t)(end - marks->text) + lead) / BLOCK;
     if (EVS_LIKELY(!marks->has_escapes || (last - first < 2 && (marks->escapes[first] | marks->escapes[last]) == 0))) {
         return false;
     }
