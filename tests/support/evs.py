@@ -8,6 +8,7 @@ import atexit
 import fcntl
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -18,6 +19,11 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEADLINE_S = 120
+
+# What somebody has set for the programs of his machine (addresses, tokens, a proxy even for 127.0.0.1) must not lead the suites' own elsewhere. ./dev clears the same.
+FOREIGN = re.compile("EVSTREAM_(?!TEST_DATA$)|OTEL_|PG[A-Z]|REDISCLI_|.*_(proxy|PROXY)$")
+for foreign in filter(FOREIGN.match, list(os.environ)):
+    del os.environ[foreign]
 
 
 def wait_until(condition, what, deadline_s=DEADLINE_S):
@@ -34,6 +40,17 @@ def wait_until(condition, what, deadline_s=DEADLINE_S):
 PORTS = os.path.join(tempfile.gettempdir(), "evstream-test-ports")  # tests/unit/free_port.c takes part
 PORT_TRIES_MAX = 100_000
 held_ports = []
+
+
+def ports_end():
+    """Below those that the kernel gives to whoever connects: one of these is free now, and not when a server comes back."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+            lowest = int(file.read().split()[0])
+    except (OSError, ValueError, IndexError):
+        return 32000
+    return lowest if 12000 <= lowest < 32000 else 32000
+
 
 
 def locked(port):
@@ -53,12 +70,13 @@ def locked(port):
 
 
 def free_port():
-    """A port that is ours until this process ends: also while its server is down, and beside other suites. Below those that the kernel gives away by itself."""
+    """A port that is ours until this process ends: also while its server is down, and beside other suites."""
     if not os.path.isdir(PORTS):
         os.makedirs(PORTS, exist_ok=True)
         os.chmod(PORTS, 0o777)  # whatever umask says: the suites of other users take part
+    end = ports_end()
     for _ in range(PORT_TRIES_MAX):
-        port = random.randrange(10000, 32000)
+        port = random.randrange(10000, end)
         lock = locked(port)
         if lock is not None:
             held_ports.append(lock)
