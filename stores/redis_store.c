@@ -156,17 +156,12 @@ static evs_status check_followers(const struct evs_redis_store *store, struct ev
         change == EVS_REDIS_RESTARTED ? "was started again" : "is another server now, after a failover");
 }
 
-evs_status evs_redis_store_locate(struct evs_redis_store *store, struct evs_error *error)
+evs_status evs_redis_store_judge_end(struct evs_redis_store *store, struct evs_error *error)
 {
-    EVS_ASSERT(store->has_term);
-    evs_status status = check_followers(store, error);
-    if (status != EVS_OK) {
-        return status;
-    }
     struct evs_slice command[] = {EVS_SLICE("FCALL"), EVS_SLICE(EVS_REDIS_NEWEST), EVS_SLICE("1"),
                                   evs_slice_of(store->keys[EVS_BLOCK_STATE])};
     redisReply *reply;
-    status =
+    evs_status status =
         evs_redis_function_call(store->link, command, EVS_COUNT(command), "show the end of the log", &reply, error);
     if (status != EVS_OK) {
         return status;
@@ -174,6 +169,13 @@ evs_status evs_redis_store_locate(struct evs_redis_store *store, struct evs_erro
     status = judge_newest(store, reply, error);
     freeReplyObject(reply);
     return status;
+}
+
+evs_status evs_redis_store_locate(struct evs_redis_store *store, struct evs_error *error)
+{
+    EVS_ASSERT(store->has_term);
+    evs_status status = check_followers(store, error);
+    return status == EVS_OK ? evs_redis_store_judge_end(store, error) : status;
 }
 
 /* --- commits ------------------------------------------------------------------------------------------------------ */

@@ -75,6 +75,8 @@ EVS_MUST_CHECK evs_status evs_redis_store_try(struct evs_redis_store *store, evs
 
 /* Looks at the log's end: sets tail and located when it is ours; EVS_E_FENCED or EVS_E_GAP when not. */
 EVS_MUST_CHECK evs_status evs_redis_store_locate(struct evs_redis_store *store, struct evs_error *error);
+/* The same of the log alone, also for who has only just taken it over: rows that were written behind it are not asked for. */
+EVS_MUST_CHECK evs_status evs_redis_store_judge_end(struct evs_redis_store *store, struct evs_error *error);
 
 /* Looks at the last commit as peek does, and remembers which it is, so that its blocks can be read without a term (tools). */
 EVS_MUST_CHECK evs_status evs_redis_store_look(struct evs_redis_store *store, struct evs_store_terms *terms,

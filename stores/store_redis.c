@@ -315,6 +315,18 @@ evs_status evs_redis_store_look(struct evs_redis_store *store, struct evs_store_
 
 /* --- acquire, as a step ------------------------------------------------------------------------------------------- */
 
+/* Who was stopped behind the take-over finds nothing, or half of it, where a newer owner has trimmed: that is no damage, and no first start. */
+static evs_status read_as_owner(struct evs_redis_store *store, struct evs_error *error)
+{
+    evs_status status = read_last_commit(store, error);
+    if (status != EVS_E_STATE && (status != EVS_OK || store->has_commit)) {
+        return status;
+    }
+    struct evs_error why;
+    evs_status now = evs_redis_store_judge_end(store, &why);
+    return now == EVS_E_FENCED || now == EVS_E_UNREACHABLE ? evs_fail(error, now, "%s", why.text) : status;
+}
+
 static evs_status try_acquire(struct evs_redis_store *store, void *argument, struct evs_error *error)
 {
     (void)argument;
@@ -330,7 +342,7 @@ static evs_status try_acquire(struct evs_redis_store *store, void *argument, str
     }
     store->floor = store->tail = (struct evs_redis_id){store->epoch, 0};
     store->sequences[EVS_BLOCK_STATE] = store->sequences[EVS_BLOCK_OUTBOX] = 0;
-    status = read_last_commit(store, error);
+    status = read_as_owner(store, error);
     store->located = status == EVS_OK;
     if (store->located && store->has_followers) {
         evs_redis_link_accept(store->link);

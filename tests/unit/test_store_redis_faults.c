@@ -42,6 +42,57 @@ START_TEST(take_over_between_staging_and_commit)
 }
 END_TEST
 
+/* The first owner has taken the log over and sleeps before it reads what it took; when it wakes, the second has written snapshots and trimmed. */
+struct sleeper {
+    const char *before; /* which request */
+    void *second;
+};
+
+static enum proxy_verdict take_over_and_trim(void *argument, unsigned number, const redisReply *request)
+{
+    (void)number;
+    struct sleeper *sleeper = argument;
+    if (sleeper->second == NULL && proxy_request_is(request, sleeper->before)) {
+        sleeper->second = open_at(server.url, SECOND);
+        acquire(sleeper->second);
+        for (uint64_t seed = 10; seed < 14; seed++) {
+            must_commit(sleeper->second, (struct oracle_commit){
+                                             .blocks = 2, .seed = seed, .block_bytes = 9000, .snapshot_starts = true});
+        }
+    }
+    return PROXY_PASS;
+}
+
+static void check_sleeper(const char *before)
+{
+    struct sleeper sleeper = {.before = before};
+    struct proxy_redis proxy;
+    struct evs_store_terms terms;
+    void *earlier = open_and_acquire(server.url);
+    must_commit(earlier, (struct oracle_commit){.blocks = 2, .seed = 1, .block_bytes = 9000, .snapshot_starts = true});
+    evs_store_redis.close(earlier);
+    proxy_redis_start(&proxy, server.socket, take_over_and_trim, &sleeper);
+    void *first = open_at(proxy.url, SECOND);
+    ck_assert_int_eq(evs_store_redis.acquire(first, &terms, &error), EVS_E_FENCED);
+    ck_assert_ptr_nonnull(sleeper.second);
+    evs_store_redis.close(first);
+    proxy_redis_stop(&proxy);
+    evs_store_redis.close(sleeper.second);
+    evs_store_redis.close(check_restore(server.url));
+}
+
+START_TEST(take_over_before_the_last_commit_is_found)
+{
+    check_sleeper("XREVRANGE");
+}
+END_TEST
+
+START_TEST(take_over_before_the_last_commit_is_read)
+{
+    check_sleeper("XRANGE");
+}
+END_TEST
+
 /* The staged blocks are not what the commit says any more, though the connection has held: a proxy or a failover in
  * between. */
 static enum proxy_verdict spoil_before_commit(void *argument, unsigned number, const redisReply *request)
@@ -426,6 +477,8 @@ static void add_faults(Suite *suite)
     tcase_add_checked_fixture(faults, set_up_strict, tear_down);
     tcase_set_timeout(faults, 60);
     tcase_add_test(faults, take_over_between_staging_and_commit);
+    tcase_add_test(faults, take_over_before_the_last_commit_is_found);
+    tcase_add_test(faults, take_over_before_the_last_commit_is_read);
     tcase_add_test(faults, last_block_gone_before_the_commit);
     tcase_add_test(faults, last_outbox_block_gone_before_the_commit);
     tcase_add_test(faults, connection_cut_at_each_request);
