@@ -24,6 +24,7 @@ DEADLINE_S = 120
 FOREIGN = re.compile("EVSTREAM_(?!TEST_DATA$)|OTEL_|PG[A-Z]|REDISCLI_|.*_(proxy|PROXY)$")
 for foreign in filter(FOREIGN.match, list(os.environ)):
     del os.environ[foreign]
+os.environ["LC_ALL"] = "C.UTF-8"  # one that is not installed makes bash complain, another one makes servers speak otherwise
 
 
 def wait_until(condition, what, deadline_s=DEADLINE_S):
@@ -377,7 +378,7 @@ def same(found, expected, what):
     """Raises with the first differences when two lists differ."""
     if found == expected:
         return
-    have, want = set(found), set(expected)
-    missing = [str(x)[:300] for x in expected if x not in have][:3]
-    extra = [str(x)[:300] for x in found if x not in want][:3]
+    have, want = set(map(repr, found)), set(map(repr, expected))  # also lists have a text
+    missing = [str(x)[:300] for x in expected if repr(x) not in have][:3]
+    extra = [str(x)[:300] for x in found if repr(x) not in want][:3]
     raise AssertionError(f"{what}: {len(found)} instead of {len(expected)}; missing {missing}; unexpected {extra}")
