@@ -43,6 +43,7 @@ struct opener {
     struct evs_nats_wire *wire;
     char inbox[EVS_UPSTREAM_INBOX_BYTES];
     struct evs_wake done;
+    struct evs_error told; /* an outage may last for hours: what has not changed since the last try is not told again */
     _Atomic bool stop;
 };
 
@@ -539,7 +540,6 @@ static void opener_main(void *argument)
     struct evs_delivery *delivery = argument;
     struct opener *opener = &delivery->opener;
     const struct evs_os *os = delivery->options.os;
-    struct evs_error told = {0};
     while (!atomic_load(&opener->stop)) {
         struct evs_error error = {0};
         evs_status status =
@@ -548,10 +548,9 @@ static void opener_main(void *argument)
             evs_wake_post(&opener->done);
             return;
         }
-        /* An outage may last for hours: what has not changed since the last try is not told again. */
-        bool is_new = strcmp(error.text, told.text) != 0;
+        bool is_new = strcmp(error.text, opener->told.text) != 0;
         evs_log(delivery->options.log, is_new ? EVS_LOG_WARN : EVS_LOG_DEBUG, "nats_away", "%s", error.text);
-        told = error;
+        opener->told = error;
         (void)os->sockets.wait(os->sockets.self, opener->park, NULL, 0, DELIVERY_RECONNECT_US);
     }
 }
@@ -600,6 +599,7 @@ static evs_status delivery_connect(struct evs_delivery *delivery, struct evs_err
         return status;
     }
     evs_log(delivery->options.log, EVS_LOG_WARN, "nats_away", "%s Until then events go to the spool.", error->text);
+    opener->told = *error;
     evs_wake_init(&opener->done, delivery->options.base, delivery_on_opened, delivery);
     return threads->spawn(threads->self, "evs-connect", opener_main, delivery, &opener->thread);
 }

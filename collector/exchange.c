@@ -102,6 +102,9 @@ static void exchange_log(const struct evs_collector *collector, struct evhttp_re
     (void)written; /* a full disk must not stop events */
 }
 
+/* The form in which the protocols refuse, too (protocol/answer.c). */
+#define REFUSAL "{\"success\":false,\"message\":\"%s\"}\n"
+
 /* --- answers --------------------------------------------------------------------------------------------------------------- */
 
 static void exchange_send(struct evs_collector *collector, struct evhttp_request *request, int status, int64_t begun_us)
@@ -112,7 +115,8 @@ static void exchange_send(struct evs_collector *collector, struct evhttp_request
     if (collector->drains) {
         tell(request, "Connection", "close");
     }
-    evhttp_send_reply(request, status, NULL, NULL);
+    evhttp_send_reply(request, status, status == 429 ? "Too Many Requests" : NULL,
+                      NULL); /* libevent knows the others */
 }
 
 /* Throws away what has been put into the answer, but for CORS: a script must be able to read a refusal, too. */
@@ -143,7 +147,7 @@ static void exchange_refuse(struct evs_collector *collector, struct evhttp_reque
     exchange_clear(request);
     tell(request, "Content-Type", "application/json");
     tell(request, "Cache-Control", "no-store");
-    evbuffer_add_printf(evhttp_request_get_output_buffer(request), "{\"error\":\"%s\"}\n", sentence);
+    evbuffer_add_printf(evhttp_request_get_output_buffer(request), REFUSAL, sentence);
     exchange_send(collector, request, status, begun_us);
 }
 
@@ -156,7 +160,7 @@ static void exchange_come_again(struct evs_collector *collector, struct evhttp_r
     tell(request, "Retry-After", wait_us > 0 ? seconds : EXCHANGE_RETRY_AFTER);
     tell(request, "Content-Type", "application/json");
     tell(request, "Cache-Control", "no-store");
-    evbuffer_add_printf(evhttp_request_get_output_buffer(request), "{\"error\":\"%s\"}\n", sentence);
+    evbuffer_add_printf(evhttp_request_get_output_buffer(request), REFUSAL, sentence);
     exchange_send(collector, request, status, begun_us);
 }
 
@@ -544,7 +548,7 @@ void evs_exchange_refuse(void *context, struct evs_slice head, enum evs_guard_re
     }
     evs_free(origin_text);
     evs_free(host_text);
-    evbuffer_add_printf(out, "Content-Length: %zu\r\n\r\n{\"error\":\"%s\"}\n", strlen(sentences[refusal]) + 13,
+    evbuffer_add_printf(out, "Content-Length: %zu\r\n\r\n" REFUSAL, strlen(sentences[refusal]) + sizeof REFUSAL - 3,
                         sentences[refusal]);
 }
 
