@@ -8,7 +8,8 @@
  * takes the state over, and the one before it is fenced.
  *
  * A holder renews only while it does its work: when no checkpoint was committed for three leases (a worker that hangs, a store that only this
- * machine cannot reach), it lets the lease run out for another one to try. Until the first checkpoint of a term it renews in any case: a large state may take
+ * machine cannot reach), it lets the lease run out for another one to try. Where nobody has taken it, it renews once more after a while: rows that wait to be sent
+ * may be all that holds the checkpoint up, or the end of the run, and without a lease none is sent. Until the first checkpoint of a term it renews in any case: a large state may take
  * minutes to restore. */
 #include "bucket.h"
 #include "lease.h"
@@ -18,6 +19,7 @@
 #define RENEWALS 6u /* a lease, of the holder */
 #define LOOK_MAX_US 500000
 #define STALE_LEASES 3
+#define OFFER_LEASES 2 /* others wait for a whole one before they take it */
 
 static int64_t boot_us(const struct evs_run *run)
 {
@@ -37,6 +39,11 @@ static bool works(const struct evs_run *run)
     int64_t committed_us = atomic_load(&run->committed_us);
     int64_t patience_us = STALE_LEASES * run->options.lease_us + run->options.checkpoint_interval_us;
     return committed_us == 0 || boot_us(run) - committed_us < patience_us;
+}
+
+static bool is_on_offer(const struct evs_run *run)
+{
+    return boot_us(run) - evs_lease_renewed_us(run->lease) < OFFER_LEASES * run->options.lease_us;
 }
 
 static void tell_trouble(struct evs_run *run, const struct evs_error *error)
@@ -67,10 +74,10 @@ static void renew(struct evs_run *run)
     int64_t before_us = evs_lease_renewed_us(run->lease);
     bool was_stale = run->is_stale;
     run->is_stale = !works(run);
-    if (run->is_stale) {
-        if (!was_stale) { /* once, not at every tick */
-            tell_stale(run);
-        }
+    if (run->is_stale && !was_stale) { /* once, not at every tick */
+        tell_stale(run);
+    }
+    if (run->is_stale && is_on_offer(run)) {
         return;
     }
     evs_status status = evs_lease_renew(run->lease, &error);

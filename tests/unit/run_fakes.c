@@ -126,6 +126,13 @@ void fake_senders(struct fake_world *world, int64_t complete_us)
     pthread_mutex_unlock(&world_lock);
 }
 
+void fake_sleep(struct fake_world *world, int64_t us)
+{
+    pthread_mutex_lock(&world_lock);
+    world->asleep_us += us;
+    pthread_mutex_unlock(&world_lock);
+}
+
 void fake_publish_other(struct fake_world *world, uint32_t partition, const char *payload)
 {
     publish(&world->topics[1], partition, payload);

@@ -84,6 +84,8 @@ void fake_replace_last(struct fake_world *world, uint32_t partition, const char 
 /* Senders' words hold up to this monotonic time (complete_us of source.h), also while an engine runs. */
 void fake_senders(struct fake_world *world, int64_t complete_us);
 void fake_publish_other(struct fake_world *world, uint32_t partition, const char *payload);
+/* The process was stopped for so long, and goes on now. */
+void fake_sleep(struct fake_world *world, int64_t us);
 /* The system with the world's clocks. */
 const struct evs_os *fake_os(struct fake_world *world);
 

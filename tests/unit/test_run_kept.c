@@ -133,6 +133,33 @@ START_TEST(a_restored_commit_is_confirmed_first)
 }
 END_TEST
 
+/* A drain waits for a receiver for so long that the lease is let go. Nobody takes it: what is left is delivered, and the run ends. */
+START_TEST(a_drain_outlives_its_lease)
+{
+    begin();
+    for (uint32_t i = ROWS; i < 8 * ROWS; i++) { /* more than the held lane takes without an acknowledgement */
+        publish(i);
+    }
+    const struct evs_plan *plan = fake_compile(into_log);
+    struct fake_how how = follow(2);
+    how.lease_us = INT64_C(10000000);
+    how.interval_us = 200000; /* rows come behind a commit: the next one is the last one */
+    atomic_store(&fake_world->holds_second, true);
+    struct evs_run *run = fake_start(plan, how);
+    ck_assert(fake_wait_rows("out.", 5 * ROWS));
+    uint32_t commits = fake_world->commit_count;
+    evs_run_stop(run);
+    ck_assert(fake_wait_commits(commits + 1));
+    fake_sleep(fake_world, 10 * how.lease_us);
+    atomic_store(&fake_world->holds_second, false);
+    struct evs_run_summary summary;
+    ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    ck_assert_uint_eq(fake_world->row_count, 8 * ROWS);
+    ck_assert_uint_eq(received(), 8 * ROWS);
+    end(plan);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("run_kept");
@@ -141,6 +168,7 @@ int main(void)
     tcase_add_loop_test(tests, what_each_lane_kept_is_told, 0, 4);
     tcase_add_loop_test(tests, a_cut_at_the_end, 0, 6);
     tcase_add_test(tests, a_restored_commit_is_confirmed_first);
+    tcase_add_test(tests, a_drain_outlives_its_lease);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
 }
