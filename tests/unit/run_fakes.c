@@ -126,13 +126,6 @@ void fake_senders(struct fake_world *world, int64_t complete_us)
     pthread_mutex_unlock(&world_lock);
 }
 
-void fake_sleep(struct fake_world *world, int64_t us)
-{
-    pthread_mutex_lock(&world_lock);
-    world->asleep_us += us;
-    pthread_mutex_unlock(&world_lock);
-}
-
 void fake_publish_other(struct fake_world *world, uint32_t partition, const char *payload)
 {
     publish(&world->topics[1], partition, payload);
@@ -235,6 +228,7 @@ static void source_state(void *instance, struct evs_source_state *state)
     *state = (struct evs_source_state){.partition_count = reader->topic->partition_count, .caught_up = true};
     pthread_mutex_lock(&world_lock);
     state->complete_us = reader->topic->complete_us;
+    state->caught_up = !atomic_load(&reader->topic->is_away);
     for (uint32_t p = reader->worker; p < reader->topic->partition_count; p += reader->worker_count) {
         state->caught_up &= reader->next[p] == reader->topic->partitions[p].count;
     }
@@ -549,17 +543,27 @@ static void keep_commit(struct fake_world *world, const struct evs_store_commit 
     };
 }
 
+/* What should wait for the answer of the store, and does not, goes out meanwhile. */
+static void linger(const struct fake_world *world)
+{
+    const struct evs_clock *clock = &evs_os_system()->clock;
+    if (world->linger_us > 0) {
+        clock->sleep_us(clock->self, world->linger_us);
+    }
+}
+
 static evs_status store_commit(void *instance, const struct evs_store_commit *commit, struct evs_error *error)
 {
     struct fake_world *world = instance;
     if (strikes(&world->fail_commit_before)) {
+        linger(world);
         return evs_fail(error, EVS_E_UNREACHABLE, "the fake store broke before the commit");
     }
     pthread_mutex_lock(&world_lock);
     keep_commit(world, commit);
     if (strikes(&world->fence_commit)) {
         world->fenced = true;
-        world->asleep_us = INT64_C(3600) * 1000 * 1000;
+        atomic_store(&world->asleep_us, INT64_C(3600) * 1000 * 1000);
     }
     pthread_mutex_unlock(&world_lock);
     if (strikes(&world->fail_commit_after)) {
@@ -574,6 +578,9 @@ static evs_status store_confirm(void *instance, struct evs_error *error)
     pthread_mutex_lock(&world_lock);
     bool fenced = world->fenced;
     pthread_mutex_unlock(&world_lock);
+    if (fenced) {
+        linger(world);
+    }
     return fenced ? evs_fail(error, EVS_E_FENCED, "another engine owns the fake group") : EVS_OK;
 }
 
@@ -610,17 +617,15 @@ static int64_t fake_monotonic_us(void *self)
 {
     const struct fake_world *world = self;
     const struct evs_clock *clock = &evs_os_system()->clock;
-    return clock->monotonic_us(clock->self) * (world->clock_factor == 0 ? 1 : world->clock_factor);
+    return clock->monotonic_us(clock->self) * (world->clock_factor == 0 ? 1 : world->clock_factor) +
+           atomic_load(&world->passed_us);
 }
 
 static int64_t fake_boot_us(void *self)
 {
     const struct fake_world *world = self;
     const struct evs_clock *clock = &evs_os_system()->clock;
-    pthread_mutex_lock(&world_lock);
-    int64_t asleep_us = world->asleep_us;
-    pthread_mutex_unlock(&world_lock);
-    return clock->boot_us(clock->self) + asleep_us;
+    return clock->boot_us(clock->self) + atomic_load(&world->asleep_us);
 }
 
 static int64_t fake_wall_us(void *self)

@@ -27,6 +27,7 @@ struct fake_topic { /* what one source reads */
     struct fake_log partitions[FAKE_PARTITIONS_MAX];
     uint32_t partition_count;
     bool live;           /* it never ends: when nothing is left the source has caught up */
+    atomic_bool is_away; /* the broker does not say whether everything that it has was read */
     int64_t complete_us; /* up to when registered senders' words hold; 0: there are none */
 };
 
@@ -51,8 +52,9 @@ struct fake_world {
     const char *refuse;          /* the receiver refuses rows whose payload begins with this text; NULL: none */
     uint32_t fail_open;          /* the n-th source or sink cannot be opened */
     uint32_t fence_commit;       /* after the n-th commit another engine takes the group over … */
-    int64_t asleep_us;           /* … while this process is stopped for so long: the boot clock is that much ahead */
+    _Atomic int64_t asleep_us;   /* … while this process is stopped for so long: the boot clock is that much ahead */
     bool fenced;
+    int64_t linger_us; /* how long the store keeps a refusal to itself: of a commit that is lost, of a confirmation */
     int64_t confirm_delay_us;                                   /* of the store */
     uint32_t state_moves;                                       /* commits that let the state begin later than before */
     void (*at_block)(struct fake_world *world, uint64_t bytes); /* behind each block of a restore; NULL: nothing */
@@ -66,6 +68,7 @@ struct fake_world {
     uint32_t lose_after;        /* … and behind so many polls the first one's log is cut, once … */
     atomic_bool has_lost;       /* … which it was */
     int64_t clock_factor;       /* the monotonic clock of fake_os runs so many times faster; 0: 1 */
+    _Atomic int64_t passed_us;  /* … and has been put forward by so much */
     struct evs_os os;           /* see fake_os */
 };
 
@@ -84,8 +87,6 @@ void fake_replace_last(struct fake_world *world, uint32_t partition, const char 
 /* Senders' words hold up to this monotonic time (complete_us of source.h), also while an engine runs. */
 void fake_senders(struct fake_world *world, int64_t complete_us);
 void fake_publish_other(struct fake_world *world, uint32_t partition, const char *payload);
-/* The process was stopped for so long, and goes on now. */
-void fake_sleep(struct fake_world *world, int64_t us);
 /* The system with the world's clocks. */
 const struct evs_os *fake_os(struct fake_world *world);
 

@@ -223,6 +223,84 @@ START_TEST(test_held_back_by_a_sender)
 }
 END_TEST
 
+/* A broker that does not answer is not a broker that has nothing. */
+START_TEST(test_away_is_not_silent)
+{
+    static const char text[] = SOURCE_WITH("events", "fake", "ms - interval 2 second", "interval 10 second")
+        SINKS FAST_OUT "from events |> insert into seen;\nfrom events " COUNTED;
+    begin(2);
+    const struct evs_plan *plan = fake_compile(text);
+    struct evs_run_summary summary;
+    atomic_store(&fake_world->topics[0].is_away, true);
+    struct evs_run *run = fake_start(plan, follow(1));
+    event(0, 0);
+    event(1, 0);
+    event(0, 60000);
+    ck_assert(fake_wait_rows("seen", 3));
+    for (int64_t begun_us = now_of(); now_of() < begun_us + 50000000;) {
+        struct timespec pause = {.tv_nsec = 2000000};
+        nanosleep(&pause, NULL);
+    }
+    ck_assert_uint_eq(fake_rows_at("out."), 0);
+    atomic_store(&fake_world->topics[0].is_away, false);
+    ck_assert(fake_wait_rows("out.", 1));
+    evs_run_stop(run);
+    ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    end(plan);
+}
+END_TEST
+
+/* Silence before the broker went away says nothing of the time behind: it counts anew. */
+START_TEST(test_silence_begins_anew)
+{
+    static const char text[] = SOURCE_WITH("events", "fake", "ms - interval 2 second", "interval 1 hour") SINKS FAST_OUT
+        "from events |> insert into seen;\nfrom events " COUNTED;
+    const int64_t two_hours_us = INT64_C(7200000000);
+    begin(2);
+    const struct evs_plan *plan = fake_compile(text);
+    struct evs_run_summary summary;
+    struct evs_run *run = fake_start(plan, follow(1));
+    event(0, 0);
+    event(1, 0);
+    event(0, 60000);
+    ck_assert(fake_wait_rows("seen", 3));
+    ck_assert(fake_wait_commits(fake_world->commit_count + 2)); /* it was seen to be silent */
+    atomic_store(&fake_world->topics[0].is_away, true);
+    atomic_fetch_add(&fake_world->passed_us, two_hours_us);
+    ck_assert(fake_wait_commits(fake_world->commit_count + 2));
+    atomic_store(&fake_world->topics[0].is_away, false);
+    ck_assert(fake_wait_commits(fake_world->commit_count + 5));
+    ck_assert_uint_eq(fake_rows_at("out."), 0);
+    atomic_fetch_add(&fake_world->passed_us, two_hours_us);
+    ck_assert(fake_wait_rows("out.", 1));
+    evs_run_stop(run);
+    ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    end(plan);
+}
+END_TEST
+
+/* That a partition is idle is told to windows when a commit says so: while it is being written, and when it is lost, no window closes for it. */
+START_TEST(test_idle_waits_for_its_commit)
+{
+    begin(2);
+    const struct evs_plan *plan = fake_compile(idle_fast);
+    struct evs_run_summary summary;
+    atomic_store(&fake_world->topics[0].is_away, true); /* nothing is idle until then */
+    event(0, 0);
+    event(1, 0);
+    event(0, 60000);
+    fake_world->linger_us = 200000;
+    struct evs_run *run =
+        fake_start(plan, (struct fake_how){.workers = 1, .batch_rows = 16, .follow = true, .interval_us = 30000000});
+    ck_assert(fake_wait_rows("seen", 3));
+    fake_world->fail_commit_before = 1;
+    atomic_store(&fake_world->topics[0].is_away, false);
+    ck_assert_int_eq(fake_end(run, &summary), EVS_E_UNREACHABLE);
+    ck_assert_uint_eq(fake_rows_at("out."), 0);
+    end(plan);
+}
+END_TEST
+
 /* What is proven must be as long as the time-out: a partition that has been silent for half of it is waited for, however late it is by now. */
 START_TEST(test_silence_must_be_proven)
 {
@@ -383,6 +461,7 @@ START_TEST(test_stopped_process_sends_nothing)
         event(0, i);
     }
     fake_world->fence_commit = 2; /* the first commit with rows in it */
+    fake_world->linger_us = 200000;
     struct evs_run *run =
         fake_start(plan, (struct fake_how){.workers = 1, .batch_rows = 1024, .checkpoint_batches = 1, .follow = true});
     ck_assert_int_eq(fake_end(run, &summary), EVS_E_FENCED);
@@ -404,6 +483,9 @@ int main(void)
     tcase_add_test(tests, test_fetched_is_not_idle);
     tcase_add_loop_test(tests, test_held_back_by_a_sender, 0, 4);
     tcase_add_test(tests, test_silence_must_be_proven);
+    tcase_add_test(tests, test_away_is_not_silent);
+    tcase_add_test(tests, test_silence_begins_anew);
+    tcase_add_test(tests, test_idle_waits_for_its_commit);
     tcase_add_loop_test(tests, test_silent_source, 0, 3);
     tcase_add_test(tests, test_finished_beside_running);
     tcase_add_test(tests, test_idle_expression);

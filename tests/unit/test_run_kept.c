@@ -10,6 +10,10 @@
 #define ALL_ROWS "from events |> insert into out;\n"
 
 static const char into_log[] = SOURCE "create sink out to fake_log (address = 'out.{k}');\n" ALL_ROWS;
+static const char into_fast[] = SOURCE "create sink out to fake (address = 'out.{k}');\n" ALL_ROWS;
+static const char into_both[] = SOURCE "create sink out to fake_exact (address = 'out.{k}');\n"
+                                       "create sink seen to fake (address = 'seen');\n"
+                                       "from events |> insert into seen;\n" ALL_ROWS;
 static const char into_exact[] = SOURCE "create sink out to fake_exact (address = 'out.{k}');\n" ALL_ROWS;
 
 static void publish(uint32_t number)
@@ -150,12 +154,54 @@ START_TEST(a_drain_outlives_its_lease)
     uint32_t commits = fake_world->commit_count;
     evs_run_stop(run);
     ck_assert(fake_wait_commits(commits + 1));
-    fake_sleep(fake_world, 10 * how.lease_us);
+    atomic_store(&fake_world->asleep_us, 10 * how.lease_us);
     atomic_store(&fake_world->holds_second, false);
     struct evs_run_summary summary;
     ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
     ck_assert_uint_eq(fake_world->row_count, 8 * ROWS);
     ck_assert_uint_eq(received(), 8 * ROWS);
+    end(plan);
+}
+END_TEST
+
+/* Rows of an exact sink wait for the commit that holds them, while those of a fast one, read later, have long arrived. */
+START_TEST(exact_rows_wait_for_their_commit)
+{
+    begin();
+    const struct evs_plan *plan = fake_compile(into_both);
+    struct fake_how how = follow(1);
+    how.interval_us = INT64_C(3600000000); /* none but the first, before anything is read, and the last */
+    struct evs_run *run = fake_start(plan, how);
+    ck_assert(fake_wait_rows("seen", ROWS));
+    for (uint32_t i = ROWS; i < 2 * ROWS; i++) {
+        publish(i);
+    }
+    ck_assert(fake_wait_rows("seen", 2 * ROWS));
+    ck_assert_uint_eq(fake_rows_at("out."), 0);
+    stop(run);
+    ck_assert_uint_eq(fake_rows_at("out."), 2 * ROWS);
+    end(plan);
+}
+END_TEST
+
+/* The receiver has stored rows and told nobody when the engine dies: the commit holds them, and the next life sends each of them again. */
+START_TEST(rows_without_an_answer_come_again)
+{
+    begin();
+    const struct evs_plan *plan = fake_compile(into_fast);
+    struct evs_run_summary summary;
+    fake_world->deaf_polls = 1;
+    struct evs_run *run = fake_start(plan, follow(1));
+    ck_assert(fake_wait_rows("out.", ROWS));
+    ck_assert(fake_wait_commits(fake_world->commit_count + 2)); /* the second was begun behind them */
+    fake_world->fail_commit_before = 1;
+    ck_assert_int_eq(fake_end(run, &summary), EVS_E_UNREACHABLE);
+    ck_assert_uint_eq(received(), ROWS);
+    fake_world->deaf_polls = 0;
+    run = fake_start(plan, follow(1));
+    stop(run);
+    ck_assert_uint_eq(fake_world->row_count, ROWS);
+    ck_assert_uint_eq(received(), 2 * ROWS);
     end(plan);
 }
 END_TEST
@@ -169,6 +215,8 @@ int main(void)
     tcase_add_loop_test(tests, a_cut_at_the_end, 0, 6);
     tcase_add_test(tests, a_restored_commit_is_confirmed_first);
     tcase_add_test(tests, a_drain_outlives_its_lease);
+    tcase_add_test(tests, exact_rows_wait_for_their_commit);
+    tcase_add_test(tests, rows_without_an_answer_come_again);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
 }
