@@ -3,7 +3,7 @@
 import atexit
 import glob
 import os
-import pwd
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -19,6 +19,15 @@ def binaries():
     return os.path.dirname(max(folders, key=lambda path: int(path.split("/")[4]))) if folders else None
 
 
+def open_folder():
+    """Where another user, too, gets into what is made: a folder below /root would shut the server out."""
+    for folder in map(os.path.realpath, (tempfile.gettempdir(), "/tmp", "/var/tmp")):
+        parts = [folder, *map(str, pathlib.Path(folder).parents)]
+        if all(os.path.isdir(part) and os.stat(part).st_mode & 1 for part in parts):
+            return folder
+    raise evs.Skip("there is no folder for temporary files that the user `postgres` gets into")
+
+
 class Postgres(evs.Server):
     """A server that can be killed by -9 and comes back with its data. fsync is off: what is killed here is processes, not power."""
 
@@ -27,9 +36,8 @@ class Postgres(evs.Server):
         if self.bin is None:
             raise evs.Skip("no PostgreSQL server is installed (Debian's package `postgresql`)")
         self.options = options
-        self.root = tempfile.mkdtemp(prefix="evs-pg-")
+        self.root = tempfile.mkdtemp(prefix="evs-pg-", dir=open_folder() if os.geteuid() == 0 else None)
         atexit.register(shutil.rmtree, self.root, True)
-        self.user = "postgres" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
         self.prefix = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups") if os.geteuid() == 0 else ()
         if os.geteuid() == 0:
             shutil.chown(self.root, "postgres", "postgres")
