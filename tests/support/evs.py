@@ -85,6 +85,16 @@ def free_port():
     raise RuntimeError(f"no port can be had; can {PORTS} be written to?")
 
 
+def has_ipv6():
+    """Whether this machine has an address ::1: a kernel that knows IPv6 may have it switched off, as containers do."""
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+        return True
+    except OSError:
+        return False
+
+
 def answers(port, ask, expected, host="127.0.0.1"):
     """Does the server on this port answer `ask` with something that holds `expected`?"""
     try:
