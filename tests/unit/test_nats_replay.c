@@ -235,6 +235,32 @@ START_TEST(test_lanes)
 }
 END_TEST
 
+/* One message gets no answer while later ones do: it may be stored anywhere behind what was the end when it was sent first. */
+START_TEST(test_floor_below_the_oldest)
+{
+    void *shared = NULL;
+    struct evs_error error = {0};
+    struct lane lane = lane_open(transports[0], EVS_REPLAY_NOTHING, NULL, 0, &shared);
+    lane_send(&lane, 1, 10);
+    lane_finish(&lane);
+    struct evs_sink_message unanswered = {.number = ++lane.number,
+                                          .id = {.low = 11, .high = 0xabc},
+                                          .address = EVS_SLICE("nobody.stores.this"),
+                                          .headers = EVS_SLICE("ce-id: 1\r\n"),
+                                          .payload = EVS_SLICE("{}")};
+    ck_assert_int_eq(evs_sink_nats.send(lane.instance, &unanswered, &error), EVS_OK);
+    lane_send(&lane, 12, 20);
+    int64_t deadline_us = evs_monotonic_us(lane.open.os) + DEADLINE_US;
+    while (lane.acknowledged < 30) {
+        lane_poll(&lane);
+        ck_assert_int_lt(evs_monotonic_us(lane.open.os), deadline_us);
+    }
+    ck_assert_uint_eq(server_nats_message_count(&server, "TRIGGERS"), 30);
+    ck_assert_uint_eq(receipt_of(&lane).floor, 10);
+    lane_close(&lane);
+}
+END_TEST
+
 /* What was sent and is not told as acknowledged lies above the floor, at every moment. */
 START_TEST(test_floor_of_outstanding)
 {
@@ -604,6 +630,7 @@ int main(void)
     tcase_add_test(tests, test_republish);
     tcase_add_test(tests, test_all);
     tcase_add_test(tests, test_lanes);
+    tcase_add_test(tests, test_floor_below_the_oldest);
     tcase_add_test(tests, test_floor_of_outstanding);
     tcase_add_loop_test(tests, test_idle_sink, 0, 2);
     tcase_add_test(tests, test_lost_streams);
