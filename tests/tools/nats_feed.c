@@ -26,6 +26,7 @@
 
 #define PENDING_MAX 4096
 #define WAIT_MS 30000
+#define RETRY_MS 50
 #define PARTITIONS_MAX 4096
 
 struct feed {
@@ -72,14 +73,10 @@ static void feed_connect(struct feed *feed, natsConnection **connection)
     }
 }
 
-static void feed_create_stream(struct feed *feed)
+static natsStatus feed_ask_for_stream(struct feed *feed, jsErrCode *code)
 {
     jsStreamInfo *info = NULL;
-    jsErrCode code = 0;
-    if (feed->stream == NULL) {
-        return;
-    }
-    natsStatus s = js_GetStreamInfo(&info, feed->js, feed->stream, NULL, &code);
+    natsStatus s = js_GetStreamInfo(&info, feed->js, feed->stream, NULL, code);
     if (s == NATS_NOT_FOUND) {
         char root[256], below[260];
         snprintf(root, sizeof root, "%.*s", (int)strcspn(feed->subject, "."), feed->subject);
@@ -91,12 +88,28 @@ static void feed_create_stream(struct feed *feed)
         config.Subjects = both;
         config.SubjectsLen = strchr(feed->subject, '.') != NULL || feed->partitions > 0 || feed->suffix != NULL ? 1 : 2;
         config.Storage = js_FileStorage;
-        s = js_AddStream(&info, feed->js, &config, NULL, &code);
-    }
-    if (s != NATS_OK) {
-        feed_die("cannot create the stream", s);
+        s = js_AddStream(&info, feed->js, &config, NULL, code);
     }
     jsStreamInfo_Destroy(info);
+    return s;
+}
+
+/* Another program may make the same stream at this moment, and a server that has just started may not answer yet: then it is asked again. */
+static void feed_create_stream(struct feed *feed)
+{
+    jsErrCode code = 0;
+    int64_t end = nats_Now() + WAIT_MS;
+    natsStatus s;
+    if (feed->stream == NULL) {
+        return;
+    }
+    while ((s = feed_ask_for_stream(feed, &code)) != NATS_OK && nats_Now() < end) {
+        nats_Sleep(RETRY_MS);
+    }
+    if (s != NATS_OK) {
+        fprintf(stderr, "nats_feed: JetStream's error code is %d: %s\n", (int)code, nats_GetLastError(NULL));
+        feed_die("cannot create the stream", s);
+    }
 }
 
 static void feed_send(struct feed *feed, long partition)
