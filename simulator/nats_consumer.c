@@ -13,6 +13,7 @@ struct request {
     struct request *next;
     char reply[200];
     uint64_t batch, max_bytes;
+    bool waits; /* false: it ends when nothing is left */
     int64_t expires_us, heartbeat_us, next_heartbeat_us;
 };
 
@@ -237,6 +238,7 @@ void evs_sim_nats_consumer_ask(struct evs_sim_nats *nats, struct evs_slice name,
     EVS_ASSERT(reply.count < sizeof made->reply);
     memcpy(made->reply, reply.data, reply.count);
     made->batch = evs_nats_json_uint(body, "batch", 1);
+    made->waits = !evs_nats_json_true(body, "no_wait");
     made->max_bytes = evs_nats_json_uint(body, "max_bytes", UINT32_MAX);
     made->expires_us = now_us + (int64_t)evs_nats_json_uint(body, "expires", 0) / 1000;
     made->heartbeat_us = (int64_t)evs_nats_json_uint(body, "idle_heartbeat", 0) / 1000;
@@ -246,7 +248,14 @@ void evs_sim_nats_consumer_ask(struct evs_sim_nats *nats, struct evs_slice name,
         at = &(*at)->next;
     }
     *at = made;
-    evs_sim_nats_pump(nats);
+    uint64_t pending;
+    bool is_empty = next_message(consumer, &pending) == NULL;
+    while (deliver_one(nats, consumer)) {
+    }
+    if (consumer->requests == made &&
+        !made->waits) { /* as nats-server does: 404 when there was nothing, else 408 behind the last */
+        end_request(nats, consumer, is_empty ? "404 No Messages" : "408 Request Timeout");
+    }
 }
 
 bool evs_sim_nats_delete_consumer(struct evs_sim_nats *nats)

@@ -29,6 +29,14 @@ void evs_nats_fail(struct evs_nats_shared *shared, evs_status status, const char
 void evs_nats_lane_fini(struct evs_nats_lane *lane)
 {
     evs_nats_history_fini(&lane->history);
+    evs_nats_history_fini(&lane->below);
+}
+
+void evs_nats_lane_join_marks(struct evs_nats_lane *lane)
+{
+    if (lane->below.count > 0) {
+        evs_nats_history_merge(&lane->history, &lane->below);
+    }
 }
 
 void evs_nats_lane_leave(struct evs_nats_lane *lane)
@@ -270,6 +278,7 @@ static void lane_take_info(struct evs_nats_lane *lane, const struct evs_nats_mes
     lane->reads_all =
         lane->filter[0] == '\0' || (info.subject_count == 1 && evs_nats_subject_covers(lane->filter, info.subject));
     uint64_t sequence;
+    evs_nats_lane_join_marks(lane);
     if (evs_nats_check_begin(&lane->check, &lane->history, info.first_sequence, info.first_us, info.last_sequence,
                              &sequence) == EVS_MORE) {
         lane_ask_stored(lane, sequence);

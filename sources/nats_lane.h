@@ -69,6 +69,8 @@ struct evs_nats_lane {
     bool from_earliest;    /* nothing was read yet and everything was asked for: what is gone is no gap */
     uint64_t read;         /* highest sequence seen */
     struct evs_nats_history history;
+    struct evs_nats_history
+        below;         /* of what is read below the newest mark of a commit, by partitions that were slower */
     uint64_t own_from; /* marks below it are of other partitions … */
     uint64_t witness;  /* … and so is this one, the newest of all before the lane's beginning; 0: none */
     struct evs_nats_check check;
@@ -104,6 +106,7 @@ void evs_nats_lane_leave(struct evs_nats_lane *lane);
 /* --- between nats_lane.c and nats_pull.c --- */
 void evs_nats_pull_begin(struct evs_nats_lane *lane); /* a consumer was made */
 void evs_nats_pull_tick(struct evs_nats_lane *lane, bool drained);
+void evs_nats_lane_join_marks(struct evs_nats_lane *lane); /* all that is remembered is in the history then */
 void evs_nats_fail(struct evs_nats_shared *shared, evs_status status, const char *format, ...) EVS_PRINTF(3, 4);
 
 #endif

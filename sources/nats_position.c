@@ -1,5 +1,7 @@
 #include "nats_position.h"
 
+#include <stdlib.h>
+
 const struct evs_nats_mark *evs_nats_history_at(const struct evs_nats_history *history, uint32_t index)
 {
     EVS_ASSERT(index < history->count);
@@ -61,10 +63,99 @@ void evs_nats_history_rewind(struct evs_nats_history *history, uint64_t sequence
     }
 }
 
+void evs_nats_history_merge(struct evs_nats_history *history, struct evs_nats_history *other)
+{
+    struct evs_nats_history merged = {.is_whole = history->is_whole};
+    uint32_t next = 0;
+    for (uint32_t i = 0; i < history->count; i++) {
+        const struct evs_nats_mark *mark = evs_nats_history_at(history, i);
+        for (; next < other->count && evs_nats_history_at(other, next)->sequence <= mark->sequence; next++) {
+            if (evs_nats_history_at(other, next)->sequence < mark->sequence) {
+                evs_nats_history_push(&merged, *evs_nats_history_at(other, next));
+            }
+        }
+        evs_nats_history_push(&merged, *mark);
+    }
+    for (; next < other->count; next++) {
+        evs_nats_history_push(&merged, *evs_nats_history_at(other, next));
+    }
+    evs_nats_history_fini(history);
+    evs_nats_history_fini(other);
+    *history = merged;
+}
+
 void evs_nats_history_fini(struct evs_nats_history *history)
 {
     evs_free(history->marks);
     *history = (struct evs_nats_history){0};
+}
+
+/* --- what a commit tells --------------------------------------------------------------------------------------------- */
+
+static int compare_marks(const void *a, const void *b)
+{
+    const struct evs_nats_mark *left = a, *right = b;
+    if (left->sequence != right->sequence) {
+        return left->sequence < right->sequence ? -1 : 1;
+    }
+    return left->time_us > right->time_us ? -1 : left->time_us < right->time_us; /* the younger one stays */
+}
+
+/* Sorts, and leaves out what a younger one of a lower or the same sequence has replaced. Returns how many are left. A mark without a time says nothing of others. */
+static uint32_t marks_settle(struct evs_nats_mark *marks, uint32_t count)
+{
+    uint32_t kept = 0;
+    int64_t youngest_us = 0;
+    qsort(marks, count, sizeof *marks, compare_marks);
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_first = kept == 0 || marks[kept - 1].sequence < marks[i].sequence;
+        if (is_first && (marks[i].time_us == 0 || marks[i].time_us >= youngest_us)) {
+            youngest_us = marks[i].time_us > youngest_us ? marks[i].time_us : youngest_us;
+            marks[kept++] = marks[i];
+        }
+    }
+    return kept;
+}
+
+static struct evs_nats_mark mark_of(const struct evs_position *position)
+{
+    return (struct evs_nats_mark){position->sequence, position->time_us, position->fingerprint};
+}
+
+uint32_t evs_nats_history_of(struct evs_nats_history *history, const struct evs_position *positions, uint32_t count,
+                             uint32_t partition)
+{
+    EVS_ASSERT(history->count == 0);
+    struct evs_nats_mark *own = evs_alloc((count + 1) * sizeof *own), *others = evs_alloc((count + 1) * sizeof *others);
+    struct evs_nats_mark newest = {0};
+    uint32_t own_count = 0, other_count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (positions[i].partition == partition && positions[i].sequence > 0) {
+            newest = mark_of(&positions[i]); /* the last one is the position */
+            own[own_count++] = newest;
+        }
+    }
+    own_count = marks_settle(own, own_count);
+    if (own_count > 0 && own[own_count - 1].sequence < newest.sequence) {
+        own[own_count++] = newest; /* the clock went back */
+    }
+    for (uint32_t i = 0; i < count && own_count > 0; i++) {
+        bool is_before = positions[i].sequence > 0 && positions[i].sequence < own[0].sequence;
+        if (positions[i].partition != partition && is_before &&
+            (own[0].time_us == 0 || positions[i].time_us <= own[0].time_us)) {
+            others[other_count++] = mark_of(&positions[i]);
+        }
+    }
+    other_count = marks_settle(others, other_count);
+    for (uint32_t i = 0; i < other_count; i++) {
+        evs_nats_history_push(history, others[i]);
+    }
+    for (uint32_t i = 0; i < own_count; i++) {
+        evs_nats_history_push(history, own[i]);
+    }
+    evs_free(own);
+    evs_free(others);
+    return own_count;
 }
 
 /* --- the search ------------------------------------------------------------------------------------------------------ */

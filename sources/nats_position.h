@@ -42,6 +42,14 @@ void evs_nats_history_trim(struct evs_nats_history *history);
 void evs_nats_history_rewind(struct evs_nats_history *history, uint64_t sequence);
 /* `index` counts from the oldest. */
 const struct evs_nats_mark *evs_nats_history_at(const struct evs_nats_history *history, uint32_t index);
+/* Takes the marks of `other` in, which is empty then. Of two of one sequence the one that is there stays. */
+void evs_nats_history_merge(struct evs_nats_history *history, struct evs_nats_history *other);
+/* Into an empty history: what a commit's positions (evs_source_open) tell of the log that `partition` read: its own marks, and before its oldest one those
+ * of other partitions. When a log forks, the readers of its partitions find that one after the other, and a commit in between holds marks of both logs.
+ * Messages of one log are stored one after the other in sequence and in time; so a mark is of a log that was lost when one of a lower sequence is younger,
+ * and other partitions' marks that are younger than the partition's own are of a later log than the one it read. Both are left out; its position stays. Returns how many are its own: the last ones. */
+uint32_t evs_nats_history_of(struct evs_nats_history *history, const struct evs_position *positions, uint32_t count,
+                             uint32_t partition);
 void evs_nats_history_fini(struct evs_nats_history *history);
 
 enum evs_nats_verdict {

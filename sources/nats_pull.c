@@ -221,9 +221,11 @@ static void pull_account(struct evs_nats_lane *lane, const struct evs_nats_deliv
 static void pull_remember(struct evs_nats_lane *lane, struct evs_nats_mark mark)
 {
     const struct evs_nats_history *history = &lane->history;
-    if (history->count == 0 || evs_nats_history_at(history, history->count - 1)->sequence < mark.sequence) {
-        evs_nats_history_push(&lane->history, mark);
+    bool is_below = history->count > 0 && evs_nats_history_at(history, history->count - 1)->sequence >= mark.sequence;
+    if (!is_below) {
+        evs_nats_lane_join_marks(lane);
     }
+    evs_nats_history_push(is_below ? &lane->below : &lane->history, mark);
 }
 
 bool evs_nats_lane_take(struct evs_nats_lane *lane, const struct evs_nats_message *from, struct evs_message *message)

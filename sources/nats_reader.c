@@ -8,6 +8,7 @@
 
 #include "nats_lane.h"
 #include "nats_senders.h"
+#include "nats_settle.h"
 
 #define READER_ASK_US 5000000
 #define READER_START_US 10000000 /* for the first consumers to run */
@@ -22,6 +23,7 @@ struct evs_nats_reader {
     uint32_t lane_count, lane_last;
     struct evs_nats_senders *senders; /* NULL: no idleness to judge */
     uint64_t reconnects;
+    struct evs_nats_settled settled;               /* of the start */
     bool committed_start[EVS_NATS_PARTITIONS_MAX]; /* the partition had a position of a commit */
 };
 
@@ -163,27 +165,42 @@ static evs_status reader_find_stream(struct evs_nats_reader *reader, const struc
     return status;
 }
 
-/* The positions of the last commit. A partition that has been quiet for long begins where all of them were read together, not at its
- * own last message. */
+/* The positions of the last commit. */
 static void reader_take_positions(struct evs_nats_reader *reader, const struct evs_source_open *open)
 {
     struct evs_nats_shared *shared = &reader->shared;
-    uint64_t together = 0;
     for (uint32_t i = 0; i < open->position_count; i++) {
         const struct evs_position *position = &open->positions[i];
         if (position->partition < shared->partitions) {
             shared->positions[position->partition] = position->sequence; /* ascending: the last entry stands */
             reader->committed_start[position->partition] = true;
             shared->created_us = position->log_created_us != 0 ? position->log_created_us : shared->created_us;
-            together = position->byte_offset > together ? position->byte_offset : together;
         }
     }
-    for (uint32_t p = 0; p < shared->partitions; p++) {
-        if (shared->positions[p] < together) {
-            shared->positions[p] = together;
+}
+
+/* What the log has lost of them is not read any more. A partition that has been quiet for long begins where all of them were read together, not at
+ * its own last message. */
+static evs_status reader_settle(struct evs_nats_reader *reader, const struct evs_source_open *open,
+                                struct evs_nats_stream_info *info, struct evs_error *error)
+{
+    struct evs_nats_shared *shared = &reader->shared;
+    struct evs_nats_settled *settled = &reader->settled;
+    struct evs_nats_asker asker = {shared->wire, shared->os, open->park, shared->inbox, 0, READER_ASK_US, 0};
+    bool is_replaced = shared->created_us != 0 && info->created_us != 0 && shared->created_us != info->created_us;
+    if (open->is_probe || is_replaced) {
+        return EVS_OK; /* the lanes tell of another stream */
+    }
+    evs_status status = evs_nats_settle(shared, &asker, open, info, settled, error);
+    for (uint32_t p = 0; p < shared->partitions && status == EVS_OK; p++) {
+        uint64_t common = settled->common[p], *position = &shared->positions[p];
+        *position = *position < common ? *position : common;
+        if (*position < settled->together) {
+            *position = settled->together;
             reader->committed_start[p] = true;
         }
     }
+    return status;
 }
 
 /* Where the partitions begin: those without a committed position as `start` says. */
@@ -215,12 +232,6 @@ static bool lane_owns(const struct evs_nats_lane *lane, uint32_t partition)
     return lane->partition == EVS_NATS_ALL_PARTITIONS || (uint32_t)lane->partition == partition;
 }
 
-static int compare_positions(const void *a, const void *b)
-{
-    const struct evs_position *left = a, *right = b;
-    return (left->sequence > right->sequence) - (left->sequence < right->sequence);
-}
-
 /* The lane's own oldest mark; a partition that never had a message begins behind its position. */
 static uint64_t lane_own_from(const struct evs_nats_lane *lane, const struct evs_source_open *open)
 {
@@ -237,47 +248,43 @@ static uint64_t lane_own_from(const struct evs_nats_lane *lane, const struct evs
     return oldest < UINT64_MAX ? oldest : lane->shared->positions[lane->partition] + 1;
 }
 
-/* The newest message of another partition before the place where this lane begins. A partition that was quiet begins there, far behind its own last message:
- * that one being the same does not tell whether the log forks in between, and what lies behind the fork would be skipped. */
-static uint64_t lane_witness(const struct evs_nats_lane *lane, const struct evs_source_open *open)
+/* What is remembered of the log, as far as it is still there: for each of the lane's partitions its marks and older ones of others, which tell where the log
+ * forks when it has lost everything that this lane remembers. */
+static void lane_load_marks(struct evs_nats_lane *lane, const struct evs_source_open *open,
+                            const struct evs_nats_settled *settled)
 {
-    uint64_t newest = 0, own = 0;
-    for (uint32_t i = 0; lane->partition != EVS_NATS_ALL_PARTITIONS && i < open->position_count; i++) {
-        const struct evs_position *position = &open->positions[i];
-        bool is_own = lane_owns(lane, position->partition);
-        bool is_blank = position->time_us == 0 && position->fingerprint == 0;
-        own = is_own && position->sequence > own ? position->sequence : own;
-        if (!is_own && !is_blank && position->sequence <= lane->shared->positions[lane->partition] &&
-            position->sequence > newest) {
-            newest = position->sequence;
+    uint32_t i = 0;
+    while (i < open->position_count) {
+        uint32_t partition = open->positions[i].partition, from = i;
+        while (i < open->position_count && open->positions[i].partition == partition) {
+            i++;
         }
+        if (partition >= lane->shared->partitions || !lane_owns(lane, partition)) {
+            continue;
+        }
+        bool is_alone = lane->partition != EVS_NATS_ALL_PARTITIONS;
+        struct evs_nats_history marks = {0};
+        (void)evs_nats_history_of(&marks, is_alone ? open->positions : open->positions + from,
+                                  is_alone ? open->position_count : i - from, partition);
+        evs_nats_history_rewind(&marks, settled->common[partition]);
+        evs_nats_history_merge(&lane->history, &marks);
     }
-    return newest > own ? newest : 0;
 }
 
-/* All marks of the lane's partitions, ascending: partitions of one stream share its sequence. Before them those of other partitions that are
- * older than all of them: when the log has lost everything that this lane remembers, they still tell where it forks. Behind them the witness. */
-static void lane_load_history(struct evs_nats_lane *lane, const struct evs_source_open *open)
+/* A partition that was quiet begins where all were read together, far behind its own last message: that one being the same does not tell whether the log
+ * forks in between, and what lies behind the fork would be skipped. The newest message before that place tells. */
+static void lane_load_history(struct evs_nats_lane *lane, const struct evs_source_open *open,
+                              const struct evs_nats_settled *settled)
 {
-    struct evs_position *positions = evs_alloc((open->position_count + 1) * sizeof *positions);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < open->position_count; i++) {
-        const struct evs_position *position = &open->positions[i];
-        if (position->sequence > 0 && (position->sequence < lane->own_from || position->sequence == lane->witness ||
-                                       lane_owns(lane, position->partition))) {
-            positions[count++] = *position;
-        }
+    const struct evs_nats_mark *witness = &settled->witness;
+    lane_load_marks(lane, open, settled);
+    uint32_t count = lane->history.count;
+    uint64_t newest = count > 0 ? evs_nats_history_at(&lane->history, count - 1)->sequence : 0;
+    if (lane->partition != EVS_NATS_ALL_PARTITIONS && lane->shared->positions[lane->partition] == settled->together &&
+        witness->sequence > newest) {
+        lane->witness = witness->sequence;
+        evs_nats_history_push(&lane->history, *witness);
     }
-    qsort(positions, count, sizeof *positions, compare_positions);
-    uint64_t newest = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        if (positions[i].sequence > newest) {
-            newest = positions[i].sequence;
-            evs_nats_history_push(&lane->history,
-                                  (struct evs_nats_mark){newest, positions[i].time_us, positions[i].fingerprint});
-        }
-    }
-    evs_free(positions);
 }
 
 /* A lane begins at the slowest of its partitions. */
@@ -349,9 +356,8 @@ static evs_status reader_add_lane(struct evs_nats_reader *reader, int32_t partit
             open->name, config->partition_token, config->subject);
     }
     lane->own_from = lane_own_from(lane, open);
-    lane->witness = lane_witness(lane, open);
-    if (!open->is_probe) {
-        lane_load_history(lane, open);
+    if (reader->settled.common != NULL) {
+        lane_load_history(lane, open, &reader->settled);
     }
     lane_set_start(lane, reader, open);
     reader->lane_count++;
@@ -489,6 +495,9 @@ evs_status evs_nats_reader_open(const struct evs_nats_reader_config *config, con
     }
     if (status == EVS_OK) {
         reader_resolve_start(reader, open, &info);
+        status = reader_settle(reader, open, &info, error);
+    }
+    if (status == EVS_OK) {
         status = reader_add_lanes(reader, open, &info, error);
     }
     if (status == EVS_OK) {
@@ -516,6 +525,7 @@ void evs_nats_reader_close(struct evs_nats_reader *reader)
     if (shared->wire != NULL) {
         shared->wire->type->close(shared->wire);
     }
+    evs_nats_settled_fini(&reader->settled);
     evs_buffer_fini(&shared->scratch);
     evs_buffer_fini(&shared->request);
     evs_free(shared->positions);

@@ -223,6 +223,52 @@ START_TEST(a_partition_begins_behind_its_last_message)
 }
 END_TEST
 
+/* Of two readers one found that the log had lost its tail, and read other messages under the numbers; the other had not been connected yet when both committed. One
+ * reader of both finds the newest message of all as it was, and may not leave out what the log gave the second partition. */
+START_TEST(a_partition_that_noticed_the_fork_does_not_speak_for_another)
+{
+    struct reading reading;
+    server_nats_create(&server, "CLICKS", "clicks.>");
+    server_nats_feed(&server, "clicks.0.web", 1, 0, 100, 1);
+    server_nats_feed(&server, "clicks.1.web", 1, 300, 100, 1);
+    server_nats_stop(&server);
+    server_nats_save(&server);
+    server_nats_restart(&server);
+    server_nats_feed(&server, "clicks.0.web", 1, 100, 50, 1);
+    reading_init(&reading, (const char *[]){"stream=CLICKS", "subject=clicks.>", "partitions=2", transports[_i], NULL});
+    reading_open(&reading);
+    read_to_end(&reading);
+    reading_commit_and_close(&reading);
+    server_nats_kill(&server);
+    server_nats_load(&server);
+    server_nats_restart(&server);
+    server_nats_feed(&server, "clicks.0.web", 1, 1000, 20, 1);
+    server_nats_feed(&server, "clicks.1.web", 1, 1100, 60, 1);
+    reading.open.worker = 1;
+    reading.open.worker_count = 2;
+    memset(reading.last, 0, sizeof reading.last);
+    reading_open(&reading);
+    read_to_end(&reading);
+    ck_assert_uint_eq(state_of(&reading).lost_messages, 0); /* nothing of its own */
+    reading_commit_and_close(&reading);
+    reading.open.worker = 0;
+    reading.open.worker_count = 1;
+    memset(reading.last, 0, sizeof reading.last);
+    reading_open(&reading);
+    read_to_end(&reading);
+    ck_assert_uint_eq(state_of(&reading).lost_messages, 50);
+    for (uint32_t i = 0; i < 100; i++) {
+        ck_assert_uint_eq(reading.seen[i], 1);
+        ck_assert_uint_eq(reading.seen[300 + i], 1);
+    }
+    for (uint32_t i = 0; i < 60; i++) {
+        ck_assert_uint_eq(reading.seen[1000 + i], i < 20);
+        ck_assert_uint_eq(reading.seen[1100 + i], 1);
+    }
+    reading_fini(&reading);
+}
+END_TEST
+
 /* Sequences 301 to 500 were read and are gone. With 50 others the log is shorter than what was read, with 400 it is longer. */
 static void expect_fork(struct reading *reading, uint32_t others)
 {
@@ -330,6 +376,7 @@ static Suite *log_suite(void)
         another_partition_vouches_for_the_log,
         a_quiet_partition_notices_the_fork,
         a_partition_begins_behind_its_last_message,
+        a_partition_that_noticed_the_fork_does_not_speak_for_another,
         names_a_position_that_nothing_vouches_for,
         an_erased_message_is_no_fork,
     };

@@ -567,6 +567,70 @@ static uint64_t next_random(uint64_t *state)
     return *state;
 }
 
+static void expect_marks(const struct evs_nats_history *history, const uint64_t *sequences, uint32_t count)
+{
+    ck_assert_uint_eq(history->count, count);
+    for (uint32_t i = 0; i < count; i++) {
+        ck_assert_uint_eq(evs_nats_history_at(history, i)->sequence, sequences[i]);
+    }
+}
+
+/* A commit of partitions of which not all had found the fork (at 22) yet, partition 0 had. */
+START_TEST(marks_of_a_lost_log_are_left_out)
+{
+    const struct evs_position positions[] = {
+        {.partition = 0, .sequence = 20, .time_us = 200, .fingerprint = 1},
+        {.partition = 0, .sequence = 25, .time_us = 250, .fingerprint = 1}, /* lost: 24 is younger */
+        {.partition = 0, .sequence = 24, .time_us = 400, .fingerprint = 1},
+        {.partition = 0, .sequence = 27, .time_us = 440, .fingerprint = 1},
+        {.partition = 1, .sequence = 21, .time_us = 210, .fingerprint = 1},
+        {.partition = 1, .sequence = 26, .time_us = 260, .fingerprint = 1}, /* lost, but nobody knows yet */
+        {.partition = 2, .sequence = 10, .time_us = 100, .fingerprint = 1},
+        {.partition = 2, .sequence = 23, .time_us = 390, .fingerprint = 1},
+        {.partition = 3, .sequence = 30, .time_us = 500, .fingerprint = 1},
+        {.partition = 3, .sequence = 31, .time_us = 490, .fingerprint = 1}, /* the clock went back */
+    };
+    uint32_t count = sizeof positions / sizeof positions[0];
+    struct evs_nats_history history = {0};
+    ck_assert_uint_eq(evs_nats_history_of(&history, positions, count, 0), 3);
+    expect_marks(&history, (const uint64_t[]){10, 20, 24, 27}, 4);
+    evs_nats_history_fini(&history);
+    ck_assert_uint_eq(evs_nats_history_of(&history, positions, count, 1), 2);
+    expect_marks(&history, (const uint64_t[]){10, 20, 21, 26}, 4); /* 23 is of a later log than its 21 */
+    evs_nats_history_fini(&history);
+    ck_assert_uint_eq(evs_nats_history_of(&history, positions, count, 3), 2);
+    expect_marks(&history, (const uint64_t[]){10, 20, 21, 23, 24, 27, 30, 31}, 8);
+    evs_nats_history_fini(&history);
+    ck_assert_uint_eq(evs_nats_history_of(&history, positions, count, 4), 0);
+    ck_assert_uint_eq(history.count, 0);
+}
+END_TEST
+
+START_TEST(marks_are_joined)
+{
+    struct evs_nats_history history = {0}, other = {0};
+    for (uint64_t s = 1; s < 4000; s += 2) {
+        evs_nats_history_push(&history, (struct evs_nats_mark){s, (int64_t)s, 1});
+    }
+    for (uint64_t s = 3; s < 5000; s += 3) {
+        evs_nats_history_push(&other, (struct evs_nats_mark){s, (int64_t)s, 2});
+    }
+    evs_nats_history_merge(&history, &other);
+    ck_assert_uint_eq(other.count, 0);
+    uint32_t at = 0;
+    for (uint64_t s = 1; s < 5000; s++) {
+        bool first = s < 4000 && s % 2 == 1, second = s % 3 == 0;
+        if (first || second) {
+            const struct evs_nats_mark *mark = evs_nats_history_at(&history, at++);
+            ck_assert_uint_eq(mark->sequence, s);
+            ck_assert_uint_eq(mark->fingerprint, first ? 1 : 2);
+        }
+    }
+    ck_assert_uint_eq(history.count, at);
+    evs_nats_history_fini(&history);
+}
+END_TEST
+
 /* Random forks: the search must find the newest message that is still the same, as a scan from the end does. */
 START_TEST(finds_the_fork_like_a_scan)
 {
@@ -669,6 +733,8 @@ int main(void)
     tcase_add_test(parts, history_forgets_by_age_and_rewinds);
     tcase_add_test(parts, history_is_bounded);
     tcase_add_test(parts, finds_the_fork_like_a_scan);
+    tcase_add_test(parts, marks_of_a_lost_log_are_left_out);
+    tcase_add_test(parts, marks_are_joined);
     tcase_add_test(parts, tells_retention_from_loss);
     tcase_add_test(parts, a_start_that_was_not_read_vouches_for_nothing);
     tcase_set_timeout(parts, 100);
