@@ -86,7 +86,7 @@ function Events({ why }: { why: Why }) {
                 </ol>
             )}
             <p class="muted">
-                {count(why.found)} events found in {count(why.looked_at)} that were read again
+                {count(why.found)} {why.found === 1 ? 'event' : 'events'} found in {count(why.looked_at)} that were read again
                 {why.is_complete ? '.' : '; there is more than was looked through.'}
             </p>
         </>
