@@ -130,55 +130,78 @@ static evs_status take_over_outbox(struct evs_redis_store *store, struct evs_err
     return status;
 }
 
-/* The entry at or before `from`: *found false when there is none. */
-static evs_status entry_before(struct evs_redis_store *store, struct evs_redis_id from, bool exclusive,
-                               struct evs_redis_entry *entry, bool *found, struct evs_error *error)
+/* Entries of terms are small, and an engine that ends before its first commit leaves one behind; blocks are large. So the longer a run of terms is, the more
+ * entries are asked for at once. */
+#define TERMS_AT_ONCE 256
+
+/* Entries at or before `from`, the newest first. */
+static evs_status entries_before(struct evs_redis_store *store, struct evs_redis_id from, bool exclusive, uint32_t most,
+                                 redisReply **reply, struct evs_error *error)
 {
-    char text[EVS_REDIS_ID_TEXT_BYTES + 1] = "(";
+    char text[EVS_REDIS_ID_TEXT_BYTES + 1] = "(", count[16];
     evs_redis_id_text(from, text + 1);
+    snprintf(count, sizeof count, "%u", most);
     struct evs_slice command[] = {EVS_SLICE("XREVRANGE"),
                                   evs_slice_of(store->keys[EVS_BLOCK_STATE]),
                                   evs_slice_of(exclusive ? text : text + 1),
                                   EVS_SLICE("-"),
                                   EVS_SLICE("COUNT"),
-                                  EVS_SLICE("1")};
-    redisReply *reply;
-    evs_status status =
-        evs_redis_store_ask(store, command, EVS_COUNT(command), "look for the last commit", &reply, error);
-    if (status != EVS_OK) {
-        return status;
-    }
-    *found = reply->type == REDIS_REPLY_ARRAY && reply->elements == 1;
-    if (*found && !evs_redis_entry_read(reply->element[0], entry)) {
-        status =
-            evs_redis_store_damaged(store, error, "%s holds an entry of another program", store->keys[EVS_BLOCK_STATE]);
-    }
-    freeReplyObject(reply);
-    entry->fields = NULL;
-    entry->owner = (struct evs_slice){0};
-    return status;
+                                  evs_slice_of(count)};
+    return evs_redis_store_ask(store, command, EVS_COUNT(command), "look for the last commit", reply, error);
 }
 
-/* Backwards from `from`, which is not looked at itself. A block without a commit behind it means that its whole slot has none: a commit
- * closes its slot. So torn checkpoints of thousands of blocks are passed in one step. */
+/* A walk from the log's end to its last commit. */
+struct walk {
+    struct evs_redis_id at;
+    bool is_exclusive; /* `at` itself is not looked at */
+    bool is_over, found;
+    uint32_t most; /* entries of the next look */
+};
+
+/* A block without a commit behind it means that its whole slot has none: a commit closes its slot. So torn checkpoints of thousands of blocks are passed in
+ * one step. */
+static evs_status walk_on(struct evs_redis_store *store, struct walk *walk, const redisReply *entries,
+                          struct evs_error *error)
+{
+    size_t count = entries->type == REDIS_REPLY_ARRAY ? entries->elements : 0;
+    walk->is_over = count == 0;
+    for (size_t i = 0; i < count; i++) {
+        struct evs_redis_entry entry;
+        if (!evs_redis_entry_read(entries->element[i], &entry)) {
+            return evs_redis_store_damaged(store, error, "%s holds an entry of another program",
+                                           store->keys[EVS_BLOCK_STATE]);
+        }
+        walk->at = entry.id;
+        walk->is_over = walk->found = entry.kind == 'C';
+        uint64_t slot_start = entry.id.sequence & ~EVS_REDIS_SLOT_LAST;
+        walk->is_exclusive = entry.kind != 'B' || slot_start == 0;
+        walk->at.sequence = walk->is_exclusive ? entry.id.sequence : slot_start - 1;
+        if (entry.kind != 'F') {
+            walk->most = 1;
+            return EVS_OK;
+        }
+    }
+    walk->most = walk->most * 4 < TERMS_AT_ONCE ? walk->most * 4 : TERMS_AT_ONCE;
+    return EVS_OK;
+}
+
+/* Backwards from `from`, which is not looked at itself. */
 static evs_status find_last_commit(struct evs_redis_store *store, struct evs_redis_id from, bool *found,
                                    struct evs_redis_id *id, struct evs_error *error)
 {
-    bool exclusive = true;
-    for (;;) {
-        struct evs_redis_entry entry;
-        evs_status status = entry_before(store, from, exclusive, &entry, found, error);
-        if (status != EVS_OK || !*found) {
-            return status;
+    struct walk walk = {.at = from, .is_exclusive = true, .most = 1};
+    evs_status status = EVS_OK;
+    while (status == EVS_OK && !walk.is_over) {
+        redisReply *entries;
+        status = entries_before(store, walk.at, walk.is_exclusive, walk.most, &entries, error);
+        if (status == EVS_OK) {
+            status = walk_on(store, &walk, entries, error);
+            freeReplyObject(entries);
         }
-        *id = from = entry.id;
-        if (entry.kind == 'C') {
-            return EVS_OK;
-        }
-        uint64_t slot_start = from.sequence & ~EVS_REDIS_SLOT_LAST;
-        exclusive = entry.kind != 'B' || slot_start == 0;
-        from.sequence = exclusive ? from.sequence : slot_start - 1;
     }
+    *found = walk.found;
+    *id = walk.at;
+    return status;
 }
 
 /* A log that had commits of ours and has none any more is no first start: beginning anew in silence would count

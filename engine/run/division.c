@@ -239,14 +239,15 @@ evs_status evs_map_read(struct evs_map *map, struct evs_arena *arena, struct evs
 /* A take-over has steps, and another one may come between them: groups and engines that start look at the map all at once. Whoever is overtaken there has changed nothing, and
  * begins again, behind a pause that is drawn so that they do not meet again for ever. */
 #define TAKE_OVERS_MAX 1000
-#define TAKE_OVER_US 500 /* the first pause, at most; longer from time to time */
-#define TAKE_OVER_US_MAX 50000
+#define TAKE_OVER_US 500 /* what a take-over lasts, at least */
+#define GIVE_WAY_US_MAX 2000000
 
-static void give_way(const struct evs_map *map, uint32_t times)
+/* `took_us`: how long the attempt was under way. Another's needs as long, undisturbed. */
+static void give_way(const struct evs_map *map, uint32_t times, int64_t took_us)
 {
     const struct evs_os *os = map->open.os;
-    int64_t most_us = TAKE_OVER_US << (times < 7 ? times : 7);
-    most_us = most_us < TAKE_OVER_US_MAX ? most_us : TAKE_OVER_US_MAX;
+    int64_t most_us = (took_us > TAKE_OVER_US ? took_us : TAKE_OVER_US) << (times < 5 ? times : 5);
+    most_us = most_us < GIVE_WAY_US_MAX ? most_us : GIVE_WAY_US_MAX;
     os->clock.sleep_us(os->clock.self, (int64_t)(os->random.next(os->random.self) % (uint64_t)most_us));
 }
 
@@ -254,15 +255,18 @@ evs_status evs_map_begin(struct evs_map *map, struct evs_arena *arena, struct ev
                          struct evs_error *error)
 {
     evs_status status = EVS_E_FENCED;
+    int64_t took_us = 0;
     for (uint32_t i = 0; i < TAKE_OVERS_MAX && status == EVS_E_FENCED; i++) {
         if (i > 0) {
-            give_way(map, i);
+            give_way(map, i, took_us);
         }
+        int64_t begun_us = evs_monotonic_us(map->open.os);
         status = fresh(map, error);
         if (status == EVS_OK) {
             map->has_term = true; /* or a part of one: never taken over twice by one instance */
             status = map->type->acquire(map->store, &map->terms, error);
         }
+        took_us = evs_monotonic_us(map->open.os) - begun_us;
     }
     map->has_term = map->has_term && status == EVS_OK;
     return status == EVS_OK ? decode(map, arena, division, is_there, error) : status;
@@ -294,16 +298,19 @@ evs_status evs_map_first(struct evs_map *map, const struct evs_division *first, 
                          struct evs_division *division, struct evs_error *error)
 {
     evs_status status = EVS_E_FENCED;
+    int64_t took_us = 0;
     for (uint32_t i = 0; i < TAKE_OVERS_MAX && status == EVS_E_FENCED; i++) {
         if (i > 0) {
-            give_way(map, i);
+            give_way(map, i, took_us);
         }
+        int64_t begun_us = evs_monotonic_us(map->open.os);
         bool is_there = false;
         status = evs_map_begin(map, arena, division, &is_there, error);
         if (status == EVS_OK && division->generation == 0) {
             *division = *first;
             status = evs_map_decide(map, first, error);
         }
+        took_us = evs_monotonic_us(map->open.os) - begun_us;
     }
     return status;
 }

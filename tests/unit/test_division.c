@@ -196,6 +196,45 @@ START_TEST(test_map_at_the_same_time)
 }
 END_TEST
 
+static unsigned long long looks_at(struct server_redis *server)
+{
+    redisReply *reply = server_redis_ask(server, "INFO commandstats");
+    const char *at = strstr(reply->str, "cmdstat_xrevrange:calls=");
+    unsigned long long calls = at == NULL ? 0 : strtoull(at + strlen("cmdstat_xrevrange:calls="), NULL, 10);
+    freeReplyObject(reply);
+    return calls;
+}
+
+/* Each beginning that decides nothing leaves an entry behind. The next one passes them by the hundred: when each of them was asked for alone, those who began
+ * together overtook one another the more, the longer they had done so, and none came to an end. */
+START_TEST(test_map_of_many_beginnings)
+{
+    struct server_redis server;
+    server_redis_start(&server, NULL);
+    struct evs_log *log = evs_log_new(evs_os_system(), EVS_LOG_ERROR, false);
+    struct evs_run_options options = {
+        .os = evs_os_system(), .log = log, .store = &evs_store_redis, .redis_url = server.url, .retry_us = 5000000};
+    struct evs_map *map = map_of(&options);
+    struct evs_division division, first = divided(3);
+    struct evs_error error = {0};
+    bool is_there = true;
+    for (int i = 0; i < 1000; i++) {
+        ck_assert_int_eq(evs_map_begin(map, &arena, &division, &is_there, &error), EVS_OK);
+        ck_assert(!is_there);
+    }
+    unsigned long long before = looks_at(&server);
+    ck_assert_int_eq(evs_map_begin(map, &arena, &division, &is_there, &error), EVS_OK);
+    unsigned long long looks = looks_at(&server) - before;
+    ck_assert_msg(looks > 0 && looks < 20, "%llu looks", looks);
+    ck_assert_int_eq(evs_map_decide(map, &first, &error), EVS_OK);
+    ck_assert_uint_eq(read_generation(map), 1);
+    evs_map_close(map);
+    evs_log_free(log);
+    evs_arena_fini(&arena);
+    server_redis_stop(&server);
+}
+END_TEST
+
 struct beginner {
     const struct evs_run_options *options;
     const char *pipeline;
@@ -272,6 +311,7 @@ int main(void)
     tcase_add_test(tests, test_fits);
     tcase_add_test(tests, test_map);
     tcase_add_test(tests, test_map_at_the_same_time);
+    tcase_add_test(tests, test_map_of_many_beginnings);
     tcase_add_test(tests, test_first_at_the_same_time);
     suite_add_tcase(suite, tests);
     return unit_run(suite);
