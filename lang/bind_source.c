@@ -132,16 +132,17 @@ static struct evs_scope source_scope(struct evs_binder *binder, struct evs_bound
     return scope;
 }
 
-/* `column` or `column - constant`: the usual forms need no program. */
+/* `column` or `column - constant`, a parameter too: the usual forms need no program. */
 static int64_t watermark_delay(struct evs_binder *binder, struct evs_bound_source *source, struct evs_context *context,
                                const struct evs_ast_expr *ast)
 {
     const struct evs_ast_expr *column = ast;
     int64_t delay_us = 0;
     if (ast->kind == EVS_AST_BINARY && ast->op == EVS_AST_OP_SUBTRACT) {
+        const struct evs_ast_expr *delay = ast->arguments[1];
         column = ast->arguments[0];
-        if (ast->arguments[1]->kind != EVS_AST_INTERVAL ||
-            !evs_bind_duration(binder, ast->arguments[1], "the delay of a watermark", &delay_us)) {
+        if ((delay->kind != EVS_AST_INTERVAL && delay->kind != EVS_AST_PARAMETER) ||
+            !evs_bind_duration(binder, delay, "the delay of a watermark", &delay_us)) {
             return -1;
         }
     }

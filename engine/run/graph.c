@@ -317,6 +317,7 @@ static void find_sources(struct evs_run *run)
     }
     run->source_shared = evs_alloc_aligned(64, (run->source_count + 1u) * sizeof *run->source_shared);
     memset(run->source_shared, 0, (run->source_count + 1u) * sizeof *run->source_shared);
+    run->source_lags = evs_alloc_zero((run->source_count + 1u) * sizeof *run->source_lags);
     for (uint32_t i = 0; i < run->source_count; i++) {
         atomic_store(&run->source_shared[i].frontier_us, EVS_TIME_MIN);
     }
@@ -417,6 +418,7 @@ void evs_graph_free(struct evs_run *run)
     evs_free(run->workers);
     evs_free(run->source_nodes);
     evs_free(run->source_shared);
+    evs_free(run->source_lags);
     evs_free(run->source_groups);
     evs_free(run->row_encoders);
     run->workers = NULL;

@@ -210,7 +210,9 @@ struct evs_run {
     struct worker *workers;
     struct source_shared *source_shared; /* one a group of sources that meet */
     uint32_t *source_groups;             /* of source number s */
-    uint32_t *source_nodes;              /* node index of source number s; batches carry s as source_index */
+    _Atomic int64_t
+        *source_lags;       /* of source number s: how far a watermark expression stayed behind event times at most */
+    uint32_t *source_nodes; /* node index of source number s; batches carry s as source_index */
     uint32_t source_count;
     struct row_encoder *row_encoders; /* one a schema that dead rows may have */
     uint32_t row_encoder_count, row_encoder_capacity;

@@ -242,6 +242,7 @@ evs_status evs_source_node_open(struct evs_op *op, struct evs_error *error)
     struct evs_run *run = op->worker->run;
     const struct evs_record_source *record = run->terms.has_commit ? restored_source(run, op->node->name) : NULL;
     node->shared = &run->source_shared[run->source_groups[op->source_number]];
+    node->lag_us = &run->source_lags[op->source_number];
     struct evs_source_open open = how_to_open(node, record);
     evs_status status = node->plan->connector->open(&open, &node->connector, error);
     if (status != EVS_OK) {

@@ -47,6 +47,7 @@ struct source_node {
     const struct evs_plan_source *plan;
     struct evs_op *op;
     struct source_shared *shared;
+    _Atomic int64_t *lag_us; /* of the source, on all workers */
     void *connector;
     void *decoder;
     struct evs_eval *watermark_eval;

@@ -18,6 +18,16 @@ static int64_t watermark_of(int64_t time_us, int64_t delay_us)
     return watermark == EVS_TIME_MIN ? EVS_TIME_MIN + 1 : watermark >= EVS_TIME_CUT ? EVS_TIME_CUT - 1 : watermark;
 }
 
+/* A partition of which no row has been seen stays behind by as much as another one did at most: its first rows may be as late as theirs. */
+static void raise_lag(struct source_node *node, const struct partition *partition)
+{
+    bool is_known = partition->max_time_us > EVS_TIME_MIN && partition->watermark_us > EVS_TIME_MIN + 1;
+    int64_t lag, known = atomic_load_explicit(node->lag_us, memory_order_relaxed);
+    while (is_known && !__builtin_sub_overflow(partition->max_time_us, partition->watermark_us, &lag) && lag > known &&
+           !atomic_compare_exchange_weak(node->lag_us, &known, lag)) {
+    }
+}
+
 void evs_source_time_start(struct source_node *node, const struct evs_record_source *restored)
 {
     node->frontiers.proven_us = EVS_TIME_MIN;
@@ -37,6 +47,7 @@ void evs_source_time_start(struct source_node *node, const struct evs_record_sou
             partition->watermark_us = record->watermark_us;
             partition->max_time_us = record->max_time_us;
             partition->seen = record->max_time_us != EVS_TIME_MIN;
+            raise_lag(node, partition);
         }
     }
     if (restored != NULL) {
@@ -271,6 +282,9 @@ void evs_source_judge(struct source_node *node, struct evs_batch *batch, const s
             }
         }
     }
+    if (judged.watermark != NULL) {
+        raise_lag(node, partition);
+    }
     evs_source_mark_active(node, partition);
     raise_frontier(node, partition->max_time_us);
 }
@@ -356,13 +370,13 @@ bool evs_source_check_idle(struct source_node *node)
     return any;
 }
 
-/* How far the partition's watermark stays behind event times: the plain delay, or what it was at the partition's newest row. */
+/* How far the partition's watermark stays behind event times: the plain delay, or what it was at the partition's newest row, or at any other's. */
 static int64_t lag_of(const struct source_node *node, const struct partition *partition)
 {
     if (node->plan->watermark_delay_us >= 0) {
         return node->plan->watermark_delay_us;
     }
-    return partition->seen ? partition->max_time_us - partition->watermark_us : 0;
+    return partition->seen ? partition->max_time_us - partition->watermark_us : atomic_load(node->lag_us);
 }
 
 bool evs_source_apply_idle(struct source_node *node)

@@ -17,6 +17,7 @@ PERSON_CAP = 2
 HOLDOUT = 30
 ASLEEP, AWAKE = "Etc/UTC", "Etc/GMT+12"
 LONG_AGO = "2026-01-01T00:00:00Z"
+DELAY_S = 10  # how late a purchase may come: all of a wave are written by one program behind their time, and the join leaves later ones out
 
 
 def text_of(moment):
@@ -108,7 +109,7 @@ class Control:
 
     def start(self, number):
         options = [f"--param=quiet_from={self.quiet[0]}", f"--param=quiet_until={self.quiet[1]}", f"--param=zone={AWAKE}", f"--param=holdout={HOLDOUT}", f"--param=person_cap={PERSON_CAP}",
-                   "--param=together=1s", "--param=idle=1s", "--param=delay=0s", "--checkpoint-interval", "50ms"]
+                   "--param=together=1s", "--param=idle=1s", f"--param=delay={DELAY_S}s", "--checkpoint-interval", "50ms"]
         return Engine(self.suite, [self.copy(), *self.live.arguments("campaign_control", *options)[1:]], f"control-waves-{number}")
 
     def feed(self, stream, subject, rows, *more):

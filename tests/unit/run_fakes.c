@@ -447,6 +447,12 @@ static evs_status store_open(const struct evs_store_open *open, void **instance,
     return EVS_OK;
 }
 
+struct evs_slice fake_last_record(void)
+{
+    ck_assert_uint_gt(fake_world->commit_count, 0);
+    return fake_world->commits[fake_world->commit_count - 1].record;
+}
+
 static evs_status store_peek(void *instance, struct evs_store_terms *terms, struct evs_error *error)
 {
     struct fake_world *world = instance;

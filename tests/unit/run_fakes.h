@@ -125,6 +125,8 @@ bool fake_wait_rows(const char *address, uint32_t count);
 /* How many rows have exactly this payload. */
 uint32_t fake_rows_like(const char *payload);
 bool fake_wait_commits(uint32_t count);
+/* What the last commit says; borrowed. For use while no engine runs. */
+struct evs_slice fake_last_record(void);
 
 extern const struct evs_source fake_source, fake_other_source; /* from fake (), from fake_other () */
 extern const struct evs_sink fake_sink;                        /* to fake (address = '…') */

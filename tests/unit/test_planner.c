@@ -164,7 +164,8 @@ static int64_t delay_of(const char *watermark, bool *has_program)
     char text[512];
     snprintf(text, sizeof text,
              "create source s (a timestamp, b timestamp, watermark for a as %s) from file (path = 'x') on error fail;"
-             "param d int64 default 3; from s |> select a |> where @d > 0;",
+             "param d int64 default 3; param late interval default interval 7 second; from s |> select a |> where @d > "
+             "0 and @late > interval 0 second;",
              watermark);
     struct attempt attempt = compiled(text);
     const struct evs_plan_source *source = attempt_node(&attempt, "s")->source;
@@ -181,6 +182,7 @@ START_TEST(test_watermarks)
     ck_assert(has_program); /* the plan says by it that there is a watermark */
     ck_assert_int_eq(delay_of("a - interval 5 second", &has_program), 5000000);
     ck_assert_int_eq(delay_of("a - interval @d minute", &has_program), 180000000);
+    ck_assert_int_eq(delay_of("a - @late", &has_program), 7000000);
     ck_assert_int_eq(delay_of("a - interval -5 second", &has_program), -1); /* ahead of the event: no delay */
     ck_assert_int_eq(delay_of("a + interval 5 second", &has_program), -1);
     ck_assert_int_eq(delay_of("b - interval 5 second", &has_program), -1);

@@ -3,6 +3,7 @@
  * The monotonic clock runs a hundred times faster than the test, so that idle time-outs and windows of seconds pass in milliseconds. No test
  * depends on how long anything takes: they wait for rows and commits, and events that must not be late lie far ahead of any watermark. */
 #include "run_fakes.h"
+#include "state/record.h"
 #include "unit.h"
 
 #include <time.h>
@@ -405,6 +406,39 @@ START_TEST(test_idle_expression)
 }
 END_TEST
 
+/* A partition of which nothing has been seen goes on as far behind as the others are: its first row may be as late as theirs. */
+START_TEST(test_idle_expression_of_an_unseen_partition)
+{
+    static const char text[] =
+        SOURCE_OF("events", "fake", "case when v > 5 then ms - interval 2 second else ms - interval 3 second end")
+            SINKS FAST_OUT "from events |> insert into seen;\nfrom events " COUNTED;
+    begin(2);
+    const struct evs_plan *plan = fake_compile(text);
+    struct evs_run_summary summary;
+    struct fake_how how = follow(1 + (uint32_t)_i); /* of one worker, or of another one */
+    how.interval_us = 1;
+    struct evs_run *run = fake_start(plan, how);
+    event(0, 0);
+    ck_assert(fake_wait_commits(400));
+    evs_run_stop(run);
+    ck_assert_int_eq(fake_end(run, &summary), EVS_OK);
+    struct evs_arena arena = {0};
+    struct evs_record record;
+    struct evs_error error = {0};
+    ck_assert_int_eq(evs_record_decode(fake_last_record(), &arena, &record, &error), EVS_OK);
+    ck_assert_uint_eq(record.source_count, 1);
+    uint32_t moved = 0;
+    for (uint32_t i = 0; i < record.sources[0].partition_count; i++) {
+        const struct evs_record_partition *partition = &record.sources[0].partitions[i];
+        ck_assert_int_eq(partition->max_time_us - partition->watermark_us, 3000000);
+        moved += partition->position.sequence == 0;
+    }
+    ck_assert_uint_eq(moved, 1);
+    evs_arena_fini(&arena);
+    end(plan);
+}
+END_TEST
+
 /* What has gone by while all were idle has gone by for the next start, too: it takes up the time where it was. */
 START_TEST(test_time_goes_on_after_restart)
 {
@@ -489,6 +523,7 @@ int main(void)
     tcase_add_loop_test(tests, test_silent_source, 0, 3);
     tcase_add_test(tests, test_finished_beside_running);
     tcase_add_test(tests, test_idle_expression);
+    tcase_add_loop_test(tests, test_idle_expression_of_an_unseen_partition, 0, 2);
     tcase_add_test(tests, test_time_goes_on_after_restart);
     tcase_add_loop_test(tests, test_always_due, 0, 2);
     tcase_add_test(tests, test_stopped_process_sends_nothing);
