@@ -15,8 +15,12 @@ struct settling {
     bool *is_settled;                   /* [partitions] */
     bool is_recognised;                 /* some partition's newest message is there */
     bool was_absent;                    /* in the last check: not one message that was asked for is another one */
-    uint64_t lost, lost_from, lost_to;  /* of this worker's partitions */
-    uint32_t lost_partitions, lost_partition;
+    struct lost *lost;                  /* [partitions] of this worker's */
+};
+
+/* What a partition had read and the log has lost. */
+struct lost {
+    uint64_t count, first, last; /* sequences */
 };
 
 static bool is_blank(const struct evs_position *position)
@@ -106,19 +110,16 @@ static evs_status run_check_twice(struct settling *settling, const struct evs_na
 static void count_lost(struct settling *settling, const struct evs_nats_history *history, uint32_t own,
                        uint32_t partition)
 {
-    uint64_t common = settling->settled->common[partition], lost = 0;
+    struct lost lost = {.last = settling->newest[partition]->sequence};
     for (uint32_t i = history->count - own; i < history->count; i++) {
         const struct evs_nats_mark *mark = evs_nats_history_at(history, i);
-        lost += mark->sequence > common && (mark->time_us != 0 || mark->fingerprint != 0);
+        if (mark->sequence > settling->settled->common[partition] && (mark->time_us != 0 || mark->fingerprint != 0)) {
+            lost.first = lost.count == 0 ? mark->sequence : lost.first;
+            lost.count++;
+        }
     }
-    if (lost > 0 && is_ours(settling, partition)) {
-        uint64_t last = settling->newest[partition]->sequence;
-        bool is_first = settling->lost == 0;
-        settling->lost += lost;
-        settling->lost_from = is_first || common + 1 < settling->lost_from ? common + 1 : settling->lost_from;
-        settling->lost_to = last > settling->lost_to ? last : settling->lost_to;
-        settling->lost_partitions++;
-        settling->lost_partition = partition;
+    if (is_ours(settling, partition)) {
+        settling->lost[partition] = lost;
     }
 }
 
@@ -242,24 +243,45 @@ static evs_status settle_together(struct settling *settling, struct evs_error *e
 
 /* --- all --------------------------------------------------------------------------------------------------------------- */
 
-static void tell_lost(const struct settling *settling)
+static void tell_lost(struct settling *settling, const struct lost *lost, const char *partition)
 {
     struct evs_nats_shared *shared = settling->shared;
-    char partition[40] = "";
-    if (settling->lost == 0) {
-        return;
-    }
-    if (settling->lost_partitions == 1 && shared->partitions > 1) {
-        snprintf(partition, sizeof partition, ", partition %u,", settling->lost_partition);
-    }
-    shared->lost_messages += settling->lost;
+    shared->lost_messages += lost->count;
     evs_log_about(shared->log, EVS_LOG_ERROR, "nats_log_lost",
-                  (struct evs_log_about){.first = settling->lost_from, .last = settling->lost_to},
+                  (struct evs_log_about){.first = lost->first, .last = lost->last},
                   "Source %s: stream %s%s lost its tail (a power cut without sync?): messages %" PRIu64 " to %" PRIu64
                   " (%" PRIu64 " of them), which were read, are not stored any more. Reading goes on at %" PRIu64
                   "; the state keeps them.",
-                  shared->source, shared->stream, partition, settling->lost_from, settling->lost_to, settling->lost,
-                  settling->lost_from);
+                  shared->source, shared->stream, partition, lost->first, lost->last, lost->count, lost->first);
+}
+
+/* Partitions that were read together have lost all that follows the first lost message; others are told of one by one. */
+static void tell_all_lost(struct settling *settling)
+{
+    uint32_t partitions = settling->shared->partitions;
+    struct lost all = {0};
+    bool were_together = true;
+    for (uint32_t p = 0; p < partitions; p++) {
+        const struct lost *lost = &settling->lost[p];
+        if (lost->count > 0) {
+            all.first = all.count == 0 || lost->first < all.first ? lost->first : all.first;
+            all.last = lost->last > all.last ? lost->last : all.last;
+            all.count += lost->count;
+        }
+        bool has_read = settling->newest[p] != NULL && !is_blank(settling->newest[p]);
+        were_together = were_together && is_ours(settling, p) && (!has_read || settling->newest[p]->byte_offset != 0);
+    }
+    if (all.count > 0 && (were_together || partitions == 1)) {
+        tell_lost(settling, &all, "");
+        return;
+    }
+    for (uint32_t p = 0; p < partitions; p++) {
+        char partition[40];
+        snprintf(partition, sizeof partition, ", partition %u,", p);
+        if (settling->lost[p].count > 0) {
+            tell_lost(settling, &settling->lost[p], partition);
+        }
+    }
 }
 
 evs_status evs_nats_settle(struct evs_nats_shared *shared, struct evs_nats_asker *asker,
@@ -275,6 +297,7 @@ evs_status evs_nats_settle(struct evs_nats_shared *shared, struct evs_nats_asker
         .settled = settled,
         .newest = evs_alloc_zero(partitions * sizeof *settling.newest),
         .is_settled = evs_alloc_zero(partitions * sizeof *settling.is_settled),
+        .lost = evs_alloc_zero(partitions * sizeof *settling.lost),
     };
     settled->common = evs_alloc(partitions * sizeof *settled->common);
     for (uint32_t p = 0; p < partitions; p++) {
@@ -294,10 +317,11 @@ evs_status evs_nats_settle(struct evs_nats_shared *shared, struct evs_nats_asker
         status = settle_together(&settling, error);
     }
     if (status == EVS_OK) {
-        tell_lost(&settling);
+        tell_all_lost(&settling);
     }
     evs_free(settling.newest);
     evs_free(settling.is_settled);
+    evs_free(settling.lost);
     return status;
 }
 
